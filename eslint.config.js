@@ -1,0 +1,14 @@
+import tseslint from 'typescript-eslint'
+
+export default tseslint.config(
+  { ignores: ['.serverless/', '.esbuild/', 'coverage/', 'node_modules/', '**/*.js', '**/*.cjs'] },
+  ...tseslint.configs.recommendedTypeChecked,
+  {
+    languageOptions: { parserOptions: { projectService: true } },
+    rules: {
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      // Handlers and test doubles keep AWS's asynchronous signatures even where nothing is awaited.
+      '@typescript-eslint/require-await': 'off',
+    },
+  },
+)

@@ -1,0 +1,145 @@
+import { createHash } from 'node:crypto'
+import { DescribeTableCommand } from '@aws-sdk/client-dynamodb'
+import type { OrganizationsClient } from '@aws-sdk/client-organizations'
+import { DescribeExecutionCommand, type SFNClient } from '@aws-sdk/client-sfn'
+import * as z from 'zod/mini'
+import { findMemberAccount, type ProtectedPlaces } from '../shared/account.ts'
+import { isNamed } from '../shared/aws-errors.ts'
+import { AccountBusyError } from '../shared/errors.ts'
+import { accountOfEvent, isEvent } from '../shared/event.ts'
+import { type AccountRecord, type Ledger, leaseRestSeconds, readAccount, takeLease } from '../shared/ledger.ts'
+import { type Admin, type Ask, completeRequest, type Defaults, type Group, manualRequest } from '../shared/request.ts'
+import { parseInput, placeOf } from '../shared/step.ts'
+
+export const acceptRequestInput = z.object({
+  /** The execution's input, as it came through any door. */
+  request: z.unknown(),
+  executionArn: z.string(),
+})
+
+const includesAll = <T>(all: T[], some: T[]) => some.every((one) => all.includes(one))
+
+const isOnRecord = (record: AccountRecord | undefined, { groups }: Ask) => {
+  const groupDone = (asked: Group) => {
+    const known = record?.groups[asked.name.toLowerCase()]
+    return (
+      known !== undefined &&
+      includesAll(known.policies, asked.policies) &&
+      Object.entries(asked.inline).every(([name, doc]) => JSON.stringify(known.inline[name]) === JSON.stringify(doc))
+    )
+  }
+  const adminDone = (asked: Admin) => {
+    const known = record?.admins[asked.userName.toLowerCase()]
+    return (
+      known?.kept === false &&
+      known.email.toLowerCase() === asked.email.toLowerCase() &&
+      includesAll(known.groups, asked.groups) &&
+      includesAll(known.policies, asked.policies) &&
+      Object.entries(asked.tags).every(([tag, value]) => known.tags[tag] === value)
+    )
+  }
+  return { groups: groups.every(groupDone), adminDone }
+}
+
+const union = <T>(some: T[] = [], more: T[]) => [...new Set([...some, ...more])]
+
+/** What is on record stays: a later request adds to it. */
+const addToRecord = (record: AccountRecord | undefined, { groups, admins }: Ask): Ask => ({
+  groups: groups.map((group) => {
+    const known = record?.groups[group.name.toLowerCase()]
+    return {
+      ...group,
+      policies: union(known?.policies, group.policies),
+      inline: { ...known?.inline, ...group.inline },
+    }
+  }),
+  admins: admins.map((admin) => {
+    const known = record?.admins[admin.userName.toLowerCase()]
+    if (!known || known.kept) return admin
+    return {
+      ...admin,
+      groups: union(known.groups, admin.groups),
+      policies: union(known.policies, admin.policies),
+      tags: { ...known.tags, ...admin.tags },
+    }
+  }),
+})
+
+const isRunning = async (sfn: SFNClient, executionArn: string) => {
+  try {
+    const { status } = await sfn.send(new DescribeExecutionCommand({ executionArn }))
+    return status === 'RUNNING' || status === 'PENDING_REDRIVE'
+  } catch (error) {
+    if (isNamed(error, 'ExecutionDoesNotExist')) return false
+    throw error
+  }
+}
+
+type Clients = { organizations: OrganizationsClient; sfn: SFNClient; ledger: Ledger }
+type Config = Defaults & { protected: ProtectedPlaces }
+
+/** When the service was first installed: its ledger is made then, and kept when the service is removed. */
+const madeAt = async ({ dynamodb, tableName }: Ledger) =>
+  (await dynamodb.send(new DescribeTableCommand({ TableName: tableName }))).Table?.CreationDateTime
+
+/**
+ * Turns the input of any door into one checked request, and takes the account's lease.
+ *
+ * `outcome` says how it goes on: Accepted, or one of the end states AlreadyVended, AlreadyInProgress, NotNew.
+ * Safe to run twice: an execution's own lease is its own.
+ * Throws `InvalidInputError`, `ManagementAccountError`, `AccountNotFoundError`, `ProtectedAccountError`,
+ * `AccountNotActiveError`, `RecipientNotAllowedError`, and `AccountBusyError` while another request is being vended.
+ */
+export async function acceptRequest(
+  { organizations, sfn, ledger }: Clients,
+  { request, executionArn }: z.output<typeof acceptRequestInput>,
+  config: Config,
+) {
+  const { partition, managementAccountId } = placeOf(executionArn)
+  const byEvent = isEvent(request)
+  const asked = byEvent
+    ? { accountId: accountOfEvent(request, managementAccountId), groups: [] }
+    : parseInput(manualRequest, request)
+  const id = asked.accountId
+
+  const [account, record, installedAt] = await Promise.all([
+    findMemberAccount(organizations, { accountId: id, managementAccountId, protectedPlaces: config.protected }),
+    readAccount(ledger, id),
+    byEvent ? madeAt(ledger) : undefined,
+  ])
+  const vend = { id: createHash('sha256').update(executionArn).digest('hex').slice(0, 32), executionArn }
+  const nothingToDo = (outcome: 'AlreadyVended' | 'AlreadyInProgress' | 'NotNew') => ({ outcome, accountId: id })
+
+  // An event asks that a new account get its first administrators, not for anybody in particular.
+  if (byEvent && record?.vendedAt) return nothingToDo('AlreadyVended')
+  if (installedAt && installedAt > new Date(account.joinedAt)) return nothingToDo('NotNew')
+
+  const ask = completeRequest(asked, config, { accountId: id, accountEmail: account.email, partition })
+  const onRecord = isOnRecord(record, ask)
+  if (onRecord.groups && ask.admins.every(onRecord.adminDone)) return nothingToDo('AlreadyVended')
+
+  const askHash = createHash('sha256').update(JSON.stringify(ask)).digest('hex').slice(0, 32)
+  const busy = new AccountBusyError(`Account ${id} is being vended by another execution`)
+  const lease = record?.lease
+  if (lease && lease.holder !== executionArn) {
+    if (await isRunning(sfn, lease.holder)) {
+      if (byEvent || lease.ask === askHash) return nothingToDo('AlreadyInProgress')
+      throw busy
+    }
+    if (Date.now() - lease.renewedAt < leaseRestSeconds * 1000) throw busy
+  }
+  const requestedBy = 'requestedBy' in asked ? asked.requestedBy : undefined
+  const missing = { groups: ask.groups, admins: ask.admins.filter((admin) => !onRecord.adminDone(admin)) }
+  const taken = await takeLease(ledger, {
+    vend,
+    account,
+    ask: missing,
+    askHash,
+    requestedBy: byEvent ? 'event' : (requestedBy ?? 'manual execution'),
+    seen: lease,
+  })
+  // Somebody was faster: the next try sees whom, and whether it is the same request.
+  if (!taken) throw busy
+
+  return { outcome: 'Accepted' as const, vend, account, ...addToRecord(record, missing) }
+}

@@ -1,0 +1,17 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { OrganizationsClient } from '@aws-sdk/client-organizations'
+import { SFNClient } from '@aws-sdk/client-sfn'
+import vending from '../../vending.yml'
+import { readEnv } from '../shared/env.ts'
+import { step } from '../shared/step.ts'
+import { acceptRequest, acceptRequestInput } from './accept-request.ts'
+
+const env = readEnv('LEDGER_TABLE')
+const clients = {
+  // Organizations answers in one Region of a partition only; the SDK's endpoint rules know which.
+  organizations: new OrganizationsClient(),
+  sfn: new SFNClient(),
+  ledger: { dynamodb: new DynamoDBClient(), tableName: env.LEDGER_TABLE },
+}
+
+export const handler = step(acceptRequestInput, (input) => acceptRequest(clients, input, vending))

@@ -1,0 +1,214 @@
+import {
+  AttachGroupPolicyCommand,
+  CreateGroupCommand,
+  GetAccountPasswordPolicyCommand,
+  GetGroupPolicyCommand,
+  GetLoginProfileCommand,
+  GetPolicyCommand,
+  GetPolicyVersionCommand,
+  type IAMClient,
+  paginateListAttachedGroupPolicies,
+  paginateListGroupPolicies,
+  paginateListGroups,
+  paginateListUsers,
+  PutGroupPolicyCommand,
+  type Group as IamGroup,
+  type User as IamUser,
+} from '@aws-sdk/client-iam'
+import * as z from 'zod/mini'
+import { accountSchema } from '../shared/account.ts'
+import { iamArn, ourPath } from '../shared/account-role.ts'
+import { explainDenial, isNamed } from '../shared/aws-errors.ts'
+import { GroupNotOursError, PolicyNotFoundError } from '../shared/errors.ts'
+import { beginStep, type Ledger } from '../shared/ledger.ts'
+import { type Admin, adminSchema, type Group, groupSchema, type PolicyDocument } from '../shared/request.ts'
+import { vendSchema } from '../shared/step.ts'
+
+export const createAdminGroupInput = z.object({
+  vend: vendSchema,
+  account: accountSchema,
+  groups: z.array(groupSchema),
+  admins: z.array(adminSchema),
+})
+type Input = z.output<typeof createAdminGroupInput>
+
+const ifFound = async <T>(answer: Promise<T>): Promise<T | undefined> => {
+  try {
+    return await answer
+  } catch (error) {
+    if (isNamed(error, 'NoSuchEntityException')) return undefined
+    throw error
+  }
+}
+
+const collect = async <Page, Item>(pages: AsyncIterable<Page>, items: (page: Page) => Item[] | undefined) => {
+  const all: Item[] = []
+  for await (const page of pages) all.push(...(items(page) ?? []))
+  return all
+}
+
+// The AWS managed policies that allow iam:ChangePassword.
+const allowChangePassword = /:iam::aws:policy\/(AdministratorAccess|IAMFullAccess|IAMUserChangePassword)$/
+
+const matches = (patterns: string | string[] | undefined, text: string) =>
+  [patterns ?? []].flat().some((pattern) =>
+    new RegExp(
+      `^${pattern
+        .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+        .replaceAll('*', '.*')
+        .replaceAll('?', '.')}$`,
+      'i',
+    ).test(text),
+  )
+
+/** Whether a document allows each user to change the own password, without conditions. */
+const documentAllowsChange = ({ Statement }: PolicyDocument) =>
+  [Statement]
+    .flat()
+    .some(
+      ({ Effect, Action, Resource, Condition }) =>
+        Effect === 'Allow' &&
+        !Condition &&
+        matches(Action, 'iam:ChangePassword') &&
+        [Resource ?? []].flat().some((resource) => /^\*$|:user\/(\*|\$\{aws:username\}|\*\/\$\{aws:username\})$/.test(resource)),
+    )
+
+/**
+ * Inspects all that this vend is going to touch in the account, then makes the groups with their policies.
+ *
+ * Nothing is written before everything was looked at. Gives back the administrators, each with `kept` (a user of that
+ * name, or that user's login profile, is not ours: it stays as it is), `signsIn` (the user has used the password
+ * already) and the user's policies, to which IAMUserChangePassword is added where a reset is required and nothing else
+ * allows it; the ARNs of the groups; and the account's minimum password length.
+ * Safe to run twice. Throws `GroupNotOursError`, `PolicyNotFoundError`, `DeniedByPolicyError`, `LeaseLostError`.
+ */
+export async function createAdminGroup(
+  { ledger, signIn }: { ledger: Ledger; signIn: () => Promise<IAMClient> },
+  { vend, account, groups, admins }: Input,
+) {
+  // The session and the lease do not need each other; both are needed before the first write.
+  const [iam, record] = await Promise.all([
+    signIn(),
+    beginStep(ledger, { accountId: account.id, vend, state: 'CreateAdminGroup' }),
+  ])
+  try {
+    const found = await inspect(iam, { groups, admins, changePasswordArn: iamArn(vend, 'aws', 'policy/IAMUserChangePassword') })
+    const madeGroups = await Promise.all(
+      groups.map(async (group) => {
+        const there = found.groups.get(group.name.toLowerCase())
+        if (there && there.Path !== ourPath) return { name: there.GroupName ?? group.name, arn: there.Arn ?? '' }
+        return makeGroup(iam, group, there)
+      }),
+    )
+    return {
+      groups: madeGroups,
+      admins: admins.map((admin) => {
+        const user = found.users.get(admin.userName.toLowerCase())
+        const profileNotOurs = user?.hasProfile === true && !record.passwords[admin.userName.toLowerCase()]
+        return {
+          ...admin,
+          userName: user?.UserName ?? admin.userName,
+          policies: found.userPolicies(admin),
+          kept: user !== undefined && (user.Path !== ourPath || profileNotOurs),
+          signsIn: user?.hasProfile === true && user.PasswordLastUsed !== undefined,
+        }
+      }),
+      minimumPasswordLength: found.minimumPasswordLength,
+    }
+  } catch (error) {
+    return explainDenial(error)
+  }
+}
+
+const inspect = async (
+  iam: IAMClient,
+  { groups, admins, changePasswordArn }: { groups: Group[]; admins: Admin[]; changePasswordArn: string },
+) => {
+  const policyArns = [...new Set([...groups, ...admins].flatMap(({ policies }) => policies))]
+  // Names are unique whatever their case, and IAM's Get operations ask for the exact one: so list.
+  const [allUsers, allGroups, passwordPolicy, allowing] = await Promise.all([
+    collect(paginateListUsers({ client: iam, pageSize: 1000 }, {}), ({ Users }) => Users),
+    collect(paginateListGroups({ client: iam, pageSize: 1000 }, {}), ({ Groups }) => Groups),
+    ifFound(iam.send(new GetAccountPasswordPolicyCommand({}))),
+    Promise.all(policyArns.map((arn) => policyAllowsChange(iam, arn))),
+  ])
+  const users = new Map<string, IamUser & { hasProfile: boolean }>()
+  const groupsThere = new Map(allGroups.map((group) => [group.GroupName?.toLowerCase() ?? '', group]))
+  await Promise.all([
+    ...allUsers
+      .filter(({ UserName }) => admins.some(({ userName }) => userName.toLowerCase() === UserName?.toLowerCase()))
+      .map(async (user) => {
+        const profile = await ifFound(iam.send(new GetLoginProfileCommand({ UserName: user.UserName })))
+        users.set(user.UserName?.toLowerCase() ?? '', { ...user, hasProfile: profile !== undefined })
+      }),
+    ...groups.map(async (group) => {
+      const there = groupsThere.get(group.name.toLowerCase())
+      if (there && there.Path !== ourPath) await checkSamePolicies(iam, group, there)
+    }),
+  ])
+
+  const arnsThatAllow = policyArns.filter((_, i) => allowing[i])
+  const groupAllows = (name: string) => {
+    const group = groups.find((group) => group.name === name)
+    return (
+      group !== undefined &&
+      (group.policies.some((arn) => arnsThatAllow.includes(arn)) ||
+        Object.values(group.inline).some(documentAllowsChange))
+    )
+  }
+  const userPolicies = ({ passwordResetRequired, groups, policies }: Admin) =>
+    passwordResetRequired && !groups.some(groupAllows) && !policies.some((arn) => arnsThatAllow.includes(arn))
+      ? [...policies, changePasswordArn]
+      : policies
+
+  return {
+    users,
+    groups: groupsThere,
+    userPolicies,
+    minimumPasswordLength: passwordPolicy?.PasswordPolicy?.MinimumPasswordLength ?? 8,
+  }
+}
+
+const policyAllowsChange = async (iam: IAMClient, arn: string) => {
+  const policy = await ifFound(iam.send(new GetPolicyCommand({ PolicyArn: arn })))
+  if (!policy) throw new PolicyNotFoundError(`The policy ${arn} does not exist in the account`)
+  if (arn.includes(':iam::aws:')) return allowChangePassword.test(arn)
+  const { PolicyVersion } = await iam.send(
+    new GetPolicyVersionCommand({ PolicyArn: arn, VersionId: policy.Policy?.DefaultVersionId }),
+  )
+  return documentAllowsChange(JSON.parse(decodeURIComponent(PolicyVersion?.Document ?? '{}')) as PolicyDocument)
+}
+
+const checkSamePolicies = async (iam: IAMClient, wanted: Group, there: IamGroup) => {
+  const GroupName = there.GroupName
+  const [attached, inlineNames] = await Promise.all([
+    collect(paginateListAttachedGroupPolicies({ client: iam }, { GroupName }), (page) => page.AttachedPolicies),
+    collect(paginateListGroupPolicies({ client: iam }, { GroupName }), (page) => page.PolicyNames),
+  ])
+  const documents = await Promise.all(
+    inlineNames.map(async (PolicyName) => {
+      const { PolicyDocument } = await iam.send(new GetGroupPolicyCommand({ GroupName, PolicyName }))
+      return JSON.stringify([PolicyName, JSON.parse(decodeURIComponent(PolicyDocument ?? '{}'))])
+    }),
+  )
+  const has = [...attached.map(({ PolicyArn }) => PolicyArn), ...documents].sort()
+  const wants = [...wanted.policies, ...Object.entries(wanted.inline).map((entry) => JSON.stringify(entry))].sort()
+  if (JSON.stringify(has) !== JSON.stringify(wants))
+    throw new GroupNotOursError(
+      `The group ${GroupName} exists already, was not made by account vending, and does not have exactly the wanted ` +
+        `policies (${wanted.policies.join(', ')}): its members would get other rights. Rename or delete it, or ask for another group`,
+    )
+}
+
+const makeGroup = async (iam: IAMClient, { name, policies, inline }: Group, there: IamGroup | undefined) => {
+  const GroupName = there?.GroupName ?? name
+  // EntityAlreadyExistsException leaves under its name: the list did not show yet what the try before this one made.
+  const arn = there?.Arn ?? (await iam.send(new CreateGroupCommand({ GroupName, Path: ourPath }))).Group?.Arn
+  await Promise.all([
+    ...policies.map((PolicyArn) => iam.send(new AttachGroupPolicyCommand({ GroupName, PolicyArn }))),
+    ...Object.entries(inline).map(([PolicyName, document]) =>
+      iam.send(new PutGroupPolicyCommand({ GroupName, PolicyName, PolicyDocument: JSON.stringify(document) })),
+    ),
+  ])
+  return { name: GroupName, arn: arn ?? '' }
+}

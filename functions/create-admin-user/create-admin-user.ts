@@ -1,0 +1,101 @@
+import {
+  AddUserToGroupCommand,
+  AttachUserPolicyCommand,
+  CreateLoginProfileCommand,
+  CreateUserCommand,
+  GetUserCommand,
+  type IAMClient,
+  UpdateLoginProfileCommand,
+} from '@aws-sdk/client-iam'
+import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import * as z from 'zod/mini'
+import { accountSchema } from '../shared/account.ts'
+import { ourPath } from '../shared/account-role.ts'
+import { explainDenial, isNamed } from '../shared/aws-errors.ts'
+import { UserNotOursError } from '../shared/errors.ts'
+import { beginStep, type Ledger } from '../shared/ledger.ts'
+import { adminSchema } from '../shared/request.ts'
+import { vendSchema } from '../shared/step.ts'
+
+export const createAdminUserInput = z.object({
+  vend: vendSchema,
+  account: accountSchema,
+  admin: adminSchema,
+  groups: z.array(z.object({ name: z.string(), arn: z.string() })),
+  /** Null for a user who signs in already. */
+  secret: z.object({ secretArn: z.nullable(z.string()), secretVersion: z.nullable(z.string()) }),
+})
+type Input = z.output<typeof createAdminUserInput>
+type Clients = { secrets: SecretsManagerClient; ledger: Ledger; signIn: () => Promise<IAMClient> }
+
+/**
+ * Gives the account an administrator who can sign in to the console with the stored password.
+ *
+ * Safe to run twice: a user of our path is taken up where the last try left it, and the stored password is set again
+ * only as long as the user has never signed in.
+ * Throws `UserNotOursError`, `DeniedByPolicyError`, `LeaseLostError`.
+ */
+export async function createAdminUser(clients: Clients, { vend, account, admin, groups, secret }: Input) {
+  const { userName: UserName, policies, tags, passwordResetRequired } = admin
+  const [iam, password] = await Promise.all([
+    clients.signIn(),
+    readPassword(clients.secrets, secret),
+    beginStep(clients.ledger, { accountId: account.id, vend, state: 'CreateAdminUser', userName: UserName }),
+  ])
+  try {
+    await createUser(iam, UserName, tags)
+    // IAM's groups ignore case; the name that the account knows counts.
+    const names = admin.groups.map((name) => groups.find((g) => g.name.toLowerCase() === name.toLowerCase())?.name ?? name)
+    await Promise.all([
+      ...names.map((GroupName) => iam.send(new AddUserToGroupCommand({ UserName, GroupName }))),
+      ...policies.map((PolicyArn) => iam.send(new AttachUserPolicyCommand({ UserName, PolicyArn }))),
+      password && setPassword(iam, { UserName, Password: password, PasswordResetRequired: passwordResetRequired }),
+    ])
+  } catch (error) {
+    return explainDenial(withoutPassword(error, password))
+  }
+  return { userName: UserName }
+}
+
+const readPassword = async (secrets: SecretsManagerClient, { secretArn, secretVersion }: Input['secret']) => {
+  if (!secretArn || !secretVersion) return ''
+  const secret = await secrets.send(new GetSecretValueCommand({ SecretId: secretArn, VersionId: secretVersion }))
+  return secret.SecretString ?? ''
+}
+
+const createUser = async (iam: IAMClient, UserName: string, tags: Record<string, string>) => {
+  const Tags = Object.entries(tags).map(([Key, Value]) => ({ Key, Value }))
+  try {
+    await iam.send(new CreateUserCommand({ UserName, Path: ourPath, Tags }))
+  } catch (error) {
+    if (!isNamed(error, 'EntityAlreadyExistsException')) throw error
+    const { User } = await iam.send(new GetUserCommand({ UserName }))
+    if (User?.Path !== ourPath)
+      throw new UserNotOursError(
+        `The user ${UserName} was made by somebody else while this vend was under way. It is left as it is; ` +
+          'start the vend again to have it reported as kept, or delete the user first',
+        { cause: error },
+      )
+  }
+}
+
+type Profile = { UserName: string; Password: string; PasswordResetRequired: boolean }
+
+const setPassword = async (iam: IAMClient, profile: Profile) => {
+  try {
+    await iam.send(new CreateLoginProfileCommand(profile))
+  } catch (error) {
+    if (!isNamed(error, 'EntityAlreadyExistsException')) throw error
+    const { User } = await iam.send(new GetUserCommand({ UserName: profile.UserName }))
+    // A password that a person uses is never replaced.
+    if (User?.PasswordLastUsed) return
+    await iam.send(new UpdateLoginProfileCommand(profile))
+  }
+}
+
+/** AWS may quote a refused value in its message, and messages are kept in the execution's history. */
+const withoutPassword = (error: unknown, password: string) => {
+  if (error instanceof Error && password && error.message.includes(password))
+    return Object.assign(new Error(error.message.replaceAll(password, '(password)')), { name: error.name })
+  return error
+}

@@ -1,0 +1,47 @@
+import { DescribeAccountCommand, type OrganizationsClient } from '@aws-sdk/client-organizations'
+import { isNamed } from '../shared/aws-errors.ts'
+import { AccountNotFoundError, InvalidInputError } from '../shared/errors.ts'
+import { type AccountRecord, type Ledger, readAccount } from '../shared/ledger.ts'
+import { accountId as accountIdSchema } from '../shared/request.ts'
+
+type Clients = { organizations: OrganizationsClient; ledger: Ledger }
+
+/**
+ * Tells how an account stands: what was asked last, the steps begun with their times, what is on record as made.
+ * Throws `InvalidInputError` and `AccountNotFoundError`.
+ */
+export async function getAccount({ organizations, ledger }: Clients, { accountId }: { accountId: string }) {
+  const checked = accountIdSchema.safeParse(accountId)
+  if (!checked.success)
+    throw new InvalidInputError([{ field: 'accountId', message: checked.error.issues[0]?.message ?? '' }])
+  const record = await readAccount(ledger, accountId)
+  return record ? recorded(accountId, record) : unrecorded(organizations, accountId)
+}
+
+const recorded = (accountId: string, record: AccountRecord) => ({
+  accountId,
+  accountName: record.accountName,
+  status: record.status,
+  updatedAt: record.updatedAt,
+  vendedAt: record.vendedAt,
+  executionArn: record.executionArn,
+  requestedBy: record.requestedBy,
+  failure: record.failure,
+  asked: record.asked,
+  timeline: Object.values(record.steps).sort((a, b) => a.at.localeCompare(b.at)),
+  groups: Object.values(record.groups),
+  admins: Object.values(record.admins).map((admin) => ({
+    ...admin,
+    mailedAt: record.mails[`${admin.userName} ${admin.email}`.toLowerCase()]?.at,
+  })),
+})
+
+const unrecorded = async (organizations: OrganizationsClient, accountId: string) => {
+  try {
+    const { Account } = await organizations.send(new DescribeAccountCommand({ AccountId: accountId }))
+    return { accountId, accountName: Account?.Name, status: 'NOT_VENDED', timeline: [], groups: [], admins: [] }
+  } catch (error) {
+    if (!isNamed(error, 'AccountNotFoundException')) throw error
+    throw new AccountNotFoundError(`accountId: ${accountId} is not an account of this organization`, { cause: error })
+  }
+}

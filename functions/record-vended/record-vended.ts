@@ -1,0 +1,66 @@
+import { type EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge'
+import * as z from 'zod/mini'
+import { accountSchema } from '../shared/account.ts'
+import { type Ledger, recordVend } from '../shared/ledger.ts'
+import { adminSchema, groupSchema } from '../shared/request.ts'
+import { vendSchema } from '../shared/step.ts'
+
+export const recordVendedInput = z.object({
+  vend: vendSchema,
+  account: accountSchema,
+  groups: z.array(groupSchema),
+  admins: z.array(
+    z.object({
+      admin: z.extend(adminSchema, { kept: z.boolean() }),
+      secret: z.optional(z.object({ secretName: z.nullable(z.string()), secretArn: z.nullable(z.string()) })),
+      mail: z.optional(z.object({ mailedTo: z.nullable(z.string()) })),
+    }),
+  ),
+})
+
+/**
+ * Puts the finished vend on record, gives the account's lease back, and tells the event bus "Account Vended".
+ *
+ * Safe to run twice; the event may then come twice, with the same `vendId`. Throws `LeaseLostError`.
+ */
+export async function recordVended(
+  { ledger, events }: { ledger: Ledger; events: EventBridgeClient },
+  { vend, account, groups, admins }: z.output<typeof recordVendedInput>,
+) {
+  await recordVend(ledger, {
+    accountId: account.id,
+    vend,
+    groups,
+    admins: admins.map(({ admin, secret }) => ({ ...admin, ...(secret?.secretName && { secretName: secret.secretName }) })),
+  })
+  const vended = {
+    outcome: 'Vended' as const,
+    accountId: account.id,
+    accountName: account.name,
+    vendId: vend.id,
+    executionArn: vend.executionArn,
+    groups: groups.map(({ name }) => name),
+    admins: admins.map(({ admin, secret, mail }) => ({
+      userName: admin.userName,
+      kept: admin.kept,
+      secretArn: secret?.secretArn ?? null,
+      mailedTo: mail?.mailedTo ?? null,
+    })),
+  }
+  const { FailedEntryCount, Entries } = await events.send(
+    new PutEventsCommand({
+      Entries: [
+        {
+          Source: 'account-vending',
+          DetailType: 'Account Vended',
+          Resources: [vend.executionArn],
+          Detail: JSON.stringify(vended),
+        },
+      ],
+    }),
+  )
+  if (FailedEntryCount)
+    // PutEvents reports a refused entry in its answer: give it the name that it has there, for the Retry.
+    throw Object.assign(new Error(Entries?.[0]?.ErrorMessage), { name: Entries?.[0]?.ErrorCode ?? 'InternalException' })
+  return vended
+}

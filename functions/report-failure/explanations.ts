@@ -1,0 +1,166 @@
+/** What a failure means to a person, and which command goes on once its reason is mended. */
+type Explanation = { what: string; advice: string; goOn: 'redrive' | 'start' }
+
+const explain = (goOn: Explanation['goOn'], what: string, advice: string): Explanation => ({ what, advice, goOn })
+
+const slowDown = explain(
+  'redrive',
+  'AWS kept asking to slow down, for longer than the workflow waits.',
+  'Nothing needs mending. Go on at the step that failed:',
+)
+
+/** Every named error that can end an execution, by name. */
+export const explanations: Record<string, Explanation> = {
+  InvalidInputError: explain(
+    'start',
+    'The request is not valid. Nothing was made.',
+    'The cause names each field and what is allowed there. Correct the input and start again:',
+  ),
+  AccountNotFoundError: explain(
+    'start',
+    'The account is not in this organization. Nothing was made.',
+    'Check the account id, or invite the account, then start again:',
+  ),
+  ManagementAccountError: explain(
+    'start',
+    'The management account is never vended. Nothing was made.',
+    'Start again with the id of a member account:',
+  ),
+  ProtectedAccountError: explain(
+    'start',
+    'vending.yml protects this account. Nothing was made.',
+    'If it shall get administrators all the same, take it from `protected` in vending.yml, deploy, and start again:',
+  ),
+  AccountNotActiveError: explain(
+    'redrive',
+    'The account is not ACTIVE. Nothing was made.',
+    'Once Organizations shows the account as ACTIVE, go on:',
+  ),
+  RecipientNotAllowedError: explain(
+    'redrive',
+    'A sign-in mail would go to an address that vending.yml does not allow. Nothing was made.',
+    'Add the address or its domain to `allowedRecipients` in vending.yml, deploy, and go on; or start again with another address:',
+  ),
+  AccountBusyError: explain(
+    'start',
+    'Another request for this account was still being vended when this one’s time to wait was over.',
+    'See how the other one stands (GET /accounts/{accountId}), then start again:',
+  ),
+  LeaseLostError: explain(
+    'start',
+    'Another execution took over this account, so this one stopped writing to it.',
+    'Look at the other execution. If something is missing after it, start again:',
+  ),
+  AccountNotReadyError: explain(
+    'redrive',
+    'The new account’s access role could not be assumed for 15 minutes after the account was created.',
+    'Accounts are usually usable within minutes. If the role’s name differs from `accessRole` in vending.yml, mend that and deploy. Then go on:',
+  ),
+  AccessRoleMissingError: explain(
+    'redrive',
+    'The account has no access role that trusts the management account.',
+    'Create the role in the account with CloudFormation from infra/access-role.yml (invited accounts never have it), then go on:',
+  ),
+  DeniedByPolicyError: explain(
+    'redrive',
+    'IAM inside the account refused, most likely because a service control policy forbids IAM users or groups.',
+    'Exempt the access role from that policy, or do not vend IAM users in this organization: AWS recommends IAM Identity Center for people. Then go on:',
+  ),
+  PolicyNotFoundError: explain(
+    'redrive',
+    'A policy that was asked for does not exist in the account. Nothing was made.',
+    'Create the policy in the account, then go on; or correct its ARN and start again:',
+  ),
+  GroupNotOursError: explain(
+    'redrive',
+    'A group of that name exists in the account and gives other rights. It was left as it is, and nobody was added to it.',
+    'Rename or delete that group, then go on; or start again with a group of another name:',
+  ),
+  UserNotOursError: explain(
+    'start',
+    'Somebody else made a user of that name in the account while the vend was under way. It was left as it is.',
+    'Start again and the user will be reported as kept, without a password or a mail; or delete that user first:',
+  ),
+  MailQuotaExceededError: explain(
+    'redrive',
+    'SES’s sending quota for 24 hours is used up. The administrators exist; the mail is missing.',
+    'Ask AWS for a higher quota, or wait until tomorrow, then go on:',
+  ),
+  AwsUnreachableError: explain('redrive', 'AWS gave no answer, several times over.', 'Nothing needs mending. Go on:'),
+  MessageRejected: explain(
+    'redrive',
+    'SES refused the sign-in mail. The administrators exist; the mail is missing.',
+    'Verify the sender’s identity in SES (vending.yml: sender), or ask AWS to move SES out of the sandbox, then go on:',
+  ),
+  MailFromDomainNotVerifiedException: explain(
+    'redrive',
+    'SES refused the sign-in mail: the MAIL FROM domain is not verified.',
+    'Mend the domain’s MX record in SES’s console, then go on:',
+  ),
+  ConfigurationSetDoesNotExistException: explain(
+    'redrive',
+    'SES does not know the configuration set of vending.yml.',
+    'Create it, or correct `configurationSet` in vending.yml and deploy, then go on:',
+  ),
+  ConfigurationSetSendingPausedException: explain(
+    'redrive',
+    'Sending is paused for SES’s configuration set.',
+    'Resume sending in SES’s console, then go on:',
+  ),
+  AccountSendingPausedException: explain(
+    'redrive',
+    'SES has paused sending for the management account.',
+    'See SES’s reputation page for the reason; when sending is resumed, go on:',
+  ),
+  PasswordPolicyViolationException: explain(
+    'start',
+    'The account’s password policy refused the stored password: the policy was probably changed after it was stored.',
+    'Delete the secret that this notice names as done, then start again: a new password is made by the policy of today:',
+  ),
+  LimitExceededException: explain(
+    'redrive',
+    'A quota of the account or of Secrets Manager is reached.',
+    'The cause names it. Raise it in Service Quotas, or make room, then go on:',
+  ),
+  MalformedPolicyDocumentException: explain(
+    'start',
+    'IAM refused a policy document. It checks more than can be checked beforehand.',
+    'Correct the inline policy in the request or in vending.yml, then start again:',
+  ),
+  'States.Timeout': explain(
+    'redrive',
+    'A step, or the whole workflow, took longer than it may.',
+    'Go on at the step that failed; if it happens again, look at the function’s log:',
+  ),
+  Aborted: explain(
+    'redrive',
+    'Somebody stopped the execution.',
+    'If that was not meant to be final, go on where it was stopped:',
+  ),
+  ThrottlingException: slowDown,
+  Throttling: slowDown,
+  TooManyRequestsException: slowDown,
+  RequestLimitExceeded: slowDown,
+  ProvisionedThroughputExceededException: slowDown,
+  ConcurrentModificationException: slowDown,
+}
+
+/** For a name that nobody foresaw. */
+export const unforeseen = explain(
+  'redrive',
+  'A step failed in a way that this service has no words for.',
+  'Look at the cause and at the function’s log. When the reason is gone, go on at the step that failed:',
+)
+
+/** Why Organizations could not create an account, by CreateAccountStatus.FailureReason. */
+export const creationFailures: Record<string, string> = {
+  ACCOUNT_LIMIT_EXCEEDED:
+    'The organization has reached its quota "Default maximum number of accounts" (10 in a new organization; closed accounts count until they are permanently closed). Ask for more in Service Quotas, under AWS Organizations, then create the account again.',
+  EMAIL_ALREADY_EXISTS: 'The e-mail address belongs to another AWS account already. Create the account with another one.',
+  INVALID_EMAIL: 'The e-mail address is not valid. Create the account with another one.',
+  INVALID_ADDRESS: 'The address on record for the organization is not valid. Mend it in Billing, then create the account again.',
+  CONCURRENT_ACCOUNT_MODIFICATION: 'Another change of an account was under way. Create the account again.',
+  INTERNAL_FAILURE: 'AWS failed. Create the account again; if that fails too, ask AWS Support.',
+  MISSING_PAYMENT_INSTRUMENT: 'The management account has no payment method. Add one in Billing, then create the account again.',
+  INVALID_PAYMENT_INSTRUMENT: 'The management account’s payment method is not valid. Mend it in Billing, then create the account again.',
+}

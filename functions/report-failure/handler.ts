@@ -1,0 +1,16 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { SESClient } from '@aws-sdk/client-ses'
+import { SFNClient } from '@aws-sdk/client-sfn'
+import vending from '../../vending.yml'
+import { readEnv } from '../shared/env.ts'
+import { step } from '../shared/step.ts'
+import { reportFailure, reportFailureInput } from './report-failure.ts'
+
+const env = readEnv('LEDGER_TABLE')
+const clients = {
+  ses: new SESClient({ maxAttempts: 1 }),
+  sfn: new SFNClient(),
+  ledger: { dynamodb: new DynamoDBClient(), tableName: env.LEDGER_TABLE },
+}
+
+export const handler = step(reportFailureInput, (input) => reportFailure(clients, input, vending))

@@ -1,0 +1,194 @@
+import { SendEmailCommand, type SESClient } from '@aws-sdk/client-ses'
+import { DescribeExecutionCommand, type DescribeExecutionOutput, type SFNClient } from '@aws-sdk/client-sfn'
+import * as z from 'zod/mini'
+import { accountOfEvent, isEvent } from '../shared/event.ts'
+import { type AccountRecord, type Ledger, noteOnce, readAccount, readNote, recordFailure } from '../shared/ledger.ts'
+import { fillHtml, fillText, oneLine } from '../shared/mail.ts'
+import { placeOf } from '../shared/step.ts'
+import { creationFailures, explanations, unforeseen } from './explanations.ts'
+import html from './failure-notice.mjml'
+import text from './failure-notice.txt'
+
+const executionStatus = z.object({
+  source: z.literal('aws.states'),
+  detail: z.object({ executionArn: z.string(), status: z.enum(['FAILED', 'TIMED_OUT', 'ABORTED']) }),
+})
+const failedResult = z.object({ state: z.string() })
+const accountResult = z.object({
+  source: z.enum(['aws.organizations', 'aws.controltower']),
+  id: z.string(),
+  detail: z.object({
+    serviceEventDetails: z.object({
+      createAccountStatus: z.optional(
+        z.extend(failedResult, { id: z.string(), failureReason: z.optional(z.string()) }),
+      ),
+      createManagedAccountStatus: z.optional(z.extend(failedResult, { message: z.optional(z.string()) })),
+      updateManagedAccountStatus: z.optional(z.extend(failedResult, { message: z.optional(z.string()) })),
+    }),
+  }),
+})
+/** Step Functions' own status event, or a FAILED result of Organizations or Control Tower. */
+export const reportFailureInput = z.union([executionStatus, accountResult])
+
+type Clients = { ses: SESClient; sfn: SFNClient; ledger: Ledger }
+type Config = {
+  sender: string
+  configurationSet?: string | undefined
+  notify: string[]
+  runbook?: string | undefined
+}
+type Notice = {
+  title: string
+  what: string
+  error: string
+  cause: string
+  done: string
+  notDone: string
+  advice: string
+  command: string
+  execution: string
+}
+
+/**
+ * Tells a person of a failure: what happened, what is done and what is not, and the one command that goes on.
+ *
+ * Once per execution, redrive and status: safe to run twice. Marks the account's record as failed.
+ * Throws SES's own errors: the event is then tried again, and kept as a dead letter after that.
+ */
+export async function reportFailure(clients: Clients, input: z.output<typeof reportFailureInput>, config: Config) {
+  if (input.source !== 'aws.states') return tellOnce(clients, `failure#${resultId(input)}`, creationNotice(input), config)
+
+  const execution = await clients.sfn.send(new DescribeExecutionCommand({ executionArn: input.detail.executionArn }))
+  const { executionArn = input.detail.executionArn, redriveCount = 0 } = execution
+  const accountId = accountAskedFor(execution)
+  const record = accountId ? await readAccount(clients.ledger, accountId) : undefined
+  const notice = executionNotice(execution, input.detail.status, accountId, record)
+  if (accountId)
+    await recordFailure(clients.ledger, { accountId, executionArn, error: notice.error, cause: notice.cause })
+  return tellOnce(clients, `failure#${executionArn}#${redriveCount}#${input.detail.status}`, notice, config)
+}
+
+const tellOnce = async ({ ses, ledger }: Clients, name: string, notice: Notice, config: Config) => {
+  if (await readNote(ledger, name)) return { told: [] }
+  const values = { ...notice, runbook: config.runbook ?? '' }
+  const { MessageId = '' } = await ses.send(
+    new SendEmailCommand({
+      Source: config.sender,
+      Destination: { ToAddresses: config.notify },
+      Message: {
+        Subject: { Charset: 'UTF-8', Data: oneLine(`${notice.title}: ${notice.error}`) },
+        Body: {
+          Html: { Charset: 'UTF-8', Data: fillHtml(html, values) },
+          Text: { Charset: 'UTF-8', Data: fillText(text, values) },
+        },
+      },
+      ConfigurationSetName: config.configurationSet,
+    }),
+  )
+  // After the mail: a notice that came twice is better than one that never came.
+  await noteOnce(ledger, name, { messageId: MessageId })
+  return { told: config.notify }
+}
+
+const resultId = (input: z.output<typeof accountResult>) =>
+  input.detail.serviceEventDetails.createAccountStatus?.id ?? input.id
+
+const creationNotice = (input: z.output<typeof accountResult>): Notice => {
+  const { createAccountStatus, createManagedAccountStatus, updateManagedAccountStatus } = input.detail.serviceEventDetails
+  const managed = createManagedAccountStatus ?? updateManagedAccountStatus
+  const reason = createAccountStatus?.failureReason ?? 'CONTROL_TOWER_FAILED'
+  return {
+    title: 'A new account could not be created',
+    what: createAccountStatus
+      ? 'Organizations could not create an account, so nobody could be vended into it.'
+      : 'Control Tower could not create or enrol an account, so nobody could be vended into it.',
+    error: reason,
+    cause: managed?.message ?? '',
+    done: '',
+    notDone: 'The account, and with it its administrators.',
+    advice:
+      creationFailures[reason] ??
+      'See the reason in the console of the service that failed. When the account exists, it is vended by itself.',
+    command: createAccountStatus
+      ? `aws organizations describe-create-account-status --create-account-request-id ${shellQuoted(createAccountStatus.id)}`
+      : '',
+    execution: '',
+  }
+}
+
+const parseJson = (json: string | undefined): unknown => {
+  try {
+    return JSON.parse(json ?? '')
+  } catch {
+    return undefined
+  }
+}
+
+const accountAskedFor = ({ input, executionArn = '' }: DescribeExecutionOutput) => {
+  const asked = parseJson(input)
+  try {
+    if (isEvent(asked)) return accountOfEvent(asked, placeOf(executionArn).managementAccountId)
+  } catch {
+    return undefined
+  }
+  const id = typeof asked === 'object' && asked && 'accountId' in asked ? asked.accountId : undefined
+  return typeof id === 'string' && /^\d{12}$/.test(id) ? id : undefined
+}
+
+// Step Functions gives a Lambda's failure as JSON: {errorType, errorMessage, trace}.
+const sentence = (cause = '') => {
+  const thrown = parseJson(cause)
+  return typeof thrown === 'object' && thrown && 'errorMessage' in thrown ? String(thrown.errorMessage) : cause
+}
+
+const executionNotice = (
+  execution: DescribeExecutionOutput,
+  status: 'FAILED' | 'TIMED_OUT' | 'ABORTED',
+  accountId: string | undefined,
+  record: AccountRecord | undefined,
+): Notice => {
+  const { executionArn = '', stateMachineArn = '', input = '' } = execution
+  const error = { FAILED: execution.error ?? 'Failed', TIMED_OUT: 'States.Timeout', ABORTED: execution.error ?? 'Aborted' }[
+    status
+  ]
+  const { what, advice, goOn } = explanations[status === 'ABORTED' ? 'Aborted' : error] ?? unforeseen
+  const asked = parseJson(input)
+  const again = isEvent(asked) || asked === undefined ? JSON.stringify({ accountId: accountId ?? 'ACCOUNT_ID' }) : input
+  const region = placeOf(executionArn).region
+  return {
+    title: accountId ? `Vending account ${accountId} failed` : 'A request for account vending failed',
+    what,
+    error,
+    cause: sentence(execution.cause),
+    ...progress(record?.executionArn === executionArn ? record : undefined),
+    advice,
+    command:
+      goOn === 'redrive'
+        ? `aws stepfunctions redrive-execution --region ${region} --execution-arn ${shellQuoted(executionArn)}`
+        : `aws stepfunctions start-execution --region ${region} --state-machine-arn ${shellQuoted(stateMachineArn)} --input ${shellQuoted(again)}`,
+    execution: executionArn,
+  }
+}
+
+const shellQuoted = (value: string) => `'${value.replaceAll("'", `'\\''`)}'`
+
+/** What this execution finished and what it did not, a line each: a step is done when the next one has begun. */
+const progress = (record: AccountRecord | undefined) => {
+  if (!record) return { done: '', notDone: 'Nothing was made or changed in the account.' }
+  const states = Object.values(record.steps)
+  const begun = (state: string, userName?: string) =>
+    states.some((step) => step.state === state && step.userName === userName)
+  const lines: [done: boolean, text: string][] = [
+    [states.some(({ state }) => state === 'StorePassword'), `– groups ${record.asked.groups.join(', ')}`],
+    ...record.asked.users.flatMap((userName): [boolean, string][] => [
+      [begun('CreateAdminUser', userName), `– password of ${userName} in Secrets Manager`],
+      [begun('SendLoginEmail', userName), `– user ${userName} with console sign-in`],
+      [
+        Object.keys(record.mails).some((key) => key.startsWith(`${userName.toLowerCase()} `)),
+        `– sign-in mail for ${userName}`,
+      ],
+    ]),
+  ]
+  const text = (wanted: boolean) => lines.flatMap(([done, line]) => (done === wanted ? [line] : [])).join('\n')
+  return { done: text(true), notDone: text(false) || '– the record that the vend is finished' }
+}

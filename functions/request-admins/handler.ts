@@ -1,0 +1,29 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { OrganizationsClient } from '@aws-sdk/client-organizations'
+import { SFNClient } from '@aws-sdk/client-sfn'
+import vending from '../../vending.yml'
+import { api } from '../shared/api.ts'
+import { readEnv } from '../shared/env.ts'
+import { requestAdmins } from './request-admins.ts'
+
+const env = readEnv('LEDGER_TABLE', 'STATE_MACHINE_ARN')
+const clients = {
+  organizations: new OrganizationsClient(),
+  sfn: new SFNClient(),
+  ledger: { dynamodb: new DynamoDBClient(), tableName: env.LEDGER_TABLE },
+}
+
+export const handler = api(async ({ pathParameters, headers, body, isBase64Encoded, requestContext }) => {
+  const accepted = await requestAdmins(
+    clients,
+    {
+      accountId: pathParameters?.['accountId'] ?? '',
+      body: isBase64Encoded ? Buffer.from(body ?? '', 'base64').toString() : (body ?? ''),
+      idempotencyKey: headers['idempotency-key'],
+      callerArn: requestContext.authorizer.iam.userArn,
+      stateMachineArn: env.STATE_MACHINE_ARN,
+    },
+    vending,
+  )
+  return { status: 202, headers: { location: `/accounts/${accepted.accountId}`, 'retry-after': '5' }, body: accepted }
+})

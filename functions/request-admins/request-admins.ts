@@ -1,0 +1,82 @@
+import { createHash, randomUUID } from 'node:crypto'
+import type { OrganizationsClient } from '@aws-sdk/client-organizations'
+import { type SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn'
+import { findMemberAccount, type ProtectedPlaces } from '../shared/account.ts'
+import { isNamed } from '../shared/aws-errors.ts'
+import { IdempotencyKeyReusedError, InvalidInputError } from '../shared/errors.ts'
+import { type Ledger, noteOnce } from '../shared/ledger.ts'
+import { accountId as accountIdSchema, adminsRequest, completeRequest, type Defaults } from '../shared/request.ts'
+import { parseInput, placeOf } from '../shared/step.ts'
+
+type Clients = { organizations: OrganizationsClient; sfn: SFNClient; ledger: Ledger }
+type Input = {
+  accountId: string
+  /** JSON text; empty asks for the defaults of `vending.yml`. */
+  body: string
+  idempotencyKey: string | undefined
+  callerArn: string
+  stateMachineArn: string
+}
+
+const hash = (text: string) => createHash('sha256').update(text).digest('hex').slice(0, 40)
+
+const parseBody = (body: string): unknown => {
+  if (!body.trim()) return {}
+  try {
+    return JSON.parse(body)
+  } catch (error) {
+    throw new InvalidInputError([{ field: 'body', message: `must be JSON (${error instanceof Error ? error.message : ''})` }])
+  }
+}
+
+/**
+ * Starts the vend of administrators into an account that exists; what can be refused is refused before that.
+ *
+ * With an `idempotencyKey` the same request starts one execution, however often it is made.
+ * Throws what `findMemberAccount` and `completeRequest` throw, and `IdempotencyKeyReusedError`.
+ */
+export async function requestAdmins({ organizations, sfn, ledger }: Clients, input: Input, config: Defaults & { protected: ProtectedPlaces }) {
+  const accountId = parseField('accountId', accountIdSchema, input.accountId)
+  const request = parseInput(adminsRequest, parseBody(input.body))
+  const { idempotencyKey } = input
+  if (idempotencyKey !== undefined && !/^[\x21-\x7e]{1,255}$/.test(idempotencyKey))
+    throw new InvalidInputError([{ field: 'Idempotency-Key', message: 'must be 1 to 255 printable ASCII characters without spaces' }])
+
+  const { partition, managementAccountId } = placeOf(input.stateMachineArn)
+  const account = await findMemberAccount(organizations, {
+    accountId,
+    managementAccountId,
+    protectedPlaces: config.protected,
+  })
+  completeRequest(request, config, { accountId, accountEmail: account.email, partition })
+
+  const name = `api-${idempotencyKey === undefined ? randomUUID() : hash(idempotencyKey)}`
+  if (idempotencyKey !== undefined) {
+    const note = { request: hash(JSON.stringify([accountId, request])) }
+    const before = await noteOnce(ledger, `idempotency#${hash(idempotencyKey)}`, note)
+    if (before && before.request !== note.request)
+      throw new IdempotencyKeyReusedError(
+        'Idempotency-Key: was used with another account or body; use a new key for a new request',
+      )
+  }
+  try {
+    await sfn.send(
+      new StartExecutionCommand({
+        stateMachineArn: input.stateMachineArn,
+        name,
+        input: JSON.stringify({ accountId, ...request, requestedBy: input.callerArn }),
+      }),
+    )
+  } catch (error) {
+    // The same key and the same request, by another session or after the execution ended: it was started.
+    if (!isNamed(error, 'ExecutionAlreadyExists')) throw error
+  }
+  return { accountId, execution: name, status: 'Accepted' }
+}
+
+/** Checks one value, whose name is in the path and not in the body. */
+const parseField = (field: string, schema: typeof accountIdSchema, value: string) => {
+  const result = schema.safeParse(value)
+  if (result.success) return result.data
+  throw new InvalidInputError(result.error.issues.map(({ message }) => ({ field, message })))
+}

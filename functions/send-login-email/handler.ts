@@ -1,0 +1,15 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { SESClient } from '@aws-sdk/client-ses'
+import vending from '../../vending.yml'
+import { readEnv } from '../shared/env.ts'
+import { step } from '../shared/step.ts'
+import { sendLoginEmail, sendLoginEmailInput } from './send-login-email.ts'
+
+const env = readEnv('LEDGER_TABLE')
+const clients = {
+  // SES cannot tell a repeated SendEmail: every retry is one that the definition shows.
+  ses: new SESClient({ maxAttempts: 1 }),
+  ledger: { dynamodb: new DynamoDBClient(), tableName: env.LEDGER_TABLE },
+}
+
+export const handler = step(sendLoginEmailInput, (input) => sendLoginEmail(clients, input, vending))

@@ -1,0 +1,78 @@
+import { DescribeAccountCommand, ListParentsCommand, type ListParentsResponse, type OrganizationsClient } from '@aws-sdk/client-organizations'
+import * as z from 'zod/mini'
+import { isNamed } from './aws-errors.ts'
+import { AccountNotActiveError, AccountNotFoundError, ManagementAccountError, ProtectedAccountError } from './errors.ts'
+
+export const accountSchema = z.object({
+  id: z.string(),
+  name: z.string(),
+  email: z.string(),
+  /** CREATED by Organizations, or INVITED. */
+  joinedMethod: z.string(),
+  /** ISO 8601. */
+  joinedAt: z.string(),
+})
+export type Account = z.output<typeof accountSchema>
+
+export type ProtectedPlaces = {
+  /** Names or ids. */
+  accounts: string[]
+  /** Ids (`ou-…`). An account is protected by any unit above it. */
+  organizationalUnits: string[]
+}
+
+const unitsAbove = async (organizations: OrganizationsClient, accountId: string) => {
+  const units: string[] = []
+  // Organizations nests at most five levels deep; the root ends the walk.
+  for (let child: string | undefined = accountId; child && !child.startsWith('r-'); ) {
+    const answer: ListParentsResponse = await organizations.send(new ListParentsCommand({ ChildId: child }))
+    child = answer.Parents?.[0]?.Id
+    if (child) units.push(child)
+  }
+  return units
+}
+
+/**
+ * Finds a member account that may be vended.
+ *
+ * Throws `ManagementAccountError`, `AccountNotFoundError`, `ProtectedAccountError` and `AccountNotActiveError`
+ * (by `State`; Organizations retires `Status`).
+ */
+export const findMemberAccount = async (
+  organizations: OrganizationsClient,
+  { accountId, managementAccountId, protectedPlaces }: {
+    accountId: string
+    managementAccountId: string
+    protectedPlaces: ProtectedPlaces
+  },
+): Promise<Account> => {
+  if (accountId === managementAccountId)
+    throw new ManagementAccountError(`accountId: ${accountId} is the management account, which is never vended`)
+  const [{ Account }, units] = await Promise.all([
+    organizations.send(new DescribeAccountCommand({ AccountId: accountId })),
+    protectedPlaces.organizationalUnits.length ? unitsAbove(organizations, accountId) : [],
+  ]).catch((error: unknown) => {
+    if (isNamed(error, 'AccountNotFoundException', 'ChildNotFoundException'))
+      throw new AccountNotFoundError(`accountId: ${accountId} is not an account of this organization`, { cause: error })
+    throw error
+  })
+  const { Name: name = accountId, Email: email = '', State, JoinedMethod, JoinedTimestamp } = Account ?? {}
+  const protector = [accountId, name, ...units].find(
+    (place) => protectedPlaces.accounts.includes(place) || protectedPlaces.organizationalUnits.includes(place),
+  )
+  if (protector)
+    throw new ProtectedAccountError(
+      `accountId: ${accountId} (${name}) is protected by vending.yml, which lists ${protector} under protected`,
+    )
+  if (State !== 'ACTIVE')
+    throw new AccountNotActiveError(
+      `accountId: ${accountId} (${name}) has the state ${State ?? 'unknown'}; only an ACTIVE account can be vended`,
+    )
+  return {
+    id: accountId,
+    name,
+    email,
+    joinedMethod: JoinedMethod ?? 'CREATED',
+    joinedAt: (JoinedTimestamp ?? new Date(0)).toISOString(),
+  }
+}

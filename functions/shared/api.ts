@@ -1,0 +1,66 @@
+import { Logger } from '@aws-lambda-powertools/logger'
+import middy from '@middy/core'
+import type { APIGatewayProxyEventV2WithIAMAuthorizer, APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
+import { nameConnectionFailure } from './aws-errors.ts'
+import { InvalidInputError } from './errors.ts'
+
+export type ApiEvent = APIGatewayProxyEventV2WithIAMAuthorizer
+type Answer = { status: number; headers?: Record<string, string>; body: object }
+
+// Titles in the words of RFC 9110; what is not here is our fault, and its words stay in the log.
+const refusals: Record<string, [status: number, title: string]> = {
+  InvalidInputError: [400, 'The request is not valid'],
+  ManagementAccountError: [403, 'The management account is never vended'],
+  ProtectedAccountError: [403, 'The account is protected'],
+  RecipientNotAllowedError: [403, 'The recipient is not allowed'],
+  AccountNotFoundError: [404, 'There is no such account in the organization'],
+  AccountNotActiveError: [409, 'The account is not active'],
+  IdempotencyKeyReusedError: [422, 'The Idempotency-Key was used before with another request'],
+  TooManyRequestsException: [503, 'AWS asks to slow down'],
+  ThrottlingException: [503, 'AWS asks to slow down'],
+}
+
+const logger = new Logger()
+
+const json = ({ status, headers, body }: Answer, contentType: string): APIGatewayProxyStructuredResultV2 => ({
+  statusCode: status,
+  headers: { 'content-type': contentType, 'cache-control': 'no-store', ...headers },
+  body: JSON.stringify(body),
+})
+
+/** A refusal in the form of RFC 9457; `field` is the first wrong one, `errors` are all. */
+const problem = (error: unknown) => {
+  const name = error instanceof Error ? error.name : ''
+  const [status, title] = refusals[name] ?? [500, 'The service failed; its log says why']
+  const detail = status === 500 || !(error instanceof Error) ? undefined : error.message
+  const issues =
+    error instanceof InvalidInputError
+      ? error.issues
+      : (/^(?<field>[\w[\]. -]+): (?<message>.+)$/s.exec(detail ?? '')?.groups ?? undefined)
+  const errors = issues && [issues].flat()
+  return json(
+    {
+      status,
+      ...(status === 503 && { headers: { 'retry-after': '5' } }),
+      body: { type: `urn:account-vending:${refusals[name] ? name : 'InternalError'}`, title, status, detail, field: errors?.[0]?.['field'], errors },
+    },
+    'application/problem+json',
+  )
+}
+
+/** Turns a core function into the handler of an HTTP API route: errors become `application/problem+json`. */
+export const api = (run: (event: ApiEvent) => Promise<Answer>) =>
+  middy<ApiEvent, APIGatewayProxyStructuredResultV2>().handler(async (event: ApiEvent) => {
+    logger.resetKeys()
+    logger.appendKeys({ route: event.routeKey, accountId: event.pathParameters?.['accountId'] })
+    try {
+      const answer = await run(event)
+      logger.info('done', { status: answer.status })
+      return json(answer, 'application/json')
+    } catch (error) {
+      const answer = problem(nameConnectionFailure(error))
+      const { name, message } = error instanceof Error ? error : { name: 'Error', message: String(error) }
+      logger[answer.statusCode === 500 ? 'error' : 'info']('refused', { status: answer.statusCode, error: name, reason: message })
+      return answer
+    }
+  })

@@ -1,0 +1,12 @@
+/**
+ * Reads the named environment variables once, at start.
+ * A missing one fails the deployment's first invocation under its name, not the tenth account.
+ */
+export const readEnv = <Name extends string>(...names: Name[]): Record<Name, string> =>
+  Object.fromEntries(
+    names.map((name) => {
+      const value = process.env[name]
+      if (!value) throw new Error(`The environment variable ${name} is not set`)
+      return [name, value]
+    }),
+  ) as Record<Name, string>

@@ -1,0 +1,13 @@
+// Built into the bundles by infra/build-plugin.ts.
+declare module '*vending.yml' {
+  const vending: import('../../infra/vending.ts').Vending
+  export default vending
+}
+declare module '*.mjml' {
+  const html: string
+  export default html
+}
+declare module '*.txt' {
+  const text: string
+  export default text
+}

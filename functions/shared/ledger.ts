@@ -1,0 +1,300 @@
+import {
+  type AttributeValue,
+  type DynamoDBClient,
+  GetItemCommand,
+  PutItemCommand,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb'
+import { marshall, unmarshall } from '@aws-sdk/util-dynamodb'
+import { isNamed } from './aws-errors.ts'
+import { LeaseLostError } from './errors.ts'
+import type { Admin, Ask, Group } from './request.ts'
+import type { Vend } from './step.ts'
+
+// One table, one module. An account is one item, so that one conditional write checks the lease and records a step.
+
+export type Ledger = { dynamodb: DynamoDBClient; tableName: string }
+
+export type Lease = {
+  /** ARN of the execution that may write into the account. */
+  holder: string
+  /** Hash of what that execution makes, to tell the same request from a different one. */
+  ask: string
+  /** Milliseconds since 1970. */
+  renewedAt: number
+}
+
+export type AccountRecord = {
+  accountName: string
+  status: 'VENDING' | 'VENDED' | 'FAILED'
+  /** ISO 8601, as all times but the lease's. */
+  updatedAt: string
+  /** The last execution that worked on the account. */
+  executionArn: string
+  requestedBy?: string
+  /** Held while an execution works, and after a failure for its redrive. */
+  lease?: Lease
+  /** What the last execution was asked to make. */
+  asked: { groups: string[]; users: string[] }
+  /** The steps begun by the last execution, by state and user. */
+  steps: Record<string, { state: string; userName?: string; at: string }>
+  /** Users for whom a password was stored: a login profile of any other user is not ours. Keys are in lower case. */
+  passwords: Record<string, { vendId: string; at: string }>
+  /** Mails sent, by user (in lower case) and address. */
+  mails: Record<string, { messageId: string; vendId: string; at: string }>
+  /** What finished vends made. Keys are in lower case, as IAM ignores case. */
+  groups: Record<string, Group>
+  admins: Record<string, Admin & { kept: boolean; secretName?: string }>
+  vendedAt?: string
+  vendedBy?: string
+  failure?: { error: string; cause: string; at: string }
+}
+
+/** An execution ended or aborted may have left a function running: its lease is taken over only this much later. */
+export const leaseRestSeconds = 90
+
+const key = (accountId: string) => marshall({ pk: `account#${accountId}` })
+
+/** Reads what is on record of an account; undefined if nothing is. */
+export const readAccount = async ({ dynamodb, tableName }: Ledger, accountId: string) => {
+  const { Item } = await dynamodb.send(
+    new GetItemCommand({ TableName: tableName, Key: key(accountId), ConsistentRead: true }),
+  )
+  return Item && (unmarshall(Item) as AccountRecord)
+}
+
+type Change = {
+  /** Attribute path → value; a path is a list of attribute names. */
+  set: [path: string[], value: unknown][]
+  /** Top-level attributes which get a value only if they have none. */
+  ensure?: Record<string, unknown>
+  remove?: string[]
+  condition: (value: (value: unknown) => string) => string
+}
+
+const updateAccount = async ({ dynamodb, tableName }: Ledger, accountId: string, change: Change) => {
+  const names: Record<string, string> = {}
+  const values: Record<string, unknown> = {}
+  const name = (attribute: string) => {
+    const placeholder = `#n${Object.keys(names).length}`
+    names[placeholder] = attribute
+    return placeholder
+  }
+  const value = (content: unknown) => {
+    const placeholder = `:v${Object.keys(values).length}`
+    values[placeholder] = content
+    return placeholder
+  }
+  const set = [
+    ...change.set.map(([path, content]) => `${path.map(name).join('.')} = ${value(content)}`),
+    ...Object.entries(change.ensure ?? {}).map(([attribute, content]) => {
+      const placeholder = name(attribute)
+      return `${placeholder} = if_not_exists(${placeholder}, ${value(content)})`
+    }),
+  ]
+  const { Attributes } = await dynamodb.send(
+    new UpdateItemCommand({
+      TableName: tableName,
+      Key: key(accountId),
+      UpdateExpression: `SET ${set.join(', ')}${change.remove ? ` REMOVE ${change.remove.map(name).join(', ')}` : ''}`,
+      ConditionExpression: change.condition(value),
+      ExpressionAttributeNames: names,
+      ExpressionAttributeValues: marshall(values, { removeUndefinedValues: true }),
+      ReturnValues: 'ALL_NEW',
+    }),
+  )
+  return unmarshall(Attributes as Record<string, AttributeValue>) as AccountRecord
+}
+
+/**
+ * Takes the account's lease for an execution, if nobody holds it or `seen`, an ended holder's lease, is still there.
+ * Answers whether it could; one's own lease is taken again.
+ */
+export const takeLease = async (
+  ledger: Ledger,
+  { vend, account, ask, askHash, requestedBy, seen }: {
+    vend: Vend
+    account: { id: string; name: string }
+    ask: Ask
+    askHash: string
+    requestedBy: string | undefined
+    seen: Lease | undefined
+  },
+) => {
+  const now = new Date()
+  const own = seen?.holder === vend.executionArn
+  const first = { AcceptRequest: { state: 'AcceptRequest', at: now.toISOString() } }
+  try {
+    await updateAccount(ledger, account.id, {
+      set: [
+        [['accountName'], account.name],
+        [['status'], 'VENDING'],
+        [['updatedAt'], now.toISOString()],
+        [['executionArn'], vend.executionArn],
+        [['requestedBy'], requestedBy ?? 'event'],
+        [['asked'], { groups: ask.groups.map(({ name }) => name), users: ask.admins.map(({ userName }) => userName) }],
+        [['lease'], { holder: vend.executionArn, ask: askHash, renewedAt: now.getTime() } satisfies Lease],
+        ...(own ? [] : ([[['steps'], first]] as [string[], unknown][])),
+      ],
+      ensure: { passwords: {}, mails: {}, groups: {}, admins: {} },
+      remove: ['failure'],
+      condition: (value) =>
+        seen
+          ? `lease.holder = ${value(seen.holder)} AND lease.renewedAt = ${value(seen.renewedAt)}`
+          : 'attribute_not_exists(lease)',
+    })
+    return true
+  } catch (error) {
+    if (isNamed(error, 'ConditionalCheckFailedException')) return false
+    throw error
+  }
+}
+
+const whileHeld = async (ledger: Ledger, accountId: string, vend: Vend, change: Omit<Change, 'condition'>) => {
+  try {
+    return await updateAccount(ledger, accountId, {
+      ...change,
+      condition: (value) => `lease.holder = ${value(vend.executionArn)}`,
+    })
+  } catch (error) {
+    if (isNamed(error, 'ConditionalCheckFailedException'))
+      throw new LeaseLostError(
+        `Another execution has taken over account ${accountId}; this one makes no further change. Start a new one if something is missing`,
+        { cause: error },
+      )
+    throw error
+  }
+}
+
+/**
+ * Records that a step begins, on condition that this execution still holds the account's lease.
+ * Gives back the record. `storesPassword` notes as well that the user's password is ours from now on.
+ * Throws `LeaseLostError`.
+ */
+export const beginStep = (
+  ledger: Ledger,
+  { accountId, vend, state, userName, storesPassword = false }: {
+    accountId: string
+    vend: Vend
+    state: string
+    userName?: string
+    storesPassword?: boolean
+  },
+) => {
+  const now = new Date()
+  const at = now.toISOString()
+  return whileHeld(ledger, accountId, vend, {
+    set: [
+      [['updatedAt'], at],
+      [['status'], 'VENDING'],
+      [['lease', 'renewedAt'], now.getTime()],
+      [['steps', userName ? `${state} ${userName}` : state], { state, userName, at }],
+      ...(storesPassword && userName
+        ? ([[['passwords', userName.toLowerCase()], { vendId: vend.id, at }]] as [string[], unknown][])
+        : []),
+    ],
+    remove: ['failure'],
+  })
+}
+
+/** The name under which a mail is on record. */
+export const mailKey = (userName: string, email: string) => `${userName.toLowerCase()} ${email.toLowerCase()}`
+
+/** Records that a sign-in mail was sent. Throws `LeaseLostError`. */
+export const recordMail = (
+  ledger: Ledger,
+  { accountId, vend, userName, email, messageId }: {
+    accountId: string
+    vend: Vend
+    userName: string
+    email: string
+    messageId: string
+  },
+) =>
+  whileHeld(ledger, accountId, vend, {
+    set: [[['mails', mailKey(userName, email)], { messageId, vendId: vend.id, at: new Date().toISOString() }]],
+  })
+
+/** Records what a finished vend made and gives the lease back. Done before by this vend is done. Throws `LeaseLostError`. */
+export const recordVend = async (
+  ledger: Ledger,
+  { accountId, vend, groups, admins }: {
+    accountId: string
+    vend: Vend
+    groups: Group[]
+    admins: AccountRecord['admins'][string][]
+  },
+) => {
+  const at = new Date().toISOString()
+  try {
+    await whileHeld(ledger, accountId, vend, {
+      set: [
+        [['status'], 'VENDED'],
+        [['updatedAt'], at],
+        [['vendedAt'], at],
+        [['vendedBy'], vend.executionArn],
+        [['steps', 'RecordVended'], { state: 'RecordVended', at }],
+        ...groups.map((group): [string[], unknown] => [['groups', group.name.toLowerCase()], group]),
+        ...admins.map((admin): [string[], unknown] => [['admins', admin.userName.toLowerCase()], admin]),
+      ],
+      remove: ['lease', 'failure'],
+    })
+  } catch (error) {
+    if (isNamed(error, 'LeaseLostError') && (await readAccount(ledger, accountId))?.vendedBy === vend.executionArn) return
+    throw error
+  }
+}
+
+/** Marks the account's vend as failed, if this execution still is the one that works on it. The lease stays, for a redrive. */
+export const recordFailure = async (
+  ledger: Ledger,
+  { accountId, executionArn, error, cause }: { accountId: string; executionArn: string; error: string; cause: string },
+) => {
+  const at = new Date().toISOString()
+  try {
+    await updateAccount(ledger, accountId, {
+      set: [
+        [['status'], 'FAILED'],
+        [['updatedAt'], at],
+        [['failure'], { error, cause, at }],
+      ],
+      condition: (value) => `lease.holder = ${value(executionArn)}`,
+    })
+  } catch (failed) {
+    if (!isNamed(failed, 'ConditionalCheckFailedException')) throw failed
+  }
+}
+
+/**
+ * Writes a note under a name of its own, once: answers undefined if it was written, else the note that was there.
+ * Notes are for what must not happen twice: a request's Idempotency-Key, a failure's report.
+ */
+export const noteOnce = async <Note extends Record<string, string>>(
+  { dynamodb, tableName }: Ledger,
+  name: string,
+  note: Note,
+): Promise<Note | undefined> => {
+  const day = 24 * 60 * 60
+  try {
+    await dynamodb.send(
+      new PutItemCommand({
+        TableName: tableName,
+        // As long as Step Functions remembers the execution's name, 90 days.
+        Item: marshall({ ...note, pk: name, expiresAt: Math.floor(Date.now() / 1000) + 90 * day }),
+        ConditionExpression: 'attribute_not_exists(pk)',
+      }),
+    )
+    return undefined
+  } catch (error) {
+    if (!isNamed(error, 'ConditionalCheckFailedException')) throw error
+    return readNote({ dynamodb, tableName }, name)
+  }
+}
+
+/** Reads a note; undefined if there is none. */
+export const readNote = async <Note extends Record<string, string>>({ dynamodb, tableName }: Ledger, name: string) => {
+  const { Item } = await dynamodb.send(
+    new GetItemCommand({ TableName: tableName, Key: marshall({ pk: name }), ConsistentRead: true }),
+  )
+  return Item && (unmarshall(Item) as Note)
+}

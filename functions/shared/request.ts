@@ -1,0 +1,214 @@
+import * as z from 'zod/mini'
+import { InvalidInputError, RecipientNotAllowedError } from './errors.ts'
+
+// What AWS allows: IAM and STS quotas (User Guide, reference_iam-quotas), Organizations' tag pattern.
+const text = (pattern: RegExp, message: string) => z.string(message).check(z.regex(pattern, message))
+const list = <S extends z.ZodMiniType>(item: S, max: number, what: string) =>
+  z.array(item, `must be a list of ${what}`).check(z.maxLength(max, `must have at most ${max} ${what}`))
+
+/** A strict object whose errors name the unknown fields and those that are allowed. */
+export const fields = <Shape extends z.core.$ZodShape>(shape: Shape) =>
+  z.strictObject(shape, {
+    error: (issue) =>
+      issue.code === 'unrecognized_keys'
+        ? `unknown field ${issue.keys.map((key) => JSON.stringify(key)).join(', ')}; allowed are ${Object.keys(shape).join(', ')}`
+        : 'must be an object',
+  })
+
+export const accountId = text(/^\d{12}$/, 'must be an account id: 12 digits, as a string')
+// IAM also takes a comma, but the secret that holds the password is named after the user, and Secrets Manager does not.
+export const userName = text(/^[\w+=.@-]{1,64}$/, 'must be 1 to 64 letters, digits or _+=.@-')
+export const groupName = text(/^[\w+=,.@-]{1,128}$/, 'must be 1 to 128 letters, digits or _+=,.@-')
+export const email = text(
+  /^(?=.{6,254}$)[^\s"'()<>[\]:;,\\|%&@\u0080-\uffff]{1,64}@([a-z\d]([a-z\d-]{0,61}[a-z\d])?\.)+[a-z]([a-z\d-]{0,61}[a-z\d])$/i,
+  'must be an e-mail address in ASCII, like ada@example.com',
+)
+export const policy = text(
+  /^(arn:aws[\w-]*:iam::(aws|\d{12}):policy\/)?[\w+=,.@/-]{1,512}$/,
+  'must be the name of an AWS managed policy, like ReadOnlyAccess, or the ARN of a policy',
+)
+const tagText = (min: number, max: number, what: string) =>
+  text(new RegExp(`^(?!aws:)[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]{${min},${max}}$`, 'u'), what)
+export const tags = z.record(
+  tagText(1, 128, 'a tag key must be 1 to 128 letters, digits, spaces or _.:/=+-@, and not begin with aws:'),
+  tagText(0, 256, 'a tag value must be at most 256 letters, digits, spaces or _.:/=+-@'),
+  'must be an object of tag keys and values',
+)
+
+const oneOrMore = (message: string) => z.union([z.string(), z.array(z.string()).check(z.minLength(1))], message)
+const statement = z
+  .strictObject(
+    {
+      Sid: z.optional(z.string()),
+      Effect: z.enum(['Allow', 'Deny'], 'must be Allow or Deny'),
+      Action: z.optional(oneOrMore('must be an action or a list of actions')),
+      NotAction: z.optional(oneOrMore('must be an action or a list of actions')),
+      Resource: z.optional(oneOrMore('must be an ARN or a list of ARNs')),
+      NotResource: z.optional(oneOrMore('must be an ARN or a list of ARNs')),
+      Condition: z.optional(z.record(z.string(), z.record(z.string(), z.unknown()), 'must be an IAM condition')),
+    },
+    'must be an IAM policy statement',
+  )
+  .check(
+    z.refine((s) => !s.Action !== !s.NotAction, 'must have either Action or NotAction'),
+    z.refine((s) => !s.Resource !== !s.NotResource, 'must have either Resource or NotResource'),
+  )
+/** An IAM policy document, as far as it can be checked without IAM. */
+export const policyDocument = fields({
+  Version: z.enum(['2012-10-17', '2008-10-17'], 'must be "2012-10-17"'),
+  Id: z.optional(z.string()),
+  Statement: z.union([statement, z.array(statement).check(z.minLength(1))], 'must be a list of IAM policy statements'),
+})
+export type PolicyDocument = z.output<typeof policyDocument>
+
+export const group = fields({
+  name: groupName,
+  policies: z._default(list(policy, 10, 'policies'), []),
+  inline: z._default(z.record(groupName, policyDocument, 'must be an object of policy names and documents'), {}),
+})
+
+export const admin = fields({
+  userName,
+  email: z.optional(email),
+  groups: z.optional(list(groupName, 10, 'group names')),
+  policies: z._default(list(policy, 10, 'policies'), []),
+  tags: z._default(tags, {}),
+  passwordResetRequired: z.optional(z.boolean('must be true or false')),
+})
+
+const requestShape = {
+  admins: z.optional(list(admin, 20, 'administrators').check(z.minLength(1, 'must name at least one administrator'))),
+  groups: z._default(list(group, 20, 'groups'), []),
+}
+/** What may be asked for an account: the body of the API's request. */
+export const adminsRequest = fields(requestShape)
+/** The input of a manual execution. */
+export const manualRequest = fields({
+  accountId,
+  ...requestShape,
+  /** Who asked, kept on record. The API writes the caller's ARN here. */
+  requestedBy: z.optional(z.string('must be text').check(z.maxLength(2048, 'must have at most 2048 characters'))),
+})
+export type AdminsRequest = z.output<typeof adminsRequest>
+
+/** The part of `vending.yml` that completes a request. */
+export type Defaults = {
+  admins: z.output<typeof admin>[]
+  groups: z.output<typeof group>[]
+  tags: Record<string, string>
+  passwordResetRequired: boolean
+  allowedRecipients: string[]
+}
+
+export const groupSchema = z.object({
+  name: z.string(),
+  policies: z.array(z.string()),
+  inline: z.record(z.string(), policyDocument),
+})
+export const adminSchema = z.object({
+  userName: z.string(),
+  email: z.string(),
+  groups: z.array(z.string()),
+  policies: z.array(z.string()),
+  tags: z.record(z.string(), z.string()),
+  passwordResetRequired: z.boolean(),
+})
+/** A group as it shall be: policies are ARNs. */
+export type Group = z.output<typeof groupSchema>
+/** An administrator as he or she shall be: nothing is left to a default. */
+export type Admin = z.output<typeof adminSchema>
+/** Everything that one vend shall make in an account. */
+export type Ask = { groups: Group[]; admins: Admin[] }
+
+/**
+ * Completes a request by the organization's defaults.
+ *
+ * Without `admins` the default administrators and all groups of `vending.yml` are asked for; with `admins` only what
+ * these need. Policy names become ARNs of `partition`.
+ * Throws `InvalidInputError` (a group nobody defined, one name twice, another account's policy) and
+ * `RecipientNotAllowedError`.
+ */
+export const completeRequest = (
+  request: AdminsRequest,
+  defaults: Defaults,
+  { accountId, accountEmail, partition }: { accountId: string; accountEmail: string; partition: string },
+): Ask => {
+  const issues: { field: string; message: string }[] = []
+
+  const toArns = (policies: string[], field: string) =>
+    policies.map((policy, i) => {
+      if (!policy.startsWith('arn:')) return `arn:${partition}:iam::aws:policy/${policy}`
+      if (!policy.startsWith(`arn:${partition}:iam::aws:`) && !policy.startsWith(`arn:${partition}:iam::${accountId}:`))
+        issues.push({
+          field: `${field}.policies[${i}]`,
+          message: `${policy} must be of partition ${partition} and belong to AWS or to account ${accountId}`,
+        })
+      return policy
+    })
+
+  const groups = new Map<string, Group>()
+  const defined = [
+    ...defaults.groups.map((group) => ({ group, field: 'vending.yml groups' })),
+    ...request.groups.map((group, i) => ({ group, field: `groups[${i}]` })),
+  ]
+  for (const { group, field } of defined) {
+    const wanted = { name: group.name, policies: toArns(group.policies, field), inline: group.inline }
+    const before = groups.get(group.name.toLowerCase())
+    if (before && JSON.stringify(before) !== JSON.stringify(wanted))
+      issues.push({ field: `${field}.name`, message: `the group ${group.name} is defined already, and differently` })
+    groups.set(group.name.toLowerCase(), before ?? wanted)
+  }
+
+  const firstGroup = defined[0]?.group.name
+  const names = new Set<string>()
+  const admins = (request.admins ?? defaults.admins).map((admin, i): Admin => {
+    const field = request.admins ? `admins[${i}]` : `vending.yml admins[${i}]`
+    const name = admin.userName.toLowerCase()
+    if (names.has(name))
+      issues.push({ field: `${field}.userName`, message: `${admin.userName} is named twice (IAM ignores case)` })
+    names.add(name)
+    const wanted = admin.groups ?? (firstGroup ? [firstGroup] : [])
+    return {
+      userName: admin.userName,
+      email: admin.email ?? accountEmail,
+      groups: [
+        ...new Set(
+          wanted.map((name, j) => {
+            const group = groups.get(name.toLowerCase())
+            if (!group)
+              issues.push({
+                field: `${field}.groups[${j}]`,
+                message: `the group ${name} is defined neither in vending.yml nor in this request; there are ${[...groups.values()].map(({ name }) => name).join(', ')}`,
+              })
+            return group?.name ?? name
+          }),
+        ),
+      ],
+      policies: toArns(admin.policies, field),
+      tags: { ...defaults.tags, ...admin.tags },
+      passwordResetRequired: admin.passwordResetRequired ?? defaults.passwordResetRequired,
+    }
+  })
+
+  const needed = new Set([...admins.flatMap(({ groups }) => groups), ...request.groups.map(({ name }) => name)])
+  const askedGroups = [...groups.values()].filter(({ name }) => !request.admins || needed.has(name))
+  // Sessions in the account carry these ARNs in a policy, which STS limits to 2,048 characters.
+  const arns = new Set([...askedGroups, ...admins].flatMap(({ policies }) => policies))
+  if ([...arns].join().length > 1200)
+    issues.push({ field: 'policies', message: 'all policy ARNs together must have at most 1200 characters' })
+  for (const [i, { tags }] of admins.entries())
+    if (Object.keys(tags).length > 50)
+      issues.push({ field: `admins[${i}].tags`, message: 'must have at most 50 tags, those of vending.yml included' })
+  if (issues.length) throw new InvalidInputError(issues)
+
+  const where = request.admins ? 'admins' : 'vending.yml admins'
+  for (const [i, { email }] of admins.entries()) {
+    const domain = email.slice(email.lastIndexOf('@') + 1).toLowerCase()
+    if (!defaults.allowedRecipients.some((allowed) => [domain, email.toLowerCase()].includes(allowed.toLowerCase())))
+      throw new RecipientNotAllowedError(
+        `${where}[${i}].email: ${email}${email === accountEmail ? ' (the account’s own address)' : ''} is not within ` +
+          `allowedRecipients of vending.yml (${defaults.allowedRecipients.join(', ')})`,
+      )
+  }
+  return { groups: askedGroups, admins }
+}

@@ -1,0 +1,60 @@
+import { Logger } from '@aws-lambda-powertools/logger'
+import middy from '@middy/core'
+import * as z from 'zod/mini'
+import { nameConnectionFailure } from './aws-errors.ts'
+import { InvalidInputError } from './errors.ts'
+
+/** What every step knows of the vend that it belongs to. */
+export const vendSchema = z.object({
+  /** 32 hexadecimal digits, made from the execution ARN. */
+  id: z.string(),
+  executionArn: z.string(),
+})
+export type Vend = z.output<typeof vendSchema>
+
+/** Where an execution runs, read from its ARN: the service runs in the management account. */
+export const placeOf = (executionArn: string) => {
+  // arn:PARTITION:states:REGION:ACCOUNT:execution:MACHINE:NAME
+  const [, partition = '', , region = '', managementAccountId = ''] = executionArn.split(':')
+  return { partition, region, managementAccountId }
+}
+
+/**
+ * Checks `value` against `schema`.
+ * Throws `InvalidInputError`, which names every wrong field and what is allowed there.
+ */
+export const parseInput = <S extends z.ZodMiniType>(schema: S, value: unknown): z.output<S> => {
+  const result = schema.safeParse(value)
+  if (result.success) return result.data
+  throw new InvalidInputError(
+    result.error.issues.map(({ path, message }) => ({
+      field: path.map((key, i) => (typeof key === 'number' ? `[${key}]` : `${i ? '.' : ''}${String(key)}`)).join('') || 'input',
+      message,
+    })),
+  )
+}
+
+const logger = new Logger()
+
+/** Logs identifiers only: inputs hold personal data, and a log outlives the vend. */
+const logOutcome = (): middy.MiddlewareObj => ({
+  before: ({ event }) => {
+    const { vend, account, admin } = (event ?? {}) as Record<string, Record<string, string> | undefined>
+    logger.resetKeys()
+    logger.appendKeys({ execution: vend?.['executionArn'], accountId: account?.['id'], userName: admin?.['userName'] })
+  },
+  after: () => logger.info('done'),
+  onError: ({ error }) => logger.error('failed', { error: error?.name, reason: error?.message }),
+})
+
+/** Turns a core function into a Lambda handler: check the input, run, let errors leave under their own name. */
+export const step = <S extends z.ZodMiniType, Out>(schema: S, run: (input: z.output<S>) => Promise<Out>) =>
+  middy<unknown, Out>()
+    .use(logOutcome())
+    .handler(async (event: unknown) => {
+      try {
+        return await run(parseInput(schema, event))
+      } catch (error) {
+        throw nameConnectionFailure(error)
+      }
+    })

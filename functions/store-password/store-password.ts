@@ -1,0 +1,80 @@
+import {
+  CreateSecretCommand,
+  DescribeSecretCommand,
+  GetRandomPasswordCommand,
+  PutSecretValueCommand,
+  RestoreSecretCommand,
+  type SecretsManagerClient,
+} from '@aws-sdk/client-secrets-manager'
+import * as z from 'zod/mini'
+import { accountSchema } from '../shared/account.ts'
+import { isNamed } from '../shared/aws-errors.ts'
+import { beginStep, type Ledger } from '../shared/ledger.ts'
+import { vendSchema } from '../shared/step.ts'
+
+export const storePasswordInput = z.object({
+  vend: vendSchema,
+  account: accountSchema,
+  admin: z.object({ userName: z.string(), signsIn: z.boolean() }),
+  minimumPasswordLength: z.number(),
+})
+
+// Look-alikes, quotes, what begins a formula in a spreadsheet, and the punctuation that IAM does not count as symbols
+// (IAM User Guide, id_credentials_passwords_account-policy). Left are ! # $ % ^ & * ( ) _ [ ] { }
+const excluded = '0O1lI|' + '"\'`' + '=+-@' + ',./:;<>?\\~'
+
+/**
+ * Makes or finds the secret that holds the user's first password; only its ARN and version leave.
+ *
+ * Safe to run twice: the version is named after the vend, and a secret that is there is used as it is, because the
+ * user's login profile may hold its password already. One that is scheduled for deletion is restored with a new
+ * password. A user who signs in already has a password of his or her own, and gets none.
+ * Throws `LeaseLostError`.
+ */
+export async function storePassword(
+  { secrets, ledger }: { secrets: SecretsManagerClient; ledger: Ledger },
+  { vend, account, admin: { userName, signsIn }, minimumPasswordLength }: z.output<typeof storePasswordInput>,
+  { keyArn, passwordLength, tags }: { keyArn: string; passwordLength: number; tags: Record<string, string> },
+) {
+  if (signsIn) return { secretName: null, secretArn: null, secretVersion: null }
+  // On record before the secret is there: a crash after this line leaves a user whose password is known to be ours.
+  const [{ RandomPassword }] = await Promise.all([
+    secrets.send(
+      new GetRandomPasswordCommand({
+        PasswordLength: Math.max(passwordLength, minimumPasswordLength),
+        ExcludeCharacters: excluded,
+        RequireEachIncludedType: true,
+      }),
+    ),
+    beginStep(ledger, { accountId: account.id, vend, state: 'StorePassword', userName, storesPassword: true }),
+  ])
+  const name = `account-vending/${account.id}/${userName.toLowerCase()}`
+  const password = { ClientRequestToken: vend.id, SecretString: RandomPassword }
+  const stored = ({ ARN = '', VersionId = '' }) => ({ secretName: name, secretArn: ARN, secretVersion: VersionId })
+
+  try {
+    return stored(
+      await secrets.send(
+        new CreateSecretCommand({
+          Name: name,
+          Description: `First console password of ${userName} in account ${account.id}`,
+          KmsKeyId: keyArn,
+          Tags: Object.entries({ ...tags, accountId: account.id, userName, vend: vend.id }).map(([Key, Value]) => ({
+            Key,
+            Value,
+          })),
+          ...password,
+        }),
+      ),
+    )
+  } catch (error) {
+    if (isNamed(error, 'InvalidRequestException')) {
+      await secrets.send(new RestoreSecretCommand({ SecretId: name }))
+      return stored(await secrets.send(new PutSecretValueCommand({ SecretId: name, ...password })))
+    }
+    if (!isNamed(error, 'ResourceExistsException')) throw error
+    const { ARN, VersionIdsToStages } = await secrets.send(new DescribeSecretCommand({ SecretId: name }))
+    const current = Object.entries(VersionIdsToStages ?? {}).find(([, stages]) => stages.includes('AWSCURRENT'))
+    return stored({ ...(ARN && { ARN }), ...(current && { VersionId: current[0] }) })
+  }
+}

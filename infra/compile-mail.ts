@@ -1,0 +1,31 @@
+import { readFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { XMLValidator } from 'fast-xml-parser'
+
+type Problem = { line: number; message: string; tagName: string }
+type Mjml2Html = (mjml: string, options: object) => Promise<{ html: string }>
+
+// mjml has no types of its own.
+const mjml2html = createRequire(import.meta.url)('mjml') as Mjml2Html
+
+/** Turns an MJML file into the HTML that is mailed, or throws with the file and line of whatever MJML dislikes. */
+export const compileMail = async (file: string): Promise<string> => {
+  const mjml = await readFile(file, 'utf8')
+
+  // MJML's own parser closes whatever was left open, without a word.
+  const wellFormed = XMLValidator.validate(mjml)
+  if (wellFormed !== true) throw new Error(`${file}:${wellFormed.err.line}: ${wellFormed.err.msg}`)
+
+  const { html } = await mjml2html(mjml, {
+    filePath: file,
+    validationLevel: 'strict',
+    fonts: {},
+    keepComments: false,
+    minify: true,
+    minifyOptions: { minifyCss: false },
+  }).catch((error: Error & { errors?: Problem[] }) => {
+    const problems = error.errors?.map(({ line, tagName, message }) => `${file}:${line}: ${message} (${tagName})`)
+    throw new Error(problems?.join('\n') ?? `${file}: ${error.message}`, { cause: error })
+  })
+  return html
+}

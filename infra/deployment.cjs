@@ -1,0 +1,34 @@
+// What vending.yml decides about the deployed resources, for ${file(infra/deployment.cjs):…} in serverless.yml.
+// CommonJS, because osls reads variables from .js and .cjs files only.
+const path = require('node:path')
+const { loadVending } = require('./vending.ts')
+
+const vending = loadVending(path.join(__dirname, '..', 'vending.yml'))
+
+const accountRoot = (arn) => arn.replace(/^(arn:[^:]+:iam::\d{12}):.*/, '$1:root')
+
+/** Trusts the accounts of these principals, for these principals only: they need not exist yet, and may have wildcards. */
+const trustOf = (arns) => ({
+  Version: '2012-10-17',
+  Statement: [
+    {
+      Effect: 'Allow',
+      Principal: { AWS: arns.length ? [...new Set(arns.map(accountRoot))] : { 'Fn::Sub': 'arn:${AWS::Partition}:iam::${AWS::AccountId}:root' } },
+      Action: 'sts:AssumeRole',
+      Condition: { ArnLike: { 'aws:PrincipalArn': arns.length ? arns : ['arn:aws:iam::000000000000:role/nobody'] } },
+    },
+  ],
+})
+
+const enabled = (door) => (vending.automatic === door ? 'ENABLED' : 'DISABLED')
+
+module.exports = {
+  accessRole: vending.accessRole,
+  secretReaders: vending.secretReaders,
+  operatorsTrust: trustOf(vending.operators),
+  requestersTrust: trustOf(vending.requesters),
+  organizationsRules: enabled('organizations'),
+  controlTowerRules: enabled('control-tower'),
+  senderAddress: /<(.+)>/.exec(vending.sender)?.[1] ?? vending.sender,
+  alarmSubscriptions: vending.notify.map((Endpoint) => ({ Protocol: 'email', Endpoint })),
+}

@@ -1,0 +1,45 @@
+import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import type { BuildOptions, Plugin } from 'esbuild'
+import { compileMail } from './compile-mail.ts'
+import { loadVending } from './vending.ts'
+
+/** The text of what is built into the functions and is not code: mails, and the checked `vending.yml`. */
+export const builtIn = async (file: string, vendingFile = file): Promise<string | undefined> => {
+  if (file.endsWith('.mjml')) return compileMail(file)
+  if (file.endsWith('.txt')) return readFile(file, 'utf8')
+  if (file.endsWith('/vending.yml')) return JSON.stringify(loadVending(vendingFile))
+  return undefined
+}
+
+const builtInPlugin = (vendingFile?: string): Plugin => ({
+  name: 'built-in',
+  setup(build) {
+    build.onLoad({ filter: /\.(mjml|txt|yml)$/ }, async ({ path }) => {
+      const contents = await builtIn(path, vendingFile)
+      return contents === undefined ? undefined : { contents, loader: path.endsWith('.yml') ? 'json' : 'text' }
+    })
+  },
+})
+
+/** How a function is bundled, for deployment and for the local organization alike. */
+export const bundling = (vendingFile?: string): BuildOptions => ({
+  bundle: true,
+  minify: true,
+  sourcemap: false,
+  platform: 'node',
+  target: 'node24',
+  // CommonJS starts faster where the SDK is inside (docs/decisions/0003-bundles.md).
+  format: 'cjs',
+  mainFields: ['module', 'main'],
+  legalComments: 'none',
+  // On Lambda the credentials are in the environment; the full chain is 130 KB.
+  alias: { '@aws-sdk/credential-provider-node': fileURLToPath(new URL('lambda-credentials.ts', import.meta.url)) },
+  plugins: [builtInPlugin(vendingFile)],
+})
+
+/** What serverless-esbuild asks for. */
+const forServerless = () => ({ ...bundling(), outputFileExtension: '.cjs', exclude: [], concurrency: 2 })
+
+// serverless-esbuild calls what `require` gives it.
+export { forServerless as 'module.exports' }

@@ -1,0 +1,115 @@
+import { readFileSync } from 'node:fs'
+import { basename } from 'node:path'
+import { parseDocument } from 'yaml'
+import * as z from 'zod/mini'
+import { InvalidInputError } from '../functions/shared/errors.ts'
+import { admin, completeRequest, email, fields, group, tags } from '../functions/shared/request.ts'
+import { parseInput } from '../functions/shared/step.ts'
+
+const line = (what: string) => z.string(`must be ${what}`).check(z.regex(/^[^\r\n]{1,1000}$/, `must be ${what}`))
+const lines = <S extends z.ZodMiniType>(item: S, what: string) => z.array(item, `must be a list of ${what}`)
+const some = z.minLength(1, 'must name at least one')
+const principal = z
+  .string('must be the ARN of a role or user')
+  .check(
+    z.regex(
+      /^arn:aws[\w-]*:iam::\d{12}:(role|user)\/[\w+=,.@/*?-]+$/,
+      'must be the ARN of a role or user, like arn:aws:iam::111122223333:role/platform-team',
+    ),
+  )
+const domainOrEmail = z
+  .string('must be a domain or an e-mail address')
+  .check(
+    z.regex(
+      /^([^\s@]{1,64}@)?([a-z\d]([a-z\d-]{0,61}[a-z\d])?\.)+[a-z]([a-z\d-]{0,61}[a-z\d])$/i,
+      'must be a domain like example.com, or an e-mail address',
+    ),
+  )
+const sender = z
+  .string('must be an address, alone or as Name <address>')
+  .check(
+    z.refine((value) => {
+      const address = /^[\x20-\x7e]{1,100} <([^<>]+)>$/.exec(value)?.[1] ?? value
+      return email.safeParse(address).success
+    }, 'must be an address, alone or as Name <address>, in ASCII'),
+  )
+
+const vendingSchema = fields({
+  sender,
+  configurationSet: z.optional(
+    z.string('must be the name of an SES configuration set').check(
+      z.regex(/^[\w-]{1,64}$/, 'must be the name of an SES configuration set: 1 to 64 letters, digits, _ or -'),
+    ),
+  ),
+  organizationName: line('one line of text'),
+  contact: line('one line of text'),
+  handover: z.string('must be text').check(z.regex(/^[^]{1,2000}$/, 'must be 1 to 2000 characters of text')),
+  runbook: z.optional(
+    z.string('must be a URL').check(z.regex(/^https:\/\/[^\s]{1,500}$/, 'must be a URL that begins with https://')),
+  ),
+  automatic: z.enum(['organizations', 'control-tower'], 'must be organizations or control-tower'),
+  accessRole: z.optional(
+    z.string('must be the name of a role').check(
+      z.regex(/^[\w+=,.@-]{1,64}$/, 'must be the name of a role: 1 to 64 letters, digits or _+=,.@-'),
+    ),
+  ),
+  groups: lines(group, 'groups').check(some),
+  admins: lines(admin, 'administrators').check(some),
+  tags: z._default(tags, {}),
+  passwordLength: z.number('must be a number from 24 to 128').check(
+    z.int('must be a whole number from 24 to 128'),
+    z.gte(24, 'must be at least 24'),
+    z.lte(128, 'must be at most 128, IAM’s limit'),
+  ),
+  passwordResetRequired: z.boolean('must be true or false'),
+  protected: fields({
+    accounts: lines(line('an account’s id or name'), 'account ids or names'),
+    organizationalUnits: lines(
+      z.string('must be an id (ou-…)').check(
+        z.regex(/^ou-[a-z\d]{4,32}-[a-z\d]{8,32}$/, 'must be the id of an organizational unit, like ou-abcd-11111111'),
+      ),
+      'organizational unit ids',
+    ),
+  }),
+  allowedRecipients: lines(domainOrEmail, 'domains and addresses').check(some),
+  notify: lines(email, 'addresses').check(some),
+  secretReaders: lines(principal, 'ARNs of roles and users').check(some),
+  operators: lines(principal, 'ARNs of roles and users'),
+  requesters: lines(principal, 'ARNs of roles and users'),
+})
+
+export type Vending = z.output<typeof vendingSchema> & { accessRole: string }
+
+/**
+ * Reads and checks a `vending.yml`.
+ * Throws an error with file, key and what is allowed there for everything that is wrong.
+ */
+export const loadVending = (file: string): Vending => {
+  const document = parseDocument(readFileSync(file, 'utf8'), { prettyErrors: true })
+  const problem = document.errors[0]
+  if (problem) throw new Error(`${basename(file)}: ${problem.message}`)
+  try {
+    const vending = parseInput(vendingSchema, document.toJS())
+    const standIn = 'account@example.com'
+    // Every account completes these defaults: what cannot work for one is refused here, with a stand-in for the account.
+    const recipients = { allowedRecipients: [...vending.allowedRecipients, standIn] }
+    completeRequest({ groups: [] }, { ...vending, ...recipients }, {
+      accountId: '111122223333',
+      accountEmail: standIn,
+      partition: 'aws',
+    })
+    return {
+      ...vending,
+      accessRole:
+        vending.accessRole ??
+        (vending.automatic === 'control-tower' ? 'AWSControlTowerExecution' : 'OrganizationAccountAccessRole'),
+    }
+  } catch (error) {
+    const issues =
+      error instanceof InvalidInputError
+        ? error.issues.map(({ field, message }) => `${field}: ${message}`)
+        : [error instanceof Error ? error.message : String(error)]
+    const lines = issues.map((issue) => `  ${issue.replace(/^vending\.yml /, '')}`)
+    throw new Error(`${basename(file)} is not valid:\n${lines.join('\n')}`, { cause: error })
+  }
+}

@@ -1,0 +1,23 @@
+import type { Rule } from './deployed.ts'
+
+/**
+ * Whether an event pattern takes an event.
+ * Knows what the deployed rules use: objects, and lists of exact values. Anything else in a pattern is refused.
+ */
+export const matchesPattern = (pattern: unknown, event: unknown): boolean => {
+  if (typeof pattern !== 'object' || pattern === null || Array.isArray(pattern))
+    throw new Error(`The local EventBridge does not know the pattern ${JSON.stringify(pattern)}`)
+  return Object.entries(pattern).every(([key, wanted]) => {
+    if (key.startsWith('$')) throw new Error(`The local EventBridge does not know ${key} in a pattern`)
+    const there: unknown =
+      typeof event === 'object' && event && Object.hasOwn(event, key) ? (event as Record<string, unknown>)[key] : undefined
+    if (!Array.isArray(wanted)) return matchesPattern(wanted, there)
+    if (wanted.some((value) => typeof value === 'object'))
+      throw new Error(`The local EventBridge knows exact values only, not ${JSON.stringify(wanted)}`)
+    return [there].flat().some((value) => wanted.includes(value))
+  })
+}
+
+/** The enabled rules that take an event. */
+export const rulesFor = (rules: Rule[], event: unknown) =>
+  rules.filter(({ enabled, pattern }) => enabled && matchesPattern(pattern, event))

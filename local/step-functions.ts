@@ -1,0 +1,156 @@
+import { StateMachine, type StateMachineDefinition } from 'aws-local-stepfunctions'
+import type { Clock } from './clock.ts'
+
+export type Execution = {
+  name: string
+  executionArn: string
+  stateMachineArn: string
+  input: string
+  status: 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'ABORTED' | 'TIMED_OUT'
+  output?: unknown
+  error?: string
+  /** As AWS gives it: for a function's failure the JSON of errorType, errorMessage and trace. */
+  cause?: string
+  /** In the order in which they were entered. */
+  states: { name: string; status: 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'ABORTED'; index?: number }[]
+  startDate: number
+  stopDate?: number
+}
+export type Progress = { execution: Execution; state: string; index?: number; what: 'entered' | 'succeeded' | 'failed' | 'retried'; error?: string }
+
+type Definition = { TimeoutSeconds?: number; States: Record<string, State> }
+type State = { Type: string; Resource?: string; Retry?: object[]; ItemProcessor?: Definition }
+type Options = {
+  definition: Definition
+  stateMachineArn: string
+  clock: Clock
+  invoke: (functionArn: string, input: unknown) => Promise<unknown>
+  onProgress: (progress: Progress) => void
+  onEnd: (execution: Execution) => void
+}
+
+/** The same definition with pauses in the clock's seconds. Task timeouts are real: functions take their real time. */
+const onClock = (definition: Definition, speed: number): Definition => ({
+  ...definition,
+  States: Object.fromEntries(
+    Object.entries(definition.States).map(([name, state]) => [
+      name,
+      {
+        ...state,
+        ...(state.ItemProcessor && { ItemProcessor: onClock(state.ItemProcessor, speed) }),
+        ...(state.Retry && {
+          Retry: state.Retry.map((retry) => {
+            const { IntervalSeconds = 1, MaxDelaySeconds } = retry as { IntervalSeconds?: number; MaxDelaySeconds?: number }
+            return {
+              ...retry,
+              IntervalSeconds: IntervalSeconds / speed,
+              ...(MaxDelaySeconds && { MaxDelaySeconds: MaxDelaySeconds / speed }),
+            }
+          }),
+        }),
+      },
+    ]),
+  ),
+})
+
+const tasks = (definition: Definition): [name: string, functionArn: string][] =>
+  Object.entries(definition.States).flatMap(([name, { Resource, ItemProcessor }]): [string, string][] => [
+    ...(Resource ? ([[name, Resource]] as [string, string][]) : []),
+    ...(ItemProcessor ? tasks(ItemProcessor) : []),
+  ])
+
+/** Step Functions with one state machine, run by aws-local-stepfunctions. */
+export const startStepFunctions = ({ definition, stateMachineArn, clock, invoke, onProgress, onEnd }: Options) => {
+  const executions = new Map<string, Execution>()
+  const machine = new StateMachine(onClock(definition, clock.speed) as StateMachineDefinition, {
+    // Checked when the service is packaged; here the pauses are fractions.
+    validationOptions: { noValidate: true },
+  })
+
+  const run = async (execution: Execution) => {
+    let failure: unknown
+    const invokeTask = (functionArn: string) => async (input: unknown) => {
+      try {
+        // What a function returns travels as JSON.
+        return JSON.parse(JSON.stringify(await invoke(functionArn, input)) ?? 'null') as never
+      } catch (error) {
+        failure = error
+        throw error
+      }
+    }
+    const { result, eventLogs } = machine.run(JSON.parse(execution.input) as never, {
+      context: { Execution: { Id: execution.executionArn, Name: execution.name } } as never,
+      overrides: {
+        taskResourceLocalHandlers: Object.fromEntries(
+          tasks(definition).map(([name, functionArn]) => [name, invokeTask(functionArn) as never]),
+        ),
+      },
+    })
+    const followed = follow(execution, eventLogs, onProgress)
+    try {
+      execution.output = await result
+      execution.status = 'SUCCEEDED'
+    } catch (caught) {
+      const error = caught instanceof Error && caught.cause instanceof Error ? caught.cause : (caught as Error)
+      execution.status = error.name === 'ExecutionTimeoutError' ? 'TIMED_OUT' : 'FAILED'
+      execution.error = error.name
+      execution.cause =
+        failure instanceof Error && failure.name === error.name
+          ? JSON.stringify({ errorType: error.name, errorMessage: failure.message, trace: [] })
+          : error.message
+    }
+    execution.stopDate = clock.now()
+    await followed
+    // What ran beside the state that failed is ended with it.
+    for (const state of execution.states)
+      if (state.status === 'RUNNING') state.status = execution.status === 'SUCCEEDED' ? 'SUCCEEDED' : 'ABORTED'
+    onEnd(execution)
+  }
+
+  return {
+    executions,
+    /** Starts an execution. The same name and input give the one that runs already. */
+    start: (name: string, input: string): Execution | 'ExecutionAlreadyExists' => {
+      const executionArn = `${stateMachineArn.replace(':stateMachine:', ':execution:')}:${name}`
+      const before = executions.get(executionArn)
+      if (before) return before.status === 'RUNNING' && before.input === input ? before : 'ExecutionAlreadyExists'
+      const execution: Execution = {
+        name,
+        executionArn,
+        stateMachineArn,
+        input,
+        status: 'RUNNING',
+        states: [],
+        startDate: clock.now(),
+      }
+      executions.set(executionArn, execution)
+      void run(execution)
+      return execution
+    },
+  }
+}
+
+type Event = { type: string; state?: { name: string }; index?: number; Error?: string }
+
+const follow = async (execution: Execution, events: AsyncIterable<unknown>, onProgress: Options['onProgress']) => {
+  for await (const event of events) {
+    const { type, state, index, Error: error } = event as Event
+    if (!state) continue
+    const there = execution.states.findLast((entered) => entered.name === state.name && entered.index === index)
+    const tell = (what: Progress['what']) =>
+      onProgress({ execution, state: state.name, what, ...(index !== undefined && { index }), ...(error && { error }) })
+    if (type.endsWith('StateEntered')) {
+      execution.states.push({ name: state.name, status: 'RUNNING', ...(index !== undefined && { index }) })
+      tell('entered')
+    } else if (type.endsWith('StateExited') && there) {
+      there.status = 'SUCCEEDED'
+      tell('succeeded')
+    } else if (type.endsWith('StateFailed') && there) {
+      there.status = 'FAILED'
+      tell('failed')
+    } else if (type.endsWith('StateRetried') && there) {
+      there.status = 'RUNNING'
+      tell('retried')
+    }
+  }
+}

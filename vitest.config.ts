@@ -1,0 +1,18 @@
+import { defineConfig } from 'vitest/config'
+import { builtIn } from './infra/esbuild.ts'
+
+export default defineConfig({
+  plugins: [
+    {
+      // The same texts that the bundles get.
+      name: 'built-in',
+      enforce: 'pre',
+      async load(id) {
+        const text = await builtIn(id)
+        if (text === undefined) return undefined
+        return `export default ${id.endsWith('.yml') ? text : JSON.stringify(text)}`
+      },
+    },
+  ],
+  test: { include: ['test/**/*.test.ts'], testTimeout: 30_000 },
+})
