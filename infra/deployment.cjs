@@ -3,7 +3,7 @@
 const path = require('node:path')
 const { loadVending } = require('./vending.ts')
 
-const vending = loadVending(path.join(__dirname, '..', 'vending.yml'))
+const vending = loadVending(process.env.VENDING_FILE ?? path.join(__dirname, '..', 'vending.yml'))
 
 const accountRoot = (arn) => arn.replace(/^(arn:[^:]+:iam::\d{12}):.*/, '$1:root')
 

@@ -33,13 +33,15 @@ export const bundling = (vendingFile?: string): BuildOptions => ({
   format: 'cjs',
   mainFields: ['module', 'main'],
   legalComments: 'none',
+  // What the SDK imports when it needs it is inside the bundle, or Node's own.
+  supported: { 'dynamic-import': false },
   // On Lambda the credentials are in the environment; the full chain is 130 KB.
   alias: { '@aws-sdk/credential-provider-node': fileURLToPath(new URL('lambda-credentials.ts', import.meta.url)) },
   plugins: [builtInPlugin(vendingFile)],
 })
 
 /** What serverless-esbuild asks for. */
-const forServerless = () => ({ ...bundling(), outputFileExtension: '.cjs', exclude: [], concurrency: 2 })
+const forServerless = () => ({ ...bundling(process.env['VENDING_FILE']), outputFileExtension: '.cjs', exclude: [], concurrency: 2 })
 
 // serverless-esbuild calls what `require` gives it.
 export { forServerless as 'module.exports' }

@@ -3,6 +3,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { Writable } from 'node:stream'
+import { compileFunction } from 'node:vm'
 import { build } from 'esbuild'
 import { bundling } from '../infra/esbuild.ts'
 import type { Clock } from './clock.ts'
@@ -46,8 +47,9 @@ export const loadFunction = (
     stderr: { value: stdout },
   }) as NodeJS.Process
   const module = { exports: {} as { handler: Handler } }
-  // eslint-disable-next-line @typescript-eslint/no-implied-eval -- a bundle of our own, in a scope of its own
-  const run = new Function('module', 'exports', 'require', 'process', 'console', 'Date', bundle)
+  const run = compileFunction(bundle, ['module', 'exports', 'require', 'process', 'console', 'Date'], {
+    filename: `${name}.cjs`,
+  })
   run(module, module.exports, createRequire(import.meta.url), ownProcess, new Console(stdout), clock.Date)
 
   return (event: unknown) => {

@@ -11,7 +11,7 @@ export const fields = <Shape extends z.core.$ZodShape>(shape: Shape) =>
   z.strictObject(shape, {
     error: (issue) =>
       issue.code === 'unrecognized_keys'
-        ? `unknown field ${issue.keys.map((key) => JSON.stringify(key)).join(', ')}; allowed are ${Object.keys(shape).join(', ')}`
+        ? `is not a field that is known here; allowed are ${Object.keys(shape).join(', ')}`
         : 'must be an object',
   })
 

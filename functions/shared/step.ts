@@ -27,10 +27,12 @@ export const parseInput = <S extends z.ZodMiniType>(schema: S, value: unknown): 
   const result = schema.safeParse(value)
   if (result.success) return result.data
   throw new InvalidInputError(
-    result.error.issues.map(({ path, message }) => ({
-      field: path.map((key, i) => (typeof key === 'number' ? `[${key}]` : `${i ? '.' : ''}${String(key)}`)).join('') || 'input',
-      message,
-    })),
+    result.error.issues.flatMap(({ path, message, ...issue }) =>
+      (issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...path, key]) : [path]).map((where) => ({
+        field: where.map((key, i) => (typeof key === 'number' ? `[${key}]` : `${i ? '.' : ''}${String(key)}`)).join('') || 'input',
+        message,
+      })),
+    ),
   )
 }
 

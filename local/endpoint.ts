@@ -1,0 +1,342 @@
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer, type IncomingHttpHeaders, type Server } from 'node:http'
+import { createRequire } from 'node:module'
+import type { AddressInfo } from 'node:net'
+import { buffer } from 'node:stream/consumers'
+import { XMLBuilder } from 'fast-xml-parser'
+import { iam } from './iam.ts'
+import { organizations } from './organizations.ts'
+import { secretsManager } from './secrets-manager.ts'
+import { sts } from './sts.ts'
+import { AwsError, type Call, type Caller, type Operations, unsupported, type World } from './world.ts'
+
+export { AwsError } from './world.ts'
+
+type Input = Record<string, unknown>
+export type Interception = { service: string; operation: string; input: Input; caller: Caller; record: Call }
+export type Mail = {
+  messageId: string
+  from: string
+  to: string[]
+  subject: string
+  text?: string
+  html?: string
+  at: number
+}
+
+/** An operation that a caller of `startEndpoint` brings along. */
+export type Handler = (world: World, input: Input, caller: Caller) => unknown
+
+const builtIn: Record<string, Operations> = { iam, sts, organizations, secretsmanager: secretsManager }
+
+type Reply = { status: number; type: string; body: string }
+
+/**
+ * Opens the organization to AWS's SDKs on 127.0.0.1.
+ *
+ * A service in `upstreams` is forwarded as it is; operations in `handlers` come before the built-in ones; `intercept`
+ * runs before every operation, forwarded or not, and may throw an `AwsError`.
+ */
+export const startEndpoint = async (
+  world: World,
+  {
+    port = 0,
+    upstreams = {},
+    handlers = {},
+    intercept,
+  }: {
+    port?: number
+    upstreams?: Record<string, string>
+    handlers?: Record<string, Record<string, Handler>>
+    intercept?: (interception: Interception) => void | Promise<void>
+  } = {},
+) => {
+  const database = upstreams['dynamodb'] ? undefined : await startDynalite()
+  const post = upstreams['ses'] ? undefined : await startMailCatcher(world)
+
+  const answer = async (request: Request, record: Call, caller: Caller): Promise<Reply> => {
+    const { service, operation, input } = request
+    await intercept?.({ service, operation, input, caller, record })
+    const upstream = upstreams[service]
+    if (upstream) return forward(upstream, request)
+    const run = handlers[service]?.[operation] ?? builtIn[service]?.[operation]
+    if (run) return request.protocol.reply(operation, await run(world, input as never, caller))
+    if (service === 'ses' && operation === 'SendEmail' && post) return post.send(request)
+    if (service === 'dynamodb' && database) return forward(database.url, request)
+    throw unsupported(`${service} ${operation}`)
+  }
+
+  const handle = async (headers: IncomingHttpHeaders, body: string): Promise<Reply> => {
+    const request = readRequest(headers, body)
+    const { service, operation, protocol } = request
+    const record: Call = {
+      service,
+      operation,
+      accountId: '',
+      function: functionIn(headers['user-agent']),
+      at: world.now(),
+    }
+    world.calls.push(record)
+    try {
+      // Another AWS knows its own credentials.
+      const caller = upstreams[service]
+        ? {
+            accountId: accountOf(world, request.accessKeyId),
+            accessKeyId: request.accessKeyId,
+            function: record.function,
+          }
+        : callerOf(world, request, record.function)
+      record.accountId = caller.accountId
+      // Everything but IAM and STS is the management account's own here.
+      if (!upstreams[service] && !['iam', 'sts'].includes(service) && caller.accountId !== world.managementAccountId)
+        throw new AwsError(
+          protocol.denied,
+          `The account ${caller.accountId} is not authorized to perform: ${service}:${operation}`,
+          protocol.deniedStatus,
+        )
+      const reply = await answer(request, record, caller)
+      if (reply.status >= 300) record.error = errorCodeIn(reply.body)
+      return reply
+    } catch (error) {
+      const known =
+        error instanceof AwsError
+          ? error
+          : // A fault of this double: said as it is, and not tried again.
+            new AwsError(
+              'LocalOrganizationFailure',
+              error instanceof Error ? (error.stack ?? error.message) : String(error),
+            )
+      record.error = known.code
+      return protocol.refuse(known)
+    }
+  }
+
+  const server = createServer((request, response) => {
+    void buffer(request)
+      .then((body) => handle(request.headers, body.toString()))
+      .then(
+        ({ status, type, body }) =>
+          response.writeHead(status, { 'content-type': type, 'x-amzn-requestid': randomUUID() }).end(body),
+        () => response.destroy(),
+      )
+  })
+  const url = await listen(server, port)
+  return {
+    url,
+    /** The mail catcher's page, if it is ours. */
+    inboxUrl: post?.url,
+    mails: async () => {
+      if (!post) throw new Error('Mails are sent by another service: they cannot be read here')
+      return post.mails()
+    },
+    close: async () => {
+      await Promise.all([server, database?.server, post?.server].filter((open) => open !== undefined).map(stop))
+    },
+  }
+}
+
+const listen = async (server: Server, port: number) => {
+  server.listen(port, '127.0.0.1')
+  await once(server, 'listening')
+  return urlOf(server)
+}
+
+const urlOf = (server: Server) => `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+
+const stop = (server: Server) =>
+  new Promise<void>((resolve, reject) => {
+    server.close((error) => (error ? reject(error) : resolve()))
+    server.closeAllConnections()
+  })
+
+// Protocols
+
+const xml = new XMLBuilder()
+
+const toXml = (value: unknown): unknown => {
+  if (value instanceof Date) return value.toISOString()
+  if (Array.isArray(value)) return value.length ? { member: value.map(toXml) } : ''
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, toXml(member)]))
+}
+
+const query = {
+  denied: 'AccessDenied',
+  deniedStatus: 403,
+  reply: (operation: string, output: unknown): Reply => ({
+    status: 200,
+    type: 'text/xml',
+    body: xml.build({
+      [`${operation}Response`]: {
+        [`${operation}Result`]: toXml(output ?? ''),
+        ResponseMetadata: { RequestId: randomUUID() },
+      },
+    }),
+  }),
+  refuse: ({ status, code, message, fields }: AwsError): Reply => ({
+    status,
+    type: 'text/xml',
+    body: xml.build({
+      ErrorResponse: {
+        Error: { Type: status < 500 ? 'Sender' : 'Receiver', Code: code, Message: message, ...fields },
+        RequestId: randomUUID(),
+      },
+    }),
+  }),
+}
+
+const json = {
+  denied: 'AccessDeniedException',
+  deniedStatus: 400,
+  reply: (_operation: string, output: unknown): Reply => ({
+    status: 200,
+    type: 'application/x-amz-json-1.1',
+    body: JSON.stringify(output ?? {}, function (this: Input, key, value: unknown) {
+      // Date.toJSON ran already: look at what was there before.
+      const member = this[key]
+      return member instanceof Date ? member.getTime() / 1000 : value
+    }),
+  }),
+  refuse: ({ status, code, message, fields }: AwsError): Reply => ({
+    status,
+    type: 'application/x-amz-json-1.1',
+    body: JSON.stringify({ __type: code, message, ...fields }),
+  }),
+}
+
+type Request = {
+  service: string
+  operation: string
+  input: Input
+  protocol: typeof json | typeof query
+  accessKeyId: string
+  headers: IncomingHttpHeaders
+  body: string
+}
+
+const readRequest = (headers: IncomingHttpHeaders, body: string): Request => {
+  const [, accessKeyId = '', service = 'unknown'] =
+    /Credential=([^/]+)\/\d+\/[^/]+\/([^/]+)\/aws4_request/.exec(headers.authorization ?? '') ?? []
+  const target = headers['x-amz-target']
+  const from = { service, accessKeyId, headers, body }
+  if (typeof target === 'string')
+    return {
+      ...from,
+      operation: target.slice(target.lastIndexOf('.') + 1),
+      input: JSON.parse(body || '{}') as Input,
+      protocol: json,
+    }
+  const input = readQuery(body)
+  const operation = String(input['Action'])
+  delete input['Action']
+  delete input['Version']
+  return { ...from, operation, input, protocol: query }
+}
+
+/** Tags.member.1.Key=a becomes { Tags: [{ Key: 'a' }] }. */
+const readQuery = (body: string) => {
+  const input: Input = {}
+  for (const [name, value] of new URLSearchParams(body)) {
+    const parts = name.replaceAll('.member.', '.').split('.')
+    let node = input
+    parts.forEach((part, i) => {
+      const key = Array.isArray(node) ? String(Number(part) - 1) : part
+      const next = parts[i + 1]
+      if (next === undefined) node[key] = value
+      else node = (node[key] ??= /^\d+$/.test(next) ? [] : {}) as Input
+    })
+  }
+  return input
+}
+
+const accountOf = (world: World, accessKeyId: string) => world.sessions.get(accessKeyId)?.accountId ?? accessKeyId
+
+const callerOf = (world: World, { accessKeyId, protocol }: Request, name: string | null): Caller => {
+  const isJson = protocol === json
+  const session = world.sessions.get(accessKeyId)
+  if (session && session.expiresAt <= world.now())
+    throw new AwsError(
+      isJson ? 'ExpiredTokenException' : 'ExpiredToken',
+      'The security token included in the request is expired',
+      protocol.deniedStatus,
+    )
+  const accountId = accountOf(world, accessKeyId)
+  if (!world.accounts.has(accountId))
+    throw new AwsError(
+      isJson ? 'UnrecognizedClientException' : 'InvalidClientTokenId',
+      'The security token included in the request is invalid.',
+      protocol.deniedStatus,
+    )
+  return { accountId, function: name, accessKeyId, ...(session && { session }) }
+}
+
+/** AWS_SDK_UA_APP_ID, without what Powertools puts behind it. */
+const functionIn = (userAgent = '') =>
+  (/(?:^| )app\/(\S+)/.exec(userAgent)?.[1] ?? '').replace(/-?PT-NO-OP-.*$/, '') || null
+
+const errorCodeIn = (body: string) =>
+  (/"__type":"(?:[^"]*#)?([^"]+)"/.exec(body) ?? /<Code>([^<]+)<\/Code>/.exec(body))?.[1] ?? 'Unknown'
+
+// Services that are others' work
+
+// Loaded when they are needed, and without the guesses that import makes about CommonJS.
+const require = createRequire(import.meta.url)
+
+const forward = async (url: string, { headers, body }: Pick<Request, 'headers' | 'body'>): Promise<Reply> => {
+  const passed = Object.entries(headers).filter(
+    (header): header is [string, string] =>
+      /^(authorization|content-type|user-agent|x-amz.*)$/.test(header[0]) && typeof header[1] === 'string',
+  )
+  const response = await fetch(url, { method: 'POST', headers: passed, body })
+  return {
+    status: response.status,
+    type: response.headers.get('content-type') ?? 'text/plain',
+    body: await response.text(),
+  }
+}
+
+const startDynalite = async () => {
+  const dynalite = require('dynalite') as (options: object) => Server
+  const server = dynalite({ createTableMs: 0 })
+  return { server, url: await listen(server, 0) }
+}
+
+/** What aws-ses-v2-local shows at /store. */
+type Caught = { messageId: string; from: string; subject: string; body: { text?: string; html?: string } }
+
+const startMailCatcher = async (world: World) => {
+  const catcher = require('aws-ses-v2-local') as typeof import('aws-ses-v2-local')
+  const server = await catcher.default({ host: '127.0.0.1', port: 0 })
+  const url = urlOf(server)
+  // The catcher's store is one for the whole process, on the real clock, with one recipient a mail.
+  const sent = new Map<string, { to: string[]; at: number }>()
+
+  const send = async ({ headers, input, body }: Request) => {
+    const sender = String(input['Source'])
+    const address = (/<(.*)>/.exec(sender)?.[1] ?? sender).toLowerCase()
+    if (![address, address.slice(address.indexOf('@') + 1)].some((identity) => world.sesIdentities.has(identity)))
+      throw new AwsError(
+        'MessageRejected',
+        `Email address is not verified. The following identities failed the check in region ${world.region.toUpperCase()}: ${address}`,
+      )
+    const { ToAddresses: to = [] } = (input['Destination'] ?? {}) as { ToAddresses?: string[] }
+    const form = new URLSearchParams(body)
+    if (to.length) form.set('Destination.ToAddresses.member.1', to.join(', '))
+    const reply = await forward(url, { headers, body: form.toString() })
+    const messageId = /<MessageId>(.*)<\/MessageId>/.exec(reply.body)?.[1]
+    if (!messageId)
+      throw new AwsError('InvalidParameterValue', `The mail catcher does not take this mail: ${reply.body}`)
+    sent.set(messageId, { to, at: world.now() })
+    return reply
+  }
+
+  const mails = async (): Promise<Mail[]> => {
+    const { emails } = (await (await fetch(`${url}/store`)).json()) as { emails: Caught[] }
+    return emails.flatMap(({ messageId, from, subject, body }) => {
+      const mail = sent.get(messageId)
+      return mail ? [{ messageId, from, subject, ...body, ...mail }] : []
+    })
+  }
+  return { server, url, send, mails }
+}

@@ -1,0 +1,181 @@
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { parseArgs } from 'node:util'
+import Table from 'cli-table3'
+import colors from 'picocolors'
+import { defaultSpeed, startOrganization } from './start-organization.ts'
+import type { Progress } from './step-functions.ts'
+import { accountNamed, createAccount, ensureAccount, type Input, readInput, report, type Vend, vend } from './vend.ts'
+
+const usage = `Usage: npm start -- [options]
+
+Brings up a local AWS organization and vends an account through each door.
+
+  --once           end when all is vended (it does so by itself for now)
+  --json           print one JSON document on stdout, everything else on stderr
+  --event FILE     vend just this instead; may be given several times. FILE holds an EventBridge event, a manual
+                   input like {"accountId":"444455556666"}, or an API request {method, path, headers, body}
+  --strict         do not add the accounts that a FILE names
+  --config FILE    use another vending.yml
+  --help           show this
+`
+
+/** A mistake of the person at the keyboard: a sentence, not a stack trace. */
+class UsageError extends Error {
+  override readonly name = 'UsageError'
+}
+
+const readOptions = () => {
+  try {
+    return parseArgs({
+      options: {
+        once: { type: 'boolean', default: false },
+        json: { type: 'boolean', default: false },
+        event: { type: 'string', multiple: true, default: [] },
+        strict: { type: 'boolean', default: false },
+        config: { type: 'string', default: path.join(import.meta.dirname, '..', 'vending.yml') },
+        help: { type: 'boolean', default: false },
+      },
+    }).values
+  } catch (error) {
+    throw new UsageError(`${error instanceof Error ? error.message : String(error)}\n\n${usage}`)
+  }
+}
+
+const readInputFile = (file: string): Input => {
+  try {
+    const text = readFileSync(file, 'utf8')
+    JSON.parse(text)
+    return readInput(text)
+  } catch (error) {
+    throw new UsageError(`--event ${file}: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}
+
+const run = async () => {
+  const options = readOptions()
+  if (options.help) return process.stdout.write(usage)
+  const inputs = options.event.map(readInputFile)
+  const say = (text: string) => (options.json ? process.stderr : process.stdout).write(`${text}\n`)
+
+  const organization = await startOrganization({
+    vendingFile: path.resolve(options.config),
+    staleness: 0.2,
+    onProgress: (progress) => say(line(progress)),
+  }).catch((error: unknown) => {
+    throw new UsageError(error instanceof Error ? error.message : String(error))
+  })
+  say(
+    `A local AWS organization is up: management account ${organization.world.managementAccountId}, ` +
+      `${organization.world.accounts.size - 1} member accounts.\n` +
+      colors.yellow(`Its pauses run on a compressed clock: ${defaultSpeed} seconds pass in one.`),
+  )
+  const vends: Vend[] = []
+  try {
+    if (inputs.length) {
+      for (const [i, input] of inputs.entries()) {
+        say(`\n${colors.bold(`Through the ${input.door} door:`)} ${options.event[i]}`)
+        const accountId = accountNamed(input, organization.world.managementAccountId)
+        if (accountId && !options.strict) ensureAccount(organization, accountId)
+        vends.push(await vend(organization, input))
+      }
+    } else {
+      vends.push(...(await threeDoors(organization, say)))
+    }
+  } finally {
+    await organization.close()
+  }
+
+  const notices = vends.flatMap(({ notices }) => notices)
+  if (options.json)
+    process.stdout.write(`${JSON.stringify({ vends: vends.map(({ notices: _, ...vend }) => vend), notices }, null, 2)}\n`)
+  else say(`\n${table(vends, organization.world.managementAccountId)}`)
+  for (const { execution, response } of vends) {
+    if (execution?.error) say(colors.red(`${execution.error}: ${String(execution.cause)}`))
+    if (response && response.status >= 400) say(colors.red(`HTTP ${response.status}: ${JSON.stringify(response.body)}`))
+  }
+  for (const { subject, to } of notices) say(colors.red(`Failure notice to ${to.join(', ')}: ${subject}`))
+  const failed = vends.filter(
+    ({ execution, response }) => (execution && execution.status !== 'SUCCEEDED') || (response && response.status >= 400),
+  )
+  // Without files of their own, each door must have vended: an early end state would be a failure of this service.
+  const missed = inputs.length ? [] : vends.filter(({ execution }) => outcome(execution) !== 'Vended')
+  process.exitCode = failed.length || missed.length ? 1 : 0
+}
+
+const threeDoors = async (
+  organization: Awaited<ReturnType<typeof startOrganization>>,
+  say: (text: string) => void,
+): Promise<Vend[]> => {
+  const { world } = organization
+  say(`\n${colors.bold('Through the event door:')} Organizations creates an account and says so`)
+  const [calls, mails] = [world.calls.length, (await organization.mails()).length]
+  const accountId = await createAccount(organization, 'Payments', 'payments@example.com')
+  await organization.settled()
+  const event = organization.events.find((event) => accountNamed({ door: 'event', event }, world.managementAccountId) === accountId)
+  const byEvent = await report(organization, {
+    input: { door: 'event', event },
+    matched: event !== undefined,
+    response: null,
+    execution: [...organization.executions.values()][0] ?? null,
+    calls: world.calls.slice(calls),
+    mails: (await organization.mails()).slice(mails),
+  })
+
+  say(`\n${colors.bold('Through the manual door:')} somebody starts an execution`)
+  ensureAccount(organization, '777788889999', 'Website')
+  const manual = await vend(organization, { door: 'manual', input: '{"accountId":"777788889999"}' })
+
+  say(`\n${colors.bold('Through the API door:')} a signed POST /accounts/888899990000/admins`)
+  ensureAccount(organization, '888899990000', 'Research')
+  const byApi = await vend(organization, {
+    door: 'api',
+    request: {
+      method: 'POST',
+      path: '/accounts/888899990000/admins',
+      headers: { 'content-type': 'application/json', 'idempotency-key': 'first-request' },
+      body: JSON.stringify({ admins: [{ userName: 'ada', email: 'ada@example.com' }, { userName: 'grace', email: 'grace@example.com' }] }),
+    },
+  })
+  return [byEvent, manual, byApi]
+}
+
+const line = ({ state, index, what, error }: Progress) => {
+  const name = `${index === undefined ? '' : '  '}${state}${index === undefined ? '' : ` [${index}]`}`
+  if (what === 'entered') return `  ${colors.cyan('▸')} ${name}`
+  if (what === 'succeeded') return `  ${colors.green('✔')} ${name}`
+  if (what === 'failed') return `  ${colors.red('✘')} ${name}  ${colors.dim(error ?? '')}`
+  return `  ${colors.yellow('↻')} ${name}  ${colors.dim('tries again')}`
+}
+
+const outcome = (execution: Vend['execution']) => (execution?.output as { outcome?: string } | null)?.outcome
+
+/** Account, group, user, where the password lies, and who got which mail. */
+const table = (vends: Vend[], managementAccountId: string) => {
+  const rows = new Table({
+    head: ['Account', 'Groups', 'Users', 'Password', 'Mail'].map((title) => colors.bold(title)),
+    style: { head: [], border: [] },
+    wordWrap: true,
+    colWidths: [16, 16, 17, 18, 24],
+  })
+  for (const { door, accountId, execution, response, matched, groups, users, secrets, mails } of vends) {
+    const ended =
+      outcome(execution) ?? (execution ? 'failed' : response ? `HTTP ${response.status}` : matched ? 'reported' : 'no rule')
+    rows.push([
+      [accountId ?? '–', `by ${door}`, ended].join('\n').trim(),
+      groups.map(({ name }) => name).join('\n'),
+      users.map(({ name, kept }) => (kept ? `${name} (kept)` : name)).join('\n'),
+      secrets.map(({ name }) => name.replaceAll('/', '/\n')).join('\n'),
+      mails.map(({ to, subject }) => `${to.join(', ')}:\n${subject.replace(/ \(\d{12}\)$/, '')}`).join('\n'),
+    ])
+  }
+  return `${rows.toString()}\nThe passwords are in Secrets Manager of the management account, ${managementAccountId}.`
+}
+
+try {
+  await run()
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error
+  process.stderr.write(`${error.message}\n`)
+  process.exitCode = 2
+}

@@ -1,0 +1,24 @@
+/** Paths and names of the common AWS managed policies, as they follow `arn:aws:iam::aws:policy/`. */
+export const managedPolicies = new Set(
+  `
+  AdministratorAccess AdministratorAccess-Amplify AdministratorAccess-AWSElasticBeanstalk AmazonAthenaFullAccess
+  AmazonBedrockFullAccess AmazonBedrockReadOnly AmazonCognitoPowerUser AmazonDynamoDBFullAccess
+  AmazonDynamoDBReadOnlyAccess AmazonEC2ContainerRegistryFullAccess AmazonEC2ContainerRegistryReadOnly
+  AmazonEC2FullAccess AmazonEC2ReadOnlyAccess AmazonECS_FullAccess AmazonElasticFileSystemFullAccess
+  AmazonEventBridgeFullAccess AmazonEventBridgeReadOnlyAccess AmazonGuardDutyReadOnlyAccess AmazonRDSFullAccess
+  AmazonRDSReadOnlyAccess AmazonRoute53FullAccess AmazonRoute53ReadOnlyAccess AmazonS3FullAccess
+  AmazonS3ReadOnlyAccess AmazonSageMakerFullAccess AmazonSESFullAccess AmazonSNSFullAccess AmazonSNSReadOnlyAccess
+  AmazonSQSFullAccess AmazonSQSReadOnlyAccess AmazonSSMFullAccess AmazonSSMManagedInstanceCore AmazonSSMReadOnlyAccess
+  AmazonVPCFullAccess AmazonVPCReadOnlyAccess AWSBillingReadOnlyAccess AWSCloudFormationFullAccess
+  AWSCloudFormationReadOnlyAccess AWSCloudTrail_FullAccess AWSCloudTrail_ReadOnlyAccess AWSCodeBuildDeveloperAccess
+  AWSCodePipeline_FullAccess AWSKeyManagementServicePowerUser AWSLambda_FullAccess AWSLambda_ReadOnlyAccess
+  AWSOrganizationsFullAccess AWSOrganizationsReadOnlyAccess AWSSecurityHubReadOnlyAccess AWSStepFunctionsFullAccess
+  AWSStepFunctionsReadOnlyAccess AWSSupportAccess CloudWatchFullAccessV2 CloudWatchReadOnlyAccess IAMFullAccess
+  IAMReadOnlyAccess IAMUserChangePassword PowerUserAccess ReadOnlyAccess SecretsManagerReadWrite SecurityAudit
+  job-function/Billing job-function/DatabaseAdministrator job-function/DataScientist job-function/NetworkAdministrator
+  job-function/SupportUser job-function/SystemAdministrator job-function/ViewOnlyAccess
+  service-role/AWSLambdaBasicExecutionRole
+`
+    .trim()
+    .split(/\s+/),
+)

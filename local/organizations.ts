@@ -1,0 +1,195 @@
+import { randomUUID } from 'node:crypto'
+import type * as Organizations from '@aws-sdk/client-organizations'
+import {
+  type Account,
+  addAccount,
+  AwsError,
+  type CreateRequest,
+  newAccountId,
+  type Operations,
+  randomText,
+  type World,
+} from './world.ts'
+
+const creationSeconds = 20
+const roleDelaySeconds = 12
+const creationsInProgress = 5
+
+const arnOf = (world: World, resource: string) =>
+  `arn:aws:organizations::${world.managementAccountId}:${resource.replace('/', `/${world.organizationId}/`)}`
+
+const describe = (world: World, account: Account) => ({
+  Id: account.id,
+  Arn: arnOf(world, `account/${account.id}`),
+  Email: account.email,
+  Name: account.name,
+  State: account.state,
+  // As wrong as on AWS, where Status knows fewer states than State.
+  Status: account.state === 'ACTIVE' || account.state === 'PENDING_CLOSURE' ? account.state : ('SUSPENDED' as const),
+  JoinedMethod: account.joinedMethod,
+  JoinedTimestamp: new Date(account.joinedAt),
+})
+
+const describeAccount = (world: World, { AccountId = '' }: Organizations.DescribeAccountRequest) => {
+  if (!/^\d{12}$/.test(AccountId)) throw invalid('INVALID_PATTERN', 'AccountId is not 12 digits.')
+  const account = world.accounts.get(AccountId)
+  if (!account) throw new AwsError('AccountNotFoundException', "You specified an account that doesn't exist.")
+  return { Account: describe(world, account) }
+}
+
+const describeOrganization = (world: World) => ({
+  Organization: {
+    Id: world.organizationId,
+    Arn: `arn:aws:organizations::${world.managementAccountId}:organization/${world.organizationId}`,
+    FeatureSet: 'ALL',
+    MasterAccountArn: arnOf(world, `account/${world.managementAccountId}`),
+    MasterAccountId: world.managementAccountId,
+    MasterAccountEmail: world.accounts.get(world.managementAccountId)?.email,
+  },
+})
+
+const listParents = (world: World, { ChildId = '' }: Organizations.ListParentsRequest) => {
+  const child = world.accounts.get(ChildId) ?? world.organizationalUnits.get(ChildId)
+  if (!child)
+    throw new AwsError('ChildNotFoundException', "You specified an account or organizational unit that doesn't exist.")
+  return { Parents: [{ Id: child.parentId, Type: child.parentId === world.rootId ? 'ROOT' : 'ORGANIZATIONAL_UNIT' }] }
+}
+
+const listAccounts = (world: World, { NextToken = '0', MaxResults = 20 }: Organizations.ListAccountsRequest) => {
+  const end = Number(NextToken) + Math.min(MaxResults, 20)
+  return {
+    Accounts: [...world.accounts.values()].slice(Number(NextToken), end).map((account) => describe(world, account)),
+    NextToken: end < world.accounts.size ? String(end) : undefined,
+  }
+}
+
+const createAccount = (
+  world: World,
+  {
+    Email = '',
+    AccountName = '',
+    RoleName = 'OrganizationAccountAccessRole',
+    Tags = [],
+  }: Organizations.CreateAccountRequest,
+) => {
+  if (!/^(?=.{6,64}$)[^\s@"'()<>[\]:;,\\|%&]+@[\x21-\x3f\x41-\x7e]+$/.test(Email))
+    throw invalid('INVALID_EMAIL', 'The email address is not valid.')
+  if (!/^[\x20-\x7e]{1,50}$/.test(AccountName)) throw invalid('INVALID_PATTERN', 'AccountName is not valid.')
+  if (!/^[\w+=,.@-]{1,64}$/.test(RoleName)) throw invalid('INVALID_ROLE_NAME', 'RoleName is not valid.')
+  const requests = [...world.createRequests.values()]
+  if (requests.filter(({ state }) => state === 'IN_PROGRESS').length >= creationsInProgress)
+    throw new AwsError('ConstraintViolationException', 'Too many account creations are in progress.', 400, {
+      Reason: 'ACCOUNT_CREATION_RATE_LIMIT_EXCEEDED',
+    })
+
+  const holders = [...world.accounts.values(), ...requests.filter(({ state }) => state === 'IN_PROGRESS')]
+  const isTaken = holders.some(({ email }) => email.toLowerCase() === Email.toLowerCase())
+  const request: CreateRequest = {
+    id: `car-${randomText(world, 'abcdefghijklmnopqrstuvwxyz0123456789', 32)}`,
+    state: 'IN_PROGRESS',
+    accountName: AccountName,
+    email: Email,
+    requestedAt: world.now(),
+  }
+  world.createRequests.set(request.id, request)
+  world.setTimer(creationSeconds, () => {
+    request.completedAt = world.now()
+    if (isTaken) {
+      request.state = 'FAILED'
+      request.failureReason = 'EMAIL_ALREADY_EXISTS'
+    } else {
+      request.state = 'SUCCEEDED'
+      request.accountId = newAccountId(world)
+      addAccount(world, {
+        id: request.accountId,
+        name: AccountName,
+        email: Email,
+        roleName: RoleName,
+        roleUsableAfter: roleDelaySeconds,
+        tags: Object.fromEntries(Tags.map(({ Key = '', Value = '' }) => [Key, Value])),
+      })
+    }
+    world.emit(resultEvent(world, request))
+  })
+  return { CreateAccountStatus: statusOf(request) }
+}
+
+const statusOf = (request: CreateRequest): Organizations.CreateAccountStatus => ({
+  Id: request.id,
+  AccountName: request.accountName,
+  State: request.state,
+  RequestedTimestamp: new Date(request.requestedAt),
+  ...(request.completedAt && { CompletedTimestamp: new Date(request.completedAt) }),
+  AccountId: request.accountId,
+  FailureReason: request.failureReason,
+})
+
+const describeCreateAccountStatus = (
+  world: World,
+  { CreateAccountRequestId = '' }: Organizations.DescribeCreateAccountStatusRequest,
+) => {
+  const request = world.createRequests.get(CreateAccountRequestId)
+  if (!request)
+    throw new AwsError(
+      'CreateAccountStatusNotFoundException',
+      "We can't find a create account request with the specified ID.",
+    )
+  return { CreateAccountStatus: statusOf(request) }
+}
+
+const displayTime = (time: number) =>
+  new Date(time)
+    .toLocaleString('en-US', { timeZone: 'UTC', dateStyle: 'medium', timeStyle: 'medium' })
+    .replace(/, (?=\d+:)/, ' ')
+    .replace('\u202f', ' ')
+
+/** CreateAccountResult, as CloudTrail hands it to EventBridge. */
+const resultEvent = (world: World, { id, state, accountId, failureReason, requestedAt }: CreateRequest) => {
+  const time = `${new Date(world.now()).toISOString().slice(0, 19)}Z`
+  return {
+    version: '0',
+    id: randomUUID(),
+    'detail-type': 'AWS Service Event via CloudTrail',
+    source: 'aws.organizations',
+    account: world.managementAccountId,
+    time,
+    region: world.region,
+    resources: [],
+    detail: {
+      eventVersion: '1.11',
+      userIdentity: { accountId: world.managementAccountId, invokedBy: 'AWS Internal' },
+      eventTime: time,
+      eventSource: 'organizations.amazonaws.com',
+      eventName: 'CreateAccountResult',
+      awsRegion: world.region,
+      requestParameters: null,
+      responseElements: null,
+      eventID: randomUUID(),
+      readOnly: false,
+      eventType: 'AwsServiceEvent',
+      recipientAccountId: world.managementAccountId,
+      serviceEventDetails: {
+        createAccountStatus: {
+          id,
+          state,
+          accountName: '****',
+          ...(accountId && { accountId }),
+          requestedTimestamp: displayTime(requestedAt),
+          completedTimestamp: displayTime(world.now()),
+          ...(failureReason && { failureReason }),
+        },
+      },
+    },
+  }
+}
+
+const invalid = (Reason: string, message: string) => new AwsError('InvalidInputException', message, 400, { Reason })
+
+export const organizations: Operations = {
+  DescribeAccount: describeAccount,
+  DescribeOrganization: describeOrganization,
+  ListParents: listParents,
+  ListAccounts: listAccounts,
+  CreateAccount: createAccount,
+  DescribeCreateAccountStatus: describeCreateAccountStatus,
+}

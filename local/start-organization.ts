@@ -1,0 +1,261 @@
+import { randomUUID } from 'node:crypto'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { loadVending } from '../infra/vending.ts'
+import { type ApiRequest, apiGateway, type ApiRole, readRequest, signApiRequest } from './api-gateway.ts'
+import { startClock } from './clock.ts'
+import { readDeployed } from './deployed.ts'
+import { AwsError, startEndpoint } from './endpoint.ts'
+import { rulesFor } from './eventbridge.ts'
+import { bundleFunctions, loadFunction } from './lambda.ts'
+import { type Execution, type Progress, startStepFunctions } from './step-functions.ts'
+import { createWorld } from './world.ts'
+
+/** Seconds of the organization that pass in one second. */
+export const defaultSpeed = 60
+
+type Options = {
+  vendingFile: string
+  speed?: number
+  /** How often IAM forgets, for two seconds, what was just made: 0 never, 1 always. */
+  staleness?: number
+  onProgress?: (progress: Progress) => void
+  /** Lines that the functions log. */
+  onLog?: (line: string) => void
+  bundles?: Map<string, string>
+}
+
+/** Per-service endpoints of another AWS (moto, MiniStack …), as the SDK reads them from the environment. */
+const upstreams = () => {
+  const services = ['iam', 'sts', 'organizations', 'secretsmanager', 'ses', 'dynamodb', 'states', 'events']
+  const named: Record<string, string> = { secretsmanager: 'SECRETS_MANAGER', states: 'SFN', events: 'EVENTBRIDGE' }
+  return Object.fromEntries(
+    services.flatMap((service): [string, string][] => {
+      const own = process.env[`AWS_ENDPOINT_URL_${named[service] ?? service.toUpperCase()}`]
+      const url = own ?? (service === 'states' || service === 'events' ? undefined : process.env['AWS_ENDPOINT_URL'])
+      return url ? [[service, url]] : []
+    }),
+  )
+}
+
+/**
+ * Brings up an AWS organization in memory with this service deployed in it: the real bundles, the real definition and
+ * rules, the real SDK clients over the wire. `close` ends all of it.
+ */
+export const startOrganization = async ({ vendingFile, speed = defaultSpeed, staleness = 0, ...options }: Options) => {
+  const vending = loadVending(vendingFile)
+  const clock = startClock(speed)
+  const bundles = options.bundles ?? (await bundleFunctions(vendingFile))
+  const functions = new Map<string, (event: unknown) => Promise<unknown>>()
+  const underWay = new Set<Promise<unknown>>()
+  const events: unknown[] = []
+
+  const track = <T>(work: Promise<T>) => {
+    underWay.add(work)
+    void work.catch(() => undefined).finally(() => underWay.delete(work))
+    return work
+  }
+  const world = createWorld({ now: clock.now, setTimer: clock.setTimer })
+  world.staleness = staleness
+  world.emit = (event) => void putEvent(event)
+  for (const account of world.accounts.values()) account.roleName &&= vending.accessRole
+  const { managementAccountId, region, partition } = world
+  const deployed = readDeployed(vending, { partition, region, accountId: managementAccountId })
+  world.sesIdentities.add(/@([^>]+)/.exec(vending.sender)?.[1] ?? '')
+
+  const functionName = (arn: string) => {
+    const { name } = deployed.functions.find(({ name }) => arn === deployed.lambdaArn(camelCase(name))) ?? {}
+    if (!name) throw new Error(`The definition names a function that serverless.yml does not have: ${arn}`)
+    return name
+  }
+  const invoke = (name: string, event: unknown) => {
+    const run = functions.get(name)
+    if (!run) throw new Error(`There is no function ${name}`)
+    return run(event)
+  }
+
+  const stepFunctions = startStepFunctions({
+    definition: deployed.definition as never,
+    stateMachineArn: deployed.stateMachineArn,
+    clock,
+    invoke: (arn, input) => invoke(functionName(arn), input),
+    onProgress: options.onProgress ?? (() => undefined),
+    onEnd: (execution) => putEvent(statusEvent(execution)),
+  })
+  const isoTime = () => new Date(clock.now()).toISOString()
+  const statusEvent = ({ executionArn, stateMachineArn, name, status, startDate, stopDate, input }: Execution) => ({
+    version: '0',
+    id: randomUUID(),
+    'detail-type': 'Step Functions Execution Status Change',
+    source: 'aws.states',
+    account: managementAccountId,
+    time: isoTime(),
+    region,
+    resources: [executionArn],
+    detail: { executionArn, stateMachineArn, name, status, startDate, stopDate, input },
+  })
+
+  /** What the default event bus does with an event. Answers the executions started, and whether any rule took it. */
+  const putEvent = (event: unknown): { matched: boolean; executions: Execution[] } => {
+    events.push(event)
+    const rules = rulesFor(deployed.rules, event)
+    const executions = rules.flatMap(({ target }) => {
+      if (target === 'VendAccount') {
+        // EventBridge cannot be told a name; it makes one of 73 characters.
+        const execution = stepFunctions.start(`${randomUUID()}_${randomUUID()}`, JSON.stringify(event))
+        return execution === 'ExecutionAlreadyExists' ? [] : [execution]
+      }
+      void track(invoke('report-failure', event)).catch((error: unknown) => options.onLog?.(`report-failure: ${String(error)}`))
+      return []
+    })
+    return { matched: rules.length > 0, executions }
+  }
+
+  const endpoint = await startEndpoint(world, {
+    upstreams: upstreams(),
+    handlers: {
+      events: {
+        PutEvents: (_: unknown, input: Record<string, unknown>) => {
+          const entries = input['Entries'] as { Source: string; DetailType: string; Detail: string; Resources?: string[] }[]
+          return {
+            FailedEntryCount: 0,
+            Entries: entries.map(({ Source, DetailType, Detail, Resources = [] }) => {
+              const id = randomUUID()
+              putEvent({
+                version: '0',
+                id,
+                source: Source,
+                'detail-type': DetailType,
+                account: managementAccountId,
+                time: isoTime(),
+                region,
+                resources: Resources,
+                detail: JSON.parse(Detail) as unknown,
+              })
+              return { EventId: id }
+            }),
+          }
+        },
+      },
+      states: {
+        StartExecution: (_: unknown, input: Record<string, unknown>) => {
+          const { stateMachineArn, name = randomUUID(), input: text = '{}' } = input as Record<string, string>
+          if (stateMachineArn !== deployed.stateMachineArn)
+            throw new AwsError('StateMachineDoesNotExist', `State Machine Does Not Exist: '${stateMachineArn}'`)
+          if (!/^[\w-]{1,80}$/.test(name)) throw new AwsError('InvalidName', `Invalid Name: '${name}'`)
+          try {
+            JSON.parse(text)
+          } catch {
+            throw new AwsError('InvalidExecutionInput', `Invalid State Machine Execution Input: '${text}'`)
+          }
+          const execution = stepFunctions.start(name, text)
+          if (execution === 'ExecutionAlreadyExists')
+            throw new AwsError('ExecutionAlreadyExists', `Execution Already Exists: '${name}'`)
+          return { executionArn: execution.executionArn, startDate: execution.startDate / 1000 }
+        },
+        DescribeExecution: (_: unknown, input: Record<string, unknown>) => {
+          const execution = stepFunctions.executions.get(String(input['executionArn']))
+          if (!execution)
+            throw new AwsError('ExecutionDoesNotExist', `Execution Does Not Exist: '${String(input['executionArn'])}'`)
+          const { states: _states, output, startDate, stopDate, ...rest } = execution
+          return {
+            ...rest,
+            startDate: startDate / 1000,
+            redriveCount: 0,
+            ...(stopDate && { stopDate: stopDate / 1000 }),
+            ...(output !== undefined && { output: JSON.stringify(output) }),
+          }
+        },
+      },
+    },
+  })
+
+  for (const fn of deployed.functions)
+    functions.set(
+      fn.name,
+      loadFunction(
+        bundles.get(fn.name) ?? '',
+        {
+          ...fn,
+          environment: {
+            ...fn.environment,
+            AWS_REGION: region,
+            AWS_ACCESS_KEY_ID: managementAccountId,
+            AWS_SECRET_ACCESS_KEY: 'local',
+            AWS_ENDPOINT_URL: endpoint.url,
+          },
+        },
+        { clock, log: (line) => options.onLog?.(line) },
+      ),
+    )
+
+  const dynamodb = new DynamoDBClient({
+    endpoint: endpoint.url,
+    region,
+    credentials: { accessKeyId: managementAccountId, secretAccessKey: 'local' },
+  })
+  await dynamodb.send(
+    new CreateTableCommand({
+      TableName: deployed.ledgerTable,
+      KeySchema: [{ AttributeName: 'pk', KeyType: 'HASH' }],
+      AttributeDefinitions: [{ AttributeName: 'pk', AttributeType: 'S' }],
+      BillingMode: 'PAY_PER_REQUEST',
+    }),
+  )
+
+  const apiRoles: ApiRole[] = (['operator', 'requester'] as const).map((name) => ({
+    name,
+    accessKeyId: `AKIALOCAL${name.toUpperCase()}`,
+    secretAccessKey: `local-${name}`,
+    mayInvoke: deployed.apiRoles[name],
+  }))
+  const callApi = apiGateway({ functions: deployed.functions, roles: apiRoles, region, accountId: managementAccountId, invoke })
+  const apiServer = createServer((incoming, outgoing) => {
+    void readRequest(incoming)
+      .then(callApi)
+      .then(({ status, headers, body }) => outgoing.writeHead(status, headers).end(body))
+  })
+  await new Promise<void>((resolve) => apiServer.listen(0, '127.0.0.1', resolve))
+  const apiUrl = `http://127.0.0.1:${(apiServer.address() as AddressInfo).port}`
+
+  return {
+    world,
+    vending,
+    clock,
+    deployed,
+    events,
+    endpointUrl: endpoint.url,
+    apiUrl,
+    mails: endpoint.mails,
+    executions: stepFunctions.executions,
+    putEvent,
+    startExecution: (name: string, input: string) => stepFunctions.start(name, input),
+    /** Sends a request to the API over the wire, signed by one of its roles. `sent` replaces the signed body. */
+    requestApi: async (request: ApiRequest, role: ApiRole['name'] = 'operator', sent = request.body) => {
+      const signer = apiRoles.find(({ name }) => name === role)
+      const signed = signer ? await signApiRequest(signer, region, new URL(apiUrl).host, request) : {}
+      const response = await fetch(`${apiUrl}${request.path}`, {
+        method: request.method,
+        headers: signed,
+        ...(sent && { body: sent }),
+      })
+      return { status: response.status, headers: Object.fromEntries(response.headers), body: await response.text() }
+    },
+    /** Waits until no execution runs and every failure is reported. */
+    settled: async () => {
+      while (underWay.size || [...stepFunctions.executions.values()].some(({ status }) => status === 'RUNNING'))
+        await new Promise((resolve) => setTimeout(resolve, 5))
+    },
+    close: async () => {
+      clock.stop()
+      dynamodb.destroy()
+      apiServer.closeAllConnections()
+      await new Promise((resolve) => apiServer.close(resolve))
+      await endpoint.close()
+    },
+  }
+}
+export type LocalOrganization = Awaited<ReturnType<typeof startOrganization>>
+
+const camelCase = (name: string) => name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase())

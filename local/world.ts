@@ -1,0 +1,320 @@
+import type { PasswordPolicy } from '@aws-sdk/client-iam'
+
+// The state of an AWS organization in memory. Times are milliseconds of the simulated clock.
+
+export type User = {
+  name: string
+  path: string
+  arn: string
+  id: string
+  createdAt: number
+  passwordLastUsed?: number
+  tags: Map<string, string>
+  /** ARNs of the attached policies. */
+  policies: Set<string>
+  groups: Set<Group>
+  login?: { password: string; resetRequired: boolean; createdAt: number }
+}
+
+export type Group = {
+  name: string
+  path: string
+  arn: string
+  id: string
+  createdAt: number
+  policies: Set<string>
+  /** Documents of the inline policies, by name. */
+  inline: Map<string, string>
+}
+
+export type Account = {
+  id: string
+  name: string
+  email: string
+  state: 'ACTIVE' | 'SUSPENDED' | 'PENDING_ACTIVATION' | 'PENDING_CLOSURE' | 'CLOSED'
+  joinedMethod: 'CREATED' | 'INVITED'
+  joinedAt: number
+  parentId: string
+  /** The role that trusts the management account, if there is one, and when it can first be assumed. */
+  roleName: string | null
+  roleUsableFrom: number
+  tags: Record<string, string>
+  /** IAM actions that a service control policy denies, such as `iam:CreateUser` or `iam:*`. */
+  deniedActions: string[]
+  /** By name in lower case: IAM's names are unique whatever their case. */
+  users: Map<string, User>
+  groups: Map<string, Group>
+  /** Customer-managed policies by ARN. */
+  policies: Map<string, { name: string; document: string }>
+  passwordPolicy: PasswordPolicy | null
+}
+
+export type CreateRequest = {
+  id: string
+  state: 'IN_PROGRESS' | 'SUCCEEDED' | 'FAILED'
+  accountName: string
+  email: string
+  requestedAt: number
+  completedAt?: number
+  accountId?: string
+  failureReason?: 'EMAIL_ALREADY_EXISTS'
+}
+
+export type Secret = {
+  name: string
+  arn: string
+  description?: string | undefined
+  kmsKeyId?: string | undefined
+  tags: { Key?: string | undefined; Value?: string | undefined }[]
+  createdAt: number
+  changedAt: number
+  /** When it is gone for good, if it is scheduled for deletion. */
+  deletionAt?: number
+  versions: Map<string, { value: string; stages: string[]; createdAt: number }>
+}
+
+export type Session = {
+  accessKeyId: string
+  accountId: string
+  roleName: string
+  sessionName: string
+  /** The session policy's document, if one was sent. */
+  policy: string | null
+  /** The function that assumed the role. */
+  function: string | null
+  expiresAt: number
+}
+
+export type Call = {
+  service: string
+  operation: string
+  /** The account that the credentials belong to. */
+  accountId: string
+  function: string | null
+  /** The error's code, if the call failed. */
+  error?: string
+  at: number
+  tag?: unknown
+}
+
+export type Caller = { accountId: string; function: string | null; accessKeyId: string; session?: Session }
+
+/** An operation of a service. Dates in its output are written as the service's protocol wants them. */
+export type Operation = (world: World, input: never, caller: Caller) => unknown
+export type Operations = Record<string, Operation>
+
+export type World = {
+  now: () => number
+  random: () => number
+  /** Runs something after so many simulated seconds. */
+  setTimer: (seconds: number, run: () => void) => void
+  region: 'us-east-1'
+  partition: 'aws'
+  managementAccountId: string
+  organizationId: string
+  rootId: string
+  /** By id; the management account is one of them. */
+  accounts: Map<string, Account>
+  organizationalUnits: Map<string, { id: string; name: string; parentId: string }>
+  createRequests: Map<string, CreateRequest>
+  /** By name. All are the management account's. */
+  secrets: Map<string, Secret>
+  /** By access key id. */
+  sessions: Map<string, Session>
+  /** Addresses and domains that SES sends for. */
+  sesIdentities: Set<string>
+  /** The access role of accounts that Organizations creates here, unless they ask for another. */
+  accessRole: string
+  /** How likely a call is not to see a user or group that was made within the last 2 seconds. */
+  staleness: number
+  calls: Call[]
+  /** Hands an event of AWS's own to EventBridge. */
+  emit: (event: object) => void
+}
+
+/** An error as AWS sends it. `fields` are members beside the message. */
+export class AwsError extends Error {
+  override readonly name = 'AwsError'
+  readonly code: string
+  readonly status: number
+  readonly fields: Record<string, string>
+  constructor(code: string, message: string, status = 400, fields: Record<string, string> = {}) {
+    super(message)
+    this.code = code
+    this.status = status
+    this.fields = fields
+  }
+}
+
+export const unsupported = (what: string) =>
+  new AwsError('UnsupportedByLocalOrganization', `The local organization does not know ${what}`)
+
+export const lettersAndDigits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
+
+export const randomText = ({ random }: World, alphabet: string, length: number) =>
+  Array.from({ length }, () => alphabet[Math.floor(random() * alphabet.length)]).join('')
+
+const secondsPerYear = 365 * 24 * 60 * 60
+
+/** An organization with a management account and what any organization has: see the accounts below. */
+export const createWorld = ({
+  now = Date.now,
+  random = Math.random,
+  setTimer = (seconds, run) => void setTimeout(run, seconds * 1000).unref(),
+  emit = () => {},
+  sesIdentities = ['example.com'],
+  accessRole = 'OrganizationAccountAccessRole',
+  staleness = 0,
+}: {
+  now?: World['now']
+  random?: World['random']
+  setTimer?: World['setTimer']
+  emit?: World['emit']
+  sesIdentities?: string[]
+  accessRole?: string
+  staleness?: number
+} = {}): World => {
+  const world: World = {
+    now,
+    random,
+    setTimer,
+    region: 'us-east-1',
+    partition: 'aws',
+    managementAccountId: '111122223333',
+    organizationId: 'o-exampleorgid',
+    rootId: 'r-exam',
+    accounts: new Map(),
+    organizationalUnits: new Map(),
+    createRequests: new Map(),
+    secrets: new Map(),
+    sessions: new Map(),
+    sesIdentities: new Set(sesIdentities),
+    accessRole,
+    staleness,
+    calls: [],
+    emit,
+  }
+  const security = 'ou-exam-security'
+  world.organizationalUnits.set(security, { id: security, name: 'Security', parentId: world.rootId })
+  const workloads = 'ou-exam-workload'
+  world.organizationalUnits.set(workloads, { id: workloads, name: 'Workloads', parentId: world.rootId })
+
+  const longAgo = now() - 4 * secondsPerYear * 1000
+  const old = { joinedAt: longAgo }
+  addAccount(world, { ...old, id: world.managementAccountId, name: 'Management', joinedMethod: 'INVITED' })
+  addAccount(world, { ...old, id: '111111111111', name: 'Log Archive', parentId: security })
+  addAccount(world, { ...old, id: '222222222222', name: 'Audit', parentId: security })
+  addAccount(world, { ...old, id: '333333333333', name: 'Suspended', state: 'SUSPENDED' })
+  addAccount(world, { id: '666666666666', name: 'Invited', joinedMethod: 'INVITED' })
+
+  const legacy = addAccount(world, { ...old, id: '555555555555', name: 'Legacy', parentId: workloads })
+  const policy = (name: string) => new Set([`arn:aws:iam::aws:policy/${name}`])
+  const administrators = addGroup(world, legacy, { name: 'Administrators', createdAt: longAgo })
+  administrators.policies = policy('AdministratorAccess')
+  addGroup(world, legacy, { name: 'Developers', createdAt: longAgo }).policies = policy('PowerUserAccess')
+  const administrator = addUser(world, legacy, { name: 'Administrator', createdAt: longAgo })
+  administrator.groups.add(administrators)
+  administrator.login = { password: 'Held-since-2022', resetRequired: false, createdAt: longAgo }
+  return world
+}
+
+export const newAccountId = (world: World): string => {
+  const id = randomText(world, '123456789', 1) + randomText(world, '0123456789', 11)
+  return world.accounts.has(id) ? newAccountId(world) : id
+}
+
+/** Puts an account into the organization: created just now with a role that can be assumed, unless told otherwise. */
+export const addAccount = (
+  world: World,
+  {
+    id = newAccountId(world),
+    name = 'Example',
+    email = `${name.toLowerCase().replace(/[^a-z0-9]+/g, '-')}+${id}@example.com`,
+    state = 'ACTIVE',
+    joinedMethod = 'CREATED',
+    joinedAt = world.now(),
+    roleName = joinedMethod === 'CREATED' ? world.accessRole : null,
+    parentId = world.rootId,
+    roleUsableAfter = 0,
+    tags = {},
+  }: Partial<
+    Pick<Account, 'id' | 'name' | 'email' | 'state' | 'joinedMethod' | 'joinedAt' | 'roleName' | 'parentId' | 'tags'>
+  > & {
+    /** Seconds from now on. */
+    roleUsableAfter?: number
+  } = {},
+) => {
+  const account: Account = {
+    id,
+    name,
+    email,
+    state,
+    joinedMethod,
+    joinedAt,
+    parentId,
+    roleName,
+    roleUsableFrom: world.now() + roleUsableAfter * 1000,
+    tags,
+    deniedActions: [],
+    users: new Map(),
+    groups: new Map(),
+    policies: new Map(),
+    passwordPolicy: null,
+  }
+  world.accounts.set(id, account)
+  return account
+}
+
+type Entity = { name: string; path?: string | undefined; createdAt?: number }
+
+export const addUser = (world: World, account: Account, { name, path = '/', createdAt = world.now() }: Entity) => {
+  const user: User = {
+    name,
+    path,
+    arn: `arn:aws:iam::${account.id}:user${path}${name}`,
+    id: `AIDA${randomText(world, lettersAndDigits, 17)}`,
+    createdAt,
+    tags: new Map(),
+    policies: new Set(),
+    groups: new Set(),
+  }
+  account.users.set(name.toLowerCase(), user)
+  return user
+}
+
+export const addGroup = (world: World, account: Account, { name, path = '/', createdAt = world.now() }: Entity) => {
+  const group: Group = {
+    name,
+    path,
+    arn: `arn:aws:iam::${account.id}:group${path}${name}`,
+    id: `AGPA${randomText(world, lettersAndDigits, 17)}`,
+    createdAt,
+    policies: new Set(),
+    inline: new Map(),
+  }
+  account.groups.set(name.toLowerCase(), group)
+  return group
+}
+
+/** A clock that stands still until it is told to go on; for `createWorld`. */
+export const manualClock = (start = Date.parse('2026-11-01T09:20:50Z')) => {
+  let time = start
+  let timers: { at: number; run: () => void }[] = []
+  return {
+    now: () => time,
+    setTimer: (seconds: number, run: () => void) => {
+      timers.push({ at: time + seconds * 1000, run })
+    },
+    advance: (seconds: number) => {
+      const end = time + seconds * 1000
+      for (;;) {
+        const next = timers.filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)[0]
+        if (!next) break
+        timers = timers.filter((timer) => timer !== next)
+        time = next.at
+        next.run()
+      }
+      time = end
+    },
+  }
+}

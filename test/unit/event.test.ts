@@ -1,0 +1,156 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { accountOfEvent, isEvent } from '../../functions/shared/event.ts'
+import { accountId, aSample, issuesOf, managementAccountId } from '../support/builders.ts'
+
+const succeeded = [
+  'create-account-result-succeeded',
+  'create-managed-account-succeeded',
+  'update-managed-account-succeeded',
+  'account-joined-organization',
+]
+const failed = ['create-account-result-failed', 'create-managed-account-failed', 'update-managed-account-failed']
+const apiCalls = ['create-account-by-role', 'create-account-by-iam-user', 'create-account-by-root']
+
+const callers = [
+  ...apiCalls.map((name) => aSample(name).detail['userIdentity']),
+  { type: 'Root', principalId: accountId, arn: `arn:aws:iam::${accountId}:root`, accountId },
+  { type: 'AWSService', invokedBy: 'controltower.amazonaws.com' },
+  { type: 'AWSAccount', principalId: '777788889999', accountId: '777788889999' },
+]
+
+const withCaller = (name: string, userIdentity: unknown) => {
+  const event = aSample(name)
+  return { ...event, detail: { ...event.detail, userIdentity } }
+}
+
+describe.each(succeeded)('%s', (name) => {
+  test('names the new account', () => {
+    expect(accountOfEvent(aSample(name), managementAccountId)).toBe(accountId)
+  })
+
+  test.each(callers)('names the new account whoever called: %o', (caller) => {
+    expect(accountOfEvent(withCaller(name, caller), managementAccountId)).toBe(accountId)
+  })
+
+  test('may gain and lose fields that are not needed', () => {
+    const event = aSample(name)
+    const { eventVersion: _version, managementEvent: _management, eventCategory: _category, ...detail } = event.detail
+    const changed = { ...event, 'trace-header': 'Root=1', detail: { ...detail, eventVersion: '9.0', added: ['new'] } }
+    expect(accountOfEvent(changed, managementAccountId)).toBe(accountId)
+  })
+})
+
+test.each(failed)('%s is refused, by its state', (name) => {
+  const [issue] = issuesOf(() => accountOfEvent(aSample(name), managementAccountId))
+  expect(issue?.field).toMatch(/^detail\.serviceEventDetails\.\w+Status\.state$/)
+  expect(issue?.message).toContain('must be SUCCEEDED')
+})
+
+test.each(apiCalls)('%s is refused: the call names no account yet', (name) => {
+  expect(issuesOf(() => accountOfEvent(aSample(name), managementAccountId))).toEqual([
+    { field: 'detail', message: 'must name exactly one member account, but names none' },
+  ])
+})
+
+test.each([...failed, ...apiCalls])('%s is refused whoever called', (name) => {
+  for (const caller of callers)
+    expect(issuesOf(() => accountOfEvent(withCaller(name, caller), managementAccountId))).toEqual(
+      issuesOf(() => accountOfEvent(aSample(name), managementAccountId)),
+    )
+})
+
+const joinedWith = (detail: object) => {
+  const event = aSample('account-joined-organization')
+  const { serviceEventDetails: _details, ...rest } = event.detail
+  return { ...event, detail: { ...rest, ...detail } }
+}
+
+describe('AccountJoinedOrganization, whose shape AWS does not publish,', () => {
+  test.each([
+    { serviceEventDetails: { account: { id: accountId } } },
+    { requestParameters: { accountId } },
+    { responseElements: { joined: [{ accounts: [accountId, accountId] }] } },
+    { serviceEventDetails: { accountId, managementAccountId } },
+  ])('names its account wherever it stands: %o', (detail) => {
+    expect(accountOfEvent(joinedWith(detail), managementAccountId)).toBe(accountId)
+  })
+
+  test('is refused if it names two member accounts', () => {
+    expect(
+      issuesOf(() =>
+        accountOfEvent(joinedWith({ requestParameters: { from: accountId, to: '777788889999' } }), managementAccountId),
+      ),
+    ).toEqual([
+      { field: 'detail', message: `must name exactly one member account, but names ${accountId}, 777788889999` },
+    ])
+  })
+
+  test('is refused if it names the management account alone', () => {
+    const event = joinedWith({ serviceEventDetails: { accountId: managementAccountId } })
+    expect(issuesOf(() => accountOfEvent(event, managementAccountId))).toHaveLength(1)
+  })
+})
+
+test.each([
+  ['12 digits with a letter', '44445555666a'],
+  ['a number', 444455556666],
+  ['too few digits', '44445555666'],
+])('an account id that is %s is refused by its field', (_, id) => {
+  const event = aSample('create-account-result-succeeded')
+  const status = { state: 'SUCCEEDED', accountId: id }
+  const changed = { ...event, detail: { ...event.detail, serviceEventDetails: { createAccountStatus: status } } }
+  expect(issuesOf(() => accountOfEvent(changed, managementAccountId))).toEqual([
+    {
+      field: 'detail.serviceEventDetails.createAccountStatus.accountId',
+      message: 'must be an account id: 12 digits, as a string',
+    },
+  ])
+})
+
+test.each([undefined, null, 'text', [], {}, { 'detail-type': 'x', source: 1, detail: null }])(
+  'what is no event is refused: %o',
+  (event) => {
+    expect(issuesOf(() => accountOfEvent(event, managementAccountId)).length).toBeGreaterThan(0)
+  },
+)
+
+test('an input is an event if it has a detail-type', () => {
+  for (const name of [...succeeded, ...failed, ...apiCalls]) expect(isEvent(aSample(name))).toBe(true)
+  for (const input of [undefined, null, 'detail-type', [], {}, { accountId }]) expect(isEvent(input)).toBe(false)
+})
+
+describe('the rules', () => {
+  type Pattern = { [key: string]: unknown[] | Pattern }
+  type Rule = { Type: string; Properties: { EventPattern: Pattern; Targets: { Id: string }[] } }
+  const intrinsic = ['!Ref', '!GetAtt', '!Sub'].map((tag) => ({ tag, resolve: (text: string) => `${tag} ${text}` }))
+  const { Resources } = parse(readFileSync('infra/rules.yml', 'utf8'), { customTags: intrinsic }) as {
+    Resources: Record<string, Rule>
+  }
+  const rules = Object.values(Resources).filter(({ Type }) => Type === 'AWS::Events::Rule')
+  const takes = (pattern: Pattern | unknown[], value: unknown): boolean =>
+    Array.isArray(pattern)
+      ? pattern.includes(value) || (pattern.includes('!Ref AWS::AccountId') && value === managementAccountId)
+      : Object.entries(pattern).every(([key, part]) => takes(part, (value as Record<string, unknown> | null)?.[key]))
+  const targetsOf = (event: unknown) =>
+    rules
+      .filter(({ Properties }) => takes(Properties.EventPattern, event))
+      .flatMap(({ Properties }) => Properties.Targets.map(({ Id }) => Id))
+
+  test.each(succeeded)('%s starts one vend', (name) => {
+    expect(targetsOf(aSample(name))).toEqual(['VendAccount'])
+  })
+
+  test.each(failed)('%s is reported, and starts no vend', (name) => {
+    expect(targetsOf(aSample(name))).toEqual(['ReportFailure'])
+  })
+
+  test.each(apiCalls)('%s is nobody’s', (name) => {
+    expect(targetsOf(aSample(name))).toEqual([])
+  })
+
+  test.each([...succeeded, ...failed])('%s of another account is nobody’s', (name) => {
+    expect(targetsOf({ ...aSample(name), account: '777788889999' })).toEqual([])
+  })
+})

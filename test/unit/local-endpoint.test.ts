@@ -1,0 +1,198 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { CreateTableCommand, DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb'
+import { CreateRoleCommand, CreateUserCommand, IAMClient, ListUsersCommand } from '@aws-sdk/client-iam'
+import { ListSecretsCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import { GetSendQuotaCommand, SendEmailCommand, SESClient } from '@aws-sdk/client-ses'
+import { SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn'
+import { afterEach, expect, test } from 'vitest'
+import { AwsError, startEndpoint } from '../../local/endpoint.ts'
+import { createWorld, manualClock } from '../../local/world.ts'
+
+const opened: { close: () => Promise<void> }[] = []
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((one) => one.close()))
+})
+
+const start = async (options: Parameters<typeof startEndpoint>[1] = {}) => {
+  const world = createWorld(manualClock())
+  const endpoint = await startEndpoint(world, options)
+  opened.push(endpoint)
+  const config = (accessKeyId = world.managementAccountId) => ({
+    endpoint: endpoint.url,
+    region: 'us-east-1',
+    credentials: { accessKeyId, secretAccessKey: 'local' },
+    maxAttempts: 1,
+    userAgentAppId: 'create-admin-user',
+  })
+  return { world, endpoint, config }
+}
+
+const mail = (Source: string, ...ToAddresses: string[]) =>
+  new SendEmailCommand({
+    Source,
+    Destination: { ToAddresses },
+    Message: { Subject: { Data: 'Grüße & more' }, Body: { Text: { Data: 'a+b=c\n' }, Html: { Data: '<b>hi</b>' } } },
+  })
+
+test('every call is on record with its service, operation, account, function and error', async () => {
+  const { world, config } = await start()
+  const iam = new IAMClient(config('555555555555'))
+  await iam.send(new ListUsersCommand({}))
+  await iam.send(new CreateUserCommand({ UserName: 'administrator' })).catch(() => {})
+  const by = { service: 'iam', accountId: '555555555555', function: 'create-admin-user', at: world.now() }
+  expect(world.calls).toEqual([
+    { ...by, operation: 'ListUsers' },
+    { ...by, operation: 'CreateUser', error: 'EntityAlreadyExists' },
+  ])
+})
+
+test('what is not known is refused loudly, and so are unknown keys', async () => {
+  const { config } = await start()
+  const role = new CreateRoleCommand({ RoleName: 'x', AssumeRolePolicyDocument: '{}' })
+  await expect(new IAMClient(config()).send(role)).rejects.toMatchObject({
+    name: 'UnsupportedByLocalOrganization',
+    message: 'The local organization does not know iam CreateRole',
+  })
+  const execution = new StartExecutionCommand({
+    stateMachineArn: 'arn:aws:states:us-east-1:111122223333:stateMachine:x',
+  })
+  await expect(new SFNClient(config()).send(execution)).rejects.toMatchObject({
+    name: 'UnsupportedByLocalOrganization',
+  })
+  await expect(new SESClient(config()).send(new GetSendQuotaCommand({}))).rejects.toMatchObject({
+    name: 'UnsupportedByLocalOrganization',
+  })
+  await expect(new IAMClient(config('AKIAUNKNOWN')).send(new ListUsersCommand({}))).rejects.toMatchObject({
+    name: 'InvalidClientTokenId',
+  })
+  await expect(new SFNClient(config('AKIAUNKNOWN')).send(execution)).rejects.toMatchObject({
+    name: 'UnrecognizedClientException',
+  })
+})
+
+test('a member account does not reach what is the management account’s', async () => {
+  const { config } = await start()
+  await expect(new SecretsManagerClient(config('555555555555')).send(new ListSecretsCommand({}))).rejects.toMatchObject(
+    { name: 'AccessDeniedException' },
+  )
+  await expect(new SESClient(config('555555555555')).send(mail('a@example.com'))).rejects.toMatchObject({
+    name: 'AccessDenied',
+  })
+})
+
+test('operations can be brought along', async () => {
+  const { config } = await start({
+    handlers: {
+      states: {
+        StartExecution: (_, input) => ({ executionArn: `started ${String(input['name'])}`, startDate: new Date(5000) }),
+      },
+    },
+  })
+  const sfn = new SFNClient(config())
+  expect(await sfn.send(new StartExecutionCommand({ stateMachineArn: 'arn', name: 'one' }))).toMatchObject({
+    executionArn: 'started one',
+    startDate: new Date(5000),
+  })
+})
+
+test('faults can be injected before any operation, also of forwarded services', async () => {
+  const { world, config } = await start({
+    intercept: ({ service, operation, record }) => {
+      record.tag = 'fault'
+      if (service === 'iam') throw new AwsError('Throttling', 'Rate exceeded')
+      if (operation === 'GetItem') throw new AwsError('ProvisionedThroughputExceededException', 'slow down')
+    },
+  })
+  await expect(new IAMClient(config()).send(new ListUsersCommand({}))).rejects.toMatchObject({
+    name: 'Throttling',
+    message: 'Rate exceeded',
+  })
+  await expect(
+    new DynamoDBClient(config()).send(new GetItemCommand({ TableName: 'ledger', Key: {} })),
+  ).rejects.toMatchObject({
+    name: 'ProvisionedThroughputExceededException',
+  })
+  expect(world.calls.map(({ tag, error }) => [tag, error])).toEqual([
+    ['fault', 'Throttling'],
+    ['fault', 'ProvisionedThroughputExceededException'],
+  ])
+})
+
+test('DynamoDB keeps items, and its own errors are on record', async () => {
+  const { world, config } = await start()
+  const dynamodb = new DynamoDBClient(config())
+  await dynamodb.send(
+    new CreateTableCommand({
+      TableName: 'ledger',
+      KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
+      AttributeDefinitions: [{ AttributeName: 'id', AttributeType: 'S' }],
+      BillingMode: 'PAY_PER_REQUEST',
+    }),
+  )
+  const put = new PutItemCommand({
+    TableName: 'ledger',
+    Item: { id: { S: 'a' } },
+    ConditionExpression: 'attribute_not_exists(id)',
+  })
+  await dynamodb.send(put)
+  await expect(dynamodb.send(put)).rejects.toMatchObject({ name: 'ConditionalCheckFailedException' })
+  expect((await dynamodb.send(new GetItemCommand({ TableName: 'ledger', Key: { id: { S: 'a' } } }))).Item).toEqual({
+    id: { S: 'a' },
+  })
+  expect(world.calls.map(({ error }) => error)).toEqual([
+    undefined,
+    undefined,
+    'ConditionalCheckFailedException',
+    undefined,
+  ])
+})
+
+test('mails are caught with all their recipients, each by the endpoint that sent it', async () => {
+  const { world, endpoint, config } = await start()
+  const other = await start()
+  await new SESClient(other.config()).send(mail('other@example.com', 'other@example.com'))
+  const { MessageId } = await new SESClient(config()).send(
+    mail('Vending <vending@example.com>', 'ada@example.com', 'bob@example.com'),
+  )
+  expect(await endpoint.mails()).toEqual([
+    {
+      messageId: MessageId,
+      from: 'Vending <vending@example.com>',
+      to: ['ada@example.com', 'bob@example.com'],
+      subject: 'Grüße & more',
+      text: 'a+b=c\n',
+      html: '<b>hi</b>',
+      at: world.now(),
+    },
+  ])
+})
+
+test('a sender is verified by address or by domain', async () => {
+  const { world, config } = await start()
+  const ses = new SESClient(config())
+  await expect(ses.send(mail('Eve <eve@elsewhere.org>', 'ada@example.com'))).rejects.toMatchObject({
+    name: 'MessageRejected',
+    message:
+      'Email address is not verified. The following identities failed the check in region US-EAST-1: eve@elsewhere.org',
+  })
+  world.sesIdentities.add('eve@elsewhere.org')
+  await ses.send(mail('eve@elsewhere.org', 'ada@example.com'))
+})
+
+test('an upstream takes a service over, whatever the credentials', async () => {
+  const upstream = createServer((_, response) =>
+    response
+      .writeHead(400, { 'content-type': 'text/xml' })
+      .end('<ErrorResponse><Error><Code>FromUpstream</Code></Error></ErrorResponse>'),
+  )
+  await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve))
+  const { world, config } = await start({
+    upstreams: { iam: `http://127.0.0.1:${(upstream.address() as AddressInfo).port}` },
+  })
+  await expect(new IAMClient(config('AKIATHEIRS')).send(new ListUsersCommand({}))).rejects.toMatchObject({
+    name: 'FromUpstream',
+  })
+  expect(world.calls).toMatchObject([{ service: 'iam', operation: 'ListUsers', error: 'FromUpstream' }])
+  upstream.close()
+})

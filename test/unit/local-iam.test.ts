@@ -1,0 +1,228 @@
+import * as IAM from '@aws-sdk/client-iam'
+import { afterAll, beforeEach, expect, test } from 'vitest'
+import { startEndpoint } from '../../local/endpoint.ts'
+import { signIn } from '../../local/iam.ts'
+import { addAccount, createWorld, manualClock, type World } from '../../local/world.ts'
+
+const clock = manualClock()
+const world: World = createWorld(clock)
+const endpoint = await startEndpoint(world)
+afterAll(() => endpoint.close())
+
+const iamIn = (accountId: string) =>
+  new IAM.IAMClient({
+    endpoint: endpoint.url,
+    region: 'us-east-1',
+    credentials: { accessKeyId: accountId, secretAccessKey: 'local' },
+    maxAttempts: 1,
+  })
+
+let account = addAccount(world)
+let iam = iamIn(account.id)
+beforeEach(() => {
+  world.staleness = 0
+  account = addAccount(world)
+  iam = iamIn(account.id)
+})
+
+const refusedAs = (name: string, message: RegExp = /./) =>
+  expect.objectContaining({ name, message: expect.stringMatching(message) as string }) as unknown
+const createUser = (UserName = 'ada', more: Partial<IAM.CreateUserRequest> = {}) =>
+  iam.send(new IAM.CreateUserCommand({ UserName, ...more }))
+const createGroup = (GroupName: string) => iam.send(new IAM.CreateGroupCommand({ GroupName }))
+const profile = { UserName: 'ada', Password: 'Correct-horse-9', PasswordResetRequired: true }
+const managed = (name: string) => `arn:aws:iam::aws:policy/${name}`
+
+test('a user is there with path, ARN, date and tags', async () => {
+  await createUser('ada', {
+    Path: '/account-vending/',
+    Tags: [{ Key: 'team', Value: 'a & b <c>'.replace(/[&<>]/g, '-') }],
+  })
+  const { User } = await iam.send(new IAM.GetUserCommand({ UserName: 'ada' }))
+  expect(User).toMatchObject({
+    Path: '/account-vending/',
+    Arn: `arn:aws:iam::${account.id}:user/account-vending/ada`,
+    CreateDate: new Date(clock.now()),
+    Tags: [{ Key: 'team', Value: 'a - b -c-' }],
+  })
+  expect(User?.PasswordLastUsed).toBeUndefined()
+})
+
+test('names are unique whatever their case, and read by the exact one', async () => {
+  await createUser()
+  await createGroup('Admins')
+  await expect(createUser('ADA')).rejects.toEqual(refusedAs('EntityAlreadyExistsException'))
+  await expect(createGroup('admins')).rejects.toEqual(refusedAs('EntityAlreadyExistsException'))
+  await expect(iam.send(new IAM.GetUserCommand({ UserName: 'ADA' }))).rejects.toEqual(
+    refusedAs('NoSuchEntityException'),
+  )
+})
+
+test.each(['', 'a b', 'x'.repeat(65), 'ümlaut'])('the user name %j is refused', async (name) => {
+  await expect(createUser(name)).rejects.toEqual(refusedAs('ValidationError'))
+})
+
+test('tags are held against their pattern, their number, and duplicates', async () => {
+  const tag = (Tags: IAM.Tag[]) => iam.send(new IAM.TagUserCommand({ UserName: 'ada', Tags }))
+  await createUser('ada', { Tags: [] })
+  await expect(tag([{ Key: 'a,b', Value: '' }])).rejects.toEqual(refusedAs('ValidationError'))
+  await expect(
+    tag([
+      { Key: 'a', Value: '1' },
+      { Key: 'A', Value: '2' },
+    ]),
+  ).rejects.toEqual(refusedAs('InvalidInputException'))
+  await tag(Array.from({ length: 50 }, (_, i) => ({ Key: `k${i}`, Value: 'v' })))
+  await tag([{ Key: 'K0', Value: 'new' }])
+  await expect(tag([{ Key: 'one too many', Value: '' }])).rejects.toEqual(refusedAs('LimitExceededException'))
+  const { User } = await iam.send(new IAM.GetUserCommand({ UserName: 'ada' }))
+  expect(User?.Tags?.[0]).toEqual({ Key: 'k0', Value: 'new' })
+})
+
+test('a login profile is made once, cannot be changed at once, and lets a person sign in', async () => {
+  await createUser()
+  await expect(iam.send(new IAM.GetLoginProfileCommand({ UserName: 'ada' }))).rejects.toEqual(
+    refusedAs('NoSuchEntityException'),
+  )
+  await iam.send(new IAM.CreateLoginProfileCommand(profile))
+  await expect(iam.send(new IAM.CreateLoginProfileCommand(profile))).rejects.toEqual(
+    refusedAs('EntityAlreadyExistsException'),
+  )
+  const update = () => iam.send(new IAM.UpdateLoginProfileCommand({ ...profile, Password: 'Another-horse-9' }))
+  await expect(update()).rejects.toEqual(refusedAs('EntityTemporarilyUnmodifiableException', /is being created/))
+  clock.advance(3)
+  await update()
+  const { LoginProfile } = await iam.send(new IAM.GetLoginProfileCommand({ UserName: 'ada' }))
+  expect(LoginProfile?.PasswordResetRequired).toBe(true)
+
+  expect(signIn(world, account.id, 'ada', profile.Password)).toBe('refused')
+  expect(signIn(world, account.id, 'ada', 'Another-horse-9')).toBe('must-change-password')
+  await iam.send(new IAM.UpdateLoginProfileCommand({ UserName: 'ada', PasswordResetRequired: false }))
+  expect(signIn(world, account.id, 'ada', 'Another-horse-9')).toBe('signed-in')
+  const { User } = await iam.send(new IAM.GetUserCommand({ UserName: 'ada' }))
+  expect(User?.PasswordLastUsed).toEqual(new Date(clock.now()))
+})
+
+test.each([
+  ['Sh0rt-1', undefined],
+  ['lowercase9only', undefined],
+  // Not one of the symbols that IAM counts.
+  ['lowercase,9', undefined],
+  ['Correct-horse-9', { MinimumPasswordLength: 20 }],
+  ['Correct horse 9', { RequireSymbols: true }],
+])('the password %j is refused by the policy %j', async (Password, policy) => {
+  account.passwordPolicy = policy ?? null
+  await createUser()
+  await expect(iam.send(new IAM.CreateLoginProfileCommand({ ...profile, Password }))).rejects.toEqual(
+    refusedAs('PasswordPolicyViolationException'),
+  )
+})
+
+test('an account has no password policy until it is given one', async () => {
+  const get = () => iam.send(new IAM.GetAccountPasswordPolicyCommand({}))
+  await expect(get()).rejects.toEqual(refusedAs('NoSuchEntityException'))
+  account.passwordPolicy = { MinimumPasswordLength: 20, RequireSymbols: true }
+  expect((await get()).PasswordPolicy).toMatchObject({ MinimumPasswordLength: 20, RequireSymbols: true })
+})
+
+test('only policies that exist can be attached, ten to a group, and again does no harm', async () => {
+  const attach = (PolicyArn: string) => iam.send(new IAM.AttachGroupPolicyCommand({ GroupName: 'Admins', PolicyArn }))
+  await createGroup('Admins')
+  await expect(attach(managed('Nonsense'))).rejects.toEqual(
+    refusedAs('NoSuchEntityException', /does not exist or is not attachable/),
+  )
+  for (let i = 0; i < 8; i++)
+    account.policies.set(`arn:aws:iam::${account.id}:policy/p${i}`, { name: `p${i}`, document: '{}' })
+  for (const arn of [managed('AdministratorAccess'), managed('job-function/Billing'), ...account.policies.keys()])
+    await attach(arn)
+  await attach(managed('AdministratorAccess'))
+  await expect(attach(managed('SecurityAudit'))).rejects.toEqual(
+    refusedAs('LimitExceededException', /PoliciesPerGroup: 10/),
+  )
+  const { AttachedPolicies } = await iam.send(new IAM.ListAttachedGroupPoliciesCommand({ GroupName: 'Admins' }))
+  expect(AttachedPolicies?.slice(0, 2)).toEqual([
+    { PolicyName: 'AdministratorAccess', PolicyArn: managed('AdministratorAccess') },
+    { PolicyName: 'Billing', PolicyArn: managed('job-function/Billing') },
+  ])
+  await createUser()
+  await iam.send(new IAM.AttachUserPolicyCommand({ UserName: 'ada', PolicyArn: managed('IAMUserChangePassword') }))
+  const ofUser = await iam.send(new IAM.ListAttachedUserPoliciesCommand({ UserName: 'ada' }))
+  expect(ofUser.AttachedPolicies).toHaveLength(1)
+})
+
+test('a user is in ten groups at most', async () => {
+  await createUser()
+  const add = (GroupName: string) => iam.send(new IAM.AddUserToGroupCommand({ GroupName, UserName: 'ada' }))
+  for (let i = 0; i < 11; i++) await createGroup(`g${i}`)
+  for (let i = 0; i < 10; i++) await add(`g${i}`)
+  await add('g0')
+  await expect(add('g10')).rejects.toEqual(refusedAs('LimitExceededException'))
+  await expect(add('nowhere')).rejects.toEqual(refusedAs('NoSuchEntityException', /group with name nowhere/))
+  const { Groups } = await iam.send(new IAM.ListGroupsForUserCommand({ UserName: 'ada' }))
+  expect(Groups).toHaveLength(10)
+  expect((await iam.send(new IAM.GetGroupCommand({ GroupName: 'g0' }))).Users).toMatchObject([{ UserName: 'ada' }])
+})
+
+test('an inline policy comes back as it was put, and nonsense is refused', async () => {
+  await createGroup('Admins')
+  const put = (PolicyDocument: string) =>
+    iam.send(new IAM.PutGroupPolicyCommand({ GroupName: 'Admins', PolicyName: 'inline', PolicyDocument }))
+  const document = JSON.stringify({
+    Version: '2012-10-17',
+    Statement: [{ Effect: 'Allow', Action: 's3:*', Resource: '*' }],
+  })
+  await put(document)
+  const got = await iam.send(new IAM.GetGroupPolicyCommand({ GroupName: 'Admins', PolicyName: 'inline' }))
+  expect(got.PolicyDocument).not.toBe(document)
+  expect(decodeURIComponent(got.PolicyDocument ?? '')).toBe(document)
+  expect((await iam.send(new IAM.ListGroupPoliciesCommand({ GroupName: 'Admins' }))).PolicyNames).toEqual(['inline'])
+  for (const nonsense of ['nonsense', 'null', '{}', '{"Statement":[]}'])
+    await expect(put(nonsense)).rejects.toEqual(refusedAs('MalformedPolicyDocumentException'))
+})
+
+test('policies are described, customer-managed ones with their document', async () => {
+  const arn = `arn:aws:iam::${account.id}:policy/team/ours`
+  account.policies.set(arn, { name: 'ours', document: '{"Statement":"100%"}' })
+  const { Policy } = await iam.send(new IAM.GetPolicyCommand({ PolicyArn: arn }))
+  expect(Policy).toMatchObject({ PolicyName: 'ours', Path: '/team/', DefaultVersionId: 'v1' })
+  const { PolicyVersion } = await iam.send(new IAM.GetPolicyVersionCommand({ PolicyArn: arn, VersionId: 'v1' }))
+  expect(decodeURIComponent(PolicyVersion?.Document ?? '')).toBe('{"Statement":"100%"}')
+  expect((await iam.send(new IAM.GetPolicyCommand({ PolicyArn: managed('ReadOnlyAccess') }))).Policy?.Path).toBe('/')
+  await expect(iam.send(new IAM.GetPolicyCommand({ PolicyArn: managed('Nonsense') }))).rejects.toEqual(
+    refusedAs('NoSuchEntityException'),
+  )
+})
+
+test('lists are paged, and empty ones are lists', async () => {
+  expect((await iam.send(new IAM.ListUsersCommand({}))).Users).toEqual([])
+  for (const name of ['c', 'a', 'b']) await createUser(name)
+  const names: (string | undefined)[][] = []
+  for await (const { Users } of IAM.paginateListUsers({ client: iam, pageSize: 2 }, {}))
+    names.push((Users ?? []).map(({ UserName }) => UserName))
+  expect(names).toEqual([['a', 'b'], ['c']])
+})
+
+test('for two seconds, IAM may forget what was just made', async () => {
+  world.staleness = 1
+  await createUser()
+  await createGroup('Admins')
+  await expect(iam.send(new IAM.GetUserCommand({ UserName: 'ada' }))).rejects.toEqual(
+    refusedAs('NoSuchEntityException'),
+  )
+  await expect(iam.send(new IAM.CreateLoginProfileCommand(profile))).rejects.toEqual(refusedAs('NoSuchEntityException'))
+  await expect(createUser()).rejects.toEqual(refusedAs('EntityAlreadyExistsException'))
+  expect((await iam.send(new IAM.ListGroupsCommand({}))).Groups).toEqual([])
+  clock.advance(2)
+  await iam.send(new IAM.AddUserToGroupCommand({ UserName: 'ada', GroupName: 'Admins' }))
+})
+
+test('the old account has an administrator and groups of its own', async () => {
+  const legacy = iamIn('555555555555')
+  const { User } = await legacy.send(new IAM.GetUserCommand({ UserName: 'Administrator' }))
+  expect(User?.Path).toBe('/')
+  const { Groups } = await legacy.send(new IAM.ListGroupsCommand({}))
+  expect(Groups?.map(({ GroupName, Path }) => [GroupName, Path])).toEqual([
+    ['Administrators', '/'],
+    ['Developers', '/'],
+  ])
+})

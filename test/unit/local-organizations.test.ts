@@ -1,0 +1,168 @@
+import {
+  type CreateAccountCommandInput,
+  CreateAccountCommand,
+  DescribeAccountCommand,
+  DescribeCreateAccountStatusCommand,
+  DescribeOrganizationCommand,
+  ListParentsCommand,
+  OrganizationsClient,
+  paginateListAccounts,
+} from '@aws-sdk/client-organizations'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { startEndpoint } from '../../local/endpoint.ts'
+import { addAccount, createWorld, manualClock } from '../../local/world.ts'
+
+let clock = manualClock()
+let world = createWorld(clock)
+let endpoint: Awaited<ReturnType<typeof startEndpoint>>
+let organizations: OrganizationsClient
+let events: object[] = []
+
+const clientOf = (accountId: string) =>
+  new OrganizationsClient({
+    endpoint: endpoint.url,
+    region: 'us-east-1',
+    credentials: { accessKeyId: accountId, secretAccessKey: 'local' },
+    maxAttempts: 1,
+  })
+
+beforeEach(async () => {
+  clock = manualClock()
+  events = []
+  world = createWorld({ ...clock, emit: (event) => events.push(event) })
+  endpoint = await startEndpoint(world)
+  organizations = clientOf(world.managementAccountId)
+})
+afterEach(() => endpoint.close())
+
+const create = (Email: string, more: Partial<CreateAccountCommandInput> = {}) =>
+  organizations.send(new CreateAccountCommand({ Email, AccountName: 'New', ...more }))
+const status = async (id = '') =>
+  (await organizations.send(new DescribeCreateAccountStatusCommand({ CreateAccountRequestId: id }))).CreateAccountStatus
+
+test('an account is described as Organizations does', async () => {
+  const { Account } = await organizations.send(new DescribeAccountCommand({ AccountId: '666666666666' }))
+  expect(Account).toEqual({
+    Id: '666666666666',
+    Arn: 'arn:aws:organizations::111122223333:account/o-exampleorgid/666666666666',
+    Email: 'invited+666666666666@example.com',
+    Name: 'Invited',
+    State: 'ACTIVE',
+    Status: 'ACTIVE',
+    JoinedMethod: 'INVITED',
+    JoinedTimestamp: new Date(clock.now()),
+  })
+  const suspended = await organizations.send(new DescribeAccountCommand({ AccountId: '333333333333' }))
+  expect(suspended.Account?.State).toBe('SUSPENDED')
+})
+
+test('what is not there has the name of its absence', async () => {
+  await expect(organizations.send(new DescribeAccountCommand({ AccountId: '999999999999' }))).rejects.toMatchObject({
+    name: 'AccountNotFoundException',
+  })
+  await expect(organizations.send(new ListParentsCommand({ ChildId: '999999999999' }))).rejects.toMatchObject({
+    name: 'ChildNotFoundException',
+  })
+  await expect(status('car-nothing')).rejects.toMatchObject({ name: 'CreateAccountStatusNotFoundException' })
+})
+
+test('parents lead up to the root', async () => {
+  const parents = async (ChildId = '') => (await organizations.send(new ListParentsCommand({ ChildId }))).Parents
+  const [unit] = (await parents('111111111111')) ?? []
+  expect(unit?.Type).toBe('ORGANIZATIONAL_UNIT')
+  expect(await parents(unit?.Id)).toEqual([{ Id: world.rootId, Type: 'ROOT' }])
+})
+
+test('accounts are listed in pages, and the organization knows its management account', async () => {
+  for (let i = 0; i < 20; i++) addAccount(world)
+  const pages: number[] = []
+  for await (const { Accounts } of paginateListAccounts({ client: organizations }, {}))
+    pages.push(Accounts?.length ?? 0)
+  expect(pages).toEqual([20, 6])
+  const { Organization } = await organizations.send(new DescribeOrganizationCommand({}))
+  expect(Organization).toMatchObject({ Id: 'o-exampleorgid', MasterAccountId: '111122223333' })
+})
+
+test('an account takes 20 seconds to make, and its event says so to the letter', async () => {
+  const { CreateAccountStatus } = await create('new@example.com', { RoleName: 'AWSControlTowerExecution' })
+  expect(CreateAccountStatus?.State).toBe('IN_PROGRESS')
+  clock.advance(19)
+  expect(events).toEqual([])
+  clock.advance(1)
+  const { AccountId = '', State } = (await status(CreateAccountStatus?.Id)) ?? {}
+  expect(State).toBe('SUCCEEDED')
+  const text = expect.any(String) as string
+  expect(events).toEqual([
+    {
+      version: '0',
+      id: text,
+      'detail-type': 'AWS Service Event via CloudTrail',
+      source: 'aws.organizations',
+      account: '111122223333',
+      time: '2026-11-01T09:21:10Z',
+      region: 'us-east-1',
+      resources: [],
+      detail: {
+        eventVersion: '1.11',
+        userIdentity: { accountId: '111122223333', invokedBy: 'AWS Internal' },
+        eventTime: '2026-11-01T09:21:10Z',
+        eventSource: 'organizations.amazonaws.com',
+        eventName: 'CreateAccountResult',
+        awsRegion: 'us-east-1',
+        requestParameters: null,
+        responseElements: null,
+        eventID: text,
+        readOnly: false,
+        eventType: 'AwsServiceEvent',
+        recipientAccountId: '111122223333',
+        serviceEventDetails: {
+          createAccountStatus: {
+            id: CreateAccountStatus?.Id,
+            state: 'SUCCEEDED',
+            accountName: '****',
+            accountId: AccountId,
+            requestedTimestamp: 'Nov 1, 2026 9:20:50 AM',
+            completedTimestamp: 'Nov 1, 2026 9:21:10 AM',
+          },
+        },
+      },
+    },
+  ])
+  expect(world.accounts.get(AccountId)).toMatchObject({
+    joinedMethod: 'CREATED',
+    roleName: 'AWSControlTowerExecution',
+    roleUsableFrom: clock.now() + 12_000,
+  })
+})
+
+test('an e-mail address serves one account, whatever its case', async () => {
+  await create('new@example.com')
+  const second = await create('NEW@example.com')
+  clock.advance(20)
+  expect(await status(second.CreateAccountStatus?.Id)).toMatchObject({
+    State: 'FAILED',
+    FailureReason: 'EMAIL_ALREADY_EXISTS',
+  })
+  expect(events.at(-1)).toHaveProperty(
+    'detail.serviceEventDetails.createAccountStatus.failureReason',
+    'EMAIL_ALREADY_EXISTS',
+  )
+  expect(events.at(-1)).not.toHaveProperty('detail.serviceEventDetails.createAccountStatus.accountId')
+})
+
+test('five accounts are made at once', async () => {
+  for (let i = 0; i < 5; i++) await create(`new${i}@example.com`)
+  await expect(create('new5@example.com')).rejects.toMatchObject({
+    name: 'ConstraintViolationException',
+    Reason: 'ACCOUNT_CREATION_RATE_LIMIT_EXCEEDED',
+  })
+  clock.advance(20)
+  await create('new5@example.com')
+})
+
+test('nonsense is refused, and so is every account but the management account', async () => {
+  await expect(create('no address')).rejects.toMatchObject({ name: 'InvalidInputException' })
+  await expect(clientOf('555555555555').send(new DescribeOrganizationCommand({}))).rejects.toMatchObject({
+    name: 'AccessDeniedException',
+  })
+})

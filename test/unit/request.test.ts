@@ -1,0 +1,509 @@
+import { describe, expect, test } from 'vitest'
+import { RecipientNotAllowedError } from '../../functions/shared/errors.ts'
+import {
+  admin,
+  adminsRequest,
+  completeRequest,
+  type Defaults,
+  email,
+  group,
+  groupName,
+  manualRequest,
+  policy,
+  policyDocument,
+  tags,
+  userName,
+} from '../../functions/shared/request.ts'
+import { parseInput } from '../../functions/shared/step.ts'
+import { accountId, adminAccess, aDocument, issuesOf, readOnlyAccess, theDefaults } from '../support/builders.ts'
+
+const place = { accountId, accountEmail: 'payments@example.com', partition: 'aws' }
+
+/** Checks a request as the API does and completes it. */
+const complete = (request: unknown, defaults: Partial<Defaults> = {}, where: Partial<typeof place> = {}) =>
+  completeRequest(parseInput(adminsRequest, request), theDefaults(defaults), { ...place, ...where })
+
+describe('a request without administrators', () => {
+  test('asks for the default administrators and all groups of vending.yml', () => {
+    const groups = [
+      { name: 'Administrators', policies: ['AdministratorAccess'], inline: {} },
+      { name: 'Auditors', policies: ['SecurityAudit'], inline: {} },
+    ]
+    expect(complete({}, { groups })).toEqual({
+      groups: [
+        { name: 'Administrators', policies: [adminAccess], inline: {} },
+        { name: 'Auditors', policies: ['arn:aws:iam::aws:policy/SecurityAudit'], inline: {} },
+      ],
+      admins: [
+        {
+          userName: 'Administrator',
+          email: 'payments@example.com',
+          groups: ['Administrators'],
+          policies: [],
+          tags: { ManagedBy: 'account-vending' },
+          passwordResetRequired: true,
+        },
+      ],
+    })
+  })
+
+  test('gets the groups that it defines besides', () => {
+    const { groups } = complete({ groups: [{ name: 'Readers', policies: ['ReadOnlyAccess'] }] })
+    expect(groups.map(({ name }) => name)).toEqual(['Administrators', 'Readers'])
+  })
+})
+
+describe('a request with administrators', () => {
+  test('asks for what these need and for the groups it defines, and for no other group', () => {
+    const groups = [
+      { name: 'Administrators', policies: ['AdministratorAccess'], inline: {} },
+      { name: 'Auditors', policies: ['SecurityAudit'], inline: {} },
+    ]
+    const asked = complete(
+      { admins: [{ userName: 'ada' }], groups: [{ name: 'Readers', policies: ['ReadOnlyAccess'] }] },
+      { groups },
+    )
+    expect(asked.groups.map(({ name }) => name)).toEqual(['Administrators', 'Readers'])
+  })
+
+  test('keeps all that it says itself', () => {
+    const asked = {
+      userName: 'ada',
+      email: 'ada@example.com',
+      groups: ['Readers'],
+      policies: ['ReadOnlyAccess'],
+      tags: { Team: 'core' },
+      passwordResetRequired: false,
+    }
+    const { admins } = complete({ admins: [asked], groups: [{ name: 'Readers' }] })
+    expect(admins).toEqual([
+      { ...asked, policies: [readOnlyAccess], tags: { ManagedBy: 'account-vending', Team: 'core' } },
+    ])
+  })
+
+  test('lets an administrator’s tag win over that of vending.yml', () => {
+    const { admins } = complete({ admins: [{ userName: 'ada', tags: { ManagedBy: 'ada' } }] })
+    expect(admins[0]?.tags).toEqual({ ManagedBy: 'ada' })
+  })
+
+  test('lets an administrator be in no group at all', () => {
+    expect(complete({ admins: [{ userName: 'ada', groups: [] }] })).toMatchObject({
+      groups: [],
+      admins: [{ groups: [] }],
+    })
+  })
+
+  test('takes a group whatever the case of its name, once, by the name it is defined under', () => {
+    const { admins, groups } = complete({ admins: [{ userName: 'ada', groups: ['administrators', 'ADMINISTRATORS'] }] })
+    expect(admins[0]?.groups).toEqual(['Administrators'])
+    expect(groups.map(({ name }) => name)).toEqual(['Administrators'])
+  })
+
+  test('puts an administrator without groups into none if there is none', () => {
+    expect(complete({ admins: [{ userName: 'ada' }] }, { groups: [] }).admins[0]?.groups).toEqual([])
+  })
+
+  test('asks for the password reset that vending.yml asks for', () => {
+    const { admins } = complete({ admins: [{ userName: 'ada' }] }, { passwordResetRequired: false })
+    expect(admins[0]?.passwordResetRequired).toBe(false)
+  })
+})
+
+describe.each(['aws', 'aws-us-gov', 'aws-cn'])('in the partition %s', (partition) => {
+  test('a policy’s name becomes an ARN of the partition', () => {
+    const { groups } = complete({}, {}, { partition })
+    expect(groups[0]?.policies).toEqual([`arn:${partition}:iam::aws:policy/AdministratorAccess`])
+  })
+
+  test('an ARN of AWS or of the account stays as it is', () => {
+    const policies = [`arn:${partition}:iam::aws:policy/job-function/Billing`, `arn:${partition}:iam::${accountId}:policy/a`]
+    const { admins } = complete({ admins: [{ userName: 'ada', policies }] }, {}, { partition })
+    expect(admins[0]?.policies).toEqual(policies)
+  })
+
+  test('an ARN of another partition is refused', () => {
+    const other = `arn:${partition === 'aws' ? 'aws-us-gov' : 'aws'}:iam::aws:policy/ReadOnlyAccess`
+    expect(issuesOf(() => complete({ admins: [{ userName: 'ada', policies: [other] }] }, {}, { partition }))).toEqual([
+      {
+        field: 'admins[0].policies[0]',
+        message: `${other} must be of partition ${partition} and belong to AWS or to account ${accountId}`,
+      },
+    ])
+  })
+})
+
+describe('refused, with the field and what is allowed:', () => {
+  test('a policy of another account', () => {
+    const policies = ['ReadOnlyAccess', 'arn:aws:iam::777788889999:policy/theirs']
+    expect(issuesOf(() => complete({ groups: [{ name: 'Readers', policies }] }))).toEqual([
+      {
+        field: 'groups[0].policies[1]',
+        message: `arn:aws:iam::777788889999:policy/theirs must be of partition aws and belong to AWS or to account ${accountId}`,
+      },
+    ])
+  })
+
+  test('two administrators whose names differ in case only', () => {
+    expect(issuesOf(() => complete({ admins: [{ userName: 'ada' }, { userName: 'Ada' }] }))).toEqual([
+      { field: 'admins[1].userName', message: 'Ada is named twice (IAM ignores case)' },
+    ])
+  })
+
+  test('a group that nobody defined', () => {
+    expect(
+      issuesOf(() =>
+        complete({ admins: [{ userName: 'ada', groups: ['Administrators', 'Nobody'] }], groups: [{ name: 'Readers' }] }),
+      ),
+    ).toEqual([
+      {
+        field: 'admins[0].groups[1]',
+        message:
+          'the group Nobody is defined neither in vending.yml nor in this request; there are Administrators, Readers',
+      },
+    ])
+  })
+
+  test.each([
+    [{ name: 'Administrators', policies: ['ReadOnlyAccess'] }, 'Administrators'],
+    [{ name: 'administrators', policies: ['AdministratorAccess'] }, 'administrators'],
+    [{ name: 'Administrators', policies: ['AdministratorAccess'], inline: { more: aDocument() } }, 'Administrators'],
+  ])('a group of vending.yml that is defined differently: %o', (redefined, name) => {
+    expect(issuesOf(() => complete({ groups: [redefined] }))).toEqual([
+      { field: 'groups[0].name', message: `the group ${name} is defined already, and differently` },
+    ])
+  })
+
+  test('a group that the request defines twice, differently', () => {
+    const groups = [{ name: 'Readers' }, { name: 'Readers', policies: ['ReadOnlyAccess'] }]
+    expect(issuesOf(() => complete({ groups })).map(({ field }) => field)).toEqual(['groups[1].name'])
+  })
+
+  test('policy ARNs that are too long for a session’s policy', () => {
+    const groups = [{ name: 'Long', policies: [1, 2, 3].map((n) => `${'p'.repeat(500)}${n}`) }]
+    expect(issuesOf(() => complete({ groups }))).toEqual([
+      { field: 'policies', message: 'all policy ARNs together must have at most 1200 characters' },
+    ])
+  })
+
+  test('more than 50 tags, those of vending.yml included', () => {
+    const fifty = Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`tag${i}`, '']))
+    expect(issuesOf(() => complete({ admins: [{ userName: 'ada', tags: fifty }] }))).toEqual([
+      { field: 'admins[0].tags', message: 'must have at most 50 tags, those of vending.yml included' },
+    ])
+    expect(issuesOf(() => complete({ admins: [{ userName: 'ada', tags: fifty }] }, { tags: {} }))).toEqual([])
+  })
+
+  test('a default of vending.yml, under the name of the file', () => {
+    const admins = [{ userName: 'ada', groups: ['Nobody'], policies: [], tags: {} }]
+    expect(issuesOf(() => complete({}, { admins }))[0]?.field).toBe('vending.yml admins[0].groups[0]')
+  })
+
+  test('all that is wrong, at once', () => {
+    const admins = [
+      { userName: 'ada', groups: ['Nobody'] },
+      { userName: 'ADA', policies: ['arn:aws:iam::777788889999:policy/theirs'] },
+    ]
+    expect(issuesOf(() => complete({ admins })).map(({ field }) => field)).toEqual([
+      'admins[0].groups[0]',
+      'admins[1].userName',
+      'admins[1].policies[0]',
+    ])
+  })
+})
+
+test('a group that is defined again in the same way is one group', () => {
+  const groups = [{ name: 'Administrators', policies: ['AdministratorAccess'] }]
+  expect(complete({ groups }).groups).toHaveLength(1)
+})
+
+describe('a recipient', () => {
+  const mailTo = (address: string, allowedRecipients: string[]) =>
+    complete({ admins: [{ userName: 'ada', email: address }] }, { allowedRecipients }).admins[0]?.email
+
+  test.each([
+    ['of an allowed domain', 'ada@example.com', ['example.com']],
+    ['of an allowed domain in other case', 'ada@EXAMPLE.com', ['Example.Com']],
+    ['who is allowed by address', 'ada@other.example', ['example.com', 'ada@other.example']],
+    ['who is allowed by an address in other case', 'Ada@other.example', ['aDA@Other.example']],
+  ])('%s is allowed', (_, address, allowed) => {
+    expect(mailTo(address, allowed)).toBe(address)
+  })
+
+  test.each([
+    ['of a subdomain', 'ada@mail.example.com', ['example.com']],
+    ['of a domain that ends alike', 'ada@notexample.com', ['example.com']],
+    ['of a domain that begins alike', 'ada@example.com.evil.test', ['example.com']],
+    ['at the domain of an allowed address', 'bob@other.example', ['ada@other.example']],
+    ['whose name is an allowed domain', 'example.com@evil.test', ['example.com']],
+  ])('%s is refused', (_, address, allowed) => {
+    expect(() => mailTo(address, allowed)).toThrow(RecipientNotAllowedError)
+    expect(() => mailTo(address, allowed)).toThrow(
+      `admins[0].email: ${address} is not within allowedRecipients of vending.yml (${allowed.join(', ')})`,
+    )
+  })
+
+  test('who is refused by default is called the account’s own address', () => {
+    expect(() => complete({}, {}, { accountEmail: 'root@evil.test' })).toThrow(
+      'vending.yml admins[0].email: root@evil.test (the account’s own address) is not within allowedRecipients',
+    )
+  })
+})
+
+describe('manualRequest', () => {
+  test('takes as little as an account id', () => {
+    expect(parseInput(manualRequest, { accountId })).toEqual({ accountId, groups: [] })
+  })
+
+  test.each([undefined, null, 'text', 7, []])('refuses %o', (input) => {
+    expect(issuesOf(() => parseInput(manualRequest, input))).toEqual([{ field: 'input', message: 'must be an object' }])
+  })
+
+  test.each([444455556666, '44445555666', '4444555566667', ' 444455556666', '４４４４５５５５６６６６', null, undefined])(
+    'refuses %o as account id',
+    (id) => {
+      expect(issuesOf(() => parseInput(manualRequest, { accountId: id }))).toEqual([
+        { field: 'accountId', message: 'must be an account id: 12 digits, as a string' },
+      ])
+    },
+  )
+
+  test('refuses each unknown field and names the known ones', () => {
+    const message = 'is not a field that is known here; allowed are accountId, admins, groups, requestedBy'
+    expect(issuesOf(() => parseInput(manualRequest, { accountId, administrators: [], Groups: [] }))).toEqual([
+      { field: 'administrators', message },
+      { field: 'Groups', message },
+    ])
+  })
+
+  test('takes who asked, up to 2048 characters', () => {
+    const requestedBy = 'a'.repeat(2048)
+    expect(parseInput(manualRequest, { accountId, requestedBy })).toEqual({ accountId, groups: [], requestedBy })
+    expect(issuesOf(() => parseInput(manualRequest, { accountId, requestedBy: `${requestedBy}a` }))).toEqual([
+      { field: 'requestedBy', message: 'must have at most 2048 characters' },
+    ])
+  })
+})
+
+describe('adminsRequest', () => {
+  test.each([
+    ['{"__proto__": {"admins": []}}', '__proto__'],
+    ['{"constructor": {"prototype": {}}}', 'constructor'],
+    ['{"admins": [{"userName": "ada", "__proto__": {"kept": true}}]}', 'admins[0].__proto__'],
+    ['{"admins": [{"userName": "ada", "constructor": 1}]}', 'admins[0].constructor'],
+    ['{"groups": [{"name": "Readers", "toString": 1}]}', 'groups[0].toString'],
+  ])('refuses a prototype’s key: %s', (json, field) => {
+    const [issue, ...more] = issuesOf(() => parseInput(adminsRequest, JSON.parse(json)))
+    expect(more).toEqual([])
+    expect(issue?.field).toBe(field)
+    expect(issue?.message).toContain('; allowed are ')
+    expect(({} as Record<string, unknown>)['kept']).toBeUndefined()
+  })
+
+  test('keeps a tag and a policy that are called constructor', () => {
+    const inline = { constructor: aDocument() }
+    const request = {
+      admins: [{ userName: 'ada', policies: [], tags: { constructor: 'x' } }],
+      groups: [{ name: 'Readers', policies: [], inline }],
+    }
+    expect(parseInput(adminsRequest, JSON.parse(JSON.stringify(request)))).toEqual(request)
+  })
+
+  test.fails('does not lose a tag or a policy that is called __proto__', () => {
+    const read = (json: string) => JSON.stringify(parseInput(adminsRequest, JSON.parse(json)))
+    const document = JSON.stringify(aDocument())
+    for (const json of [
+      '{"admins":[{"userName":"ada","tags":{"__proto__":"x"}}]}',
+      `{"groups":[{"name":"Readers","inline":{"__proto__":${document}}}]}`,
+    ])
+      expect(issuesOf(() => read(json)).length > 0 || read(json).includes('__proto__')).toBe(true)
+  })
+
+  test.each([
+    ['admins', [], 'must name at least one administrator'],
+    ['admins', {}, 'must be a list of administrators'],
+    ['admins', Array.from({ length: 21 }, (_, i) => ({ userName: `a${i}` })), 'must have at most 20 administrators'],
+    ['groups', Array.from({ length: 21 }, (_, i) => ({ name: `g${i}` })), 'must have at most 20 groups'],
+    ['groups', 'Readers', 'must be a list of groups'],
+  ])('refuses wrong %s: %o', (field, value, message) => {
+    expect(issuesOf(() => parseInput(adminsRequest, { [field]: value }))).toEqual([{ field, message }])
+  })
+})
+
+describe('admin', () => {
+  test.each([
+    ['groups', Array.from({ length: 11 }, (_, i) => `g${i}`), 'must have at most 10 group names'],
+    ['policies', Array.from({ length: 11 }, (_, i) => `p${i}`), 'must have at most 10 policies'],
+    ['policies', 'ReadOnly', 'must be a list of policies'],
+    ['passwordResetRequired', 'no', 'must be true or false'],
+    ['tags', ['a'], 'must be an object of tag keys and values'],
+  ])('refuses wrong %s: %o', (field, value, message) => {
+    expect(issuesOf(() => parseInput(admin, { userName: 'ada', [field]: value }))).toEqual([{ field, message }])
+  })
+
+  test('names the item that is wrong', () => {
+    expect(issuesOf(() => parseInput(admin, { userName: 'ada', groups: ['ok', 'not ok'] }))).toEqual([
+      { field: 'groups[1]', message: 'must be 1 to 128 letters, digits or _+=,.@-' },
+    ])
+  })
+})
+
+const accepts = (schema: Parameters<typeof parseInput>[0], value: unknown) =>
+  issuesOf(() => parseInput(schema, value)).length === 0
+
+describe('userName', () => {
+  test.each(['a', 'Administrator', 'ada.lovelace+1=2_3@example.com', 'a'.repeat(64)])('takes %s', (name) => {
+    expect(accepts(userName, name)).toBe(true)
+  })
+
+  test.each(['', ' ', 'ada lovelace', 'ada,lovelace', 'ada/lovelace', 'ada*', 'ada?', 'Zoë', 'ada\n', 'a'.repeat(65), 7])(
+    'refuses %o',
+    (name) => {
+      expect(issuesOf(() => parseInput(userName, name))).toEqual([
+        { field: 'input', message: 'must be 1 to 64 letters, digits or _+=.@-' },
+      ])
+    },
+  )
+})
+
+describe('groupName', () => {
+  test.each(['a', 'Admins,all', 'a'.repeat(128)])('takes %s', (name) => {
+    expect(accepts(groupName, name)).toBe(true)
+  })
+
+  test.each(['', 'two words', 'a/b', 'a*', 'Zoë', 'a'.repeat(129)])('refuses %o', (name) => {
+    expect(accepts(groupName, name)).toBe(false)
+  })
+})
+
+describe('email', () => {
+  test.each([
+    'a@b.co',
+    'ada.lovelace+aws@mail.example.com',
+    'a_b-c=d!#$*/?^`{}~@example.com',
+    'ADA@EXAMPLE.COM',
+    'ada@xn--mnchen-3ya.example',
+    `${'a'.repeat(64)}@example.com`,
+  ])('takes %s', (address) => {
+    expect(accepts(email, address)).toBe(true)
+  })
+
+  test.each([
+    '',
+    'ada',
+    'ada@',
+    '@example.com',
+    'ada@example',
+    'ada@@example.com',
+    'ada@example..com',
+    'ada@.example.com',
+    'ada@example.com.',
+    'ada@-example.com',
+    'ada@example-.com',
+    'ada@[127.0.0.1]',
+    'ada@127.0.0.1',
+    'Ada <ada@example.com>',
+    'ada@example.com, bob@example.com',
+    'ada@example.com\nBcc: bob@example.com',
+    'ada lovelace@example.com',
+    '"ada"@example.com',
+    'zoë@example.com',
+    'ada@münchen.example',
+    `${'a'.repeat(65)}@example.com`,
+    `a@${'b'.repeat(64)}.com`,
+    `a@${'b.'.repeat(127)}com`,
+    7,
+    null,
+  ])('refuses %o', (address) => {
+    expect(issuesOf(() => parseInput(email, address))).toEqual([
+      { field: 'input', message: 'must be an e-mail address in ASCII, like ada@example.com' },
+    ])
+  })
+})
+
+describe('policy', () => {
+  test.each([
+    'ReadOnlyAccess',
+    'job-function/Billing',
+    readOnlyAccess,
+    'arn:aws-us-gov:iam::aws:policy/job-function/Billing',
+    `arn:aws:iam::${accountId}:policy/team/Core`,
+  ])('takes %s', (name) => {
+    expect(accepts(policy, name)).toBe(true)
+  })
+
+  test.each(['', 'Read Only', 'arn:aws:iam::aws:role/Admin', 'arn:aws:s3:::bucket', 'arn:aws:iam::123:policy/a', '*', 7])(
+    'refuses %o',
+    (name) => {
+      expect(issuesOf(() => parseInput(policy, name))[0]?.message).toContain('must be the name of an AWS managed policy')
+    },
+  )
+})
+
+describe('tags', () => {
+  test('take what AWS takes', () => {
+    const ok = { 'Kosten stelle': 'Zürich 1_.:/=+-@', [`k${'e'.repeat(127)}`]: 'v'.repeat(256), empty: '' }
+    expect(parseInput(tags, ok)).toEqual(ok)
+  })
+
+  test.each([
+    [{ '': 'a' }, ''],
+    [{ 'aws:team': 'a' }, 'aws:team'],
+    [{ ['k'.repeat(129)]: 'a' }, 'k'.repeat(129)],
+    [{ 'a*b': 'a' }, 'a*b'],
+  ])('refuse a wrong key: %o', (wrong, field) => {
+    const [issue] = issuesOf(() => parseInput(tags, wrong))
+    expect(issue?.field).toBe(field || 'input')
+    expect(issue?.message).not.toBe('')
+  })
+
+  test.each(['v'.repeat(257), 'a\nb', '<b>', 7, null])('refuse the value %o', (value) => {
+    expect(issuesOf(() => parseInput(tags, { Team: value }))).toEqual([
+      { field: 'Team', message: 'a tag value must be at most 256 letters, digits, spaces or _.:/=+-@' },
+    ])
+  })
+
+  test.fails('say what a key may be', () => {
+    expect(issuesOf(() => parseInput(tags, { 'a*b': 'x' }))[0]?.message).toBe(
+      'a tag key must be 1 to 128 letters, digits, spaces or _.:/=+-@, and not begin with aws:',
+    )
+  })
+})
+
+describe('policyDocument', () => {
+  test.each([
+    aDocument(),
+    aDocument({ Statement: { Effect: 'Deny', NotAction: ['iam:*'], NotResource: ['*'] } }),
+    aDocument({ Version: '2008-10-17', Id: 'a' }),
+    aDocument({
+      Statement: [
+        { Sid: 'a', Effect: 'Allow', Action: '*', Resource: '*', Condition: { Bool: { 'aws:SecureTransport': true } } },
+      ],
+    }),
+  ])('takes %o', (document) => {
+    expect(parseInput(policyDocument, document)).toEqual(document)
+  })
+
+  const allow = { Effect: 'Allow', Action: '*', Resource: '*' }
+  test.each([
+    ['Version', { Version: '2020-01-01', Statement: [allow] }],
+    ['Statement', { Version: '2012-10-17', Statement: [] }],
+    ['Statement', { Version: '2012-10-17' }],
+    ['Statement', { Version: '2012-10-17', Statement: [{ ...allow, Effect: 'allow' }] }],
+    ['Statement', { Version: '2012-10-17', Statement: [{ ...allow, Principal: '*' }] }],
+    ['Statement', { Version: '2012-10-17', Statement: [{ ...allow, NotAction: '*' }] }],
+    ['Statement', { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Resource: '*' }] }],
+    ['Statement', { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: '*' }] }],
+    ['Statement', { Version: '2012-10-17', Statement: [{ ...allow, Action: [] }] }],
+  ])('refuses a wrong %s: %j', (field, document) => {
+    const fields = issuesOf(() => parseInput(policyDocument, document)).map((issue) => issue.field)
+    expect(fields.length).toBeGreaterThan(0)
+    for (const one of fields) expect(one).toMatch(new RegExp(`^${field}`))
+  })
+
+  test('names its place in a group', () => {
+    const inline = { mine: { Version: '2012-10-17', Statement: 'all' } }
+    expect(issuesOf(() => parseInput(group, { name: 'Readers', inline }))).toEqual([
+      { field: 'inline.mine.Statement', message: 'must be a list of IAM policy statements' },
+    ])
+  })
+})

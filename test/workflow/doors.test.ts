@@ -1,0 +1,200 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ensureAccount, vend } from '../../local/vend.ts'
+import { accountCreated, accountCreationFailed, accountJoined, managedAccount } from '../support/events.ts'
+import { anOrganization, type TestOrganization } from '../support/organization.ts'
+
+const vended = (organization: TestOrganization, accountId: string, event: unknown) => {
+  ensureAccount(organization, accountId)
+  return vend(organization, { door: 'event', event })
+}
+
+describe('with automatic: organizations', () => {
+  let organization: TestOrganization
+  beforeAll(async () => void (organization = await anOrganization()))
+  afterAll(() => organization.close())
+
+  test('an account that Organizations created gets group, user, password and mail', async () => {
+    const { matched, execution, groups, users, secrets, mails } = await vended(
+      organization,
+      '100000000001',
+      accountCreated('100000000001'),
+    )
+    expect(matched).toBe(true)
+    expect(execution).toMatchObject({ status: 'SUCCEEDED', output: { outcome: 'Vended' } })
+    expect(execution?.name).toHaveLength(73)
+    expect(execution?.states.map(({ name }) => name)).toEqual([
+      'AcceptRequest',
+      'IsThereAnythingToDo',
+      'CreateAdminGroup',
+      'ForEachAdministrator',
+      'IsKept',
+      'StorePassword',
+      'CreateAdminUser',
+      'SendLoginEmail',
+      'RecordVended',
+    ])
+    expect(groups).toEqual([
+      {
+        name: 'Administrators',
+        policies: ['arn:aws:iam::aws:policy/AdministratorAccess'],
+        inline: {},
+        users: ['Administrator'],
+      },
+    ])
+    expect(users).toEqual([
+      {
+        name: 'Administrator',
+        path: '/account-vending/',
+        tags: { ManagedBy: 'account-vending' },
+        groups: ['Administrators'],
+        policies: [],
+        kept: false,
+        loginProfile: { passwordResetRequired: true },
+      },
+    ])
+    expect(secrets.map(({ name }) => name)).toEqual(['account-vending/100000000001/administrator'])
+    expect(mails).toHaveLength(1)
+    expect(mails[0]?.to).toEqual(['sandbox@example.com'])
+    expect(mails[0]?.text).toContain('https://100000000001.signin.aws.amazon.com/console')
+  })
+
+  test('an account that joined the organization is vended', async () => {
+    const { execution } = await vended(organization, '100000000002', accountJoined('100000000002'))
+    expect(execution?.output).toMatchObject({ outcome: 'Vended' })
+  })
+
+  test.each(['Create', 'Update'] as const)('a %sManagedAccount event is left to nobody', async (what) => {
+    const { matched, execution } = await vended(organization, '100000000003', managedAccount('100000000003', what))
+    expect({ matched, execution }).toEqual({ matched: false, execution: null })
+  })
+
+  test('an event of another management account is left to nobody', async () => {
+    const event = { ...accountCreated('100000000004'), account: '999999999999' }
+    expect(await vended(organization, '100000000004', event)).toMatchObject({ matched: false, execution: null })
+  })
+
+  test('a creation that failed starts nothing and is reported once, with the quota in words', async () => {
+    const failed = { door: 'event', event: accountCreationFailed('ACCOUNT_LIMIT_EXCEEDED') } as const
+    const first = await vend(organization, failed)
+    expect(first).toMatchObject({ matched: true, execution: null })
+    expect(first.notices.map(({ to }) => to)).toEqual([['platform-team@example.com']])
+    expect(first.notices[0]?.text).toContain('Default maximum number of accounts')
+    expect((await vend(organization, failed)).notices).toEqual([])
+  })
+
+  test('an account id is enough for a manual execution', async () => {
+    ensureAccount(organization, '100000000005')
+    const { execution, users } = await vend(organization, { door: 'manual', input: '{"accountId":"100000000005"}' })
+    expect(execution?.status).toBe('SUCCEEDED')
+    expect(users.map(({ name }) => name)).toEqual(['Administrator'])
+  })
+
+  test('a vend tells the event bus that the account is ready', async () => {
+    await vended(organization, '100000000006', accountCreated('100000000006'))
+    const told = organization.events.filter(
+      (event) => JSON.stringify(event).includes('"Account Vended"') && JSON.stringify(event).includes('100000000006'),
+    )
+    expect(told).toHaveLength(1)
+    expect(told[0]).toMatchObject({ source: 'account-vending', detail: { admins: [{ userName: 'Administrator', kept: false }] } })
+  })
+
+  describe('the API', () => {
+    const post = (accountId: string, body: object, headers: Record<string, string> = {}) => ({
+      method: 'POST',
+      path: `/accounts/${accountId}/admins`,
+      headers,
+      body: JSON.stringify(body),
+    })
+    const get = (accountId: string) => ({ method: 'GET', path: `/accounts/${accountId}`, headers: {}, body: '' })
+
+    test('an operator’s request is accepted, vended, and can be looked up where Location says', async () => {
+      ensureAccount(organization, '100000000010')
+      const admins = [{ userName: 'ada', email: 'ada@example.com' }, { userName: 'grace', email: 'grace@example.com' }]
+      const { response, users, mails } = await vend(organization, {
+        door: 'api',
+        request: post('100000000010', { admins }, { 'idempotency-key': 'one' }),
+      })
+      expect(response).toMatchObject({ status: 202, headers: { location: '/accounts/100000000010' } })
+      expect(users.map(({ name }) => name).sort()).toEqual(['ada', 'grace'])
+      expect(mails.flatMap(({ to }) => to).sort()).toEqual(['ada@example.com', 'grace@example.com'])
+      const status = await organization.requestApi(get('100000000010'), 'requester')
+      const body = JSON.parse(status.body) as { status: string; requestedBy: string; timeline: { state: string }[] }
+      expect(body.status).toBe('VENDED')
+      expect(body.requestedBy).toContain('assumed-role/operator')
+      expect(body.timeline.map(({ state }) => state)).toEqual(
+        expect.arrayContaining(['AcceptRequest', 'CreateAdminGroup', 'StorePassword', 'CreateAdminUser', 'SendLoginEmail']),
+      )
+    })
+
+    test('the same key and body start one execution; the key with another body is refused with 422', async () => {
+      ensureAccount(organization, '100000000011')
+      const admins = [{ userName: 'ada', email: 'ada@example.com' }]
+      const key = { 'idempotency-key': 'two' }
+      const answers = [
+        await organization.requestApi(post('100000000011', { admins }, key)),
+        await organization.requestApi(post('100000000011', { admins }, key)),
+      ]
+      await organization.settled()
+      const again = await organization.requestApi(post('100000000011', { admins }, key))
+      const names = [...answers, again].map(({ body }) => (JSON.parse(body) as { execution: string }).execution)
+      expect(new Set(names).size).toBe(1)
+      expect(names[0]).toMatch(/^api-/)
+      expect([...organization.executions.values()].filter(({ name }) => name === names[0])).toHaveLength(1)
+      const reused = await organization.requestApi(post('100000000011', {}, key))
+      expect(reused.status).toBe(422)
+      expect(reused.headers['content-type']).toBe('application/problem+json')
+      expect(JSON.parse(reused.body)).toMatchObject({ field: 'Idempotency-Key' })
+    })
+
+    test('a requester may read and not vend; an unsigned request may nothing', async () => {
+      ensureAccount(organization, '100000000012')
+      expect((await organization.requestApi(get('100000000012'), 'requester')).status).toBe(200)
+      expect((await organization.requestApi(post('100000000012', {}), 'requester')).status).toBe(403)
+      expect((await fetch(`${organization.apiUrl}/accounts/100000000012`)).status).toBe(403)
+    })
+
+    test('a body that is not the signed one is refused', async () => {
+      const signed = post('100000000012', {})
+      const forged = JSON.stringify({ admins: [{ userName: 'mallory', email: 'mallory@example.com' }] })
+      expect((await organization.requestApi(signed, 'operator', forged)).status).toBe(403)
+    })
+  })
+})
+
+describe('with automatic: control-tower', () => {
+  let organization: TestOrganization
+  beforeAll(async () => void (organization = await anOrganization({ automatic: 'control-tower' })))
+  afterAll(() => organization.close())
+
+  test('an account is vended once, whether Control Tower says created or updated', async () => {
+    const first = await vended(organization, '200000000001', managedAccount('200000000001', 'Create'))
+    const second = await vended(organization, '200000000001', managedAccount('200000000001', 'Update'))
+    expect(first.execution?.output).toMatchObject({ outcome: 'Vended' })
+    expect(second.execution?.output).toMatchObject({ outcome: 'AlreadyVended' })
+    expect(second.mails).toEqual([])
+  })
+
+  test('Organizations’ own events are left to nobody: the account is not ready before Control Tower says so', async () => {
+    const { matched } = await vended(organization, '200000000002', accountCreated('200000000002'))
+    expect(matched).toBe(false)
+  })
+
+  test.each(['Create', 'Update'] as const)('a failed %sManagedAccount is reported in Control Tower’s words', async (what) => {
+    const { execution, notices } = await vended(organization, '200000000003', {
+      ...managedAccount('200000000003', what, 'FAILED'),
+      id: what,
+    })
+    expect(execution).toBeNull()
+    expect(notices[0]?.text).toContain('What Control Tower says.')
+  })
+
+  test('an old account that Control Tower enrols gets nobody', async () => {
+    const { execution, mails, users } = await vend(organization, {
+      door: 'event',
+      event: managedAccount('555555555555', 'Update'),
+    })
+    expect(execution?.output).toMatchObject({ outcome: 'NotNew' })
+    expect(mails).toEqual([])
+    expect(users.map(({ path }) => path)).toEqual(['/'])
+  })
+})

@@ -1,0 +1,155 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { ensureAccount, vend } from '../../local/vend.ts'
+import { addUser } from '../../local/world.ts'
+import { accountCreated, accountJoined } from '../support/events.ts'
+import { anOrganization, type TestOrganization } from '../support/organization.ts'
+
+let organization: TestOrganization
+beforeAll(async () => void (organization = await anOrganization({ automatic: 'organizations' })))
+afterAll(() => organization.close())
+
+const outcomes = (names: string[]) =>
+  [...organization.executions.values()]
+    .filter(({ input }) => names.some((name) => input.includes(name)))
+    .map(({ status, output }) => (output as { outcome?: string } | undefined)?.outcome ?? status)
+    .sort()
+const mailsTo = async (address: string) => (await organization.mails()).filter(({ to }) => to.includes(address))
+const account = (id: string) => {
+  ensureAccount(organization, id, `a${id}`)
+  const there = organization.world.accounts.get(id)
+  if (!there) throw new Error(`no account ${id}`)
+  return there
+}
+
+test('the same event twice makes one user and one mail', async () => {
+  const { email } = account('300000000001')
+  const event = { door: 'event', event: accountCreated('300000000001') } as const
+  await vend(organization, event)
+  const second = await vend(organization, event)
+  expect(second.execution).toMatchObject({ status: 'SUCCEEDED', output: { outcome: 'AlreadyVended' } })
+  expect(second.users).toHaveLength(1)
+  expect(await mailsTo(email)).toHaveLength(1)
+})
+
+test('the same event twice at the same moment makes one user and one mail, and both executions end well', async () => {
+  const { email, users } = account('300000000002')
+  organization.putEvent(accountCreated('300000000002'))
+  organization.putEvent(accountCreated('300000000002'))
+  organization.putEvent(accountJoined('300000000002'))
+  await organization.settled()
+  expect(outcomes(['300000000002'])).toEqual(['AlreadyInProgress', 'AlreadyInProgress', 'Vended'])
+  expect([...users.keys()]).toEqual(['administrator'])
+  expect(await mailsTo(email)).toHaveLength(1)
+})
+
+test('two different requests at the same moment wait for each other, and both are vended', async () => {
+  const { users } = account('300000000003')
+  const start = (userName: string) =>
+    organization.startExecution(
+      `for-${userName}`,
+      JSON.stringify({ accountId: '300000000003', admins: [{ userName, email: `${userName}@example.com` }] }),
+    )
+  start('ada')
+  start('grace')
+  await organization.settled()
+  expect(outcomes(['300000000003'])).toEqual(['Vended', 'Vended'])
+  expect([...users.keys()].sort()).toEqual(['ada', 'grace'])
+  expect(await mailsTo('ada@example.com')).toHaveLength(1)
+  expect(await mailsTo('grace@example.com')).toHaveLength(1)
+})
+
+test('an event while a request for the same account is vended adds nobody', async () => {
+  const { users } = account('300000000004')
+  const admins = [{ userName: 'linus', email: 'linus@example.com' }]
+  organization.startExecution('for-linus', JSON.stringify({ accountId: '300000000004', admins }))
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  organization.putEvent(accountCreated('300000000004'))
+  await organization.settled()
+  expect([...users.keys()]).toEqual(['linus'])
+})
+
+test('a later request for another person adds what is missing, and asks nothing of the first again', async () => {
+  account('300000000005')
+  const ask = (...names: string[]) => ({
+    door: 'manual' as const,
+    input: JSON.stringify({
+      accountId: '300000000005',
+      admins: names.map((userName) => ({ userName, email: `${userName}@example.com` })),
+    }),
+  })
+  await vend(organization, ask('barbara'))
+  const second = await vend(organization, ask('barbara', 'frances'))
+  expect(second.users.map(({ name }) => name).sort()).toEqual(['barbara', 'frances'])
+  expect(second.mails.map(({ to }) => to)).toEqual([['frances@example.com']])
+  expect(second.execution?.states.filter(({ name }) => name === 'StorePassword')).toHaveLength(1)
+})
+
+test('more groups for a user who is there are added, without a new password or mail', async () => {
+  account('300000000006')
+  const ask = (extra: object) => ({
+    door: 'manual' as const,
+    input: JSON.stringify({ accountId: '300000000006', admins: [{ userName: 'hedy', email: 'hedy@example.com', ...extra }], ...(
+      'groups' in extra ? { groups: [{ name: 'Auditors', policies: ['SecurityAudit'] }] } : {}
+    ) }),
+  })
+  await vend(organization, ask({}))
+  const password = [...organization.world.secrets.values()].find(({ name }) => name.endsWith('300000000006/hedy'))
+  const before = JSON.stringify([...(password?.versions.entries() ?? [])])
+  const second = await vend(organization, ask({ groups: ['Auditors'] }))
+  expect(second.users[0]?.groups.sort()).toEqual(['Administrators', 'Auditors'])
+  expect(second.mails).toEqual([])
+  expect(JSON.stringify([...(password?.versions.entries() ?? [])])).toBe(before)
+})
+
+test('a failed vend started again finishes, and nothing is made twice', async () => {
+  const { email } = account('300000000007')
+  const { sesIdentities } = organization.world
+  const verified = [...sesIdentities]
+  sesIdentities.clear()
+  const input = { door: 'manual', input: '{"accountId":"300000000007"}' } as const
+  const first = await vend(organization, input)
+  verified.forEach((identity) => sesIdentities.add(identity))
+  expect(first.execution).toMatchObject({ status: 'FAILED', error: 'MessageRejected' })
+  expect(first.execution?.states.at(-1)).toEqual({ name: 'SendLoginEmail', status: 'FAILED' })
+  const status = await organization.requestApi({ method: 'GET', path: '/accounts/300000000007', headers: {}, body: '' })
+  expect(JSON.parse(status.body)).toMatchObject({ status: 'FAILED', failure: { error: 'MessageRejected' } })
+
+  const second = await vend(organization, input)
+  expect(second.execution).toMatchObject({ status: 'SUCCEEDED', output: { outcome: 'Vended' } })
+  expect(second.users).toHaveLength(1)
+  expect(second.secrets).toHaveLength(1)
+  expect(await mailsTo(email)).toHaveLength(1)
+})
+
+test('a failure is told to a person, with what is done, what is not, and the command that goes on', async () => {
+  account('300000000008').deniedActions = ['iam:CreateUser']
+  const { execution, notices } = await vend(organization, { door: 'manual', input: '{"accountId":"300000000008"}' })
+  expect(execution).toMatchObject({ status: 'FAILED', error: 'DeniedByPolicyError' })
+  expect(notices).toHaveLength(1)
+  const text = notices[0]?.text ?? ''
+  expect(text).toContain('service control policy')
+  expect(text).toMatch(/Done:\s+– groups Administrators\s+– password of Administrator/)
+  expect(text).toMatch(/Not done:\s+– user Administrator with console sign-in\s+– sign-in mail for Administrator/)
+  expect(text).toContain('aws stepfunctions redrive-execution --region us-east-1 --execution-arn')
+})
+
+test('a user of that name who is not ours is kept: no password, no mail, no group', async () => {
+  const there = account('300000000009')
+  addUser(organization.world, there, { name: 'administrator' })
+  const { execution, users, secrets, mails } = await vend(organization, {
+    door: 'manual',
+    input: '{"accountId":"300000000009"}',
+  })
+  expect(execution?.output).toMatchObject({ admins: [{ kept: true, secretArn: null, mailedTo: null }] })
+  expect(users).toMatchObject([{ name: 'administrator', path: '/', groups: [], kept: true, loginProfile: null }])
+  expect({ secrets, mails }).toEqual({ secrets: [], mails: [] })
+})
+
+test('an invited account without the access role fails under its name after two minutes', async () => {
+  const { execution } = await vend(organization, { door: 'manual', input: '{"accountId":"666666666666"}' })
+  expect(execution).toMatchObject({ status: 'FAILED', error: 'AccessRoleMissingError' })
+  expect(String(execution?.cause)).toContain('infra/access-role.yml')
+  const { startDate = 0, stopDate = 0 } =
+    [...organization.executions.values()].find(({ input }) => input.includes('666666666666')) ?? {}
+  expect(stopDate - startDate).toBeGreaterThan(110_000)
+})
