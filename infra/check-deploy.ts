@@ -3,7 +3,9 @@ import { loadVending } from './vending.ts'
 
 // Packaging works with the examples of vending.yml; a deployment with them would mail nobody and lock everybody out.
 const vending = loadVending(path.join(import.meta.dirname, '..', 'vending.yml'))
-const examples = Object.entries(vending).filter(([, value]) => /\bexample\.com\b|:111122223333:/.test(JSON.stringify(value)))
+const examples = Object.entries(vending).filter(([, value]) =>
+  /\bexample\.com\b|:111122223333:/.test(JSON.stringify(value)),
+)
 if (examples.length) {
   const keys = examples.map(([key, value]) => `  ${key}: ${JSON.stringify(value)}`)
   process.stderr.write(

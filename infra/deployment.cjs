@@ -13,7 +13,11 @@ const trustOf = (arns) => ({
   Statement: [
     {
       Effect: 'Allow',
-      Principal: { AWS: arns.length ? [...new Set(arns.map(accountRoot))] : { 'Fn::Sub': 'arn:${AWS::Partition}:iam::${AWS::AccountId}:root' } },
+      Principal: {
+        AWS: arns.length
+          ? [...new Set(arns.map(accountRoot))]
+          : { 'Fn::Sub': 'arn:${AWS::Partition}:iam::${AWS::AccountId}:root' },
+      },
       Action: 'sts:AssumeRole',
       Condition: { ArnLike: { 'aws:PrincipalArn': arns.length ? arns : ['arn:aws:iam::000000000000:role/nobody'] } },
     },

@@ -41,7 +41,12 @@ export const bundling = (vendingFile?: string): BuildOptions => ({
 })
 
 /** What serverless-esbuild asks for. */
-const forServerless = () => ({ ...bundling(process.env['VENDING_FILE']), outputFileExtension: '.cjs', exclude: [], concurrency: 2 })
+const forServerless = () => ({
+  ...bundling(process.env['VENDING_FILE']),
+  outputFileExtension: '.cjs',
+  exclude: [],
+  concurrency: 2,
+})
 
 // serverless-esbuild calls what `require` gives it.
 export { forServerless as 'module.exports' }

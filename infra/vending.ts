@@ -25,21 +25,19 @@ const domainOrEmail = z
       'must be a domain like example.com, or an e-mail address',
     ),
   )
-const sender = z
-  .string('must be an address, alone or as Name <address>')
-  .check(
-    z.refine((value) => {
-      const address = /^[\x20-\x7e]{1,100} <([^<>]+)>$/.exec(value)?.[1] ?? value
-      return email.safeParse(address).success
-    }, 'must be an address, alone or as Name <address>, in ASCII'),
-  )
+const sender = z.string('must be an address, alone or as Name <address>').check(
+  z.refine((value) => {
+    const address = /^[\x20-\x7e]{1,100} <([^<>]+)>$/.exec(value)?.[1] ?? value
+    return email.safeParse(address).success
+  }, 'must be an address, alone or as Name <address>, in ASCII'),
+)
 
 const vendingSchema = fields({
   sender,
   configurationSet: z.optional(
-    z.string('must be the name of an SES configuration set').check(
-      z.regex(/^[\w-]{1,64}$/, 'must be the name of an SES configuration set: 1 to 64 letters, digits, _ or -'),
-    ),
+    z
+      .string('must be the name of an SES configuration set')
+      .check(z.regex(/^[\w-]{1,64}$/, 'must be the name of an SES configuration set: 1 to 64 letters, digits, _ or -')),
   ),
   organizationName: line('one line of text'),
   contact: line('one line of text'),
@@ -49,25 +47,32 @@ const vendingSchema = fields({
   ),
   automatic: z.enum(['organizations', 'control-tower'], 'must be organizations or control-tower'),
   accessRole: z.optional(
-    z.string('must be the name of a role').check(
-      z.regex(/^[\w+=,.@-]{1,64}$/, 'must be the name of a role: 1 to 64 letters, digits or _+=,.@-'),
-    ),
+    z
+      .string('must be the name of a role')
+      .check(z.regex(/^[\w+=,.@-]{1,64}$/, 'must be the name of a role: 1 to 64 letters, digits or _+=,.@-')),
   ),
   groups: lines(group, 'groups').check(some),
   admins: lines(admin, 'administrators').check(some),
   tags: z._default(tags, {}),
-  passwordLength: z.number('must be a number from 24 to 128').check(
-    z.int('must be a whole number from 24 to 128'),
-    z.gte(24, 'must be at least 24'),
-    z.lte(128, 'must be at most 128, IAM’s limit'),
-  ),
+  passwordLength: z
+    .number('must be a number from 24 to 128')
+    .check(
+      z.int('must be a whole number from 24 to 128'),
+      z.gte(24, 'must be at least 24'),
+      z.lte(128, 'must be at most 128, IAM’s limit'),
+    ),
   passwordResetRequired: z.boolean('must be true or false'),
   protected: fields({
     accounts: lines(line('an account’s id or name'), 'account ids or names'),
     organizationalUnits: lines(
-      z.string('must be an id (ou-…)').check(
-        z.regex(/^ou-[a-z\d]{4,32}-[a-z\d]{8,32}$/, 'must be the id of an organizational unit, like ou-abcd-11111111'),
-      ),
+      z
+        .string('must be an id (ou-…)')
+        .check(
+          z.regex(
+            /^ou-[a-z\d]{4,32}-[a-z\d]{8,32}$/,
+            'must be the id of an organizational unit, like ou-abcd-11111111',
+          ),
+        ),
       'organizational unit ids',
     ),
   }),
@@ -93,11 +98,15 @@ export const loadVending = (file: string): Vending => {
     const standIn = 'account@example.com'
     // Every account completes these defaults: what cannot work for one is refused here, with a stand-in for the account.
     const recipients = { allowedRecipients: [...vending.allowedRecipients, standIn] }
-    completeRequest({ groups: [] }, { ...vending, ...recipients }, {
-      accountId: '111122223333',
-      accountEmail: standIn,
-      partition: 'aws',
-    })
+    completeRequest(
+      { groups: [] },
+      { ...vending, ...recipients },
+      {
+        accountId: '111122223333',
+        accountEmail: standIn,
+        partition: 'aws',
+      },
+    )
     return {
       ...vending,
       accessRole:

@@ -1,15 +1,27 @@
 import { Sha256 } from '@aws-crypto/sha256-js'
 import { SignatureV4 } from '@smithy/signature-v4'
+import { createHash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { DeployedFunction } from './deployed.ts'
 
 export type ApiRequest = { method: string; path: string; headers: Record<string, string>; body: string }
 export type ApiResponse = { status: number; headers: Record<string, string>; body: string }
 /** The API's two roles, each with access keys of its own and what it may invoke. */
-export type ApiRole = { name: 'operator' | 'requester'; accessKeyId: string; secretAccessKey: string; mayInvoke: string[] }
+export type ApiRole = {
+  name: 'operator' | 'requester'
+  accessKeyId: string
+  secretAccessKey: string
+  mayInvoke: string[]
+}
 
 const signer = ({ accessKeyId, secretAccessKey }: ApiRole, region: string) =>
-  new SignatureV4({ credentials: { accessKeyId, secretAccessKey }, region, service: 'execute-api', sha256: Sha256 })
+  new SignatureV4({
+    credentials: { accessKeyId, secretAccessKey },
+    region,
+    service: 'execute-api',
+    sha256: Sha256,
+    applyChecksum: false,
+  })
 
 /** Signs a request for the API as a client does. Answers the headers to send. */
 export const signApiRequest = async (role: ApiRole, region: string, host: string, request: ApiRequest) => {
@@ -41,6 +53,9 @@ const whoSigned = async (roles: ApiRole[], region: string, request: ApiRequest) 
   const headers = Object.fromEntries(
     signedHeaders.split(';').map((name): [string, string] => [name, request.headers[name] ?? '']),
   )
+  // What came counts, not what the client says of it.
+  if ('x-amz-content-sha256' in headers)
+    headers['x-amz-content-sha256'] = createHash('sha256').update(request.body).digest('hex')
   const [, year, month, day, hour, minute, second] = date
   const signingDate = new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`)
   const signed = await signer(role, region).sign(toSmithy({ ...request, headers }), { signingDate })

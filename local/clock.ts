@@ -12,10 +12,13 @@ export const startClock = (speed: number) => {
     now,
     /** Calls back after so many seconds of this clock. */
     setTimer: (seconds: number, callback: () => void) => {
-      const timer = setTimeout(() => {
-        timers.delete(timer)
-        callback()
-      }, (seconds * 1000) / speed)
+      const timer = setTimeout(
+        () => {
+          timers.delete(timer)
+          callback()
+        },
+        (seconds * 1000) / speed,
+      )
       timers.add(timer)
     },
     stop: () => timers.forEach((timer) => clearTimeout(timer)),

@@ -48,7 +48,8 @@ export const readDeployed = (vending: Vending, { partition, region, accountId }:
     'self:custom.deployment.controlTowerRules': vending.automatic === 'control-tower' ? 'ENABLED' : 'DISABLED',
   }
   const refer = (reference: string): string => {
-    const value = references[reference] ?? /^(\w+)LambdaFunction\.Arn$|^([a-z]\w+)\.Arn$/.exec(reference)?.slice(1).find(Boolean)
+    const value =
+      references[reference] ?? /^(\w+)LambdaFunction\.Arn$|^([a-z]\w+)\.Arn$/.exec(reference)?.slice(1).find(Boolean)
     if (value === undefined) throw new Error(`The local organization does not know the reference ${reference}`)
     return references[reference] ?? lambdaArn(value.charAt(0).toLowerCase() + value.slice(1))
   }
@@ -83,7 +84,12 @@ export const readDeployed = (vending: Vending, { partition, region, accountId }:
 
   const serverless = read('serverless.yml')
   const provider = serverless['provider'] as { environment: object; timeout: number }
-  type Configured = { handler: string; environment?: object; timeout?: number; events?: { httpApi: { method: string; path: string } }[] }
+  type Configured = {
+    handler: string
+    environment?: object
+    timeout?: number
+    events?: { httpApi: { method: string; path: string } }[]
+  }
   const functions = Object.entries(serverless['functions'] as Record<string, Configured>).map(
     ([, { handler, environment, timeout, events = [] }]): DeployedFunction => ({
       name: handler.split('/')[1] ?? '',
@@ -93,7 +99,10 @@ export const readDeployed = (vending: Vending, { partition, region, accountId }:
     }),
   )
 
-  const api = read('infra/api.yml')['Resources'] as Record<string, { Properties: { Policies: { PolicyDocument: { Statement: { Resource: string | string[] }[] } }[] } }>
+  const api = read('infra/api.yml')['Resources'] as Record<
+    string,
+    { Properties: { Policies: { PolicyDocument: { Statement: { Resource: string | string[] }[] } }[] } }
+  >
   /** The resources that an API role may invoke, as METHOD/path with `*`. */
   const mayInvoke = (role: 'OperatorRole' | 'RequesterRole') =>
     (api[role]?.Properties.Policies ?? [])

@@ -10,7 +10,9 @@ export const matchesPattern = (pattern: unknown, event: unknown): boolean => {
   return Object.entries(pattern).every(([key, wanted]) => {
     if (key.startsWith('$')) throw new Error(`The local EventBridge does not know ${key} in a pattern`)
     const there: unknown =
-      typeof event === 'object' && event && Object.hasOwn(event, key) ? (event as Record<string, unknown>)[key] : undefined
+      typeof event === 'object' && event && Object.hasOwn(event, key)
+        ? (event as Record<string, unknown>)[key]
+        : undefined
     if (!Array.isArray(wanted)) return matchesPattern(wanted, there)
     if (wanted.some((value) => typeof value === 'object'))
       throw new Error(`The local EventBridge knows exact values only, not ${JSON.stringify(wanted)}`)

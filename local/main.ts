@@ -88,7 +88,9 @@ const run = async () => {
 
   const notices = vends.flatMap(({ notices }) => notices)
   if (options.json)
-    process.stdout.write(`${JSON.stringify({ vends: vends.map(({ notices: _, ...vend }) => vend), notices }, null, 2)}\n`)
+    process.stdout.write(
+      `${JSON.stringify({ vends: vends.map(({ notices: _, ...vend }) => vend), notices }, null, 2)}\n`,
+    )
   else say(`\n${table(vends, organization.world.managementAccountId)}`)
   for (const { execution, response } of vends) {
     if (execution?.error) say(colors.red(`${execution.error}: ${String(execution.cause)}`))
@@ -96,7 +98,8 @@ const run = async () => {
   }
   for (const { subject, to } of notices) say(colors.red(`Failure notice to ${to.join(', ')}: ${subject}`))
   const failed = vends.filter(
-    ({ execution, response }) => (execution && execution.status !== 'SUCCEEDED') || (response && response.status >= 400),
+    ({ execution, response }) =>
+      (execution && execution.status !== 'SUCCEEDED') || (response && response.status >= 400),
   )
   // Without files of their own, each door must have vended: an early end state would be a failure of this service.
   const missed = inputs.length ? [] : vends.filter(({ execution }) => outcome(execution) !== 'Vended')
@@ -112,7 +115,9 @@ const threeDoors = async (
   const [calls, mails] = [world.calls.length, (await organization.mails()).length]
   const accountId = await createAccount(organization, 'Payments', 'payments@example.com')
   await organization.settled()
-  const event = organization.events.find((event) => accountNamed({ door: 'event', event }, world.managementAccountId) === accountId)
+  const event = organization.events.find(
+    (event) => accountNamed({ door: 'event', event }, world.managementAccountId) === accountId,
+  )
   const byEvent = await report(organization, {
     input: { door: 'event', event },
     matched: event !== undefined,
@@ -134,7 +139,12 @@ const threeDoors = async (
       method: 'POST',
       path: '/accounts/888899990000/admins',
       headers: { 'content-type': 'application/json', 'idempotency-key': 'first-request' },
-      body: JSON.stringify({ admins: [{ userName: 'ada', email: 'ada@example.com' }, { userName: 'grace', email: 'grace@example.com' }] }),
+      body: JSON.stringify({
+        admins: [
+          { userName: 'ada', email: 'ada@example.com' },
+          { userName: 'grace', email: 'grace@example.com' },
+        ],
+      }),
     },
   })
   return [byEvent, manual, byApi]
@@ -160,7 +170,8 @@ const table = (vends: Vend[], managementAccountId: string) => {
   })
   for (const { door, accountId, execution, response, matched, groups, users, secrets, mails } of vends) {
     const ended =
-      outcome(execution) ?? (execution ? 'failed' : response ? `HTTP ${response.status}` : matched ? 'reported' : 'no rule')
+      outcome(execution) ??
+      (execution ? 'failed' : response ? `HTTP ${response.status}` : matched ? 'reported' : 'no rule')
     rows.push([
       [accountId ?? '–', `by ${door}`, ended].join('\n').trim(),
       groups.map(({ name }) => name).join('\n'),

@@ -106,7 +106,9 @@ export const startOrganization = async ({ vendingFile, speed = defaultSpeed, sta
         const execution = stepFunctions.start(`${randomUUID()}_${randomUUID()}`, JSON.stringify(event))
         return execution === 'ExecutionAlreadyExists' ? [] : [execution]
       }
-      void track(invoke('report-failure', event)).catch((error: unknown) => options.onLog?.(`report-failure: ${String(error)}`))
+      void track(invoke('report-failure', event)).catch((error: unknown) =>
+        options.onLog?.(`report-failure: ${String(error)}`),
+      )
       return []
     })
     return { matched: rules.length > 0, executions }
@@ -117,7 +119,12 @@ export const startOrganization = async ({ vendingFile, speed = defaultSpeed, sta
     handlers: {
       events: {
         PutEvents: (_: unknown, input: Record<string, unknown>) => {
-          const entries = input['Entries'] as { Source: string; DetailType: string; Detail: string; Resources?: string[] }[]
+          const entries = input['Entries'] as {
+            Source: string
+            DetailType: string
+            Detail: string
+            Resources?: string[]
+          }[]
           return {
             FailedEntryCount: 0,
             Entries: entries.map(({ Source, DetailType, Detail, Resources = [] }) => {
@@ -181,6 +188,8 @@ export const startOrganization = async ({ vendingFile, speed = defaultSpeed, sta
           environment: {
             ...fn.environment,
             AWS_REGION: region,
+            // By this the endpoint knows which function calls.
+            AWS_SDK_UA_APP_ID: fn.name,
             AWS_ACCESS_KEY_ID: managementAccountId,
             AWS_SECRET_ACCESS_KEY: 'local',
             AWS_ENDPOINT_URL: endpoint.url,
@@ -210,7 +219,13 @@ export const startOrganization = async ({ vendingFile, speed = defaultSpeed, sta
     secretAccessKey: `local-${name}`,
     mayInvoke: deployed.apiRoles[name],
   }))
-  const callApi = apiGateway({ functions: deployed.functions, roles: apiRoles, region, accountId: managementAccountId, invoke })
+  const callApi = apiGateway({
+    functions: deployed.functions,
+    roles: apiRoles,
+    region,
+    accountId: managementAccountId,
+    invoke,
+  })
   const apiServer = createServer((incoming, outgoing) => {
     void readRequest(incoming)
       .then(callApi)

@@ -16,7 +16,13 @@ export type Execution = {
   startDate: number
   stopDate?: number
 }
-export type Progress = { execution: Execution; state: string; index?: number; what: 'entered' | 'succeeded' | 'failed' | 'retried'; error?: string }
+export type Progress = {
+  execution: Execution
+  state: string
+  index?: number
+  what: 'entered' | 'succeeded' | 'failed' | 'retried'
+  error?: string
+}
 
 type Definition = { TimeoutSeconds?: number; States: Record<string, State> }
 type State = { Type: string; Resource?: string; Retry?: object[]; ItemProcessor?: Definition }
@@ -40,7 +46,10 @@ const onClock = (definition: Definition, speed: number): Definition => ({
         ...(state.ItemProcessor && { ItemProcessor: onClock(state.ItemProcessor, speed) }),
         ...(state.Retry && {
           Retry: state.Retry.map((retry) => {
-            const { IntervalSeconds = 1, MaxDelaySeconds } = retry as { IntervalSeconds?: number; MaxDelaySeconds?: number }
+            const { IntervalSeconds = 1, MaxDelaySeconds } = retry as {
+              IntervalSeconds?: number
+              MaxDelaySeconds?: number
+            }
             return {
               ...retry,
               IntervalSeconds: IntervalSeconds / speed,

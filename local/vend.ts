@@ -1,4 +1,8 @@
-import { CreateAccountCommand, DescribeCreateAccountStatusCommand, OrganizationsClient } from '@aws-sdk/client-organizations'
+import {
+  CreateAccountCommand,
+  DescribeCreateAccountStatusCommand,
+  OrganizationsClient,
+} from '@aws-sdk/client-organizations'
 import {
   GetGroupCommand,
   GetGroupPolicyCommand,
@@ -22,9 +26,7 @@ import { addAccount } from './world.ts'
 
 /** What came in through one door. */
 export type Input =
-  | { door: 'event'; event: unknown }
-  | { door: 'manual'; input: string }
-  | { door: 'api'; request: ApiRequest }
+  { door: 'event'; event: unknown } | { door: 'manual'; input: string } | { door: 'api'; request: ApiRequest }
 
 /** One vend, as `npm start -- --json` prints it: what it was, what it made, and which calls it took. */
 export type Vend = Awaited<ReturnType<typeof vend>>
@@ -40,18 +42,26 @@ export const readInput = (text: string): Input => {
   }
   if (typeof content === 'object' && content !== null && !Array.isArray(content)) {
     if ('method' in content && 'path' in content) {
-      const { method, path, headers = {}, body = '' } = content as { method: string; path: string; headers?: object; body?: unknown }
+      const {
+        method,
+        path,
+        headers = {},
+        body = '',
+      } = content as { method: string; path: string; headers?: object; body?: unknown }
       return {
         door: 'api',
         request: {
           method: method.toUpperCase(),
           path,
-          headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), String(value)])),
+          headers: Object.fromEntries(
+            Object.entries(headers).map(([name, value]) => [name.toLowerCase(), String(value)]),
+          ),
           body: typeof body === 'string' ? body : JSON.stringify(body),
         },
       }
     }
-    if ('detail-type' in content || ('source' in content && 'detail' in content)) return { door: 'event', event: content }
+    if ('detail-type' in content || ('source' in content && 'detail' in content))
+      return { door: 'event', event: content }
   }
   return { door: 'manual', input: text }
 }
@@ -136,7 +146,8 @@ export const vend = async (organization: LocalOrganization, input: Input) => {
 const enter = async (organization: LocalOrganization, input: Input) => {
   if (input.door === 'event') return { ...organization.putEvent(input.event), response: null }
   if (input.door === 'manual') {
-    if (parseJson(input.input) === undefined) throw new Error(`Not JSON, which StartExecution refuses: ${input.input.slice(0, 60)}`)
+    if (parseJson(input.input) === undefined)
+      throw new Error(`Not JSON, which StartExecution refuses: ${input.input.slice(0, 60)}`)
     const execution = organization.startExecution(randomUUID(), input.input)
     return { executions: execution === 'ExecutionAlreadyExists' ? [] : [execution], matched: true, response: null }
   }
@@ -150,7 +161,14 @@ const enter = async (organization: LocalOrganization, input: Input) => {
 /** What a vend made and set off, while the account is as the vend left it. */
 export const report = async (
   organization: LocalOrganization,
-  { input, matched, response, execution, calls, mails }: {
+  {
+    input,
+    matched,
+    response,
+    execution,
+    calls,
+    mails,
+  }: {
     input: Input
     matched: boolean
     response: { status: number; headers: Record<string, string>; body: unknown } | null
@@ -161,7 +179,8 @@ export const report = async (
 ) => {
   const { world, vending } = organization
   const accountId = accountNamed(input, world.managementAccountId)
-  const isNotice = ({ subject }: { subject: string }) => /^(Vending account|A request for account vending|A new account)/.test(subject)
+  const isNotice = ({ subject }: { subject: string }) =>
+    /^(Vending account|A request for account vending|A new account)/.test(subject)
   const shown = ({ from, to, subject, text, html }: (typeof mails)[number]) => ({ from, to, subject, text, html })
   return {
     door: input.door,
@@ -176,7 +195,9 @@ export const report = async (
     calls: calls.flatMap(({ service, operation, accountId, function: by }) =>
       by ? [{ service, operation, accountId, function: by }] : [],
     ),
-    notices: mails.filter((mail) => isNotice(mail) && mail.to.every((address) => vending.notify.includes(address))).map(shown),
+    notices: mails
+      .filter((mail) => isNotice(mail) && mail.to.every((address) => vending.notify.includes(address)))
+      .map(shown),
   }
 }
 

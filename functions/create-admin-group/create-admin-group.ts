@@ -70,7 +70,9 @@ const documentAllowsChange = ({ Statement }: PolicyDocument) =>
         Effect === 'Allow' &&
         !Condition &&
         matches(Action, 'iam:ChangePassword') &&
-        [Resource ?? []].flat().some((resource) => /^\*$|:user\/(\*|\$\{aws:username\}|\*\/\$\{aws:username\})$/.test(resource)),
+        [Resource ?? []]
+          .flat()
+          .some((resource) => /^\*$|:user\/(\*|\$\{aws:username\}|\*\/\$\{aws:username\})$/.test(resource)),
     )
 
 /**
@@ -92,7 +94,11 @@ export async function createAdminGroup(
     beginStep(ledger, { accountId: account.id, vend, state: 'CreateAdminGroup' }),
   ])
   try {
-    const found = await inspect(iam, { groups, admins, changePasswordArn: iamArn(vend, 'aws', 'policy/IAMUserChangePassword') })
+    const found = await inspect(iam, {
+      groups,
+      admins,
+      changePasswordArn: iamArn(vend, 'aws', 'policy/IAMUserChangePassword'),
+    })
     const madeGroups = await Promise.all(
       groups.map(async (group) => {
         const there = found.groups.get(group.name.toLowerCase())

@@ -45,7 +45,9 @@ export async function createAdminUser(clients: Clients, { vend, account, admin, 
   try {
     await createUser(iam, UserName, tags)
     // IAM's groups ignore case; the name that the account knows counts.
-    const names = admin.groups.map((name) => groups.find((g) => g.name.toLowerCase() === name.toLowerCase())?.name ?? name)
+    const names = admin.groups.map(
+      (name) => groups.find((g) => g.name.toLowerCase() === name.toLowerCase())?.name ?? name,
+    )
     await Promise.all([
       ...names.map((GroupName) => iam.send(new AddUserToGroupCommand({ UserName, GroupName }))),
       ...policies.map((PolicyArn) => iam.send(new AttachUserPolicyCommand({ UserName, PolicyArn }))),

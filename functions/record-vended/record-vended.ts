@@ -31,7 +31,10 @@ export async function recordVended(
     accountId: account.id,
     vend,
     groups,
-    admins: admins.map(({ admin, secret }) => ({ ...admin, ...(secret?.secretName && { secretName: secret.secretName }) })),
+    admins: admins.map(({ admin, secret }) => ({
+      ...admin,
+      ...(secret?.secretName && { secretName: secret.secretName }),
+    })),
   })
   const vended = {
     outcome: 'Vended' as const,

@@ -156,11 +156,15 @@ export const unforeseen = explain(
 export const creationFailures: Record<string, string> = {
   ACCOUNT_LIMIT_EXCEEDED:
     'The organization has reached its quota "Default maximum number of accounts" (10 in a new organization; closed accounts count until they are permanently closed). Ask for more in Service Quotas, under AWS Organizations, then create the account again.',
-  EMAIL_ALREADY_EXISTS: 'The e-mail address belongs to another AWS account already. Create the account with another one.',
+  EMAIL_ALREADY_EXISTS:
+    'The e-mail address belongs to another AWS account already. Create the account with another one.',
   INVALID_EMAIL: 'The e-mail address is not valid. Create the account with another one.',
-  INVALID_ADDRESS: 'The address on record for the organization is not valid. Mend it in Billing, then create the account again.',
+  INVALID_ADDRESS:
+    'The address on record for the organization is not valid. Mend it in Billing, then create the account again.',
   CONCURRENT_ACCOUNT_MODIFICATION: 'Another change of an account was under way. Create the account again.',
   INTERNAL_FAILURE: 'AWS failed. Create the account again; if that fails too, ask AWS Support.',
-  MISSING_PAYMENT_INSTRUMENT: 'The management account has no payment method. Add one in Billing, then create the account again.',
-  INVALID_PAYMENT_INSTRUMENT: 'The management account’s payment method is not valid. Mend it in Billing, then create the account again.',
+  MISSING_PAYMENT_INSTRUMENT:
+    'The management account has no payment method. Add one in Billing, then create the account again.',
+  INVALID_PAYMENT_INSTRUMENT:
+    'The management account’s payment method is not valid. Mend it in Billing, then create the account again.',
 }

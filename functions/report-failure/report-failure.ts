@@ -56,7 +56,8 @@ type Notice = {
  * Throws SES's own errors: the event is then tried again, and kept as a dead letter after that.
  */
 export async function reportFailure(clients: Clients, input: z.output<typeof reportFailureInput>, config: Config) {
-  if (input.source !== 'aws.states') return tellOnce(clients, `failure#${resultId(input)}`, creationNotice(input), config)
+  if (input.source !== 'aws.states')
+    return tellOnce(clients, `failure#${resultId(input)}`, creationNotice(input), config)
 
   const execution = await clients.sfn.send(new DescribeExecutionCommand({ executionArn: input.detail.executionArn }))
   const { executionArn = input.detail.executionArn, redriveCount = 0 } = execution
@@ -94,7 +95,8 @@ const resultId = (input: z.output<typeof accountResult>) =>
   input.detail.serviceEventDetails.createAccountStatus?.id ?? input.id
 
 const creationNotice = (input: z.output<typeof accountResult>): Notice => {
-  const { createAccountStatus, createManagedAccountStatus, updateManagedAccountStatus } = input.detail.serviceEventDetails
+  const { createAccountStatus, createManagedAccountStatus, updateManagedAccountStatus } =
+    input.detail.serviceEventDetails
   const managed = createManagedAccountStatus ?? updateManagedAccountStatus
   const reason = createAccountStatus?.failureReason ?? 'CONTROL_TOWER_FAILED'
   return {
@@ -148,9 +150,11 @@ const executionNotice = (
   record: AccountRecord | undefined,
 ): Notice => {
   const { executionArn = '', stateMachineArn = '', input = '' } = execution
-  const error = { FAILED: execution.error ?? 'Failed', TIMED_OUT: 'States.Timeout', ABORTED: execution.error ?? 'Aborted' }[
-    status
-  ]
+  const error = {
+    FAILED: execution.error ?? 'Failed',
+    TIMED_OUT: 'States.Timeout',
+    ABORTED: execution.error ?? 'Aborted',
+  }[status]
   const { what, advice, goOn } = explanations[status === 'ABORTED' ? 'Aborted' : error] ?? unforeseen
   const asked = parseJson(input)
   const again = isEvent(asked) || asked === undefined ? JSON.stringify({ accountId: accountId ?? 'ACCOUNT_ID' }) : input

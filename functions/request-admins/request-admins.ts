@@ -25,7 +25,9 @@ const parseBody = (body: string): unknown => {
   try {
     return JSON.parse(body)
   } catch (error) {
-    throw new InvalidInputError([{ field: 'body', message: `must be JSON (${error instanceof Error ? error.message : ''})` }])
+    throw new InvalidInputError([
+      { field: 'body', message: `must be JSON (${error instanceof Error ? error.message : ''})` },
+    ])
   }
 }
 
@@ -35,12 +37,18 @@ const parseBody = (body: string): unknown => {
  * With an `idempotencyKey` the same request starts one execution, however often it is made.
  * Throws what `findMemberAccount` and `completeRequest` throw, and `IdempotencyKeyReusedError`.
  */
-export async function requestAdmins({ organizations, sfn, ledger }: Clients, input: Input, config: Defaults & { protected: ProtectedPlaces }) {
+export async function requestAdmins(
+  { organizations, sfn, ledger }: Clients,
+  input: Input,
+  config: Defaults & { protected: ProtectedPlaces },
+) {
   const accountId = parseField('accountId', accountIdSchema, input.accountId)
   const request = parseInput(adminsRequest, parseBody(input.body))
   const { idempotencyKey } = input
   if (idempotencyKey !== undefined && !/^[\x21-\x7e]{1,255}$/.test(idempotencyKey))
-    throw new InvalidInputError([{ field: 'Idempotency-Key', message: 'must be 1 to 255 printable ASCII characters without spaces' }])
+    throw new InvalidInputError([
+      { field: 'Idempotency-Key', message: 'must be 1 to 255 printable ASCII characters without spaces' },
+    ])
 
   const { partition, managementAccountId } = placeOf(input.stateMachineArn)
   const account = await findMemberAccount(organizations, {

@@ -5,7 +5,13 @@ import { AccessRoleMissingError, AccountNotReadyError } from './errors.ts'
 import { placeOf, type Vend } from './step.ts'
 
 // The names under which a minutes-old account has been seen to refuse.
-const refusals = ['AccessDenied', 'RegionDisabledException', 'OptInRequired', 'SubscriptionRequiredException', 'InvalidClientTokenId']
+const refusals = [
+  'AccessDenied',
+  'RegionDisabledException',
+  'OptInRequired',
+  'SubscriptionRequiredException',
+  'InvalidClientTokenId',
+]
 const newForMilliseconds = 60 * 60 * 1000
 
 /** The IAM path of everything that this service makes. */
@@ -40,7 +46,12 @@ export const iamArn = (vend: Vend, accountId: string, resource: string) =>
  */
 export async function assumeAccountRole(
   sts: STSClient,
-  { account, roleName, vend, permissions }: { account: Account; roleName: string; vend: Vend; permissions: Permission[] },
+  {
+    account,
+    roleName,
+    vend,
+    permissions,
+  }: { account: Account; roleName: string; vend: Vend; permissions: Permission[] },
 ) {
   const roleArn = iamArn(vend, account.id, `role/${roleName}`)
   try {
@@ -62,9 +73,12 @@ export async function assumeAccountRole(
   } catch (error) {
     if (!isNamed(error, ...refusals)) throw error
     if (account.joinedMethod === 'CREATED' && Date.now() - Date.parse(account.joinedAt) < newForMilliseconds)
-      throw new AccountNotReadyError(`Account ${account.id} does not let ${roleName} be assumed yet: ${error.message}`, {
-        cause: error,
-      })
+      throw new AccountNotReadyError(
+        `Account ${account.id} does not let ${roleName} be assumed yet: ${error.message}`,
+        {
+          cause: error,
+        },
+      )
     throw new AccessRoleMissingError(
       `The role ${roleArn} cannot be assumed. ` +
         (account.joinedMethod === 'INVITED'

@@ -1,4 +1,9 @@
-import { DescribeAccountCommand, ListParentsCommand, type ListParentsResponse, type OrganizationsClient } from '@aws-sdk/client-organizations'
+import {
+  DescribeAccountCommand,
+  ListParentsCommand,
+  type ListParentsResponse,
+  type OrganizationsClient,
+} from '@aws-sdk/client-organizations'
 import * as z from 'zod/mini'
 import { isNamed } from './aws-errors.ts'
 import { AccountNotActiveError, AccountNotFoundError, ManagementAccountError, ProtectedAccountError } from './errors.ts'
@@ -24,7 +29,7 @@ export type ProtectedPlaces = {
 const unitsAbove = async (organizations: OrganizationsClient, accountId: string) => {
   const units: string[] = []
   // Organizations nests at most five levels deep; the root ends the walk.
-  for (let child: string | undefined = accountId; child && !child.startsWith('r-'); ) {
+  for (let child: string | undefined = accountId; child && !child.startsWith('r-');) {
     const answer: ListParentsResponse = await organizations.send(new ListParentsCommand({ ChildId: child }))
     child = answer.Parents?.[0]?.Id
     if (child) units.push(child)
@@ -40,7 +45,11 @@ const unitsAbove = async (organizations: OrganizationsClient, accountId: string)
  */
 export const findMemberAccount = async (
   organizations: OrganizationsClient,
-  { accountId, managementAccountId, protectedPlaces }: {
+  {
+    accountId,
+    managementAccountId,
+    protectedPlaces,
+  }: {
     accountId: string
     managementAccountId: string
     protectedPlaces: ProtectedPlaces

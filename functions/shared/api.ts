@@ -42,7 +42,14 @@ const problem = (error: unknown) => {
     {
       status,
       ...(status === 503 && { headers: { 'retry-after': '5' } }),
-      body: { type: `urn:account-vending:${refusals[name] ? name : 'InternalError'}`, title, status, detail, field: errors?.[0]?.['field'], errors },
+      body: {
+        type: `urn:account-vending:${refusals[name] ? name : 'InternalError'}`,
+        title,
+        status,
+        detail,
+        field: errors?.[0]?.['field'],
+        errors,
+      },
     },
     'application/problem+json',
   )
@@ -60,7 +67,11 @@ export const api = (run: (event: ApiEvent) => Promise<Answer>) =>
     } catch (error) {
       const answer = problem(nameConnectionFailure(error))
       const { name, message } = error instanceof Error ? error : { name: 'Error', message: String(error) }
-      logger[answer.statusCode === 500 ? 'error' : 'info']('refused', { status: answer.statusCode, error: name, reason: message })
+      logger[answer.statusCode === 500 ? 'error' : 'info']('refused', {
+        status: answer.statusCode,
+        error: name,
+        reason: message,
+      })
       return answer
     }
   })

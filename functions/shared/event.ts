@@ -4,7 +4,9 @@ import { accountId } from './request.ts'
 import { parseInput } from './step.ts'
 
 const result = <Shape extends z.core.$ZodShape>(shape: Shape) =>
-  z.optional(z.object({ state: z.literal('SUCCEEDED', 'must be SUCCEEDED: nothing can be vended after a failure'), ...shape }))
+  z.optional(
+    z.object({ state: z.literal('SUCCEEDED', 'must be SUCCEEDED: nothing can be vended after a failure'), ...shape }),
+  )
 const managedAccount = { account: z.object({ accountId }) }
 // Event versions add and drop fields, so only what is needed is read: CloudTrail for Organizations, Control Tower's
 // lifecycle events.

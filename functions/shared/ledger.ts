@@ -112,7 +112,14 @@ const updateAccount = async ({ dynamodb, tableName }: Ledger, accountId: string,
  */
 export const takeLease = async (
   ledger: Ledger,
-  { vend, account, ask, askHash, requestedBy, seen }: {
+  {
+    vend,
+    account,
+    ask,
+    askHash,
+    requestedBy,
+    seen,
+  }: {
     vend: Vend
     account: { id: string; name: string }
     ask: Ask
@@ -173,7 +180,13 @@ const whileHeld = async (ledger: Ledger, accountId: string, vend: Vend, change: 
  */
 export const beginStep = (
   ledger: Ledger,
-  { accountId, vend, state, userName, storesPassword = false }: {
+  {
+    accountId,
+    vend,
+    state,
+    userName,
+    storesPassword = false,
+  }: {
     accountId: string
     vend: Vend
     state: string
@@ -203,7 +216,13 @@ export const mailKey = (userName: string, email: string) => `${userName.toLowerC
 /** Records that a sign-in mail was sent. Throws `LeaseLostError`. */
 export const recordMail = (
   ledger: Ledger,
-  { accountId, vend, userName, email, messageId }: {
+  {
+    accountId,
+    vend,
+    userName,
+    email,
+    messageId,
+  }: {
     accountId: string
     vend: Vend
     userName: string
@@ -218,7 +237,12 @@ export const recordMail = (
 /** Records what a finished vend made and gives the lease back. Done before by this vend is done. Throws `LeaseLostError`. */
 export const recordVend = async (
   ledger: Ledger,
-  { accountId, vend, groups, admins }: {
+  {
+    accountId,
+    vend,
+    groups,
+    admins,
+  }: {
     accountId: string
     vend: Vend
     groups: Group[]
@@ -240,7 +264,8 @@ export const recordVend = async (
       remove: ['lease', 'failure'],
     })
   } catch (error) {
-    if (isNamed(error, 'LeaseLostError') && (await readAccount(ledger, accountId))?.vendedBy === vend.executionArn) return
+    if (isNamed(error, 'LeaseLostError') && (await readAccount(ledger, accountId))?.vendedBy === vend.executionArn)
+      return
     throw error
   }
 }

@@ -29,7 +29,9 @@ export const parseInput = <S extends z.ZodMiniType>(schema: S, value: unknown): 
   throw new InvalidInputError(
     result.error.issues.flatMap(({ path, message, ...issue }) =>
       (issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...path, key]) : [path]).map((where) => ({
-        field: where.map((key, i) => (typeof key === 'number' ? `[${key}]` : `${i ? '.' : ''}${String(key)}`)).join('') || 'input',
+        field:
+          where.map((key, i) => (typeof key === 'number' ? `[${key}]` : `${i ? '.' : ''}${String(key)}`)).join('') ||
+          'input',
         message,
       })),
     ),

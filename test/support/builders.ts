@@ -105,9 +105,8 @@ export const aRecord = (overrides: Partial<AccountRecord> = {}): AccountRecord =
 
 /** What is on record after that vend. */
 export const aVendedRecord = (overrides: Partial<AccountRecord> = {}): AccountRecord => {
-  const { lease: _given, ...record } = aRecord()
-  return {
-    ...record,
+  const record = {
+    ...aRecord(),
     status: 'VENDED',
     vendedAt: '2026-11-01T09:21:30.000Z',
     vendedBy: aVend().executionArn,
@@ -122,7 +121,9 @@ export const aVendedRecord = (overrides: Partial<AccountRecord> = {}): AccountRe
     groups: { administrators: aGroup() },
     admins: { administrator: { ...anAdmin(), kept: false, secretName: `account-vending/${accountId}/administrator` } },
     ...overrides,
-  }
+  } satisfies AccountRecord
+  if (!overrides.lease) delete (record as AccountRecord).lease
+  return record
 }
 
 /** An error as the SDK's clients throw it. */

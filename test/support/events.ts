@@ -25,7 +25,12 @@ export const accountCreated = (accountId: string) =>
 
 export const accountCreationFailed = (failureReason: string) =>
   event('aws.organizations', 'CreateAccountResult', {
-    createAccountStatus: { id: `car-${failureReason.toLowerCase()}`, state: 'FAILED', accountName: '****', failureReason },
+    createAccountStatus: {
+      id: `car-${failureReason.toLowerCase()}`,
+      state: 'FAILED',
+      accountName: '****',
+      failureReason,
+    },
   })
 
 export const managedAccount = (accountId: string, what: 'Create' | 'Update', state = 'SUCCEEDED') =>

@@ -8,7 +8,14 @@ import {
   ManagementAccountError,
   ProtectedAccountError,
 } from '../../functions/shared/errors.ts'
-import { accountId, anAccount, anOrganizationsAccount, awsError, managementAccountId, sentTo } from '../support/builders.ts'
+import {
+  accountId,
+  anAccount,
+  anOrganizationsAccount,
+  awsError,
+  managementAccountId,
+  sentTo,
+} from '../support/builders.ts'
 
 const organizations = mockClient(OrganizationsClient)
 
@@ -57,7 +64,9 @@ test('walks up to the root where organizational units are protected', async () =
 
 test('the management account leaves as ManagementAccountError, unasked', async () => {
   await expect(find({}, managementAccountId)).rejects.toThrow(ManagementAccountError)
-  await expect(find({}, managementAccountId)).rejects.toThrow(`accountId: ${managementAccountId} is the management account`)
+  await expect(find({}, managementAccountId)).rejects.toThrow(
+    `accountId: ${managementAccountId} is the management account`,
+  )
   expect(organizations.calls()).toEqual([])
 })
 

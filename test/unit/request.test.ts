@@ -116,7 +116,10 @@ describe.each(['aws', 'aws-us-gov', 'aws-cn'])('in the partition %s', (partition
   })
 
   test('an ARN of AWS or of the account stays as it is', () => {
-    const policies = [`arn:${partition}:iam::aws:policy/job-function/Billing`, `arn:${partition}:iam::${accountId}:policy/a`]
+    const policies = [
+      `arn:${partition}:iam::aws:policy/job-function/Billing`,
+      `arn:${partition}:iam::${accountId}:policy/a`,
+    ]
     const { admins } = complete({ admins: [{ userName: 'ada', policies }] }, {}, { partition })
     expect(admins[0]?.policies).toEqual(policies)
   })
@@ -152,7 +155,10 @@ describe('refused, with the field and what is allowed:', () => {
   test('a group that nobody defined', () => {
     expect(
       issuesOf(() =>
-        complete({ admins: [{ userName: 'ada', groups: ['Administrators', 'Nobody'] }], groups: [{ name: 'Readers' }] }),
+        complete({
+          admins: [{ userName: 'ada', groups: ['Administrators', 'Nobody'] }],
+          groups: [{ name: 'Readers' }],
+        }),
       ),
     ).toEqual([
       {
@@ -258,14 +264,19 @@ describe('manualRequest', () => {
     expect(issuesOf(() => parseInput(manualRequest, input))).toEqual([{ field: 'input', message: 'must be an object' }])
   })
 
-  test.each([444455556666, '44445555666', '4444555566667', ' 444455556666', '４４４４５５５５６６６６', null, undefined])(
-    'refuses %o as account id',
-    (id) => {
-      expect(issuesOf(() => parseInput(manualRequest, { accountId: id }))).toEqual([
-        { field: 'accountId', message: 'must be an account id: 12 digits, as a string' },
-      ])
-    },
-  )
+  test.each([
+    444455556666,
+    '44445555666',
+    '4444555566667',
+    ' 444455556666',
+    '４４４４５５５５６６６６',
+    null,
+    undefined,
+  ])('refuses %o as account id', (id) => {
+    expect(issuesOf(() => parseInput(manualRequest, { accountId: id }))).toEqual([
+      { field: 'accountId', message: 'must be an account id: 12 digits, as a string' },
+    ])
+  })
 
   test('refuses each unknown field and names the known ones', () => {
     const message = 'is not a field that is known here; allowed are accountId, admins, groups, requestedBy'
@@ -355,14 +366,23 @@ describe('userName', () => {
     expect(accepts(userName, name)).toBe(true)
   })
 
-  test.each(['', ' ', 'ada lovelace', 'ada,lovelace', 'ada/lovelace', 'ada*', 'ada?', 'Zoë', 'ada\n', 'a'.repeat(65), 7])(
-    'refuses %o',
-    (name) => {
-      expect(issuesOf(() => parseInput(userName, name))).toEqual([
-        { field: 'input', message: 'must be 1 to 64 letters, digits or _+=.@-' },
-      ])
-    },
-  )
+  test.each([
+    '',
+    ' ',
+    'ada lovelace',
+    'ada,lovelace',
+    'ada/lovelace',
+    'ada*',
+    'ada?',
+    'Zoë',
+    'ada\n',
+    'a'.repeat(65),
+    7,
+  ])('refuses %o', (name) => {
+    expect(issuesOf(() => parseInput(userName, name))).toEqual([
+      { field: 'input', message: 'must be 1 to 64 letters, digits or _+=.@-' },
+    ])
+  })
 })
 
 describe('groupName', () => {
@@ -431,12 +451,17 @@ describe('policy', () => {
     expect(accepts(policy, name)).toBe(true)
   })
 
-  test.each(['', 'Read Only', 'arn:aws:iam::aws:role/Admin', 'arn:aws:s3:::bucket', 'arn:aws:iam::123:policy/a', '*', 7])(
-    'refuses %o',
-    (name) => {
-      expect(issuesOf(() => parseInput(policy, name))[0]?.message).toContain('must be the name of an AWS managed policy')
-    },
-  )
+  test.each([
+    '',
+    'Read Only',
+    'arn:aws:iam::aws:role/Admin',
+    'arn:aws:s3:::bucket',
+    'arn:aws:iam::123:policy/a',
+    '*',
+    7,
+  ])('refuses %o', (name) => {
+    expect(issuesOf(() => parseInput(policy, name))[0]?.message).toContain('must be the name of an AWS managed policy')
+  })
 })
 
 describe('tags', () => {

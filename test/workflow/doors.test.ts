@@ -95,7 +95,10 @@ describe('with automatic: organizations', () => {
       (event) => JSON.stringify(event).includes('"Account Vended"') && JSON.stringify(event).includes('100000000006'),
     )
     expect(told).toHaveLength(1)
-    expect(told[0]).toMatchObject({ source: 'account-vending', detail: { admins: [{ userName: 'Administrator', kept: false }] } })
+    expect(told[0]).toMatchObject({
+      source: 'account-vending',
+      detail: { admins: [{ userName: 'Administrator', kept: false }] },
+    })
   })
 
   describe('the API', () => {
@@ -109,7 +112,10 @@ describe('with automatic: organizations', () => {
 
     test('an operator’s request is accepted, vended, and can be looked up where Location says', async () => {
       ensureAccount(organization, '100000000010')
-      const admins = [{ userName: 'ada', email: 'ada@example.com' }, { userName: 'grace', email: 'grace@example.com' }]
+      const admins = [
+        { userName: 'ada', email: 'ada@example.com' },
+        { userName: 'grace', email: 'grace@example.com' },
+      ]
       const { response, users, mails } = await vend(organization, {
         door: 'api',
         request: post('100000000010', { admins }, { 'idempotency-key': 'one' }),
@@ -122,7 +128,13 @@ describe('with automatic: organizations', () => {
       expect(body.status).toBe('VENDED')
       expect(body.requestedBy).toContain('assumed-role/operator')
       expect(body.timeline.map(({ state }) => state)).toEqual(
-        expect.arrayContaining(['AcceptRequest', 'CreateAdminGroup', 'StorePassword', 'CreateAdminUser', 'SendLoginEmail']),
+        expect.arrayContaining([
+          'AcceptRequest',
+          'CreateAdminGroup',
+          'StorePassword',
+          'CreateAdminUser',
+          'SendLoginEmail',
+        ]),
       )
     })
 
@@ -179,14 +191,17 @@ describe('with automatic: control-tower', () => {
     expect(matched).toBe(false)
   })
 
-  test.each(['Create', 'Update'] as const)('a failed %sManagedAccount is reported in Control Tower’s words', async (what) => {
-    const { execution, notices } = await vended(organization, '200000000003', {
-      ...managedAccount('200000000003', what, 'FAILED'),
-      id: what,
-    })
-    expect(execution).toBeNull()
-    expect(notices[0]?.text).toContain('What Control Tower says.')
-  })
+  test.each(['Create', 'Update'] as const)(
+    'a failed %sManagedAccount is reported in Control Tower’s words',
+    async (what) => {
+      const { execution, notices } = await vended(organization, '200000000003', {
+        ...managedAccount('200000000003', what, 'FAILED'),
+        id: what,
+      })
+      expect(execution).toBeNull()
+      expect(notices[0]?.text).toContain('What Control Tower says.')
+    },
+  )
 
   test('an old account that Control Tower enrols gets nobody', async () => {
     const { execution, mails, users } = await vend(organization, {

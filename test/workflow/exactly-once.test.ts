@@ -88,9 +88,11 @@ test('more groups for a user who is there are added, without a new password or m
   account('300000000006')
   const ask = (extra: object) => ({
     door: 'manual' as const,
-    input: JSON.stringify({ accountId: '300000000006', admins: [{ userName: 'hedy', email: 'hedy@example.com', ...extra }], ...(
-      'groups' in extra ? { groups: [{ name: 'Auditors', policies: ['SecurityAudit'] }] } : {}
-    ) }),
+    input: JSON.stringify({
+      accountId: '300000000006',
+      admins: [{ userName: 'hedy', email: 'hedy@example.com', ...extra }],
+      ...('groups' in extra ? { groups: [{ name: 'Auditors', policies: ['SecurityAudit'] }] } : {}),
+    }),
   })
   await vend(organization, ask({}))
   const password = [...organization.world.secrets.values()].find(({ name }) => name.endsWith('300000000006/hedy'))

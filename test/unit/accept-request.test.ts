@@ -1,0 +1,345 @@
+import { createHash } from 'node:crypto'
+import { DescribeTableCommand } from '@aws-sdk/client-dynamodb'
+import { DescribeAccountCommand, OrganizationsClient } from '@aws-sdk/client-organizations'
+import { DescribeExecutionCommand, SFNClient } from '@aws-sdk/client-sfn'
+import { mockClient } from 'aws-sdk-client-mock'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { acceptRequest } from '../../functions/accept-request/accept-request.ts'
+import {
+  AccountBusyError,
+  AccountNotActiveError,
+  AccountNotFoundError,
+  InvalidInputError,
+  ManagementAccountError,
+  ProtectedAccountError,
+  RecipientNotAllowedError,
+} from '../../functions/shared/errors.ts'
+import {
+  accountId,
+  adminAccess,
+  aDocument,
+  aGroup,
+  anAccount,
+  anAdmin,
+  anOrganizationsAccount,
+  anotherVend,
+  aRecord,
+  aSample,
+  aVend,
+  aVendedRecord,
+  awsError,
+  ledgerMock,
+  managementAccountId,
+  operationsOf,
+  readOnlyAccess,
+  sentTo,
+  theDefaults,
+} from '../support/builders.ts'
+
+const organizations = mockClient(OrganizationsClient)
+const sfn = mockClient(SFNClient)
+const { dynamodb, ledger, ...onRecord } = ledgerMock()
+
+const { executionArn } = aVend()
+const vendId = createHash('sha256').update(executionArn).digest('hex').slice(0, 32)
+const event = aSample('create-account-result-succeeded')
+const config = { ...theDefaults(), protected: { accounts: ['Audit'], organizationalUnits: [] } }
+
+const accept = (request: unknown, overrides: Partial<typeof config> = {}) =>
+  acceptRequest(
+    { organizations: new OrganizationsClient({}), sfn: new SFNClient({}), ledger },
+    { request, executionArn },
+    { ...config, ...overrides },
+  )
+
+const now = Date.parse('2026-11-01T09:30:00.000Z')
+const holds = (record: Parameters<typeof onRecord.holds>[0]) => {
+  onRecord.holds(record)
+  dynamodb.on(DescribeTableCommand).resolves({ Table: { CreationDateTime: new Date('2026-10-01T00:00:00.000Z') } })
+}
+/** What is on record while another execution vends: its lease is `seconds` old. */
+const heldByAnother = (seconds: number, ask = 'another ask') =>
+  aRecord({
+    executionArn: anotherVend().executionArn,
+    lease: { holder: anotherVend().executionArn, ask, renewedAt: now - seconds * 1000 },
+  })
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['Date'], now })
+  organizations.reset()
+  organizations.onAnyCommand().resolves({})
+  organizations.on(DescribeAccountCommand).resolves({ Account: anOrganizationsAccount() })
+  sfn.reset()
+  sfn.onAnyCommand().resolves({})
+  sfn.on(DescribeExecutionCommand).resolves({ status: 'RUNNING' })
+  holds(undefined)
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+const accepted = {
+  outcome: 'Accepted',
+  vend: { id: vendId, executionArn },
+  account: anAccount(),
+  groups: [aGroup()],
+  admins: [anAdmin()],
+}
+
+describe('an event for a new account', () => {
+  test('is accepted and takes the lease', async () => {
+    expect(await accept(event)).toEqual(accepted)
+    expect(operationsOf(organizations)).toEqual(['DescribeAccount'])
+    expect(operationsOf(sfn)).toEqual([])
+    expect(operationsOf(dynamodb)).toEqual(['DescribeTable', 'GetItem', 'UpdateItem'])
+    expect(onRecord.changes()[0]?.set).toMatchObject({
+      requestedBy: 'event',
+      status: 'VENDING',
+      asked: { groups: ['Administrators'], users: ['Administrator'] },
+      lease: { holder: executionArn },
+    })
+  })
+
+  test('running twice takes one’s own lease again', async () => {
+    holds(aRecord())
+    expect(await accept(event)).toEqual(accepted)
+    expect(operationsOf(sfn)).toEqual([])
+    expect(onRecord.changes()[0]?.set).not.toHaveProperty('steps')
+  })
+
+  test.each(['create-managed-account-succeeded', 'update-managed-account-succeeded', 'account-joined-organization'])(
+    'is accepted as %s',
+    async (name) => {
+      expect(await accept(aSample(name))).toEqual(accepted)
+    },
+  )
+
+  test('is AlreadyVended if the account was vended, whoever was asked for then', async () => {
+    holds(aVendedRecord({ admins: {} }))
+    expect(await accept(event)).toEqual({ outcome: 'AlreadyVended', accountId })
+    expect(onRecord.changes()).toEqual([])
+  })
+
+  test('is AlreadyInProgress while any other execution vends the account', async () => {
+    holds(heldByAnother(600))
+    expect(await accept(event)).toEqual({ outcome: 'AlreadyInProgress', accountId })
+    expect(sentTo(sfn)).toEqual([['DescribeExecution', { executionArn: anotherVend().executionArn }]])
+    expect(onRecord.changes()).toEqual([])
+  })
+
+  test('is NotNew if the account joined before the service was installed', async () => {
+    dynamodb.on(DescribeTableCommand).resolves({ Table: { CreationDateTime: new Date('2026-11-02T00:00:00.000Z') } })
+    expect(await accept(event)).toEqual({ outcome: 'NotNew', accountId })
+    expect(onRecord.changes()).toEqual([])
+  })
+})
+
+describe('a manual request', () => {
+  test('takes as little as the account’s id', async () => {
+    expect(await accept({ accountId })).toEqual(accepted)
+    expect(operationsOf(dynamodb)).toEqual(['GetItem', 'UpdateItem'])
+    expect(onRecord.changes()[0]?.set['requestedBy']).toBe('manual execution')
+  })
+
+  test('keeps who asked on record', async () => {
+    await accept({ accountId, requestedBy: 'arn:aws:iam::111122223333:user/ada' })
+    expect(onRecord.changes()[0]?.set['requestedBy']).toBe('arn:aws:iam::111122223333:user/ada')
+  })
+
+  test('vends an account that joined before the service was installed', async () => {
+    dynamodb.on(DescribeTableCommand).resolves({ Table: { CreationDateTime: new Date('2026-11-02T00:00:00.000Z') } })
+    expect(await accept({ accountId })).toEqual(accepted)
+  })
+
+  test('is AlreadyVended if everything asked for is on record', async () => {
+    holds(aVendedRecord())
+    expect(await accept({ accountId })).toEqual({ outcome: 'AlreadyVended', accountId })
+    expect(onRecord.changes()).toEqual([])
+  })
+
+  test('is AlreadyVended whatever the case of names and addresses', async () => {
+    holds(aVendedRecord())
+    const admins = [{ userName: 'ADMINISTRATOR', email: 'Payments@Example.com', groups: ['administrators'] }]
+    expect(await accept({ accountId, admins })).toEqual({ outcome: 'AlreadyVended', accountId })
+  })
+
+  test('for another person vends what is missing, and nothing else', async () => {
+    holds(aVendedRecord())
+    const admins = [{ userName: 'Administrator' }, { userName: 'ada', email: 'ada@example.com' }]
+    expect(await accept({ accountId, admins })).toMatchObject({
+      outcome: 'Accepted',
+      groups: [aGroup()],
+      admins: [anAdmin({ userName: 'ada', email: 'ada@example.com' })],
+    })
+    expect(onRecord.changes()[0]?.set['asked']).toEqual({ groups: ['Administrators'], users: ['ada'] })
+  })
+
+  test.each([
+    ['another address', { email: 'ada@example.com' }],
+    ['another policy', { policies: ['ReadOnlyAccess'] }],
+    ['another tag', { tags: { Team: 'core' } }],
+    ['another group', { groups: ['Administrators', 'Readers'] }],
+  ])('for %s is not AlreadyVended, and keeps what is on record', async (_, more) => {
+    holds(aVendedRecord({ admins: { administrator: { ...anAdmin({ policies: [adminAccess] }), kept: false } } }))
+    const request = { accountId, admins: [{ userName: 'Administrator', ...more }], groups: [{ name: 'Readers' }] }
+    const answer = await accept(request)
+    expect(answer).toMatchObject({ outcome: 'Accepted', admins: [{ userName: 'Administrator' }] })
+    expect('admins' in answer && answer.admins[0]?.policies).toContain(adminAccess)
+    expect('admins' in answer && answer.admins[0]?.groups).toContain('Administrators')
+    expect('admins' in answer && answer.admins[0]?.tags).toMatchObject({ ManagedBy: 'account-vending' })
+  })
+
+  test.fails('gives back each group that its administrators are in, those on record included', async () => {
+    holds(aVendedRecord())
+    const groups = [{ name: 'Readers', policies: ['ReadOnlyAccess'] }]
+    const answer = await accept({ accountId, admins: [{ userName: 'Administrator', groups: ['Readers'] }], groups })
+    if (answer.outcome !== 'Accepted') throw new Error(answer.outcome)
+    const names = answer.groups.map(({ name }) => name)
+    expect(names).toEqual(expect.arrayContaining(answer.admins.flatMap((admin) => admin.groups)))
+  })
+
+  test('keeps the policies that a group on record has', async () => {
+    holds(aVendedRecord({ groups: { readers: aGroup({ name: 'Readers', inline: { mine: aDocument() } }) } }))
+    const groups = [{ name: 'Readers', policies: ['ReadOnlyAccess'] }]
+    const answer = await accept({ accountId, admins: [{ userName: 'ada', groups: ['Readers'] }], groups })
+    expect(answer).toMatchObject({
+      groups: [{ name: 'Readers', policies: [adminAccess, readOnlyAccess], inline: { mine: aDocument() } }],
+    })
+  })
+
+  test('asks again for a user who was kept', async () => {
+    holds(aVendedRecord({ admins: { administrator: { ...anAdmin(), kept: true } } }))
+    expect(await accept({ accountId })).toMatchObject({ outcome: 'Accepted', admins: [{ userName: 'Administrator' }] })
+  })
+
+  test('takes another inline policy for something to do', async () => {
+    const inline = { mine: aDocument() }
+    holds(
+      aVendedRecord({
+        groups: { administrators: aGroup(), readers: aGroup({ name: 'Readers', policies: [], inline }) },
+      }),
+    )
+    const groups = [{ name: 'Readers', inline: { mine: aDocument({ Id: 'other' }) } }]
+    expect(await accept({ accountId, groups })).toMatchObject({ outcome: 'Accepted', admins: [] })
+  })
+
+  test.fails('is AlreadyVended in whatever order DynamoDB gives back the keys of an inline policy', async () => {
+    const { Version, Statement } = aDocument()
+    const readers = { name: 'Readers', policies: [], inline: { mine: { Statement, Version } } }
+    holds(aVendedRecord({ groups: { administrators: aGroup(), readers } }))
+    expect(await accept({ accountId, groups: [{ name: 'Readers', inline: { mine: aDocument() } }] })).toEqual({
+      outcome: 'AlreadyVended',
+      accountId,
+    })
+  })
+
+  test.fails('for a group that is called constructor is a request like any other', async () => {
+    holds(aVendedRecord())
+    const groups = [{ name: 'constructor', policies: ['ReadOnlyAccess'] }]
+    const answer = await accept({ accountId, groups })
+    expect(answer).toMatchObject({ outcome: 'Accepted' })
+  })
+})
+
+describe('a lease that another execution holds', () => {
+  const askOf = async (request: unknown) => {
+    await accept(request)
+    const lease = onRecord.changes()[0]?.set['lease'] as { ask: string }
+    return lease.ask
+  }
+
+  test('makes the same request AlreadyInProgress', async () => {
+    const ask = await askOf({ accountId })
+    holds(heldByAnother(600, ask))
+    expect(await accept({ accountId })).toEqual({ outcome: 'AlreadyInProgress', accountId })
+    expect(onRecord.changes()).toEqual([])
+  })
+
+  test.each(['RUNNING', 'PENDING_REDRIVE'] as const)(
+    'makes a different request wait as AccountBusyError while that execution is %s',
+    async (status) => {
+      sfn.on(DescribeExecutionCommand).resolves({ status })
+      holds(heldByAnother(600))
+      await expect(accept({ accountId })).rejects.toThrow(AccountBusyError)
+      await expect(accept({ accountId })).rejects.toThrow(`Account ${accountId} is being vended by another execution`)
+      expect(onRecord.changes()).toEqual([])
+    },
+  )
+
+  test.each(['SUCCEEDED', 'FAILED', 'TIMED_OUT', 'ABORTED'] as const)(
+    'is taken over from an execution that is %s, 90 seconds after it was renewed',
+    async (status) => {
+      sfn.on(DescribeExecutionCommand).resolves({ status })
+      holds(heldByAnother(90))
+      expect(await accept({ accountId })).toEqual(accepted)
+      expect(dynamodb.calls().at(-1)?.args[0].input).toMatchObject({
+        ConditionExpression: expect.stringContaining('lease.renewedAt') as string,
+      })
+    },
+  )
+
+  test.each(['SUCCEEDED', 'FAILED', 'TIMED_OUT', 'ABORTED'] as const)(
+    'is left alone for 90 seconds even if its execution is %s: a function of it may still run',
+    async (status) => {
+      sfn.on(DescribeExecutionCommand).resolves({ status })
+      holds(heldByAnother(89))
+      await expect(accept({ accountId })).rejects.toThrow(AccountBusyError)
+      await expect(accept(event)).rejects.toThrow(AccountBusyError)
+      expect(onRecord.changes()).toEqual([])
+    },
+  )
+
+  test('is taken over from an execution that Step Functions has forgotten', async () => {
+    sfn.on(DescribeExecutionCommand).rejects(awsError('ExecutionDoesNotExist'))
+    holds(heldByAnother(600))
+    expect(await accept({ accountId })).toEqual(accepted)
+  })
+
+  test('leaves as AccountBusyError if somebody was faster', async () => {
+    onRecord.loses()
+    await expect(accept({ accountId })).rejects.toThrow(AccountBusyError)
+  })
+})
+
+describe('the error leaves under its name:', () => {
+  test.each([
+    ['what does not parse', { accountId: '4444' }],
+    ['nothing', undefined],
+    ['a failed creation', aSample('create-account-result-failed')],
+    ['a group that nobody defined', { accountId, admins: [{ userName: 'ada', groups: ['Nobody'] }] }],
+  ])('InvalidInputError for %s', async (_, request) => {
+    await expect(accept(request)).rejects.toThrow(InvalidInputError)
+    expect(onRecord.changes()).toEqual([])
+  })
+
+  test('ManagementAccountError', async () => {
+    await expect(accept({ accountId: managementAccountId })).rejects.toThrow(ManagementAccountError)
+  })
+
+  test('AccountNotFoundError', async () => {
+    organizations.on(DescribeAccountCommand).rejects(awsError('AccountNotFoundException'))
+    await expect(accept({ accountId })).rejects.toThrow(AccountNotFoundError)
+  })
+
+  test('ProtectedAccountError', async () => {
+    organizations.on(DescribeAccountCommand).resolves({ Account: anOrganizationsAccount({ Name: 'Audit' }) })
+    await expect(accept(event)).rejects.toThrow(ProtectedAccountError)
+    expect(onRecord.changes()).toEqual([])
+  })
+
+  test('AccountNotActiveError', async () => {
+    organizations.on(DescribeAccountCommand).resolves({ Account: anOrganizationsAccount({ State: 'SUSPENDED' }) })
+    await expect(accept({ accountId })).rejects.toThrow(AccountNotActiveError)
+  })
+
+  test('RecipientNotAllowedError', async () => {
+    await expect(accept(event, { allowedRecipients: ['other.example'] })).rejects.toThrow(RecipientNotAllowedError)
+    expect(onRecord.changes()).toEqual([])
+  })
+
+  test('and what Step Functions says', async () => {
+    sfn.on(DescribeExecutionCommand).rejects(awsError('ThrottlingException'))
+    holds(heldByAnother(600))
+    await expect(accept({ accountId })).rejects.toMatchObject({ name: 'ThrottlingException' })
+  })
+})

@@ -1,0 +1,409 @@
+import {
+  AttachGroupPolicyCommand,
+  CreateGroupCommand,
+  GetAccountPasswordPolicyCommand,
+  GetGroupPolicyCommand,
+  GetLoginProfileCommand,
+  GetPolicyCommand,
+  GetPolicyVersionCommand,
+  type Group as IamGroup,
+  IAMClient,
+  ListAttachedGroupPoliciesCommand,
+  ListGroupPoliciesCommand,
+  ListGroupsCommand,
+  ListUsersCommand,
+  PutGroupPolicyCommand,
+  type User as IamUser,
+} from '@aws-sdk/client-iam'
+import { mockClient } from 'aws-sdk-client-mock'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { createAdminGroup } from '../../functions/create-admin-group/create-admin-group.ts'
+import {
+  AccountNotReadyError,
+  DeniedByPolicyError,
+  GroupNotOursError,
+  LeaseLostError,
+  PolicyNotFoundError,
+} from '../../functions/shared/errors.ts'
+import type { Admin, Group, PolicyDocument } from '../../functions/shared/request.ts'
+import {
+  accountId,
+  adminAccess,
+  aDocument,
+  aGroup,
+  anAccount,
+  anAdmin,
+  aRecord,
+  aVend,
+  awsError,
+  ledgerMock,
+  operationsOf,
+  ourPath,
+  readOnlyAccess,
+  sentTo,
+} from '../support/builders.ts'
+
+const iam = mockClient(IAMClient)
+const { ledger, ...onRecord } = ledgerMock()
+
+const changePassword = 'arn:aws:iam::aws:policy/IAMUserChangePassword'
+const customerManaged = `arn:aws:iam::${accountId}:policy/team/Core`
+
+const create = (input: { groups?: Group[]; admins?: Admin[] } = {}, signIn = async () => new IAMClient({})) =>
+  createAdminGroup({ ledger, signIn }, { vend: aVend(), account: anAccount(), groups: [aGroup()], admins: [anAdmin()], ...input })
+
+const anIamGroup = (overrides: Partial<IamGroup> = {}): IamGroup => {
+  const { GroupName = 'Administrators', Path = ourPath } = overrides
+  return {
+    GroupName,
+    Path,
+    GroupId: 'AGPAEXAMPLE',
+    Arn: `arn:aws:iam::${accountId}:group${Path}${GroupName}`,
+    CreateDate: new Date(0),
+    ...overrides,
+  }
+}
+const anIamUser = (overrides: Partial<IamUser> = {}): IamUser => ({
+  UserName: 'Administrator',
+  Path: ourPath,
+  UserId: 'AIDAEXAMPLE',
+  Arn: `arn:aws:iam::${accountId}:user${ourPath}Administrator`,
+  CreateDate: new Date(0),
+  ...overrides,
+})
+const ourPassword = { administrator: { vendId: aVend().id, at: '2026-11-01T09:21:10.000Z' } }
+
+const isWrite = (operation: string) => !/^(Get|List)/.test(operation)
+const written = () => sentTo(iam).filter(([operation]) => isWrite(operation))
+
+const hasGroups = (...Groups: IamGroup[]) => iam.on(ListGroupsCommand).resolves({ Groups })
+const hasUsers = (...Users: IamUser[]) => iam.on(ListUsersCommand).resolves({ Users })
+const hasProfile = (UserName: string) =>
+  iam.on(GetLoginProfileCommand, { UserName }).resolves({ LoginProfile: { UserName, CreateDate: new Date(0) } })
+const hasDocument = (document: PolicyDocument) =>
+  iam.on(GetPolicyVersionCommand).resolves({ PolicyVersion: { Document: encodeURIComponent(JSON.stringify(document)) } })
+
+beforeEach(() => {
+  onRecord.holds(aRecord())
+  iam.reset()
+  iam.onAnyCommand().resolves({})
+  iam.on(GetAccountPasswordPolicyCommand).rejects(awsError('NoSuchEntityException'))
+  iam.on(GetLoginProfileCommand).rejects(awsError('NoSuchEntityException'))
+  iam.on(GetPolicyCommand).resolves({ Policy: { DefaultVersionId: 'v7' } })
+  iam
+    .on(CreateGroupCommand)
+    .callsFake(({ GroupName, Path }: { GroupName: string; Path: string }) => ({ Group: anIamGroup({ GroupName, Path }) }))
+})
+
+const madeGroup = { name: 'Administrators', arn: `arn:aws:iam::${accountId}:group${ourPath}Administrators` }
+
+describe('in a new account', () => {
+  test('makes the group with its policy, and says that the user is to be made', async () => {
+    expect(await create()).toEqual({
+      groups: [madeGroup],
+      admins: [{ ...anAdmin(), kept: false, signsIn: false }],
+      minimumPasswordLength: 8,
+    })
+    expect(operationsOf(iam)).toEqual([
+      'AttachGroupPolicy',
+      'CreateGroup',
+      'GetAccountPasswordPolicy',
+      'GetPolicy',
+      'ListGroups',
+      'ListUsers',
+    ])
+    expect(written()).toEqual([
+      ['CreateGroup', { GroupName: 'Administrators', Path: ourPath }],
+      ['AttachGroupPolicy', { GroupName: 'Administrators', PolicyArn: adminAccess }],
+    ])
+    expect(onRecord.begun()).toEqual(['CreateAdminGroup'])
+  })
+
+  test('makes each group with all its policies', async () => {
+    const inline = { mine: aDocument(), other: aDocument({ Id: 'other' }) }
+    await create({ groups: [aGroup(), aGroup({ name: 'Readers', policies: [readOnlyAccess, customerManaged], inline })] })
+    hasDocument(aDocument())
+    expect(written().map(([operation]) => operation).sort()).toEqual([
+      ...Array.from({ length: 3 }, () => 'AttachGroupPolicy'),
+      ...Array.from({ length: 2 }, () => 'CreateGroup'),
+      ...Array.from({ length: 2 }, () => 'PutGroupPolicy'),
+    ])
+    expect(iam.commandCalls(PutGroupPolicyCommand).map(({ args }) => args[0].input)).toEqual([
+      { GroupName: 'Readers', PolicyName: 'mine', PolicyDocument: JSON.stringify(inline.mine) },
+      { GroupName: 'Readers', PolicyName: 'other', PolicyDocument: JSON.stringify(inline.other) },
+    ])
+  })
+
+  test('looks at everything before the first write', async () => {
+    hasUsers(anIamUser())
+    hasGroups(anIamGroup({ GroupName: 'Readers', Path: '/' }))
+    await create({ groups: [aGroup(), aGroup({ name: 'Readers', policies: [] })] })
+    const operations = sentTo(iam).map(([operation]) => operation)
+    expect(operations.findIndex(isWrite)).toBe(operations.length - written().length)
+    expect(written().length).toBeGreaterThan(0)
+  })
+
+  test('reads all pages of users and groups', async () => {
+    iam.on(ListUsersCommand).resolves({ Users: [], IsTruncated: true, Marker: 'more' })
+    iam.on(ListUsersCommand, { Marker: 'more' }).resolves({ Users: [anIamUser({ Path: '/' })] })
+    iam.on(ListGroupsCommand).resolves({ Groups: [], IsTruncated: true, Marker: 'more' })
+    iam.on(ListGroupsCommand, { Marker: 'more' }).resolves({ Groups: [anIamGroup()] })
+    expect((await create()).admins[0]?.kept).toBe(true)
+    expect(written().map(([operation]) => operation)).toEqual(['AttachGroupPolicy'])
+  })
+
+  test('gives back the minimum length that the account’s password policy asks for', async () => {
+    iam.on(GetAccountPasswordPolicyCommand).resolves({ PasswordPolicy: { MinimumPasswordLength: 40 } })
+    expect((await create()).minimumPasswordLength).toBe(40)
+  })
+})
+
+describe('running twice', () => {
+  test('makes our group no second time, and attaches its policies again', async () => {
+    hasGroups(anIamGroup())
+    expect((await create()).groups).toEqual([madeGroup])
+    expect(written()).toEqual([['AttachGroupPolicy', { GroupName: 'Administrators', PolicyArn: adminAccess }]])
+  })
+
+  test('uses our group by the name that it has there', async () => {
+    hasGroups(anIamGroup({ GroupName: 'ADMINISTRATORS' }))
+    expect((await create()).groups[0]?.name).toBe('ADMINISTRATORS')
+    expect(written()).toEqual([['AttachGroupPolicy', { GroupName: 'ADMINISTRATORS', PolicyArn: adminAccess }]])
+  })
+
+  test('before IAM shows what the first run made leaves as EntityAlreadyExistsException, for the Retry', async () => {
+    iam.on(CreateGroupCommand).rejects(awsError('EntityAlreadyExistsException'))
+    await expect(create()).rejects.toMatchObject({ name: 'EntityAlreadyExistsException' })
+    expect(iam.commandCalls(AttachGroupPolicyCommand)).toEqual([])
+  })
+
+  test('goes on with a user whose password is ours', async () => {
+    onRecord.holds(aRecord({ passwords: ourPassword }))
+    hasUsers(anIamUser())
+    hasProfile('Administrator')
+    expect((await create()).admins[0]).toMatchObject({ kept: false, signsIn: false })
+  })
+
+  test('says of a user who has used our password that he or she signs in', async () => {
+    onRecord.holds(aRecord({ passwords: ourPassword }))
+    hasUsers(anIamUser({ PasswordLastUsed: new Date(1) }))
+    hasProfile('Administrator')
+    expect((await create()).admins[0]).toMatchObject({ kept: false, signsIn: true })
+  })
+
+  test('takes up a user of ours who has no login profile yet', async () => {
+    hasUsers(anIamUser({ PasswordLastUsed: new Date(1) }))
+    expect((await create()).admins[0]).toMatchObject({ kept: false, signsIn: false })
+  })
+})
+
+describe('a user is kept', () => {
+  test('who is on another path', async () => {
+    hasUsers(anIamUser({ Path: '/' }))
+    expect((await create()).admins[0]).toMatchObject({ userName: 'Administrator', kept: true })
+  })
+
+  test('whose name differs in case, under the name that IAM knows', async () => {
+    hasUsers(anIamUser({ UserName: 'ADMINISTRATOR', Path: '/people/' }))
+    expect((await create()).admins[0]).toMatchObject({ userName: 'ADMINISTRATOR', kept: true })
+    expect(iam.commandCalls(GetLoginProfileCommand)[0]?.args[0].input).toEqual({ UserName: 'ADMINISTRATOR' })
+  })
+
+  test('on our path whose login profile is not ours', async () => {
+    hasUsers(anIamUser())
+    hasProfile('Administrator')
+    expect((await create()).admins[0]).toMatchObject({ kept: true })
+  })
+
+  test.fails('on our path whose login profile is not ours, even if called constructor', async () => {
+    hasUsers(anIamUser({ UserName: 'constructor' }))
+    hasProfile('constructor')
+    expect((await create({ admins: [anAdmin({ userName: 'constructor' })] })).admins[0]).toMatchObject({ kept: true })
+  })
+
+  test('while others, who were not asked for, do not matter', async () => {
+    hasUsers(anIamUser({ UserName: 'bob', Path: '/' }))
+    expect((await create()).admins).toEqual([{ ...anAdmin(), kept: false, signsIn: false }])
+    expect(iam.commandCalls(GetLoginProfileCommand)).toEqual([])
+  })
+
+  test('while the others are made', async () => {
+    hasUsers(anIamUser({ Path: '/' }))
+    const { admins } = await create({ admins: [anAdmin(), anAdmin({ userName: 'ada' })] })
+    expect(admins.map(({ kept }) => kept)).toEqual([true, false])
+  })
+})
+
+describe('a group that is not ours', () => {
+  const inline = { mine: aDocument() }
+  const wanted = aGroup({ policies: [adminAccess, readOnlyAccess], inline })
+  const has = (policies: string[], documents: Record<string, unknown>) => {
+    hasGroups(anIamGroup({ GroupName: 'administrators', Path: '/' }))
+    iam
+      .on(ListAttachedGroupPoliciesCommand)
+      .resolves({ AttachedPolicies: policies.map((PolicyArn) => ({ PolicyArn, PolicyName: 'name' })) })
+    iam.on(ListGroupPoliciesCommand).resolves({ PolicyNames: Object.keys(documents) })
+    for (const [PolicyName, document] of Object.entries(documents))
+      iam.on(GetGroupPolicyCommand, { PolicyName }).resolves({
+        GroupName: 'administrators',
+        PolicyName,
+        PolicyDocument: encodeURIComponent(JSON.stringify(document)),
+      })
+  }
+
+  test('is used as it is if it has exactly the wanted policies', async () => {
+    has([readOnlyAccess, adminAccess], inline)
+    expect((await create({ groups: [wanted] })).groups).toEqual([
+      { name: 'administrators', arn: `arn:aws:iam::${accountId}:group/administrators` },
+    ])
+    expect(written()).toEqual([])
+  })
+
+  test.each([
+    ['a policy more', [adminAccess, readOnlyAccess, customerManaged], inline],
+    ['a policy less', [adminAccess], inline],
+    ['another policy', [adminAccess, customerManaged], inline],
+    ['no policies', [], {}],
+    ['an inline policy more', [adminAccess, readOnlyAccess], { ...inline, other: aDocument() }],
+    ['an inline policy less', [adminAccess, readOnlyAccess], {}],
+    ['another document', [adminAccess, readOnlyAccess], { mine: aDocument({ Id: 'other' }) }],
+    ['the document under another name', [adminAccess, readOnlyAccess], { other: aDocument() }],
+  ])('leaves as GroupNotOursError if it has %s, and nothing is written', async (_, policies, documents) => {
+    has(policies, documents)
+    const created = create({ groups: [aGroup({ name: 'Readers' }), { ...wanted }] })
+    await expect(created).rejects.toThrow(GroupNotOursError)
+    await expect(created).rejects.toThrow('The group administrators exists already, was not made by account vending')
+    expect(written()).toEqual([])
+  })
+})
+
+describe('IAMUserChangePassword', () => {
+  const policiesOf = async (group: Partial<Group>, admin: Partial<Admin> = {}) =>
+    (await create({ groups: [aGroup({ policies: [readOnlyAccess], ...group })], admins: [anAdmin(admin)] })).admins[0]
+      ?.policies
+  const allow = (Action: string | string[], more: object = {}) =>
+    aDocument({ Statement: [{ Effect: 'Allow', Action, Resource: '*', ...more }] })
+
+  test('is added where the reset is on and nothing allows the change', async () => {
+    expect(await policiesOf({})).toEqual([changePassword])
+    expect(await policiesOf({}, { policies: [readOnlyAccess] })).toEqual([readOnlyAccess, changePassword])
+    expect(await policiesOf({}, { groups: [] })).toEqual([changePassword])
+  })
+
+  test('is added in the partition of the execution', async () => {
+    const vend = aVend({ executionArn: 'arn:aws-us-gov:states:us-gov-west-1:111122223333:execution:vend:first' })
+    const { admins } = await createAdminGroup(
+      { ledger, signIn: async () => new IAMClient({}) },
+      { vend, account: anAccount(), groups: [], admins: [anAdmin({ groups: [] })] },
+    )
+    expect(admins[0]?.policies).toEqual(['arn:aws-us-gov:iam::aws:policy/IAMUserChangePassword'])
+  })
+
+  test('is not added where no reset is asked for', async () => {
+    expect(await policiesOf({}, { passwordResetRequired: false })).toEqual([])
+  })
+
+  test.each(['AdministratorAccess', 'IAMFullAccess', 'IAMUserChangePassword'])(
+    'is not added where %s, of the group or of the user, allows the change',
+    async (name) => {
+      const arn = `arn:aws:iam::aws:policy/${name}`
+      expect(await policiesOf({ policies: [readOnlyAccess, arn] })).toEqual([])
+      expect(await policiesOf({}, { policies: [arn] })).toEqual([arn])
+    },
+  )
+
+  test.each(['iam:ChangePassword', 'iam:changepassword', 'iam:*', '*', 'iam:Change*', 'iam:ChangePasswor?', ['s3:*', 'iam:C*']])(
+    'is not added where an inline policy allows %o',
+    async (action) => {
+      expect(await policiesOf({ inline: { mine: allow(action) } })).toEqual([])
+    },
+  )
+
+  test.each([
+    '*',
+    ['arn:aws:s3:::bucket', 'arn:aws:iam::*:user/${aws:username}'],
+    'arn:aws:iam::*:user/*',
+    'arn:aws:iam::*:user/*/${aws:username}',
+  ])('is not added where an inline policy allows the change on %o', async (Resource) => {
+    expect(await policiesOf({ inline: { mine: allow('iam:ChangePassword', { Resource }) } })).toEqual([])
+  })
+
+  test.each([
+    ['another action', allow('iam:ChangePasswords')],
+    ['an action that only looks like a pattern', allow('iam.ChangePassword')],
+    ['another user', allow('iam:*', { Resource: 'arn:aws:iam::*:user/bob' })],
+    ['a condition', allow('iam:*', { Condition: { Bool: { 'aws:MultiFactorAuthPresent': 'true' } } })],
+    ['a denial', allow('iam:*', { Effect: 'Deny' })],
+  ])('is added where an inline policy has %s', async (_, document) => {
+    expect(await policiesOf({ inline: { mine: document } })).toEqual([changePassword])
+  })
+
+  test('is not added where a customer managed policy’s document allows the change', async () => {
+    hasDocument(allow('iam:ChangePassword'))
+    expect(await policiesOf({ policies: [customerManaged] })).toEqual([])
+    expect(iam.commandCalls(GetPolicyVersionCommand)[0]?.args[0].input).toEqual({
+      PolicyArn: customerManaged,
+      VersionId: 'v7',
+    })
+    expect(await policiesOf({}, { policies: [customerManaged] })).toEqual([customerManaged])
+  })
+
+  test('is added where a customer managed policy’s document does not, whatever its name', async () => {
+    const impostor = `arn:aws:iam::${accountId}:policy/AdministratorAccess`
+    hasDocument(aDocument())
+    expect(await policiesOf({ policies: [impostor] })).toEqual([changePassword])
+  })
+
+  test('is added where another group than the user’s allows the change', async () => {
+    const groups = [aGroup(), aGroup({ name: 'Readers', policies: [readOnlyAccess] })]
+    const { admins } = await create({ groups, admins: [anAdmin({ groups: ['Readers'] })] })
+    expect(admins[0]?.policies).toEqual([changePassword])
+  })
+})
+
+describe('the error leaves under its name, and nothing is written:', () => {
+  test('PolicyNotFoundError', async () => {
+    iam.on(GetPolicyCommand, { PolicyArn: customerManaged }).rejects(awsError('NoSuchEntityException'))
+    const created = create({ admins: [anAdmin({ policies: [customerManaged] })] })
+    await expect(created).rejects.toThrow(PolicyNotFoundError)
+    await expect(created).rejects.toThrow(`The policy ${customerManaged} does not exist in the account`)
+    expect(written()).toEqual([])
+  })
+
+  test('LeaseLostError', async () => {
+    onRecord.loses()
+    await expect(create()).rejects.toThrow(LeaseLostError)
+    expect(iam.calls()).toEqual([])
+  })
+
+  test('what signing in throws', async () => {
+    await expect(create({}, () => Promise.reject(new AccountNotReadyError('not yet')))).rejects.toThrow(AccountNotReadyError)
+    expect(iam.calls()).toEqual([])
+  })
+
+  test.each(['AccessDenied', 'AccessDeniedException'])('DeniedByPolicyError for %s of a read', async (name) => {
+    iam.on(ListUsersCommand).rejects(awsError(name, 'with an explicit deny'))
+    await expect(create()).rejects.toThrow(DeniedByPolicyError)
+    await expect(create()).rejects.toThrow(/service control policy.*: with an explicit deny$/)
+    expect(written()).toEqual([])
+  })
+
+  test('what IAM says', async () => {
+    iam.on(ListGroupsCommand).rejects(awsError('ServiceFailureException'))
+    await expect(create()).rejects.toMatchObject({ name: 'ServiceFailureException' })
+    expect(written()).toEqual([])
+  })
+})
+
+test('DeniedByPolicyError is also what AccessDenied of a write leaves as', async () => {
+  iam.on(CreateGroupCommand).rejects(awsError('AccessDenied'))
+  await expect(create()).rejects.toThrow(DeniedByPolicyError)
+})
+
+test.each(['LimitExceededException', 'MalformedPolicyDocumentException', 'NoSuchEntityException'])(
+  '%s of a write leaves under its name',
+  async (name) => {
+    iam.on(PutGroupPolicyCommand).rejects(awsError(name))
+    await expect(create({ groups: [aGroup({ inline: { mine: aDocument() } })] })).rejects.toMatchObject({ name })
+  },
+)

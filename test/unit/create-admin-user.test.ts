@@ -1,0 +1,226 @@
+import {
+  AddUserToGroupCommand,
+  AttachUserPolicyCommand,
+  CreateLoginProfileCommand,
+  CreateUserCommand,
+  GetUserCommand,
+  IAMClient,
+  UpdateLoginProfileCommand,
+} from '@aws-sdk/client-iam'
+import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import { mockClient } from 'aws-sdk-client-mock'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { createAdminUser } from '../../functions/create-admin-user/create-admin-user.ts'
+import { AccountNotReadyError, DeniedByPolicyError, LeaseLostError, UserNotOursError } from '../../functions/shared/errors.ts'
+import {
+  accountId,
+  anAccount,
+  anAdmin,
+  aRecord,
+  aVend,
+  awsError,
+  ledgerMock,
+  operationsOf,
+  ourPath,
+  readOnlyAccess,
+  sentTo,
+} from '../support/builders.ts'
+
+const iam = mockClient(IAMClient)
+const secrets = mockClient(SecretsManagerClient)
+const { ledger, ...onRecord } = ledgerMock()
+
+const password = 'Kx9#mQ2$vT7&nB4*wZ6^hJ3(rF5)gD8_'
+const secret = { secretArn: 'arn:aws:secretsmanager:us-east-1:111122223333:secret:s-AbCdEf', secretVersion: aVend().id }
+const groups = [{ name: 'Administrators', arn: `arn:aws:iam::${accountId}:group${ourPath}Administrators` }]
+const profile = { UserName: 'Administrator', Password: password, PasswordResetRequired: true }
+
+type Input = Parameters<typeof createAdminUser>[1]
+const create = (input: Partial<Input> = {}, signIn = async () => new IAMClient({})) =>
+  createAdminUser(
+    { secrets: new SecretsManagerClient({}), ledger, signIn },
+    { vend: aVend(), account: anAccount(), admin: anAdmin(), groups, secret, ...input },
+  )
+const isThere = (user: object) =>
+  iam.on(GetUserCommand).resolves({
+    User: { UserName: 'Administrator', Path: ourPath, UserId: '1', Arn: 'arn', CreateDate: new Date(0), ...user },
+  })
+const thrownBy = (run: Promise<unknown>) =>
+  run.then(
+    () => undefined,
+    (error: unknown) => error as Error,
+  )
+
+beforeEach(() => {
+  onRecord.holds(aRecord())
+  iam.reset()
+  iam.onAnyCommand().resolves({})
+  secrets.reset()
+  secrets.onAnyCommand().resolves({})
+  secrets.on(GetSecretValueCommand).resolves({ SecretString: password })
+})
+
+describe('a new user', () => {
+  test('is made on our path with tags, group, policies and the stored password', async () => {
+    expect(await create({ admin: anAdmin({ policies: [readOnlyAccess] }) })).toEqual({ userName: 'Administrator' })
+    expect(sentTo(iam)).toEqual([
+      [
+        'CreateUser',
+        { UserName: 'Administrator', Path: ourPath, Tags: [{ Key: 'ManagedBy', Value: 'account-vending' }] },
+      ],
+      ['AddUserToGroup', { UserName: 'Administrator', GroupName: 'Administrators' }],
+      ['AttachUserPolicy', { UserName: 'Administrator', PolicyArn: readOnlyAccess }],
+      ['CreateLoginProfile', profile],
+    ])
+    expect(sentTo(secrets)).toEqual([
+      ['GetSecretValue', { SecretId: secret.secretArn, VersionId: secret.secretVersion }],
+    ])
+    expect(onRecord.begun()).toEqual(['CreateAdminUser Administrator'])
+  })
+
+  test('need not change the password if that was not asked for', async () => {
+    await create({ admin: anAdmin({ passwordResetRequired: false }) })
+    expect(iam.commandCalls(CreateLoginProfileCommand)[0]?.args[0].input.PasswordResetRequired).toBe(false)
+  })
+
+  test('joins each group by the name that the account knows', async () => {
+    await create({
+      admin: anAdmin({ groups: ['administrators', 'Readers'] }),
+      groups: [
+        { name: 'ADMINISTRATORS', arn: 'a' },
+        { name: 'Readers', arn: 'b' },
+      ],
+    })
+    expect(iam.commandCalls(AddUserToGroupCommand).map(({ args }) => args[0].input.GroupName)).toEqual([
+      'ADMINISTRATORS',
+      'Readers',
+    ])
+  })
+
+  test('has the password from nowhere but the secret, and it goes nowhere but into the login profile', async () => {
+    expect(JSON.stringify(await create())).not.toContain(password)
+    expect(JSON.stringify(onRecord.changes())).not.toContain(password)
+    const elsewhere = sentTo(iam).filter(([operation]) => operation !== 'CreateLoginProfile')
+    expect(JSON.stringify(elsewhere)).not.toContain(password)
+  })
+})
+
+describe('running twice', () => {
+  beforeEach(() => {
+    iam.on(CreateUserCommand).rejects(awsError('EntityAlreadyExistsException'))
+    iam.on(CreateLoginProfileCommand).rejects(awsError('EntityAlreadyExistsException'))
+  })
+
+  test('takes up a user of ours and sets the stored password again', async () => {
+    isThere({})
+    expect(await create()).toEqual({ userName: 'Administrator' })
+    expect(operationsOf(iam)).toEqual([
+      'AddUserToGroup',
+      'CreateLoginProfile',
+      'CreateUser',
+      'GetUser',
+      'GetUser',
+      'UpdateLoginProfile',
+    ])
+    expect(iam.commandCalls(UpdateLoginProfileCommand)[0]?.args[0].input).toEqual(profile)
+  })
+
+  test('never replaces a password that a person has used', async () => {
+    isThere({ PasswordLastUsed: new Date(1) })
+    expect(await create()).toEqual({ userName: 'Administrator' })
+    expect(iam.commandCalls(UpdateLoginProfileCommand)).toEqual([])
+  })
+
+  test.fails('gives a user of ours the tags that a later request adds', async () => {
+    isThere({})
+    await create({ admin: anAdmin({ tags: { Team: 'core' } }) })
+    expect(operationsOf(iam)).toContain('TagUser')
+  })
+
+  test.each(['/', '/people/', '/account-vending/more/', undefined])(
+    'leaves as UserNotOursError if somebody else made the user meanwhile, on the path %s, and changes nothing',
+    async (Path) => {
+      isThere({ Path })
+      const thrown = await thrownBy(create())
+      expect(thrown).toBeInstanceOf(UserNotOursError)
+      expect(thrown?.message).toContain('The user Administrator was made by somebody else while this vend was under way')
+      expect(thrown?.cause).toMatchObject({ name: 'EntityAlreadyExistsException' })
+      expect(operationsOf(iam)).toEqual(['CreateUser', 'GetUser'])
+    },
+  )
+})
+
+test('a user who signs in already gets groups and policies, and keeps the password', async () => {
+  await create({ admin: anAdmin({ policies: [readOnlyAccess] }), secret: { secretArn: null, secretVersion: null } })
+  expect(operationsOf(iam)).toEqual(['AddUserToGroup', 'AttachUserPolicy', 'CreateUser'])
+  expect(secrets.calls()).toEqual([])
+})
+
+describe('the password is scrubbed from', () => {
+  const quoting = (name: string) => awsError(name, `Password ${password} is too weak: '${password}'`)
+
+  test('a message that quotes it, which leaves under its name', async () => {
+    iam.on(CreateLoginProfileCommand).rejects(quoting('PasswordPolicyViolationException'))
+    const thrown = await thrownBy(create())
+    expect(thrown?.name).toBe('PasswordPolicyViolationException')
+    expect(thrown?.message).toBe("Password (password) is too weak: '(password)'")
+    expect(thrown?.stack).not.toContain(password)
+    expect(thrown?.cause).toBeUndefined()
+  })
+
+  test('a denial and its cause', async () => {
+    iam.on(CreateLoginProfileCommand).rejects(quoting('AccessDenied'))
+    const thrown = await thrownBy(create())
+    expect(thrown).toBeInstanceOf(DeniedByPolicyError)
+    const { message, stack, cause } = thrown as Error & { cause: Error }
+    expect([message, stack, cause.message, cause.stack].join()).not.toContain(password)
+    expect(cause.name).toBe('AccessDenied')
+  })
+
+  test('what a second try to set it says', async () => {
+    iam.on(CreateLoginProfileCommand).rejects(awsError('EntityAlreadyExistsException'))
+    iam.on(UpdateLoginProfileCommand).rejects(quoting('EntityTemporarilyUnmodifiableException'))
+    isThere({})
+    const thrown = await thrownBy(create())
+    expect(thrown?.name).toBe('EntityTemporarilyUnmodifiableException')
+    expect(thrown?.message).not.toContain(password)
+  })
+})
+
+describe('the error leaves under its name:', () => {
+  test('LeaseLostError, and nothing is changed', async () => {
+    onRecord.loses()
+    await expect(create()).rejects.toThrow(LeaseLostError)
+    expect(iam.calls()).toEqual([])
+  })
+
+  test('what signing in throws', async () => {
+    await expect(create({}, () => Promise.reject(new AccountNotReadyError('not yet')))).rejects.toThrow(AccountNotReadyError)
+    expect(iam.calls()).toEqual([])
+  })
+
+  test('what reading the secret throws, and nothing is changed: a denial there is not the account’s', async () => {
+    secrets.on(GetSecretValueCommand).rejects(awsError('AccessDeniedException'))
+    await expect(create()).rejects.toMatchObject({ name: 'AccessDeniedException' })
+    expect(iam.calls()).toEqual([])
+  })
+
+  test.each([CreateUserCommand, AddUserToGroupCommand, AttachUserPolicyCommand, CreateLoginProfileCommand])(
+    'DeniedByPolicyError for AccessDenied of %o',
+    async (command) => {
+      iam.on(command as typeof CreateUserCommand).rejects(awsError('AccessDenied'))
+      await expect(create({ admin: anAdmin({ policies: [readOnlyAccess] }) })).rejects.toThrow(DeniedByPolicyError)
+    },
+  )
+
+  test.each(['LimitExceededException', 'ConcurrentModificationException'])('%s of CreateUser, and no more is done', async (name) => {
+    iam.on(CreateUserCommand).rejects(awsError(name))
+    await expect(create()).rejects.toMatchObject({ name })
+    expect(operationsOf(iam)).toEqual(['CreateUser'])
+  })
+
+  test('NoSuchEntityException of a group that IAM does not show yet', async () => {
+    iam.on(AddUserToGroupCommand).rejects(awsError('NoSuchEntityException'))
+    await expect(create()).rejects.toMatchObject({ name: 'NoSuchEntityException' })
+  })
+})

@@ -1,0 +1,438 @@
+import type { Server } from 'node:http'
+import { createRequire } from 'node:module'
+import type { AddressInfo } from 'node:net'
+import { CreateTableCommand, DeleteTableCommand, DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb'
+import { marshall, unmarshall } from '@aws-sdk/util-dynamodb'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { LeaseLostError } from '../../functions/shared/errors.ts'
+import {
+  beginStep,
+  type Ledger,
+  mailKey,
+  noteOnce,
+  readAccount,
+  readNote,
+  recordFailure,
+  recordMail,
+  recordVend,
+  takeLease,
+} from '../../functions/shared/ledger.ts'
+import { accountId, aDocument, aGroup, anAccount, anAdmin, anotherVend, aVend } from '../support/builders.ts'
+
+const dynalite = createRequire(import.meta.url)('dynalite') as (options: { createTableMs: number }) => Server
+
+let server: Server
+let dynamodb: DynamoDBClient
+let ledger: Ledger
+let tables = 0
+
+beforeAll(async () => {
+  server = dynalite({ createTableMs: 0 })
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
+  const { port } = server.address() as AddressInfo
+  dynamodb = new DynamoDBClient({
+    region: 'us-east-1',
+    endpoint: `http://127.0.0.1:${port}`,
+    credentials: { accessKeyId: 'key', secretAccessKey: 'secret' },
+    maxAttempts: 1,
+  })
+})
+afterAll(async () => {
+  dynamodb.destroy()
+  await new Promise((closed) => server.close(closed))
+})
+
+const start = Date.parse('2026-11-01T09:21:00.000Z')
+const secondsLater = (seconds: number) => vi.setSystemTime(start + seconds * 1000)
+
+beforeEach(async () => {
+  vi.useFakeTimers({ toFake: ['Date'] })
+  secondsLater(0)
+  ledger = { dynamodb, tableName: `ledger-${++tables}` }
+  await dynamodb.send(
+    new CreateTableCommand({
+      TableName: ledger.tableName,
+      BillingMode: 'PAY_PER_REQUEST',
+      AttributeDefinitions: [{ AttributeName: 'pk', AttributeType: 'S' }],
+      KeySchema: [{ AttributeName: 'pk', KeyType: 'HASH' }],
+    }),
+  )
+})
+afterEach(async () => {
+  vi.useRealTimers()
+  await dynamodb.send(new DeleteTableCommand({ TableName: ledger.tableName }))
+})
+
+const take = (overrides: Partial<Parameters<typeof takeLease>[1]> = {}) =>
+  takeLease(ledger, {
+    vend: aVend(),
+    account: anAccount(),
+    ask: { groups: [aGroup()], admins: [anAdmin()] },
+    askHash: 'ask-1',
+    requestedBy: 'event',
+    seen: undefined,
+    ...overrides,
+  })
+const begin = (overrides: Partial<Parameters<typeof beginStep>[1]> = {}) =>
+  beginStep(ledger, { accountId, vend: aVend(), state: 'CreateAdminGroup', ...overrides })
+const mail = { userName: 'Administrator', email: 'payments@example.com', messageId: 'message-1' }
+const vended = { groups: [aGroup()], admins: [{ ...anAdmin(), kept: false, secretName: 'secret' }] }
+
+describe('readAccount', () => {
+  test('finds nothing where nothing is on record', async () => {
+    expect(await readAccount(ledger, accountId)).toBeUndefined()
+  })
+})
+
+describe('takeLease', () => {
+  test('takes a free lease and puts on record who asked for what', async () => {
+    expect(await take()).toBe(true)
+    expect(await readAccount(ledger, accountId)).toEqual({
+      pk: `account#${accountId}`,
+      accountName: 'Payments',
+      status: 'VENDING',
+      updatedAt: '2026-11-01T09:21:00.000Z',
+      executionArn: aVend().executionArn,
+      requestedBy: 'event',
+      asked: { groups: ['Administrators'], users: ['Administrator'] },
+      lease: { holder: aVend().executionArn, ask: 'ask-1', renewedAt: start },
+      steps: { AcceptRequest: { state: 'AcceptRequest', at: '2026-11-01T09:21:00.000Z' } },
+      passwords: {},
+      mails: {},
+      groups: {},
+      admins: {},
+    })
+  })
+
+  test('running twice takes one’s own lease again, and keeps the steps begun', async () => {
+    await take()
+    await begin()
+    const seen = (await readAccount(ledger, accountId))?.lease
+    secondsLater(10)
+    expect(await take({ seen })).toBe(true)
+    const record = await readAccount(ledger, accountId)
+    expect(Object.keys(record?.steps ?? {})).toEqual(['AcceptRequest', 'CreateAdminGroup'])
+    expect(record?.lease?.renewedAt).toBe(start + 10_000)
+  })
+
+  test('does not take another’s lease unseen, and changes nothing', async () => {
+    await take({ vend: anotherVend() })
+    const before = await readAccount(ledger, accountId)
+    expect(await take()).toBe(false)
+    expect(await readAccount(ledger, accountId)).toEqual(before)
+  })
+
+  test('takes over a lease that was seen and is still the same, and begins its steps anew', async () => {
+    await take({ vend: anotherVend() })
+    await begin({ vend: anotherVend() })
+    const seen = (await readAccount(ledger, accountId))?.lease
+    expect(await take({ seen })).toBe(true)
+    const record = await readAccount(ledger, accountId)
+    expect(record?.lease?.holder).toBe(aVend().executionArn)
+    expect(Object.keys(record?.steps ?? {})).toEqual(['AcceptRequest'])
+  })
+
+  test('does not take over a lease that was renewed since it was seen', async () => {
+    await take({ vend: anotherVend() })
+    const seen = (await readAccount(ledger, accountId))?.lease
+    secondsLater(1)
+    await begin({ vend: anotherVend() })
+    expect(await take({ seen })).toBe(false)
+  })
+
+  test('does not take over a lease that a third one took over in between', async () => {
+    await take({ vend: anotherVend() })
+    const seen = (await readAccount(ledger, accountId))?.lease
+    expect(await take({ vend: aVend({ executionArn: `${aVend().executionArn}-third` }), seen })).toBe(true)
+    expect(await take({ seen })).toBe(false)
+  })
+
+  test('does not take a lease that was given back since it was seen: there is a new record to look at', async () => {
+    await take({ vend: anotherVend() })
+    const seen = (await readAccount(ledger, accountId))?.lease
+    await recordVend(ledger, { accountId, vend: anotherVend(), ...vended })
+    expect(await take({ seen })).toBe(false)
+  })
+
+  test('lets exactly one of many have a free lease', async () => {
+    const vends = Array.from({ length: 10 }, (_, i) => aVend({ executionArn: `${aVend().executionArn}-${i}` }))
+    const taken = await Promise.all(vends.map((vend) => take({ vend })))
+    expect(taken.filter(Boolean)).toHaveLength(1)
+  })
+
+  test('lets exactly one of many take over an ended one’s lease', async () => {
+    await take({ vend: anotherVend() })
+    const seen = (await readAccount(ledger, accountId))?.lease
+    const vends = Array.from({ length: 10 }, (_, i) => aVend({ executionArn: `${aVend().executionArn}-${i}` }))
+    const taken = await Promise.all(vends.map((vend) => take({ vend, seen })))
+    expect(taken.filter(Boolean)).toHaveLength(1)
+  })
+
+  test('keeps what earlier vends made, and forgets their failure', async () => {
+    await take()
+    await begin({ state: 'StorePassword', userName: 'Administrator', storesPassword: true })
+    await recordMail(ledger, { accountId, vend: aVend(), ...mail })
+    await recordVend(ledger, { accountId, vend: aVend(), ...vended })
+    expect(await take({ vend: anotherVend() })).toBe(true)
+    await recordFailure(ledger, { accountId, executionArn: anotherVend().executionArn, error: 'Oops', cause: 'why' })
+    const seen = (await readAccount(ledger, accountId))?.lease
+    expect(await take({ vend: anotherVend(), seen })).toBe(true)
+    const record = await readAccount(ledger, accountId)
+    expect(record).toMatchObject({
+      status: 'VENDING',
+      vendedBy: aVend().executionArn,
+      groups: { administrators: aGroup() },
+      admins: { administrator: { userName: 'Administrator' } },
+      passwords: { administrator: { vendId: aVend().id } },
+      mails: { 'administrator payments@example.com': { messageId: 'message-1' } },
+    })
+    expect(record).not.toHaveProperty('failure')
+  })
+
+  test('an error of DynamoDB’s leaves under its name', async () => {
+    await expect(
+      takeLease(
+        { dynamodb, tableName: 'no-such-table' },
+        {
+          vend: aVend(),
+          account: anAccount(),
+          ask: { groups: [], admins: [] },
+          askHash: '',
+          requestedBy: undefined,
+          seen: undefined,
+        },
+      ),
+    ).rejects.toMatchObject({ name: 'ResourceNotFoundException' })
+  })
+})
+
+describe('beginStep', () => {
+  test('puts the step on record, renews the lease, and answers with the record', async () => {
+    await take()
+    secondsLater(20)
+    const record = await begin({ state: 'CreateAdminUser', userName: 'Ada.L' })
+    expect(record.steps['CreateAdminUser Ada.L']).toEqual({
+      state: 'CreateAdminUser',
+      userName: 'Ada.L',
+      at: '2026-11-01T09:21:20.000Z',
+    })
+    expect(record).toMatchObject({
+      updatedAt: '2026-11-01T09:21:20.000Z',
+      lease: { renewedAt: start + 20_000, ask: 'ask-1' },
+    })
+    expect(await readAccount(ledger, accountId)).toEqual(record)
+  })
+
+  test('running twice records the step once', async () => {
+    await take()
+    await begin()
+    const record = await begin()
+    expect(Object.keys(record.steps)).toEqual(['AcceptRequest', 'CreateAdminGroup'])
+  })
+
+  test('notes a password only where one is stored, in lower case', async () => {
+    await take()
+    expect((await begin({ userName: 'Ada' })).passwords).toEqual({})
+    expect((await begin({ userName: 'Ada', storesPassword: true })).passwords).toEqual({
+      ada: { vendId: aVend().id, at: '2026-11-01T09:21:00.000Z' },
+    })
+  })
+
+  test('after a failure, a redrive is a vend under way again', async () => {
+    await take()
+    await recordFailure(ledger, { accountId, executionArn: aVend().executionArn, error: 'Oops', cause: 'why' })
+    const record = await begin()
+    expect(record.status).toBe('VENDING')
+    expect(record).not.toHaveProperty('failure')
+  })
+
+  test('two users at the same time keep both steps and both passwords', async () => {
+    await take()
+    const users = ['ada', 'bob', 'c.d+e=f@g-h_i']
+    await Promise.all(users.map((userName) => begin({ state: 'StorePassword', userName, storesPassword: true })))
+    const record = await readAccount(ledger, accountId)
+    expect(Object.keys(record?.steps ?? {}).sort()).toEqual([
+      'AcceptRequest',
+      ...users.map((userName) => `StorePassword ${userName}`),
+    ])
+    expect(Object.keys(record?.passwords ?? {}).sort()).toEqual(users)
+  })
+
+  test.each([
+    [
+      'another execution took the lease over',
+      async () => {
+        const seen = (await readAccount(ledger, accountId))?.lease
+        await take({ vend: anotherVend(), seen })
+      },
+    ],
+    ['the vend is finished', () => recordVend(ledger, { accountId, vend: aVend(), ...vended })],
+  ])('leaves as LeaseLostError if %s, and changes nothing', async (_, meanwhile) => {
+    await take()
+    await meanwhile()
+    const before = await readAccount(ledger, accountId)
+    await expect(begin()).rejects.toThrow(LeaseLostError)
+    await expect(begin()).rejects.toThrow(`Another execution has taken over account ${accountId}`)
+    expect(await readAccount(ledger, accountId)).toEqual(before)
+  })
+
+  test('leaves as LeaseLostError if nothing is on record', async () => {
+    await expect(begin()).rejects.toThrow(LeaseLostError)
+    expect(await readAccount(ledger, accountId)).toBeUndefined()
+  })
+})
+
+describe('recordMail', () => {
+  test('records a mail by user and address, whatever their case', async () => {
+    await take()
+    await recordMail(ledger, { accountId, vend: aVend(), ...mail, email: 'Payments@Example.com' })
+    const record = await readAccount(ledger, accountId)
+    expect(record?.mails[mailKey('ADMINISTRATOR', 'PAYMENTS@example.com')]).toEqual({
+      messageId: 'message-1',
+      vendId: aVend().id,
+      at: '2026-11-01T09:21:00.000Z',
+    })
+  })
+
+  test('leaves as LeaseLostError if another execution holds the lease', async () => {
+    await take({ vend: anotherVend() })
+    await expect(recordMail(ledger, { accountId, vend: aVend(), ...mail })).rejects.toThrow(LeaseLostError)
+  })
+})
+
+describe('recordVend', () => {
+  const record = (vend = aVend()) => recordVend(ledger, { accountId, vend, ...vended })
+
+  test('puts what was made on record and gives the lease back', async () => {
+    await take()
+    secondsLater(30)
+    await record()
+    const after = await readAccount(ledger, accountId)
+    expect(after).toMatchObject({
+      status: 'VENDED',
+      updatedAt: '2026-11-01T09:21:30.000Z',
+      vendedAt: '2026-11-01T09:21:30.000Z',
+      vendedBy: aVend().executionArn,
+      groups: { administrators: aGroup() },
+      admins: { administrator: vended.admins[0] },
+    })
+    expect(after).not.toHaveProperty('lease')
+    expect(await take({ vend: anotherVend() })).toBe(true)
+  })
+
+  test('running twice changes nothing more', async () => {
+    await take()
+    await record()
+    const before = await readAccount(ledger, accountId)
+    secondsLater(60)
+    await record()
+    expect(await readAccount(ledger, accountId)).toEqual(before)
+  })
+
+  test('running twice is done even when the next execution works on the account already', async () => {
+    await take()
+    await record()
+    await take({ vend: anotherVend() })
+    await record()
+    expect((await readAccount(ledger, accountId))?.lease?.holder).toBe(anotherVend().executionArn)
+  })
+
+  test('adds to what earlier vends made', async () => {
+    await take()
+    await record()
+    await take({ vend: anotherVend() })
+    await recordVend(ledger, {
+      accountId,
+      vend: anotherVend(),
+      groups: [aGroup({ name: 'Readers', inline: { mine: aDocument() } })],
+      admins: [{ ...anAdmin({ userName: 'Ada' }), kept: true }],
+    })
+    const after = await readAccount(ledger, accountId)
+    expect(Object.keys(after?.groups ?? {}).sort()).toEqual(['administrators', 'readers'])
+    expect(Object.keys(after?.admins ?? {}).sort()).toEqual(['ada', 'administrator'])
+    expect(after?.groups['readers']?.inline).toEqual({ mine: aDocument() })
+  })
+
+  test('leaves as LeaseLostError if another execution took the account over', async () => {
+    await take()
+    const seen = (await readAccount(ledger, accountId))?.lease
+    await take({ vend: anotherVend(), seen })
+    await expect(record()).rejects.toThrow(LeaseLostError)
+    expect(await readAccount(ledger, accountId)).not.toHaveProperty('vendedAt')
+  })
+})
+
+describe('recordFailure', () => {
+  const fail = (executionArn = aVend().executionArn) =>
+    recordFailure(ledger, { accountId, executionArn, error: 'GroupNotOursError', cause: 'why' })
+
+  test('marks the holder’s vend as failed and leaves the lease for a redrive', async () => {
+    await take()
+    await fail()
+    expect(await readAccount(ledger, accountId)).toMatchObject({
+      status: 'FAILED',
+      failure: { error: 'GroupNotOursError', cause: 'why', at: '2026-11-01T09:21:00.000Z' },
+      lease: { holder: aVend().executionArn, renewedAt: start },
+    })
+  })
+
+  test('running twice marks it once', async () => {
+    await take()
+    await fail()
+    const before = await readAccount(ledger, accountId)
+    await fail()
+    expect(await readAccount(ledger, accountId)).toEqual(before)
+  })
+
+  test.each([
+    ['of an execution that does not hold the lease', () => take({ vend: anotherVend() })],
+    ['of an account nothing is known of', () => Promise.resolve()],
+    [
+      'that comes after the vend',
+      async () => {
+        await take()
+        await recordVend(ledger, { accountId, vend: aVend(), ...vended })
+      },
+    ],
+  ])('marks nothing for a failure %s', async (_, before) => {
+    await before()
+    const unmarked = await readAccount(ledger, accountId)
+    await fail()
+    expect(await readAccount(ledger, accountId)).toEqual(unmarked)
+  })
+})
+
+describe('noteOnce', () => {
+  test('writes a note and answers undefined; the second answers with the first', async () => {
+    expect(await noteOnce(ledger, 'idempotency#1', { request: 'first' })).toBeUndefined()
+    expect(await noteOnce(ledger, 'idempotency#1', { request: 'second' })).toMatchObject({ request: 'first' })
+    expect(await readNote(ledger, 'idempotency#1')).toMatchObject({ request: 'first' })
+  })
+
+  test('lets exactly one of many write it', async () => {
+    const answers = await Promise.all(Array.from({ length: 10 }, (_, i) => noteOnce(ledger, 'note', { by: String(i) })))
+    const [written] = answers.flatMap((answer, i) => (answer ? [] : [String(i)]))
+    expect(answers.filter((answer) => !answer)).toHaveLength(1)
+    expect(await readNote(ledger, 'note')).toMatchObject({ by: written })
+  })
+
+  test('keeps each name for itself, and readNote finds nothing under another', async () => {
+    await noteOnce(ledger, 'a', { is: 'a' })
+    expect(await noteOnce(ledger, 'b', { is: 'b' })).toBeUndefined()
+    expect(await readNote(ledger, 'c')).toBeUndefined()
+  })
+
+  test('lets a note expire after the 90 days that Step Functions remembers a name', async () => {
+    await noteOnce(ledger, 'a', { is: 'a' })
+    const { Item = {} } = await dynamodb.send(
+      new GetItemCommand({ TableName: ledger.tableName, Key: marshall({ pk: 'a' }) }),
+    )
+    expect(unmarshall(Item)['expiresAt']).toBe(start / 1000 + 90 * 24 * 60 * 60)
+  })
+
+  test('an error of DynamoDB’s leaves under its name', async () => {
+    await expect(noteOnce({ dynamodb, tableName: 'no-such-table' }, 'a', {})).rejects.toMatchObject({
+      name: 'ResourceNotFoundException',
+    })
+  })
+})

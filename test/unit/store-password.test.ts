@@ -1,0 +1,199 @@
+import {
+  CreateSecretCommand,
+  DescribeSecretCommand,
+  GetRandomPasswordCommand,
+  PutSecretValueCommand,
+  RestoreSecretCommand,
+  SecretsManagerClient,
+} from '@aws-sdk/client-secrets-manager'
+import { mockClient } from 'aws-sdk-client-mock'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { LeaseLostError } from '../../functions/shared/errors.ts'
+import { storePassword } from '../../functions/store-password/store-password.ts'
+import {
+  accountId,
+  anAccount,
+  anotherVend,
+  aRecord,
+  aVend,
+  awsError,
+  ledgerMock,
+  operationsOf,
+  sentTo,
+} from '../support/builders.ts'
+
+const secrets = mockClient(SecretsManagerClient)
+const { ledger, ...onRecord } = ledgerMock()
+
+const password = 'Kx9#mQ2$vT7&nB4*wZ6^hJ3(rF5)gD8_'
+const keyArn = 'arn:aws:kms:us-east-1:111122223333:key/1'
+const secretName = `account-vending/${accountId}/administrator`
+const secretArn = `arn:aws:secretsmanager:us-east-1:111122223333:secret:${secretName}-AbCdEf`
+const stored = { secretName, secretArn, secretVersion: aVend().id }
+
+type Input = Parameters<typeof storePassword>[1]
+const store = (input: Partial<Input> = {}, passwordLength = 32) =>
+  storePassword(
+    { secrets: new SecretsManagerClient({}), ledger },
+    {
+      vend: aVend(),
+      account: anAccount(),
+      admin: { userName: 'Administrator', signsIn: false },
+      minimumPasswordLength: 8,
+      ...input,
+    },
+    { keyArn, passwordLength, tags: { ManagedBy: 'account-vending' } },
+  )
+const asked = () => secrets.commandCalls(GetRandomPasswordCommand)[0]?.args[0].input
+
+beforeEach(() => {
+  onRecord.holds(aRecord())
+  secrets.reset()
+  secrets.onAnyCommand().resolves({})
+  secrets.on(GetRandomPasswordCommand).resolves({ RandomPassword: password })
+  secrets.on(CreateSecretCommand).resolves({ ARN: secretArn, Name: secretName, VersionId: aVend().id })
+  secrets.on(PutSecretValueCommand).resolves({ ARN: secretArn, Name: secretName, VersionId: aVend().id })
+})
+
+describe('for a new user', () => {
+  test('makes a secret whose version is the vend’s id, and gives back where it is', async () => {
+    expect(await store()).toEqual(stored)
+    expect(operationsOf(secrets)).toEqual(['CreateSecret', 'GetRandomPassword'])
+    expect(secrets.commandCalls(CreateSecretCommand)[0]?.args[0].input).toEqual({
+      Name: secretName,
+      Description: `First console password of Administrator in account ${accountId}`,
+      KmsKeyId: keyArn,
+      Tags: [
+        { Key: 'ManagedBy', Value: 'account-vending' },
+        { Key: 'accountId', Value: accountId },
+        { Key: 'userName', Value: 'Administrator' },
+        { Key: 'vend', Value: aVend().id },
+      ],
+      ClientRequestToken: aVend().id,
+      SecretString: password,
+    })
+  })
+
+  test('has it on record that the password is ours', async () => {
+    await store()
+    expect(onRecord.begun()).toEqual(['StorePassword Administrator'])
+    expect(onRecord.changes()[0]?.set['passwords/administrator']).toMatchObject({ vendId: aVend().id })
+  })
+
+  test('never lets the password out, but to Secrets Manager', async () => {
+    expect(JSON.stringify(await store())).not.toContain(password)
+    expect(JSON.stringify(onRecord.changes())).not.toContain(password)
+    const elsewhere = sentTo(secrets).map(([, { SecretString: _, ...input }]) => (_ === undefined ? input : { ...input }))
+    expect(JSON.stringify(elsewhere)).not.toContain(password)
+  })
+
+  test('names the secret after the user in lower case: IAM ignores case', async () => {
+    expect((await store({ admin: { userName: 'ADMINISTRATOR', signsIn: false } })).secretName).toBe(secretName)
+  })
+})
+
+describe('the password', () => {
+  const punctuation = '!"#$%&\'()*+,-./:;<=>?@[\\]^_`{|}~'
+
+  test('has the length that vending.yml asks for, and every kind of character', async () => {
+    await store()
+    expect(asked()).toMatchObject({ PasswordLength: 32, RequireEachIncludedType: true })
+    expect(asked()).not.toHaveProperty('ExcludePunctuation')
+    expect(asked()?.IncludeSpace ?? false).toBe(false)
+  })
+
+  test('is longer where the account’s password policy asks for more', async () => {
+    await store({ minimumPasswordLength: 64 })
+    expect(asked()?.PasswordLength).toBe(64)
+  })
+
+  test('has no look-alikes, no quotes, nothing that begins a formula, and only what IAM counts as symbols', async () => {
+    await store()
+    const excluded = asked()?.ExcludeCharacters ?? ''
+    for (const character of '0O1lI|"\'`=+-@') expect(excluded).toContain(character)
+    const left = [...punctuation].filter((character) => !excluded.includes(character))
+    expect(left.join('')).toBe('!#$%&()*[]^_{}')
+    for (const character of left) expect("!@#$%^&*()_+-=[]{}|'").toContain(character)
+  })
+
+  test('has letters of both cases and digits left', async () => {
+    await store()
+    const allowed = (characters: string) => [...characters].filter((c) => !asked()?.ExcludeCharacters?.includes(c)).length
+    expect(allowed('ABCDEFGHIJKLMNOPQRSTUVWXYZ')).toBe(24)
+    expect(allowed('abcdefghijklmnopqrstuvwxyz')).toBe(25)
+    expect(allowed('0123456789')).toBe(8)
+  })
+})
+
+describe('running twice', () => {
+  beforeEach(() => {
+    secrets.on(CreateSecretCommand).rejects(awsError('ResourceExistsException'))
+  })
+
+  test('uses the secret that is there, by its current version, and writes nothing', async () => {
+    const VersionIdsToStages = { [anotherVend().id]: ['AWSPREVIOUS'], [aVend().id]: ['AWSCURRENT'] }
+    secrets.on(DescribeSecretCommand).resolves({ ARN: secretArn, VersionIdsToStages })
+    expect(await store()).toEqual(stored)
+    expect(operationsOf(secrets)).toEqual(['CreateSecret', 'DescribeSecret', 'GetRandomPassword'])
+  })
+
+  test('uses the secret of an earlier vend: the user’s login profile may hold its password', async () => {
+    secrets
+      .on(DescribeSecretCommand)
+      .resolves({ ARN: secretArn, VersionIdsToStages: { [anotherVend().id]: ['AWSCURRENT'] } })
+    expect(await store()).toEqual({ ...stored, secretVersion: anotherVend().id })
+    expect(secrets.commandCalls(PutSecretValueCommand)).toEqual([])
+  })
+
+  test('makes nothing again for the same token: Secrets Manager answers the same', async () => {
+    secrets.on(CreateSecretCommand).resolves({ ARN: secretArn, VersionId: aVend().id })
+    expect(await store()).toEqual(await store())
+    const tokens = secrets.commandCalls(CreateSecretCommand).map(({ args }) => args[0].input.ClientRequestToken)
+    expect(tokens).toEqual([aVend().id, aVend().id])
+  })
+})
+
+describe('a secret that is scheduled for deletion', () => {
+  beforeEach(() => {
+    secrets.on(CreateSecretCommand).rejects(awsError('InvalidRequestException'))
+  })
+
+  test('is restored and given a new password', async () => {
+    expect(await store()).toEqual(stored)
+    expect(sentTo(secrets).slice(2)).toEqual([
+      ['RestoreSecret', { SecretId: secretName }],
+      ['PutSecretValue', { SecretId: secretName, ClientRequestToken: aVend().id, SecretString: password }],
+    ])
+  })
+
+  test('lets what its restoration throws leave under its name', async () => {
+    secrets.on(RestoreSecretCommand).rejects(awsError('InternalServiceError'))
+    await expect(store()).rejects.toMatchObject({ name: 'InternalServiceError' })
+    expect(secrets.commandCalls(PutSecretValueCommand)).toEqual([])
+  })
+})
+
+test('a user who signs in already gets no password, and nothing is called', async () => {
+  expect(await store({ admin: { userName: 'Administrator', signsIn: true } })).toEqual({
+    secretName: null,
+    secretArn: null,
+    secretVersion: null,
+  })
+  expect(secrets.calls()).toEqual([])
+})
+
+describe('the error leaves under its name:', () => {
+  test('LeaseLostError, and no secret is made', async () => {
+    onRecord.loses()
+    await expect(store()).rejects.toThrow(LeaseLostError)
+    expect(secrets.commandCalls(CreateSecretCommand)).toEqual([])
+  })
+
+  test.each(['LimitExceededException', 'AccessDeniedException', 'EncryptionFailure', 'InternalServiceError'])(
+    '%s of Secrets Manager',
+    async (name) => {
+      secrets.on(CreateSecretCommand).rejects(awsError(name))
+      await expect(store()).rejects.toMatchObject({ name })
+    },
+  )
+})

@@ -1,0 +1,187 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ensureAccount, vend } from '../../local/vend.ts'
+import { accountCreated } from '../support/events.ts'
+import { anOrganization, type TestOrganization, writes } from '../support/organization.ts'
+
+let organization: TestOrganization
+beforeAll(async () => {
+  organization = await anOrganization({
+    protected: { accounts: ['Audit', '111111111111'], organizationalUnits: ['ou-exam-workload'] },
+  })
+  ensureAccount(organization, '400000000001')
+})
+afterAll(() => organization.close())
+
+const ada = { userName: 'ada', email: 'ada@example.com' }
+const own = '400000000001'
+const twice = 'admins[1].userName'
+
+// What is wrong, the request, the name under which it is refused, the API's status, and the field that is named.
+const refusals: [what: string, accountId: string, request: object, error: string, status: number, field: string][] = [
+  ['an account id of 11 digits', '40000000001', {}, 'InvalidInputError', 400, 'accountId'],
+  ['an account id of letters', 'four-hundred', {}, 'InvalidInputError', 400, 'accountId'],
+  ['an account outside the organization', '999999999999', {}, 'AccountNotFoundError', 404, 'accountId'],
+  ['the management account', '111122223333', {}, 'ManagementAccountError', 403, 'accountId'],
+  ['an account protected by name', '222222222222', {}, 'ProtectedAccountError', 403, 'accountId'],
+  ['an account protected by id', '111111111111', {}, 'ProtectedAccountError', 403, 'accountId'],
+  ['an account in a protected unit', '555555555555', {}, 'ProtectedAccountError', 403, 'accountId'],
+  ['a suspended account', '333333333333', {}, 'AccountNotActiveError', 409, 'accountId'],
+  ['an unknown field', own, { admin: [ada] }, 'InvalidInputError', 400, 'admin'],
+  [
+    'an unknown field of an administrator',
+    own,
+    { admins: [{ ...ada, mail: 'x' }] },
+    'InvalidInputError',
+    400,
+    'admins[0].mail',
+  ],
+  ['no administrator', own, { admins: [] }, 'InvalidInputError', 400, 'admins'],
+  [
+    'a user name with a space',
+    own,
+    { admins: [{ ...ada, userName: 'a b' }] },
+    'InvalidInputError',
+    400,
+    'admins[0].userName',
+  ],
+  [
+    'a user name of 65 letters',
+    own,
+    { admins: [{ ...ada, userName: 'a'.repeat(65) }] },
+    'InvalidInputError',
+    400,
+    'admins[0].userName',
+  ],
+  [
+    'names that differ only in case',
+    own,
+    { admins: [ada, { ...ada, userName: 'ADA' }] },
+    'InvalidInputError',
+    400,
+    twice,
+  ],
+  [
+    'an address that SES refuses',
+    own,
+    { admins: [{ ...ada, email: 'ada@exämple.com' }] },
+    'InvalidInputError',
+    400,
+    'admins[0].email',
+  ],
+  [
+    'two addresses in one',
+    own,
+    { admins: [{ ...ada, email: 'a@example.com,b@evil.test' }] },
+    'InvalidInputError',
+    400,
+    'admins[0].email',
+  ],
+  [
+    'an address that is not allowed',
+    own,
+    { admins: [{ ...ada, email: 'ada@evil.test' }] },
+    'RecipientNotAllowedError',
+    403,
+    'admins[0].email',
+  ],
+  [
+    'a group that nobody defined',
+    own,
+    { admins: [{ ...ada, groups: ['Nobodys'] }] },
+    'InvalidInputError',
+    400,
+    'admins[0].groups[0]',
+  ],
+  [
+    'a policy of another account',
+    own,
+    { admins: [{ ...ada, policies: ['arn:aws:iam::999999999999:policy/x'] }] },
+    'InvalidInputError',
+    400,
+    'admins[0].policies[0]',
+  ],
+  [
+    'an inline policy that is none',
+    own,
+    { groups: [{ name: 'G', inline: { p: { Statement: [] } } }] },
+    'InvalidInputError',
+    400,
+    'groups[0].inline.p.Version',
+  ],
+]
+
+describe.each(refusals)('%s', (_, accountId, request, error, status, field) => {
+  test(`fails a manual execution as ${error}, which names ${field}, and nothing is made`, async () => {
+    const { execution, calls, notices } = await vend(organization, {
+      door: 'manual',
+      input: JSON.stringify({ accountId, ...request }),
+    })
+    expect(execution).toMatchObject({ status: 'FAILED', error })
+    expect(String(execution?.cause)).toContain(`${field}: `)
+    expect(writes(calls).map(({ operation, function: by }) => `${by} ${operation}`)).toEqual([
+      'report-failure SendEmail',
+    ])
+    expect(notices).toHaveLength(1)
+  })
+
+  test(`is answered by the API with ${status}, and starts nothing`, async () => {
+    const { execution, response, calls } = await vend(organization, {
+      door: 'api',
+      request: { method: 'POST', path: `/accounts/${accountId}/admins`, headers: {}, body: JSON.stringify(request) },
+    })
+    expect(response).toMatchObject({
+      status,
+      headers: { 'content-type': 'application/problem+json' },
+      body: { type: `urn:account-vending:${error}`, status, field },
+    })
+    expect(execution).toBeNull()
+    expect(writes(calls)).toEqual([])
+  })
+})
+
+test('a body that is not JSON is answered with 400', async () => {
+  const request = { method: 'POST', path: `/accounts/${own}/admins`, headers: {}, body: '{"admins":' }
+  const { response, calls } = await vend(organization, { door: 'api', request })
+  expect(response).toMatchObject({ status: 400, body: { field: 'body' } })
+  expect(calls).toEqual([])
+})
+
+test.each(['"text"', '[]', '5', '{}'])('the manual input %s fails by name', async (input) => {
+  const { execution } = await vend(organization, { door: 'manual', input })
+  expect(execution).toMatchObject({ status: 'FAILED', error: 'InvalidInputError' })
+})
+
+test('an event of a protected account fails by name', async () => {
+  const { execution, calls } = await vend(organization, { door: 'event', event: accountCreated('222222222222') })
+  expect(execution).toMatchObject({ status: 'FAILED', error: 'ProtectedAccountError' })
+  expect(writes(calls)).toHaveLength(1)
+})
+
+test('a policy that does not exist in the account fails before the first write', async () => {
+  const { execution, calls } = await vend(organization, {
+    door: 'manual',
+    input: JSON.stringify({ accountId: own, admins: [{ ...ada, policies: ['NoSuchPolicy'] }] }),
+  })
+  expect(execution).toMatchObject({ status: 'FAILED', error: 'PolicyNotFoundError' })
+  expect(String(execution?.cause)).toContain('arn:aws:iam::aws:policy/NoSuchPolicy')
+  expect(writes(calls).map(({ operation }) => operation)).toEqual(['SendEmail'])
+})
+
+test('a group of that name with other rights fails before the first write', async () => {
+  const developers = { name: 'Developers', policies: ['AdministratorAccess'] }
+  const other = await anOrganization()
+  try {
+    const { execution, calls } = await vend(other, {
+      door: 'manual',
+      input: JSON.stringify({
+        accountId: '555555555555',
+        groups: [developers],
+        admins: [{ ...ada, groups: ['Developers'] }],
+      }),
+    })
+    expect(execution).toMatchObject({ status: 'FAILED', error: 'GroupNotOursError' })
+    expect(writes(calls).map(({ operation }) => operation)).toEqual(['SendEmail'])
+  } finally {
+    await other.close()
+  }
+})

@@ -1,0 +1,113 @@
+import path from 'node:path'
+import { expect, test } from 'vitest'
+import { loadVending } from '../../infra/vending.ts'
+import { readDeployed } from '../../local/deployed.ts'
+import * as errors from '../../functions/shared/errors.ts'
+
+const root = path.join(import.meta.dirname, '..', '..')
+const { definition, functions, lambdaArn } = readDeployed(loadVending(path.join(root, 'vending.yml')), {
+  partition: 'aws',
+  region: 'us-east-1',
+  accountId: '111122223333',
+})
+
+type Retry = {
+  ErrorEquals: string[]
+  IntervalSeconds: number
+  BackoffRate: number
+  MaxDelaySeconds?: number
+  MaxAttempts: number
+  JitterStrategy?: string
+}
+type State = {
+  Type: string
+  Resource?: string
+  TimeoutSeconds?: number
+  Retry?: Retry[]
+  Catch?: unknown
+  ItemProcessor?: { States: Record<string, State> }
+}
+
+const allStates = (states: Record<string, State>): [string, State][] =>
+  Object.entries(states).flatMap(([name, state]): [string, State][] => [
+    [name, state],
+    ...(state.ItemProcessor ? allStates(state.ItemProcessor.States) : []),
+  ])
+const states = allStates(definition.States as Record<string, State>)
+const tasks = states.filter(([, { Type }]) => Type === 'Task')
+
+/** The mean of all pauses together: full jitter takes half of each. */
+const meanSeconds = ({
+  IntervalSeconds,
+  BackoffRate,
+  MaxDelaySeconds = Infinity,
+  MaxAttempts,
+  JitterStrategy,
+}: Retry) =>
+  Array.from({ length: MaxAttempts }, (_, i) => Math.min(IntervalSeconds * BackoffRate ** i, MaxDelaySeconds)).reduce(
+    (sum, pause) => sum + pause / (JitterStrategy === 'FULL' ? 2 : 1),
+    0,
+  )
+
+test('a step has one name in its three spellings', () => {
+  expect(tasks).toHaveLength(6)
+  for (const [name, { Resource }] of tasks) {
+    const camel = name.charAt(0).toLowerCase() + name.slice(1)
+    expect(Resource).toBe(lambdaArn(camel))
+    const folder = camel.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+    expect(functions.map(({ name }) => name)).toContain(folder)
+  }
+})
+
+test.each(tasks)('%s times out after its function does, and retries only by name and with an end', (_, task) => {
+  for (const { timeoutSeconds } of functions) expect(task.TimeoutSeconds).toBeGreaterThan(timeoutSeconds)
+  expect(task.Retry?.length).toBeGreaterThan(0)
+  for (const retry of task.Retry ?? []) {
+    expect(retry.MaxAttempts).toBeGreaterThan(0)
+    expect(retry.ErrorEquals).not.toContain('States.ALL')
+    expect(retry.ErrorEquals).not.toContain('States.TaskFailed')
+    expect(meanSeconds(retry)).toBeLessThan(30 * 60)
+  }
+})
+
+test('nothing is caught: a failure leaves under its own name, and a redrive goes on at its step', () => {
+  for (const [, state] of states) expect(state).not.toHaveProperty('Catch')
+  expect(states.map(([, { Type }]) => Type)).not.toContain('Fail')
+})
+
+const retryOf = (state: string, error: string) =>
+  tasks.find(([name]) => name === state)?.[1].Retry?.find(({ ErrorEquals }) => ErrorEquals.includes(error))
+
+test.each(['CreateAdminGroup', 'CreateAdminUser'])('%s waits 15 minutes for a new account’s role', (state) => {
+  const retry = retryOf(state, 'AccountNotReadyError')
+  expect(retry).toMatchObject({ IntervalSeconds: 2, BackoffRate: 1.5, MaxDelaySeconds: 15, JitterStrategy: 'FULL' })
+  expect(retry && meanSeconds(retry)).toBeGreaterThanOrEqual(15 * 60)
+  expect(retry && meanSeconds(retry)).toBeLessThan(16 * 60)
+})
+
+test.each(['CreateAdminGroup', 'CreateAdminUser'])(
+  '%s waits 2 minutes for a role that an invited account lacks',
+  (state) => {
+    const retry = retryOf(state, 'AccessRoleMissingError')
+    expect(retry && meanSeconds(retry)).toBe(120)
+  },
+)
+
+test('every name of ours that is retried is one that the functions throw', () => {
+  const foreign = /^(Lambda|States|Sandbox)\.|^TimeoutError$|^Internal\w*Error$/
+  const ours = tasks
+    .flatMap(([, { Retry = [] }]) => Retry.flatMap(({ ErrorEquals }) => ErrorEquals))
+    .filter((name) => name.endsWith('Error') && !foreign.test(name))
+  expect(new Set(ours)).toEqual(
+    new Set(['AccountBusyError', 'AccountNotReadyError', 'AccessRoleMissingError', 'AwsUnreachableError']),
+  )
+  for (const name of ours) expect(errors).toHaveProperty(name)
+})
+
+test('the workflow’s own time-out is above the sum of its waits on the longest path', () => {
+  const { TimeoutSeconds = 0 } = definition as { TimeoutSeconds?: number }
+  const longest = (['AcceptRequest', 'CreateAdminGroup', 'CreateAdminUser'] as const).map((state) =>
+    Math.max(...(tasks.find(([name]) => name === state)?.[1].Retry ?? []).map((retry) => meanSeconds(retry))),
+  )
+  expect(TimeoutSeconds).toBeGreaterThan(longest.reduce((sum, seconds) => sum + seconds, 0))
+})

@@ -1,0 +1,246 @@
+import { execFile } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { promisify } from 'node:util'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { loadVending } from '../../infra/vending.ts'
+import { readDeployed } from '../../local/deployed.ts'
+import { bundleFunctions } from '../../local/lambda.ts'
+import { vendingFile } from '../support/organization.ts'
+
+// What `npm run package` makes, offline and without credentials, for both values of `automatic`.
+
+const root = path.join(import.meta.dirname, '..', '..')
+type Resource = {
+  Type: string
+  Properties: Record<string, unknown>
+  DependsOn?: string | string[]
+  DeletionPolicy?: string
+}
+type Template = { Resources: Record<string, Resource> }
+
+const packaged = async (overrides: object) => {
+  const file = vendingFile(overrides as Record<string, unknown>)
+  const folder = mkdtempSync(path.join(tmpdir(), 'packaged-'))
+  await promisify(execFile)(path.join(root, 'node_modules', '.bin', 'osls'), ['package', '--package', folder], {
+    cwd: root,
+    // Nothing of a person's AWS set-up: no profile, no keys.
+    env: { PATH: process.env['PATH'], HOME: folder, VENDING_FILE: file },
+  })
+  const template = JSON.parse(
+    readFileSync(path.join(folder, 'cloudformation-template-update-stack.json'), 'utf8'),
+  ) as Template
+  return { file, folder, resources: template.Resources }
+}
+type Packaged = Awaited<ReturnType<typeof packaged>>
+
+const ofType = ({ resources }: Packaged, type: string) =>
+  Object.entries(resources)
+    .filter(([, { Type }]) => Type === type)
+    .map(([name, { Properties }]) => ({ name, ...Properties }) as { name: string } & Record<string, unknown>)
+
+let organizations: Packaged
+let controlTower: Packaged
+beforeAll(async () => {
+  // One after the other: both build in the same folder.
+  organizations = await packaged({ automatic: 'organizations' })
+  controlTower = await packaged({ automatic: 'control-tower' })
+}, 120_000)
+
+const enabledRules = (service: Packaged) =>
+  ofType(service, 'AWS::Events::Rule')
+    .filter(({ State }) => State === 'ENABLED')
+    .map(({ name }) => name)
+    .sort()
+
+test('both sets of rules are packaged; automatic says which are enabled', () => {
+  expect(enabledRules(organizations)).toEqual([
+    'AccountCreatedRule',
+    'AccountCreationFailedRule',
+    'AccountJoinedRule',
+    'VendFailedRule',
+  ])
+  expect(enabledRules(controlTower)).toEqual([
+    'ManagedAccountCreatedRule',
+    'ManagedAccountCreationFailedRule',
+    'ManagedAccountUpdateFailedRule',
+    'ManagedAccountUpdatedRule',
+    'VendFailedRule',
+  ])
+})
+
+test('automatic says which role is assumed', () => {
+  const assumed = (service: Packaged) =>
+    JSON.stringify(service.resources['CreateAdminUserRole']).match(/role\/(\w+)"/)?.[1]
+  expect(assumed(organizations)).toBe('OrganizationAccountAccessRole')
+  expect(assumed(controlTower)).toBe('AWSControlTowerExecution')
+})
+
+test('each rule pins the management account, and has a retry policy and a dead-letter queue', () => {
+  const rules = ofType(organizations, 'AWS::Events::Rule')
+  expect(rules).toHaveLength(8)
+  for (const { EventPattern, Targets } of rules) {
+    expect(EventPattern).toMatchObject({ account: [{ Ref: 'AWS::AccountId' }] })
+    expect(Targets).toHaveLength(1)
+    expect(Targets).toMatchObject([
+      {
+        RetryPolicy: { MaximumEventAgeInSeconds: 86400, MaximumRetryAttempts: 185 },
+        DeadLetterConfig: { Arn: { 'Fn::GetAtt': ['DeadLetters', 'Arn'] } },
+      },
+    ])
+  }
+})
+
+describe('the local organization runs what is packaged', () => {
+  const place = { partition: 'aws', region: 'us-east-1', accountId: '111122223333' }
+  const resolved = (value: unknown) =>
+    JSON.parse(
+      JSON.stringify(value)
+        .replaceAll('{"Ref":"AWS::AccountId"}', '"111122223333"')
+        .replaceAll(
+          '{"Ref":"VendAccount"}',
+          '"arn:aws:states:us-east-1:111122223333:stateMachine:account-vending-local"',
+        ),
+    ) as unknown
+
+  test('the same rules', () => {
+    for (const service of [organizations, controlTower]) {
+      const { rules } = readDeployed(loadVending(service.file), place)
+      const inTemplate = ofType(service, 'AWS::Events::Rule').map(({ name, State, EventPattern, Targets }) => ({
+        name,
+        enabled: State === 'ENABLED',
+        pattern: resolved(EventPattern),
+        target: (Targets as { Id: string }[])[0]?.Id,
+      }))
+      expect(rules).toEqual(inTemplate)
+    }
+  })
+
+  test('the same definition', () => {
+    const { definition } = readDeployed(loadVending(organizations.file), place)
+    const { DefinitionString } = organizations.resources['VendAccount']?.Properties as {
+      DefinitionString: { 'Fn::Sub': [string, Record<string, { 'Fn::GetAtt': [string, string] }>] }
+    }
+    const [text, references] = DefinitionString['Fn::Sub']
+    const filled = text.replace(/\$\{(\w+)\}/g, (_, key: string) => {
+      const [logicalId = ''] = references[key]?.['Fn::GetAtt'] ?? []
+      const name = logicalId.replace('LambdaFunction', '')
+      return `arn:aws:lambda:us-east-1:111122223333:function:account-vending-local-${name.charAt(0).toLowerCase()}${name.slice(1)}`
+    })
+    // The plugin writes out what is the default.
+    const withoutDefaults = (key: string, value: unknown) => (key === 'QueryLanguage' ? undefined : value)
+    expect(JSON.parse(filled, withoutDefaults)).toEqual(definition)
+  })
+
+  test('the same functions, with the same environment', () => {
+    const { functions } = readDeployed(loadVending(organizations.file), place)
+    const inTemplate = ofType(organizations, 'AWS::Lambda::Function').map(({ Environment, Timeout, Handler }) => ({
+      name: (Handler as string).split('/')[1],
+      variables: Object.keys((Environment as { Variables: object }).Variables).sort(),
+      timeoutSeconds: Timeout,
+    }))
+    expect(
+      functions.map(({ name, environment, timeoutSeconds }) => ({
+        name,
+        variables: Object.keys(environment).sort(),
+        timeoutSeconds,
+      })),
+    ).toEqual(inTemplate)
+  })
+})
+
+test('the workflow is STANDARD, traced, and its log has no execution data', () => {
+  expect(organizations.resources['VendAccount']?.Properties).toMatchObject({
+    StateMachineType: 'STANDARD',
+    TracingConfiguration: { Enabled: true },
+    LoggingConfiguration: { IncludeExecutionData: false },
+  })
+})
+
+test('each function runs on Node 24 and arm64, with a role of its own and a bundle of at most 350 KB', async () => {
+  const functions = ofType(organizations, 'AWS::Lambda::Function')
+  expect(functions).toHaveLength(9)
+  const roles = functions.map(({ Role }) => JSON.stringify(Role))
+  expect(new Set(roles).size).toBe(functions.length)
+  for (const fn of functions) expect(fn).toMatchObject({ Runtime: 'nodejs24.x', Architectures: ['arm64'] })
+  for (const [name, bundle] of await bundleFunctions(organizations.file))
+    expect(Buffer.byteLength(bundle), name).toBeLessThanOrEqual(350 * 1024)
+  expect(readdirSync(organizations.folder).filter((file) => file.endsWith('.zip'))).toHaveLength(9)
+})
+
+test('every route of the API asks for IAM’s authorisation', () => {
+  const routes = ofType(organizations, 'AWS::ApiGatewayV2::Route')
+  expect(routes.map(({ RouteKey }) => RouteKey).sort()).toEqual([
+    'GET /accounts/{accountId}',
+    'POST /accounts/{accountId}/admins',
+  ])
+  for (const route of routes) expect(route).toMatchObject({ AuthorizationType: 'AWS_IAM' })
+})
+
+test('only store-password, create-admin-user and the secretReaders decrypt with the password key', () => {
+  const { KeyPolicy } = organizations.resources['PasswordKey']?.Properties as {
+    KeyPolicy: { Statement: { Sid: string; Action: string | string[]; Principal: unknown; Condition?: unknown }[] }
+  }
+  const decrypting = KeyPolicy.Statement.filter(({ Action }) =>
+    [Action].flat().some((action) => /Decrypt|\*/.test(action)),
+  )
+  expect(decrypting.map(({ Sid }) => Sid)).toEqual(['StorePassword', 'CreateAdminUser', 'SecretReaders'])
+  expect(decrypting[2]?.Condition).toMatchObject({
+    ArnLike: { 'aws:PrincipalArn': ['arn:aws:iam::111122223333:role/platform-team'] },
+  })
+})
+
+test('the mail’s function cannot read secrets, store-password cannot enter accounts, create-admin-user cannot mail', () => {
+  const actions = (role: string) => JSON.stringify(organizations.resources[role])
+  expect(actions('SendLoginEmailRole')).not.toContain('secretsmanager:')
+  expect(actions('SendLoginEmailRole')).not.toContain('sts:AssumeRole"]')
+  expect(actions('StorePasswordRole')).not.toContain('OrganizationAccountAccessRole')
+  expect(actions('StorePasswordRole')).not.toContain('GetSecretValue')
+  expect(actions('CreateAdminUserRole')).not.toContain('ses:')
+})
+
+test('ledger and key outlive the service', () => {
+  for (const name of ['Ledger', 'PasswordKey']) expect(organizations.resources[name]?.DeletionPolicy).toBe('Retain')
+})
+
+test('failed vends and dead letters raise alarms on a topic', () => {
+  const alarms = ofType(organizations, 'AWS::CloudWatch::Alarm')
+  expect(alarms.map(({ MetricName }) => MetricName).sort()).toEqual([
+    'ApproximateNumberOfMessagesVisible',
+    'ExecutionsAborted',
+    'ExecutionsFailed',
+    'ExecutionsTimedOut',
+  ])
+  for (const { AlarmActions } of alarms) expect(AlarmActions).toEqual([{ Ref: 'AlarmTopic' }])
+})
+
+test('no resource waits for itself', () => {
+  const { resources } = organizations
+  const references = (value: unknown): string[] => {
+    if (Array.isArray(value)) return value.flatMap(references)
+    if (typeof value !== 'object' || value === null) return []
+    return Object.entries(value).flatMap(([key, content]): string[] => {
+      if (key === 'Ref') return [String(content)]
+      if (key === 'Fn::GetAtt') return [String([content].flat()[0])]
+      if (key === 'Fn::Sub')
+        return [...JSON.stringify(content).matchAll(/\$\{(\w+)[.}]/g)]
+          .map(([, name = '']) => name)
+          .concat(references(content))
+      return references(content)
+    })
+  }
+  const waitsFor = (name: string) =>
+    [...references(resources[name]?.Properties), ...[resources[name]?.DependsOn ?? []].flat()].filter(
+      (other) => other in resources,
+    )
+  const visit = (name: string, trail: string[]): string[] | undefined => {
+    if (trail.includes(name)) return [...trail, name]
+    for (const other of waitsFor(name)) {
+      const cycle = visit(other, [...trail, name])
+      if (cycle) return cycle
+    }
+    return undefined
+  }
+  for (const name of Object.keys(resources)) expect(visit(name, [])).toBeUndefined()
+})

@@ -1,0 +1,98 @@
+import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { signIn } from '../../local/iam.ts'
+import { ensureAccount, vend } from '../../local/vend.ts'
+import { anOrganization, type TestOrganization } from '../support/organization.ts'
+
+let organization: TestOrganization
+beforeAll(async () => void (organization = await anOrganization()))
+afterAll(() => organization.close())
+
+const passwords = () =>
+  [...organization.world.secrets.values()].map(({ name, versions }) => ({
+    name,
+    password: [...versions.values()].find(({ stages }) => stages.includes('AWSCURRENT'))?.value ?? '',
+  }))
+const passwordOf = (accountId: string, user: string) =>
+  passwords().find(({ name }) => name === `account-vending/${accountId}/${user}`)?.password ?? ''
+const manual = (request: object) => ({ door: 'manual' as const, input: JSON.stringify(request) })
+
+test('the stored password signs in, and must be changed', async () => {
+  ensureAccount(organization, '500000000001')
+  await vend(organization, manual({ accountId: '500000000001' }))
+  const password = passwordOf('500000000001', 'administrator')
+  expect(signIn(organization.world, '500000000001', 'Administrator', password)).toBe('must-change-password')
+})
+
+test('whoever asks for it gets a password that need not be changed', async () => {
+  ensureAccount(organization, '500000000002')
+  const admins = [{ userName: 'ci', email: 'ci@example.com', passwordResetRequired: false }]
+  const { mails } = await vend(organization, manual({ accountId: '500000000002', admins }))
+  expect(signIn(organization.world, '500000000002', 'ci', passwordOf('500000000002', 'ci'))).toBe('signed-in')
+  expect(mails[0]?.text).not.toContain('choose a new password')
+})
+
+test('it has every class that IAM counts, and nothing that is misread or begins a formula', () => {
+  for (const { password } of passwords()) {
+    expect(password).toHaveLength(32)
+    for (const wanted of [/[a-z]/, /[A-Z]/, /[0-9]/, /[!#$%^&*()_[\]{}]/]) expect(password).toMatch(wanted)
+    expect(password).not.toMatch(/[0O1lI|"'`=+\-@\s]/)
+  }
+})
+
+test('an account whose policy asks for a longer one gets a longer one', async () => {
+  ensureAccount(organization, '500000000003')
+  const account = organization.world.accounts.get('500000000003')
+  if (account)
+    account.passwordPolicy = {
+      MinimumPasswordLength: 60,
+      RequireSymbols: true,
+      RequireNumbers: true,
+      RequireUppercaseCharacters: true,
+      RequireLowercaseCharacters: true,
+      AllowUsersToChangePassword: false,
+      ExpirePasswords: false,
+    }
+  const { execution } = await vend(organization, manual({ accountId: '500000000003' }))
+  expect(execution?.status).toBe('SUCCEEDED')
+  expect(passwordOf('500000000003', 'administrator')).toHaveLength(60)
+})
+
+test('it exists nowhere else: not in states, logs, errors, events, mails, ledger or the JSON', async () => {
+  ensureAccount(organization, '500000000004')
+  const ada = { userName: 'ada', email: 'ada@example.com' }
+  const vends = [
+    await vend(organization, manual({ accountId: '500000000004', admins: [ada] })),
+    // A failure after the password is known: IAM refuses the profile.
+    await (async () => {
+      const account = organization.world.accounts.get('500000000004')
+      if (account) account.deniedActions = ['iam:CreateLoginProfile']
+      return vend(organization, manual({ accountId: '500000000004', admins: [{ ...ada, userName: 'eve' }] }))
+    })(),
+  ]
+  expect(vends.map(({ execution }) => execution?.status)).toEqual(['SUCCEEDED', 'FAILED'])
+
+  const dynamodb = new DynamoDBClient({
+    endpoint: organization.endpointUrl,
+    region: 'us-east-1',
+    credentials: { accessKeyId: '111122223333', secretAccessKey: 'local' },
+  })
+  const { Items = [] } = await dynamodb.send(new ScanCommand({ TableName: organization.deployed.ledgerTable }))
+  const places = {
+    json: JSON.stringify(vends),
+    executions: JSON.stringify([...organization.executions.values()]),
+    logs: organization.logs.join(''),
+    events: JSON.stringify(organization.events),
+    mails: JSON.stringify(await organization.mails()),
+    ledger: JSON.stringify(Items),
+  }
+  const canaries = passwords().map(({ password }) => password)
+  expect(canaries.length).toBeGreaterThan(4)
+  for (const [place, text] of Object.entries(places)) {
+    expect(text.length, place).toBeGreaterThan(100)
+    for (const canary of canaries) {
+      expect(text.includes(canary), `a password in ${place}`).toBe(false)
+      expect(text.includes(JSON.stringify(canary).slice(1, -1)), `a password in ${place}`).toBe(false)
+    }
+  }
+})

@@ -1,0 +1,151 @@
+import { execFile } from 'node:child_process'
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { promisify } from 'node:util'
+import { describe, expect, test } from 'vitest'
+import type { Vend } from '../../local/vend.ts'
+import { accountCreated } from '../support/events.ts'
+import { vendingFile } from '../support/organization.ts'
+
+// `npm start`, as a person or a program runs it.
+
+const root = path.join(import.meta.dirname, '..', '..')
+const folder = mkdtempSync(path.join(tmpdir(), 'start-'))
+
+const start = async (...args: string[]) => {
+  type Failure = { code: number; stdout: string; stderr: string }
+  const { code, stdout, stderr } = await promisify(execFile)(process.execPath, ['local/main.ts', '--once', ...args], {
+    cwd: root,
+  }).then(
+    (ended) => ({ code: 0, ...ended }),
+    (failure: Failure) => failure,
+  )
+  return { code, stdout, stderr }
+}
+const startJson = async (...args: string[]) => {
+  const ended = await start('--json', ...args)
+  return { ...ended, ...(JSON.parse(ended.stdout) as { vends: Vend[]; notices: Vend['notices'] }) }
+}
+let files = 0
+const file = (content: unknown) => {
+  const name = path.join(folder, `${(files += 1)}.json`)
+  writeFileSync(name, typeof content === 'string' ? content : JSON.stringify(content))
+  return ['--event', name]
+}
+
+test('the three doors are vended, and a table says so', async () => {
+  const { code, stdout, stderr } = await start()
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  expect(stdout).toContain('60 seconds pass in one')
+  for (const said of [
+    '✔ RecordVended',
+    'Administrators',
+    'by event',
+    'by manual',
+    'by api',
+    'payments@example.com',
+    'account-vending/',
+  ])
+    expect(stdout).toContain(said)
+})
+
+describe('with --json', () => {
+  test('stdout is one document with an entry for each door', async () => {
+    const { code, vends, notices } = await startJson()
+    expect(code).toBe(0)
+    expect(notices).toEqual([])
+    expect(vends.map(({ door }) => door)).toEqual(['event', 'manual', 'api'])
+    for (const vend of vends) {
+      expect(Object.keys(vend)).toEqual([
+        'door',
+        'matched',
+        'accountId',
+        'response',
+        'execution',
+        'groups',
+        'users',
+        'secrets',
+        'mails',
+        'calls',
+      ])
+      expect(vend.matched).toBe(true)
+      expect(Object.keys(vend.execution ?? {})).toEqual(['name', 'status', 'error', 'cause', 'output', 'states'])
+      expect(vend.execution?.status).toBe('SUCCEEDED')
+      expect(vend.calls.length).toBeGreaterThan(20)
+      for (const call of vend.calls)
+        expect(Object.keys(call)).toEqual(['service', 'operation', 'accountId', 'function'])
+      expect(
+        vend.calls.filter(({ service }) => service === 'iam').every(({ accountId }) => accountId === vend.accountId),
+      ).toBe(true)
+    }
+    expect(vends[2]?.response).toMatchObject({ status: 202 })
+  })
+
+  test('files are taken in their order on one organization; an unmatched event is no failure', async () => {
+    const { code, vends } = await startJson(
+      ...file(accountCreated('444455556666')),
+      ...file({ accountId: '444455556666' }),
+      ...file({ method: 'GET', path: '/accounts/444455556666', headers: {} }),
+      ...file({ ...accountCreated('444455556667'), account: '999999999999' }),
+    )
+    expect(code).toBe(0)
+    expect(vends.map(({ execution }) => (execution?.output as { outcome: string } | null)?.outcome)).toEqual([
+      'Vended',
+      'AlreadyVended',
+      undefined,
+      undefined,
+    ])
+    expect(vends[2]?.response?.body).toMatchObject({ status: 'VENDED' })
+    expect(vends[3]).toMatchObject({ matched: false, execution: null })
+  })
+
+  test('a failed execution is exit code 1 and a notice; so is an answer of 400 or more', async () => {
+    const failed = await startJson(...file({ accountId: '111122223333' }))
+    expect(failed.code).toBe(1)
+    expect(failed.vends[0]?.execution).toMatchObject({ status: 'FAILED', error: 'ManagementAccountError' })
+    expect(failed.notices[0]?.subject).toContain('ManagementAccountError')
+    const refused = await startJson(...file({ method: 'POST', path: '/accounts/1/admins', headers: {}, body: {} }))
+    expect(refused.code).toBe(1)
+    expect(refused.vends[0]?.response?.status).toBe(400)
+  })
+
+  test('--strict adds no account', async () => {
+    const { code, vends } = await startJson('--strict', ...file(accountCreated('444455556666')))
+    expect(code).toBe(1)
+    expect(vends[0]?.execution?.error).toBe('AccountNotFoundError')
+  })
+
+  test('--config runs with another vending.yml', async () => {
+    const other = vendingFile({
+      groups: [{ name: 'Owners', policies: ['PowerUserAccess'] }],
+      admins: [{ userName: 'root-user', email: 'root@example.com' }],
+      passwordResetRequired: false,
+    })
+    const { code, vends } = await startJson('--config', other, ...file(accountCreated('444455556666')))
+    expect(code).toBe(0)
+    expect(vends[0]?.groups).toMatchObject([{ name: 'Owners', users: ['root-user'] }])
+    expect(vends[0]?.users).toMatchObject([{ policies: [], loginProfile: { passwordResetRequired: false } }])
+  })
+})
+
+describe('a mistake is a sentence', () => {
+  test('an option that is not there', async () => {
+    const { code, stderr } = await start('--frobnicate')
+    expect(code).toBe(2)
+    expect(stderr).toContain("Unknown option '--frobnicate'")
+    expect(stderr).toContain('Usage: npm start')
+  })
+
+  test('a file that is not there, or not JSON', async () => {
+    expect((await start('--event', 'nowhere.json')).stderr).toContain('--event nowhere.json: ')
+    expect((await start(...file('{"accountId":'))).stderr).toMatch(/--event .*: .*JSON/)
+  })
+
+  test('a wrong vending.yml, with key and what is allowed', async () => {
+    const { code, stderr } = await start('--config', vendingFile({ passwordLength: 8 }))
+    expect(code).toBe(2)
+    expect(stderr).toMatch(/vending\.yml is not valid:\n {2}passwordLength: must be at least 24/)
+    expect(stderr).not.toContain('    at ')
+  })
+})
