@@ -49,7 +49,7 @@ export const loadFunction = (
   const module = { exports: {} as { handler: Handler } }
   const run = compileFunction(bundle, ['module', 'exports', 'require', 'process', 'console', 'Date'], {
     filename: `${name}.cjs`,
-  })
+  }) as (...scope: unknown[]) => void
   run(module, module.exports, createRequire(import.meta.url), ownProcess, new Console(stdout), clock.Date)
 
   return (event: unknown) => {

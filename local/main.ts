@@ -93,7 +93,7 @@ const run = async () => {
     )
   else say(`\n${table(vends, organization.world.managementAccountId)}`)
   for (const { execution, response } of vends) {
-    if (execution?.error) say(colors.red(`${execution.error}: ${String(execution.cause)}`))
+    if (execution?.error) say(colors.red(`${execution.error}: ${execution.cause}`))
     if (response && response.status >= 400) say(colors.red(`HTTP ${response.status}: ${JSON.stringify(response.body)}`))
   }
   for (const { subject, to } of notices) say(colors.red(`Failure notice to ${to.join(', ')}: ${subject}`))

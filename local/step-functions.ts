@@ -88,7 +88,7 @@ export const startStepFunctions = ({ definition, stateMachineArn, clock, invoke,
       }
     }
     const { result, eventLogs } = machine.run(JSON.parse(execution.input) as never, {
-      context: { Execution: { Id: execution.executionArn, Name: execution.name } } as never,
+      context: { Execution: { Id: execution.executionArn, Name: execution.name } },
       overrides: {
         taskResourceLocalHandlers: Object.fromEntries(
           tasks(definition).map(([name, functionArn]) => [name, invokeTask(functionArn) as never]),

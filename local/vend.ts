@@ -208,7 +208,8 @@ const keptUsers = (execution: Execution | null): string[] => {
 
 const shownExecution = ({ name, status, error, cause, output, states }: Execution) => {
   const thrown = parseJson(cause ?? '')
-  const sentence = typeof thrown === 'object' && thrown && 'errorMessage' in thrown ? thrown.errorMessage : cause
+  const sentence =
+    typeof thrown === 'object' && thrown && 'errorMessage' in thrown ? String(thrown.errorMessage) : cause
   return {
     name,
     status,

@@ -50,7 +50,10 @@ const changePassword = 'arn:aws:iam::aws:policy/IAMUserChangePassword'
 const customerManaged = `arn:aws:iam::${accountId}:policy/team/Core`
 
 const create = (input: { groups?: Group[]; admins?: Admin[] } = {}, signIn = async () => new IAMClient({})) =>
-  createAdminGroup({ ledger, signIn }, { vend: aVend(), account: anAccount(), groups: [aGroup()], admins: [anAdmin()], ...input })
+  createAdminGroup(
+    { ledger, signIn },
+    { vend: aVend(), account: anAccount(), groups: [aGroup()], admins: [anAdmin()], ...input },
+  )
 
 const anIamGroup = (overrides: Partial<IamGroup> = {}): IamGroup => {
   const { GroupName = 'Administrators', Path = ourPath } = overrides
@@ -81,7 +84,9 @@ const hasUsers = (...Users: IamUser[]) => iam.on(ListUsersCommand).resolves({ Us
 const hasProfile = (UserName: string) =>
   iam.on(GetLoginProfileCommand, { UserName }).resolves({ LoginProfile: { UserName, CreateDate: new Date(0) } })
 const hasDocument = (document: PolicyDocument) =>
-  iam.on(GetPolicyVersionCommand).resolves({ PolicyVersion: { Document: encodeURIComponent(JSON.stringify(document)) } })
+  iam
+    .on(GetPolicyVersionCommand)
+    .resolves({ PolicyVersion: { Document: encodeURIComponent(JSON.stringify(document)) } })
 
 beforeEach(() => {
   onRecord.holds(aRecord())
@@ -90,9 +95,9 @@ beforeEach(() => {
   iam.on(GetAccountPasswordPolicyCommand).rejects(awsError('NoSuchEntityException'))
   iam.on(GetLoginProfileCommand).rejects(awsError('NoSuchEntityException'))
   iam.on(GetPolicyCommand).resolves({ Policy: { DefaultVersionId: 'v7' } })
-  iam
-    .on(CreateGroupCommand)
-    .callsFake(({ GroupName, Path }: { GroupName: string; Path: string }) => ({ Group: anIamGroup({ GroupName, Path }) }))
+  iam.on(CreateGroupCommand).callsFake(({ GroupName, Path }: { GroupName: string; Path: string }) => ({
+    Group: anIamGroup({ GroupName, Path }),
+  }))
 })
 
 const madeGroup = { name: 'Administrators', arn: `arn:aws:iam::${accountId}:group${ourPath}Administrators` }
@@ -121,9 +126,15 @@ describe('in a new account', () => {
 
   test('makes each group with all its policies', async () => {
     const inline = { mine: aDocument(), other: aDocument({ Id: 'other' }) }
-    await create({ groups: [aGroup(), aGroup({ name: 'Readers', policies: [readOnlyAccess, customerManaged], inline })] })
+    await create({
+      groups: [aGroup(), aGroup({ name: 'Readers', policies: [readOnlyAccess, customerManaged], inline })],
+    })
     hasDocument(aDocument())
-    expect(written().map(([operation]) => operation).sort()).toEqual([
+    expect(
+      written()
+        .map(([operation]) => operation)
+        .sort(),
+    ).toEqual([
       ...Array.from({ length: 3 }, () => 'AttachGroupPolicy'),
       ...Array.from({ length: 2 }, () => 'CreateGroup'),
       ...Array.from({ length: 2 }, () => 'PutGroupPolicy'),
@@ -312,12 +323,17 @@ describe('IAMUserChangePassword', () => {
     },
   )
 
-  test.each(['iam:ChangePassword', 'iam:changepassword', 'iam:*', '*', 'iam:Change*', 'iam:ChangePasswor?', ['s3:*', 'iam:C*']])(
-    'is not added where an inline policy allows %o',
-    async (action) => {
-      expect(await policiesOf({ inline: { mine: allow(action) } })).toEqual([])
-    },
-  )
+  test.each([
+    'iam:ChangePassword',
+    'iam:changepassword',
+    'iam:*',
+    '*',
+    'iam:Change*',
+    'iam:ChangePasswor?',
+    ['s3:*', 'iam:C*'],
+  ])('is not added where an inline policy allows %o', async (action) => {
+    expect(await policiesOf({ inline: { mine: allow(action) } })).toEqual([])
+  })
 
   test.each([
     '*',
@@ -377,7 +393,9 @@ describe('the error leaves under its name, and nothing is written:', () => {
   })
 
   test('what signing in throws', async () => {
-    await expect(create({}, () => Promise.reject(new AccountNotReadyError('not yet')))).rejects.toThrow(AccountNotReadyError)
+    await expect(create({}, () => Promise.reject(new AccountNotReadyError('not yet')))).rejects.toThrow(
+      AccountNotReadyError,
+    )
     expect(iam.calls()).toEqual([])
   })
 

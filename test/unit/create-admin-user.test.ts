@@ -11,7 +11,12 @@ import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-sec
 import { mockClient } from 'aws-sdk-client-mock'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { createAdminUser } from '../../functions/create-admin-user/create-admin-user.ts'
-import { AccountNotReadyError, DeniedByPolicyError, LeaseLostError, UserNotOursError } from '../../functions/shared/errors.ts'
+import {
+  AccountNotReadyError,
+  DeniedByPolicyError,
+  LeaseLostError,
+  UserNotOursError,
+} from '../../functions/shared/errors.ts'
 import {
   accountId,
   anAccount,
@@ -143,7 +148,9 @@ describe('running twice', () => {
       isThere({ Path })
       const thrown = await thrownBy(create())
       expect(thrown).toBeInstanceOf(UserNotOursError)
-      expect(thrown?.message).toContain('The user Administrator was made by somebody else while this vend was under way')
+      expect(thrown?.message).toContain(
+        'The user Administrator was made by somebody else while this vend was under way',
+      )
       expect(thrown?.cause).toMatchObject({ name: 'EntityAlreadyExistsException' })
       expect(operationsOf(iam)).toEqual(['CreateUser', 'GetUser'])
     },
@@ -195,7 +202,9 @@ describe('the error leaves under its name:', () => {
   })
 
   test('what signing in throws', async () => {
-    await expect(create({}, () => Promise.reject(new AccountNotReadyError('not yet')))).rejects.toThrow(AccountNotReadyError)
+    await expect(create({}, () => Promise.reject(new AccountNotReadyError('not yet')))).rejects.toThrow(
+      AccountNotReadyError,
+    )
     expect(iam.calls()).toEqual([])
   })
 
@@ -213,11 +222,14 @@ describe('the error leaves under its name:', () => {
     },
   )
 
-  test.each(['LimitExceededException', 'ConcurrentModificationException'])('%s of CreateUser, and no more is done', async (name) => {
-    iam.on(CreateUserCommand).rejects(awsError(name))
-    await expect(create()).rejects.toMatchObject({ name })
-    expect(operationsOf(iam)).toEqual(['CreateUser'])
-  })
+  test.each(['LimitExceededException', 'ConcurrentModificationException'])(
+    '%s of CreateUser, and no more is done',
+    async (name) => {
+      iam.on(CreateUserCommand).rejects(awsError(name))
+      await expect(create()).rejects.toMatchObject({ name })
+      expect(operationsOf(iam)).toEqual(['CreateUser'])
+    },
+  )
 
   test('NoSuchEntityException of a group that IAM does not show yet', async () => {
     iam.on(AddUserToGroupCommand).rejects(awsError('NoSuchEntityException'))

@@ -83,7 +83,9 @@ describe('for a new user', () => {
   test('never lets the password out, but to Secrets Manager', async () => {
     expect(JSON.stringify(await store())).not.toContain(password)
     expect(JSON.stringify(onRecord.changes())).not.toContain(password)
-    const elsewhere = sentTo(secrets).map(([, { SecretString: _, ...input }]) => (_ === undefined ? input : { ...input }))
+    const elsewhere = sentTo(secrets).map(([, { SecretString: _, ...input }]) =>
+      _ === undefined ? input : { ...input },
+    )
     expect(JSON.stringify(elsewhere)).not.toContain(password)
   })
 
@@ -118,7 +120,8 @@ describe('the password', () => {
 
   test('has letters of both cases and digits left', async () => {
     await store()
-    const allowed = (characters: string) => [...characters].filter((c) => !asked()?.ExcludeCharacters?.includes(c)).length
+    const allowed = (characters: string) =>
+      [...characters].filter((c) => !asked()?.ExcludeCharacters?.includes(c)).length
     expect(allowed('ABCDEFGHIJKLMNOPQRSTUVWXYZ')).toBe(24)
     expect(allowed('abcdefghijklmnopqrstuvwxyz')).toBe(25)
     expect(allowed('0123456789')).toBe(8)

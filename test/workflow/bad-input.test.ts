@@ -117,7 +117,7 @@ describe.each(refusals)('%s', (_, accountId, request, error, status, field) => {
       input: JSON.stringify({ accountId, ...request }),
     })
     expect(execution).toMatchObject({ status: 'FAILED', error })
-    expect(String(execution?.cause)).toContain(`${field}: `)
+    expect(execution?.cause).toContain(`${field}: `)
     expect(writes(calls).map(({ operation, function: by }) => `${by} ${operation}`)).toEqual([
       'report-failure SendEmail',
     ])
@@ -163,7 +163,7 @@ test('a policy that does not exist in the account fails before the first write',
     input: JSON.stringify({ accountId: own, admins: [{ ...ada, policies: ['NoSuchPolicy'] }] }),
   })
   expect(execution).toMatchObject({ status: 'FAILED', error: 'PolicyNotFoundError' })
-  expect(String(execution?.cause)).toContain('arn:aws:iam::aws:policy/NoSuchPolicy')
+  expect(execution?.cause).toContain('arn:aws:iam::aws:policy/NoSuchPolicy')
   expect(writes(calls).map(({ operation }) => operation)).toEqual(['SendEmail'])
 })
 

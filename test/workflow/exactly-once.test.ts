@@ -150,7 +150,7 @@ test('a user of that name who is not ours is kept: no password, no mail, no grou
 test('an invited account without the access role fails under its name after two minutes', async () => {
   const { execution } = await vend(organization, { door: 'manual', input: '{"accountId":"666666666666"}' })
   expect(execution).toMatchObject({ status: 'FAILED', error: 'AccessRoleMissingError' })
-  expect(String(execution?.cause)).toContain('infra/access-role.yml')
+  expect(execution?.cause).toContain('infra/access-role.yml')
   const { startDate = 0, stopDate = 0 } =
     [...organization.executions.values()].find(({ input }) => input.includes('666666666666')) ?? {}
   expect(stopDate - startDate).toBeGreaterThan(110_000)

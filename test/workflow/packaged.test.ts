@@ -35,10 +35,10 @@ const packaged = async (overrides: object) => {
 }
 type Packaged = Awaited<ReturnType<typeof packaged>>
 
-const ofType = ({ resources }: Packaged, type: string) =>
+const ofType = ({ resources }: Packaged, type: string): ({ name: string } & Record<string, unknown>)[] =>
   Object.entries(resources)
     .filter(([, { Type }]) => Type === type)
-    .map(([name, { Properties }]) => ({ name, ...Properties }) as { name: string } & Record<string, unknown>)
+    .map(([name, { Properties }]) => ({ ...Properties, name }))
 
 let organizations: Packaged
 let controlTower: Packaged
