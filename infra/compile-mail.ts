@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
+import path from 'node:path'
 import { XMLValidator } from 'fast-xml-parser'
 
 type Problem = { line: number; message: string; tagName: string }
@@ -18,6 +19,9 @@ export const compileMail = async (file: string): Promise<string> => {
 
   const { html } = await mjml2html(mjml, {
     filePath: file,
+    // The head that both mails share.
+    ignoreIncludes: false,
+    includePath: path.resolve(file, '..', '..'),
     validationLevel: 'strict',
     fonts: {},
     keepComments: false,
