@@ -1,8 +1,7 @@
-import path from 'node:path'
-import { loadVending } from './vending.ts'
+import { loadVending, packagedVendingFile } from './vending.ts'
 
 // Packaging works with the examples of vending.yml; a deployment with them would mail nobody and lock everybody out.
-const vending = loadVending(path.join(import.meta.dirname, '..', 'vending.yml'))
+const vending = loadVending(packagedVendingFile)
 const examples = Object.entries(vending).filter(([, value]) =>
   /\bexample\.com\b|:111122223333:/.test(JSON.stringify(value)),
 )

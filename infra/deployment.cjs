@@ -1,9 +1,8 @@
 // What vending.yml decides about the deployed resources, for ${file(infra/deployment.cjs):…} in serverless.yml.
 // CommonJS, because osls reads variables from .js and .cjs files only.
-const path = require('node:path')
-const { loadVending } = require('./vending.ts')
+const { loadVending, packagedVendingFile } = require('./vending.ts')
 
-const vending = loadVending(process.env.VENDING_FILE ?? path.join(__dirname, '..', 'vending.yml'))
+const vending = loadVending(packagedVendingFile)
 
 const accountRoot = (arn) => arn.replace(/^(arn:[^:]+:iam::\d{12}):.*/, '$1:root')
 

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { basename } from 'node:path'
+import path from 'node:path'
 import { parseDocument } from 'yaml'
 import * as z from 'zod/mini'
 import { InvalidInputError } from '../functions/shared/errors.ts'
@@ -85,6 +85,9 @@ const vendingSchema = fields({
 
 export type Vending = z.output<typeof vendingSchema> & { accessRole: string }
 
+/** The file that the service is packaged with: VENDING_FILE in the environment names another one. */
+export const packagedVendingFile = process.env['VENDING_FILE'] ?? path.join(import.meta.dirname, '..', 'vending.yml')
+
 /**
  * Reads and checks a `vending.yml`.
  * Throws an error with file, key and what is allowed there for everything that is wrong.
@@ -92,7 +95,7 @@ export type Vending = z.output<typeof vendingSchema> & { accessRole: string }
 export const loadVending = (file: string): Vending => {
   const document = parseDocument(readFileSync(file, 'utf8'), { prettyErrors: true })
   const problem = document.errors[0]
-  if (problem) throw new Error(`${basename(file)}: ${problem.message}`)
+  if (problem) throw new Error(`${path.basename(file)}: ${problem.message}`)
   try {
     const vending = parseInput(vendingSchema, document.toJS())
     const standIn = 'account@example.com'
@@ -119,6 +122,6 @@ export const loadVending = (file: string): Vending => {
         ? error.issues.map(({ field, message }) => `${field}: ${message}`)
         : [error instanceof Error ? error.message : String(error)]
     const lines = issues.map((issue) => `  ${issue.replace(/^vending\.yml /, '')}`)
-    throw new Error(`${basename(file)} is not valid:\n${lines.join('\n')}`, { cause: error })
+    throw new Error(`${path.basename(file)} is not valid:\n${lines.join('\n')}`, { cause: error })
   }
 }

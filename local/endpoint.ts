@@ -117,7 +117,14 @@ export const startEndpoint = async (
       .then((body) => handle(request.headers, body.toString()))
       .then(
         ({ status, type, body }) =>
-          response.writeHead(status, { 'content-type': type, 'x-amzn-requestid': randomUUID() }).end(body),
+          response
+            .writeHead(status, {
+              'content-type': type,
+              'x-amzn-requestid': randomUUID(),
+              // An SDK that sees another time than its own corrects its clock and tries again.
+              date: new Date(world.now()).toUTCString(),
+            })
+            .end(body),
         () => response.destroy(),
       )
   })

@@ -126,10 +126,10 @@ describe('in a new account', () => {
 
   test('makes each group with all its policies', async () => {
     const inline = { mine: aDocument(), other: aDocument({ Id: 'other' }) }
+    hasDocument(aDocument())
     await create({
       groups: [aGroup(), aGroup({ name: 'Readers', policies: [readOnlyAccess, customerManaged], inline })],
     })
-    hasDocument(aDocument())
     expect(
       written()
         .map(([operation]) => operation)

@@ -1,0 +1,74 @@
+import { writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { Graphviz } from '@hpcc-js/wasm-graphviz'
+import { loadVending } from '../infra/vending.ts'
+import { readDeployed } from '../local/deployed.ts'
+
+type State = {
+  Type: string
+  Next?: string
+  Default?: string
+  Choices?: { Next: string; StringEquals?: string; BooleanEquals?: boolean }[]
+  ItemProcessor?: { StartAt: string; States: Record<string, State> }
+}
+
+const node = (name: string, { Type }: State) => {
+  const look: Record<string, string> = {
+    Task: 'fillcolor="#e3f0ff", color="#0b5394"',
+    Choice: 'shape=diamond, fillcolor="#fff7df", color="#8a6d00", height=0.5, margin=0.02',
+    Succeed: 'shape=box, style="rounded,filled", fillcolor="#e4f5e8", color="#22713a"',
+    Pass: 'fillcolor="#e4f5e8", color="#22713a"',
+  }
+  return `"${name}" [${look[Type] ?? ''}]`
+}
+
+const nodesAndEdges = (states: Record<string, State>): string[] =>
+  Object.entries(states).flatMap(([name, state]) => {
+    if (state.ItemProcessor) {
+      // A Map is drawn as a frame round its states; arrows to it go to its first one.
+      const inner = nodesAndEdges(state.ItemProcessor.States)
+      return [
+        `subgraph "cluster_${name}" { label="${name}"; labeljust=l; style="rounded,filled"; fillcolor="#f7f9fb"; color="#9aa5b1"; fontcolor="#52606d"; ${inner.join('; ')} }`,
+      ]
+    }
+    const edges = [
+      ...(state.Next ? [[state.Next, '']] : []),
+      ...(state.Choices ?? []).map(({ Next, BooleanEquals }) => [Next, BooleanEquals === undefined ? '' : 'yes']),
+      ...(state.Default
+        ? [[state.Default, state.Choices?.some((c) => c.BooleanEquals !== undefined) ? 'no' : '']]
+        : []),
+    ]
+    return [
+      node(name, state),
+      ...edges.map(([to = '', label]) => `"${name}" -> "${to}" ${label ? `[label="${label}"]` : ''}`),
+    ]
+  })
+
+const ends = (states: Record<string, State>) =>
+  Object.entries(states).flatMap(([name, state]) => ('End' in state && !state.ItemProcessor ? [name] : []))
+
+/** Draws the workflow's definition as SVG. */
+export const drawWorkflow = async () => {
+  const root = path.join(import.meta.dirname, '..')
+  const place = { partition: 'aws', region: 'us-east-1', accountId: '111122223333' }
+  const { definition } = readDeployed(loadVending(path.join(root, 'vending.yml')), place)
+  const states = definition.States as Record<string, State>
+  const lines = nodesAndEdges(states)
+  for (const [name, { ItemProcessor, Next }] of Object.entries(states)) {
+    if (!ItemProcessor) continue
+    for (const [i, line] of lines.entries()) lines[i] = line.replaceAll(`-> "${name}"`, `-> "${ItemProcessor.StartAt}"`)
+    const last = ends(ItemProcessor.States).at(-1)
+    if (Next && last) lines.push(`"${last}" -> "${Next}" [ltail="cluster_${name}"]`)
+  }
+  const graphviz = await Graphviz.load()
+  return graphviz.dot(`digraph {
+    compound=true; bgcolor="#ffffff"; pad=0.2; ranksep=0.35; nodesep=0.3; fontname="Helvetica"; fontsize=12
+    node [shape=box, style="rounded,filled", fontname="Helvetica", fontsize=12, fontcolor="#1f2933", height=0.4]
+    edge [fontname="Helvetica", fontsize=10, color="#52606d", fontcolor="#52606d", arrowsize=0.7]
+    "event" [shape=plain, fillcolor=none, style="", label=<<font color="#52606d">new-account event · manual execution · API request</font>>]
+    "event" -> "AcceptRequest"
+    ${lines.join('\n')}
+  }`)
+}
+
+if (import.meta.main) writeFileSync(path.join(import.meta.dirname, 'pictures', 'workflow.svg'), await drawWorkflow())

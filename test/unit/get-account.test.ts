@@ -1,0 +1,126 @@
+import { DescribeAccountCommand, OrganizationsClient } from '@aws-sdk/client-organizations'
+import { mockClient } from 'aws-sdk-client-mock'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { getAccount } from '../../functions/get-account/get-account.ts'
+import { AccountNotFoundError, InvalidInputError } from '../../functions/shared/errors.ts'
+import {
+  accountId,
+  aGroup,
+  anAdmin,
+  anOrganizationsAccount,
+  aRecord,
+  aVend,
+  aVendedRecord,
+  awsError,
+  ledgerMock,
+  operationsOf,
+} from '../support/builders.ts'
+
+const organizations = mockClient(OrganizationsClient)
+const { dynamodb, ledger, ...onRecord } = ledgerMock()
+
+const get = (id = accountId) => getAccount({ organizations: new OrganizationsClient({}), ledger }, { accountId: id })
+
+beforeEach(() => {
+  onRecord.holds(undefined)
+  organizations.reset()
+  organizations.onAnyCommand().resolves({})
+  organizations.on(DescribeAccountCommand).resolves({ Account: anOrganizationsAccount() })
+})
+
+test('tells of a vended account all that is on record', async () => {
+  onRecord.holds(aVendedRecord())
+  expect(await get()).toEqual({
+    accountId,
+    accountName: 'Payments',
+    status: 'VENDED',
+    updatedAt: '2026-11-01T09:21:00.000Z',
+    vendedAt: '2026-11-01T09:21:30.000Z',
+    executionArn: aVend().executionArn,
+    requestedBy: 'event',
+    failure: undefined,
+    asked: { groups: ['Administrators'], users: ['Administrator'] },
+    timeline: [{ state: 'AcceptRequest', at: '2026-11-01T09:21:00.000Z' }],
+    groups: [aGroup()],
+    admins: [
+      {
+        ...anAdmin(),
+        kept: false,
+        secretName: `account-vending/${accountId}/administrator`,
+        mailedAt: '2026-11-01T09:21:20.000Z',
+      },
+    ],
+  })
+  expect(operationsOf(dynamodb)).toEqual(['GetItem'])
+  expect(organizations.calls()).toEqual([])
+})
+
+test('running twice tells the same, and changes nothing', async () => {
+  onRecord.holds(aVendedRecord())
+  expect(await get()).toEqual(await get())
+  expect(onRecord.changes()).toEqual([])
+})
+
+test('tells the steps in the order of their times', async () => {
+  const steps = {
+    'CreateAdminUser ada': { state: 'CreateAdminUser', userName: 'ada', at: '2026-11-01T09:21:30.000Z' },
+    AcceptRequest: { state: 'AcceptRequest', at: '2026-11-01T09:21:10.000Z' },
+    CreateAdminGroup: { state: 'CreateAdminGroup', at: '2026-11-01T09:21:20.000Z' },
+  }
+  onRecord.holds(aRecord({ steps }))
+  expect((await get()).timeline.map(({ state }) => state)).toEqual([
+    'AcceptRequest',
+    'CreateAdminGroup',
+    'CreateAdminUser',
+  ])
+})
+
+test('tells a failure', async () => {
+  const failure = { error: 'GroupNotOursError', cause: 'why', at: '2026-11-01T09:22:00.000Z' }
+  onRecord.holds(aRecord({ status: 'FAILED', failure }))
+  expect(await get()).toMatchObject({ status: 'FAILED', failure })
+})
+
+test('tells when the mail to the present address went, and of no other', async () => {
+  onRecord.holds(
+    aVendedRecord({ admins: { administrator: { ...anAdmin({ email: 'ada@example.com' }), kept: false } } }),
+  )
+  const [admin] = (await get()).admins
+  expect(admin).toMatchObject({ email: 'ada@example.com', mailedAt: undefined })
+})
+
+test('tells nobody who holds the lease or whose passwords are ours', async () => {
+  onRecord.holds(aVendedRecord({ lease: { holder: 'hidden', ask: 'hidden', renewedAt: 0 } }))
+  const told = await get()
+  expect(JSON.stringify(told)).not.toContain('hidden')
+  expect(told).not.toHaveProperty('passwords')
+})
+
+test('tells of an account nothing is on record of that it is NOT_VENDED', async () => {
+  expect(await get()).toEqual({
+    accountId,
+    accountName: 'Payments',
+    status: 'NOT_VENDED',
+    timeline: [],
+    groups: [],
+    admins: [],
+  })
+})
+
+describe('the error leaves under its name:', () => {
+  test.each(['', '4444', 'account', '444455556666/admins'])('InvalidInputError for the account id %o', async (id) => {
+    await expect(get(id)).rejects.toThrow(InvalidInputError)
+    await expect(get(id)).rejects.toThrow('accountId: must be an account id: 12 digits, as a string')
+    expect(dynamodb.calls()).toEqual([])
+  })
+
+  test('AccountNotFoundError', async () => {
+    organizations.on(DescribeAccountCommand).rejects(awsError('AccountNotFoundException'))
+    await expect(get()).rejects.toThrow(AccountNotFoundError)
+  })
+
+  test('what Organizations says', async () => {
+    organizations.on(DescribeAccountCommand).rejects(awsError('TooManyRequestsException'))
+    await expect(get()).rejects.toMatchObject({ name: 'TooManyRequestsException' })
+  })
+})

@@ -1,0 +1,495 @@
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { GetItemCommand } from '@aws-sdk/client-dynamodb'
+import { marshall, unmarshall } from '@aws-sdk/util-dynamodb'
+import { SendEmailCommand, SESClient } from '@aws-sdk/client-ses'
+import { DescribeExecutionCommand, type DescribeExecutionOutput, SFNClient } from '@aws-sdk/client-sfn'
+import { mockClient } from 'aws-sdk-client-mock'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { explanations } from '../../functions/report-failure/explanations.ts'
+import { reportFailure, reportFailureInput } from '../../functions/report-failure/report-failure.ts'
+import * as errors from '../../functions/shared/errors.ts'
+import type { AccountRecord } from '../../functions/shared/ledger.ts'
+import { parseInput } from '../../functions/shared/step.ts'
+import {
+  accountId,
+  anotherVend,
+  aRecord,
+  aSample,
+  aVend,
+  awsError,
+  issuesOf,
+  ledgerMock,
+  operationsOf,
+} from '../support/builders.ts'
+
+const ses = mockClient(SESClient)
+const sfn = mockClient(SFNClient)
+const { dynamodb, ledger, ...onRecord } = ledgerMock()
+
+const { executionArn } = aVend()
+const stateMachineArn = 'arn:aws:states:us-east-1:111122223333:stateMachine:account-vending-dev'
+const config = { sender: 'vending@example.com', notify: ['platform@example.com', 'oncall@example.com'] }
+
+type Input = Parameters<typeof reportFailure>[1]
+const aStatusEvent = (status: 'FAILED' | 'TIMED_OUT' | 'ABORTED' = 'FAILED', arn = executionArn): Input => ({
+  source: 'aws.states',
+  detail: { executionArn: arn, status },
+})
+const report = (event: Input = aStatusEvent(), overrides: object = {}) =>
+  reportFailure({ ses: new SESClient({}), sfn: new SFNClient({}), ledger }, event, { ...config, ...overrides })
+const reportSample = (name: string) => report(parseInput(reportFailureInput, aSample(name)))
+
+const isExecution = (overrides: Partial<DescribeExecutionOutput> = {}) =>
+  sfn.on(DescribeExecutionCommand).resolves({
+    executionArn,
+    stateMachineArn,
+    status: 'FAILED',
+    redriveCount: 0,
+    input: JSON.stringify({ accountId }),
+    error: 'GroupNotOursError',
+    cause: JSON.stringify({
+      errorType: 'GroupNotOursError',
+      errorMessage: 'The group exists',
+      trace: ['line-of-code'],
+    }),
+    ...overrides,
+  })
+
+/** What is on record, notes that were written included. */
+const holds = (record: AccountRecord | undefined) => {
+  onRecord.holds(record)
+  dynamodb.on(GetItemCommand).callsFake(({ Key }: { Key: Record<string, never> }) => {
+    const name = String(unmarshall(Key)['pk'])
+    if (name.startsWith('account#')) return record ? { Item: marshall(record, { removeUndefinedValues: true }) } : {}
+    return notes().includes(name) ? { Item: marshall({ pk: name, messageId: 'message-1' }) } : {}
+  })
+}
+const notes = () =>
+  dynamodb.calls().flatMap(({ args: [{ input }] }) => {
+    const { Item } = input as { Item?: Record<string, never> }
+    return Item ? [String(unmarshall(Item)['pk'])] : []
+  })
+const sent = () => ses.commandCalls(SendEmailCommand).map(({ args }) => args[0].input)
+const notice = () => {
+  const { Subject, Body } = sent().at(-1)?.Message ?? {}
+  return { subject: Subject?.Data ?? '', html: Body?.Html?.Data ?? '', text: Body?.Text?.Data ?? '' }
+}
+/** The lines under a title of the notice. */
+const under = (title: string) =>
+  new RegExp(`\n${title}:\n\n((?: +.*\n)+)`)
+    .exec(notice().text)?.[1]
+    ?.trimEnd()
+    .split('\n')
+    .map((line) => line.trim()) ?? []
+const command = () =>
+  notice()
+    .text.split('\n')
+    .find((line) => line.startsWith('  aws '))
+    ?.trim() ?? ''
+
+beforeEach(() => {
+  holds(aRecord())
+  ses.reset()
+  ses.onAnyCommand().resolves({})
+  ses.on(SendEmailCommand).resolves({ MessageId: 'message-1' })
+  sfn.reset()
+  sfn.onAnyCommand().resolves({})
+  isExecution()
+})
+
+describe('an execution that failed', () => {
+  test('is told to those who want to know, marked on record, and noted', async () => {
+    expect(await report()).toEqual({ told: config.notify })
+    expect(operationsOf(sfn)).toEqual(['DescribeExecution'])
+    expect(operationsOf(dynamodb)).toEqual(['GetItem', 'GetItem', 'PutItem', 'UpdateItem'])
+    expect(onRecord.changes()).toEqual([
+      {
+        set: {
+          status: 'FAILED',
+          updatedAt: expect.any(String) as string,
+          failure: { error: 'GroupNotOursError', cause: 'The group exists', at: expect.any(String) as string },
+        },
+        remove: [],
+      },
+    ])
+    expect(notes()).toEqual([`failure#${executionArn}#0#FAILED`])
+    expect(sent()[0]).toMatchObject({
+      Source: config.sender,
+      Destination: { ToAddresses: config.notify },
+      Message: { Subject: { Data: `Vending account ${accountId} failed: GroupNotOursError` } },
+    })
+  })
+
+  test('is explained in words, with its cause, and without a trace', async () => {
+    await report()
+    const { html, text } = notice()
+    for (const body of [html, text]) {
+      expect(body.replace(/\s+/g, ' ')).toContain('A group of that name exists in the account and gives other rights.')
+      expect(body).toContain('The group exists')
+      expect(body).toContain(executionArn)
+      expect(body).not.toMatch(/line-of-code|{{|}}|undefined/)
+    }
+  })
+
+  test('links the runbook, if there is one', async () => {
+    await report(aStatusEvent(), { runbook: 'https://wiki.example.com/vending' })
+    expect(notice().text).toContain('Runbook: https://wiki.example.com/vending')
+    expect(notice().html).toContain('href="https://wiki.example.com/vending"')
+  })
+
+  test('is told under the configuration set of vending.yml', async () => {
+    await report(aStatusEvent(), { configurationSet: 'vending' })
+    expect(sent()[0]?.ConfigurationSetName).toBe('vending')
+  })
+
+  test('by a name that nobody foresaw is told all the same', async () => {
+    isExecution({ error: 'TypeError', cause: 'x is not a function' })
+    await report()
+    expect(notice().subject).toBe(`Vending account ${accountId} failed: TypeError`)
+    expect(notice().text).toContain('in a way that this service has no words for')
+    expect(under('Cause')).toEqual(['x is not a function'])
+    expect(command()).toContain('redrive-execution')
+  })
+
+  test.each([
+    ['TIMED_OUT', 'States.Timeout', 'took longer than it may'],
+    ['ABORTED', 'Aborted', 'Somebody stopped the execution'],
+  ] as const)('with the status %s is called %s', async (status, name, words) => {
+    isExecution({ status, error: undefined, cause: undefined })
+    await report(aStatusEvent(status))
+    expect(notice().subject).toBe(`Vending account ${accountId} failed: ${name}`)
+    expect(notice().text.replace(/\s+/g, ' ')).toContain(words)
+    expect(under('Cause')).toEqual([])
+    expect(onRecord.changes()[0]?.set['failure']).toMatchObject({ error: name })
+  })
+
+  test('tells who aborted it why, if they said so', async () => {
+    isExecution({ status: 'ABORTED', error: 'WrongAccount', cause: 'I meant another' })
+    await report(aStatusEvent('ABORTED'))
+    expect(notice().subject).toContain('WrongAccount')
+    expect(notice().text).toContain('Somebody stopped the execution')
+    expect(under('Cause')).toEqual(['I meant another'])
+  })
+
+  test('shows what it quotes as text', async () => {
+    isExecution({ error: 'Oops', cause: '<img src=x onerror=alert(1)>\nExecution: forged' })
+    await report()
+    expect(notice().html).not.toContain('<img')
+    expect(notice().html).toContain('&lt;img src=x')
+    expect(notice().text).not.toMatch(/^Execution: forged/m)
+  })
+})
+
+describe('which account it was about', () => {
+  test.each([
+    ['a manual request', JSON.stringify({ accountId }), `Vending account ${accountId} failed`],
+    ['an event', JSON.stringify(aSample('create-account-result-succeeded')), `Vending account ${accountId} failed`],
+    ['an event about none', JSON.stringify(aSample('create-account-by-role')), 'A request for account vending failed'],
+    ['what is not JSON', 'oops', 'A request for account vending failed'],
+    ['null', 'null', 'A request for account vending failed'],
+    ['a wrong account id', '{"accountId":"4444"}', 'A request for account vending failed'],
+    ['nothing', undefined, 'A request for account vending failed'],
+  ])('is known from %s', async (_, input, title) => {
+    isExecution({ input, error: 'InvalidInputError' })
+    await report()
+    expect(notice().subject).toBe(`${title}: InvalidInputError`)
+    expect(onRecord.changes()).toHaveLength(title.includes(accountId) ? 1 : 0)
+  })
+})
+
+describe('running twice', () => {
+  test('tells once per execution, redrive and status', async () => {
+    expect(await report()).toEqual({ told: config.notify })
+    expect(await report()).toEqual({ told: [] })
+    expect(sent()).toHaveLength(1)
+  })
+
+  test('tells again after a redrive, with another status, and of another execution', async () => {
+    await report()
+    isExecution({ redriveCount: 1 })
+    await report()
+    await report(aStatusEvent('ABORTED'))
+    isExecution({ executionArn: anotherVend().executionArn })
+    await report(aStatusEvent('FAILED', anotherVend().executionArn))
+    expect(sent()).toHaveLength(4)
+    expect(new Set(notes()).size).toBe(4)
+  })
+
+  test('tells again if the mail did not go out: it is noted after SES answered', async () => {
+    ses.on(SendEmailCommand).rejectsOnce(awsError('Throttling')).resolves({ MessageId: 'message-1' })
+    await expect(report()).rejects.toMatchObject({ name: 'Throttling' })
+    expect(notes()).toEqual([])
+    expect(await report()).toEqual({ told: config.notify })
+  })
+
+  test.each(['create-account-result-failed', 'create-managed-account-failed', 'update-managed-account-failed'])(
+    'tells of %s once',
+    async (name) => {
+      expect(await reportSample(name)).toEqual({ told: config.notify })
+      expect(await reportSample(name)).toEqual({ told: [] })
+    },
+  )
+
+  test('tells of a creation once though its event came under two ids', async () => {
+    const event = aSample('create-account-result-failed')
+    await report(parseInput(reportFailureInput, event))
+    expect(await report(parseInput(reportFailureInput, { ...event, id: 'another' }))).toEqual({ told: [] })
+  })
+
+  test.fails(
+    'tells of a redrive’s failure, though the first failure’s event came late, while the redrive was running',
+    async () => {
+      isExecution({ status: 'RUNNING', redriveCount: 1 })
+      await report()
+      isExecution({ status: 'FAILED', redriveCount: 1 })
+      expect(await report()).toEqual({ told: config.notify })
+    },
+  )
+
+  test.fails('marks no execution as failed that a redrive has set going again', async () => {
+    isExecution({ status: 'RUNNING', redriveCount: 1 })
+    await report()
+    expect(onRecord.changes()).toEqual([])
+  })
+})
+
+describe('the command that goes on', () => {
+  test.each(Object.entries(explanations))('after %s is the one that its explanation says', async (name, { goOn }) => {
+    isExecution(name === 'Aborted' ? { error: undefined } : { error: name })
+    await report(aStatusEvent(name === 'Aborted' ? 'ABORTED' : 'FAILED'))
+    expect(command()).toBe(
+      goOn === 'redrive'
+        ? `aws stepfunctions redrive-execution --region us-east-1 --execution-arn '${executionArn}'`
+        : `aws stepfunctions start-execution --region us-east-1 --state-machine-arn '${stateMachineArn}' --input '{"accountId":"${accountId}"}'`,
+    )
+  })
+
+  test('starts by account id what an event had started', async () => {
+    isExecution({ input: JSON.stringify(aSample('create-account-result-succeeded')), error: 'LeaseLostError' })
+    await report()
+    expect(command()).toContain(`--input '{"accountId":"${accountId}"}'`)
+  })
+
+  test('leaves the account id to the reader where none is known', async () => {
+    isExecution({ input: JSON.stringify(aSample('create-account-by-role')), error: 'InvalidInputError' })
+    await report()
+    expect(command()).toContain(`--input '{"accountId":"ACCOUNT_ID"}'`)
+  })
+
+  test.each(["it's", `'; rm -rf / #`, '$(reboot) `reboot` $HOME', 'a"b\\c', "''''", '\\', '! * ? ~ {a,b} | & > <'])(
+    'gives the shell the input as it is: %s',
+    async (nasty) => {
+      const input = JSON.stringify({ accountId, requestedBy: nasty })
+      isExecution({ input, error: 'InvalidInputError' })
+      await report()
+      const printed = execFileSync('/bin/sh', ['-c', `aws() { for a; do printf '%s\\n' "$a"; done; }\n${command()}`])
+      expect(printed.toString().split('\n')).toEqual([
+        ...['stepfunctions', 'start-execution', '--region', 'us-east-1'],
+        ...['--state-machine-arn', stateMachineArn, '--input', input, ''],
+      ])
+    },
+  )
+
+  test('has the execution’s own Region', async () => {
+    const arn = 'arn:aws-us-gov:states:us-gov-west-1:111122223333:execution:vend:first'
+    isExecution({ executionArn: arn })
+    await report(aStatusEvent('FAILED', arn))
+    expect(command()).toContain('--region us-gov-west-1')
+  })
+})
+
+describe('what is done and what is not', () => {
+  const at = '2026-11-01T09:21:00.000Z'
+  const begun = (...names: string[]) =>
+    Object.fromEntries(
+      names.map((name) => {
+        const [state = '', userName] = name.split(' ')
+        return [name, { state, at, ...(userName && { userName }) }]
+      }),
+    )
+  const asked = { groups: ['Administrators', 'Readers'], users: ['ada', 'Bob'] }
+  const mail = { messageId: 'message-1', vendId: aVend().id, at }
+  const groups = '– groups Administrators, Readers'
+  const of = (user: string) => [
+    `– password of ${user} in Secrets Manager`,
+    `– user ${user} with console sign-in`,
+    `– sign-in mail for ${user}`,
+  ]
+
+  test.each<[string, Partial<AccountRecord>, string[], string[]]>([
+    ['AcceptRequest', {}, [], [groups, ...of('ada'), ...of('Bob')]],
+    ['CreateAdminGroup', { steps: begun('CreateAdminGroup') }, [], [groups, ...of('ada'), ...of('Bob')]],
+    [
+      'StorePassword',
+      { steps: begun('CreateAdminGroup', 'StorePassword ada') },
+      [groups],
+      [...of('ada'), ...of('Bob')],
+    ],
+    [
+      'CreateAdminUser of one while the other’s mail went out',
+      {
+        steps: begun(
+          ...['CreateAdminGroup', 'StorePassword ada', 'CreateAdminUser ada'],
+          ...['StorePassword Bob', 'CreateAdminUser Bob', 'SendLoginEmail Bob'],
+        ),
+        mails: { 'bob bob@example.com': mail },
+      },
+      [groups, '– password of ada in Secrets Manager', ...of('Bob')],
+      ['– user ada with console sign-in', '– sign-in mail for ada'],
+    ],
+    [
+      'RecordVended',
+      {
+        steps: begun(
+          ...['CreateAdminGroup', 'StorePassword ada', 'CreateAdminUser ada', 'SendLoginEmail ada'],
+          ...['StorePassword Bob', 'CreateAdminUser Bob', 'SendLoginEmail Bob'],
+        ),
+        mails: { 'ada ada@example.com': mail, 'bob bob@example.com': mail },
+      },
+      [groups, ...of('ada'), ...of('Bob')],
+      ['– the record that the vend is finished'],
+    ],
+  ])('is told after a failure of %s', async (_, record, done, notDone) => {
+    holds(aRecord({ asked, ...record }))
+    await report()
+    expect(under('Done')).toEqual(done)
+    expect(under('Not done')).toEqual(notDone)
+  })
+
+  test('is nothing where nothing is on record', async () => {
+    holds(undefined)
+    await report()
+    expect(under('Done')).toEqual([])
+    expect(under('Not done')).toEqual(['Nothing was made or changed in the account.'])
+  })
+
+  test.fails(
+    'is not said to be nothing where the record is another execution’s: this one lost its lease at work',
+    async () => {
+      holds(aRecord({ executionArn: anotherVend().executionArn }))
+      isExecution({ error: 'LeaseLostError' })
+      await report()
+      expect(notice().text).not.toContain('Nothing was made or changed in the account.')
+    },
+  )
+
+  test.fails('goes by users whatever the case of the name that IAM knows', async () => {
+    const steps = begun('CreateAdminGroup', 'StorePassword Ada', 'CreateAdminUser Ada', 'SendLoginEmail Ada')
+    holds(aRecord({ asked: { groups: ['Administrators'], users: ['ada'] }, steps }))
+    await report()
+    expect(under('Done')).toHaveLength(3)
+  })
+
+  test.fails('names no groups where none were asked for', async () => {
+    holds(aRecord({ asked: { groups: [], users: ['ada'] } }))
+    await report()
+    expect(under('Not done')).toEqual(of('ada'))
+  })
+})
+
+describe('an account that could not be created', () => {
+  test('is told with Organizations’ reason, and how to look further', async () => {
+    await reportSample('create-account-result-failed')
+    expect(notice().subject).toBe('A new account could not be created: EMAIL_ALREADY_EXISTS')
+    expect(notice().text.replace(/\s+/g, ' ')).toContain('The e-mail address belongs to another AWS account already.')
+    expect(command()).toBe(
+      "aws organizations describe-create-account-status --create-account-request-id 'car-examplecreateaccountrequestid111'",
+    )
+    expect(sfn.calls()).toEqual([])
+    expect(onRecord.changes()).toEqual([])
+    expect(notes()).toEqual(['failure#car-examplecreateaccountrequestid111'])
+  })
+
+  test('is told for a reason that nobody foresaw, too', async () => {
+    const event = JSON.stringify(aSample('create-account-result-failed')).replace('EMAIL_ALREADY_EXISTS', 'NEW_REASON')
+    await report(parseInput(reportFailureInput, JSON.parse(event)))
+    expect(notice().subject).toContain('NEW_REASON')
+    expect(notice().text.replace(/\s+/g, ' ')).toContain('See the reason in the console')
+  })
+
+  test.each(['create-managed-account-failed', 'update-managed-account-failed'])(
+    'is told of %s in its words',
+    async (name) => {
+      await reportSample(name)
+      expect(notice().subject).toBe('A new account could not be created: CONTROL_TOWER_FAILED')
+      expect(under('Cause')[0]).toMatch(/^AWS Control Tower could not/)
+      expect(command()).toBe('')
+      expect(notes()).toEqual([`failure#${String(aSample(name)['id'])}`])
+    },
+  )
+})
+
+describe('the input', () => {
+  test('is Step Functions’ own status event', () => {
+    const event = {
+      version: '0',
+      id: '1',
+      'detail-type': 'Step Functions Execution Status Change',
+      source: 'aws.states',
+      detail: { executionArn, stateMachineArn, name: 'first', status: 'FAILED', input: '{}', redriveCount: 0 },
+    }
+    expect(parseInput(reportFailureInput, event)).toMatchObject(aStatusEvent())
+  })
+
+  test.each([
+    {},
+    aStatusEvent('SUCCEEDED' as 'FAILED'),
+    { source: 'aws.s3', detail: {} },
+    { source: 'aws.organizations', id: '1', detail: {} },
+  ])('is not %o', (event) => {
+    expect(issuesOf(() => parseInput(reportFailureInput, event)).length).toBeGreaterThan(0)
+  })
+})
+
+describe('the error leaves under its name:', () => {
+  test.each(['MessageRejected', 'AccountSendingPausedException'])('%s of SES, for a dead letter', async (name) => {
+    ses.on(SendEmailCommand).rejects(awsError(name))
+    await expect(report()).rejects.toMatchObject({ name })
+  })
+
+  test('ExecutionDoesNotExist of Step Functions', async () => {
+    sfn.on(DescribeExecutionCommand).rejects(awsError('ExecutionDoesNotExist'))
+    await expect(report()).rejects.toMatchObject({ name: 'ExecutionDoesNotExist' })
+  })
+})
+
+describe('the contract of errors', () => {
+  const exported = Object.entries(errors) as [string, new (...args: never[]) => Error][]
+
+  test.each(exported)('%s is thrown under the name it is exported by', (name, Class) => {
+    const error = name === 'InvalidInputError' ? new errors.InvalidInputError([]) : new Class()
+    expect(error).toBeInstanceOf(Error)
+    expect(error.name).toBe(name)
+    expect(Object.hasOwn(error, 'name')).toBe(true)
+  })
+
+  test.each(exported.map(([name]) => name).filter((name) => name !== 'IdempotencyKeyReusedError'))(
+    '%s is explained to a person',
+    (name) => {
+      const { what, advice, goOn } = explanations[name] ?? { what: '', advice: '', goOn: '' }
+      expect(what).toMatch(/\.$/)
+      expect(advice).toMatch(/:$/)
+      expect(['redrive', 'start']).toContain(goOn)
+    },
+  )
+
+  test('every error of ours that the workflow retries is one that we export', () => {
+    const definition = parse(readFileSync('statemachine/vend-account.asl.yml', 'utf8'), {
+      customTags: [{ tag: '!GetAtt', resolve: (text: string) => text }],
+    }) as unknown
+    const errorEquals = (value: unknown): string[] =>
+      typeof value === 'object' && value
+        ? Object.entries(value).flatMap(([key, part]) =>
+            key === 'ErrorEquals' ? (part as string[]) : errorEquals(part),
+          )
+        : []
+    const aws = ['TimeoutError', 'InternalServiceError', 'InternalServerError']
+    const ours = new Set(
+      errorEquals(definition).filter((name) => name.endsWith('Error') && !name.includes('.') && !aws.includes(name)),
+    )
+    expect(ours).toContain('AccountNotReadyError')
+    expect([...ours].filter((name) => !(name in errors))).toEqual([])
+  })
+})

@@ -1,0 +1,215 @@
+import { SendEmailCommand, SESClient } from '@aws-sdk/client-ses'
+import { mockClient } from 'aws-sdk-client-mock'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { LeaseLostError, MailQuotaExceededError } from '../../functions/shared/errors.ts'
+import { type MailConfig, sendLoginEmail, signInUrl } from '../../functions/send-login-email/send-login-email.ts'
+import { accountId, anAccount, aRecord, aVend, awsError, ledgerMock } from '../support/builders.ts'
+
+const ses = mockClient(SESClient)
+const { ledger, ...onRecord } = ledgerMock()
+
+const secretName = `account-vending/${accountId}/administrator`
+const config: MailConfig = {
+  sender: 'Account Vending <account-vending@example.com>',
+  organizationName: 'Example Organization',
+  handover: 'Ask the platform team.\nIn person or by phone.',
+  contact: 'platform-team@example.com',
+}
+
+type Input = Parameters<typeof sendLoginEmail>[1]
+const send = (input: Partial<Input> = {}, overrides: Partial<MailConfig> = {}) =>
+  sendLoginEmail(
+    { ses: new SESClient({}), ledger },
+    {
+      vend: aVend(),
+      account: anAccount(),
+      admin: { userName: 'Administrator', email: 'payments@example.com', passwordResetRequired: true },
+      secretName,
+      ...input,
+    },
+    { ...config, ...overrides },
+  )
+const sent = () => ses.commandCalls(SendEmailCommand).map(({ args }) => args[0].input)
+const bodies = () => {
+  const { Html, Text } = sent()[0]?.Message?.Body ?? {}
+  return [Html?.Data ?? '', Text?.Data ?? '']
+}
+const mailsRecorded = () =>
+  onRecord.changes().flatMap(({ set }) => Object.entries(set).filter(([path]) => path.startsWith('mails/')))
+
+beforeEach(() => {
+  onRecord.holds(aRecord())
+  ses.reset()
+  ses.onAnyCommand().resolves({})
+  ses.on(SendEmailCommand).resolves({ MessageId: 'message-1' })
+})
+
+describe('a first mail', () => {
+  test('goes to the administrator alone, and is put on record', async () => {
+    expect(await send()).toEqual({ mailedTo: 'payments@example.com' })
+    expect(sent()).toHaveLength(1)
+    expect(sent()[0]).toMatchObject({
+      Source: 'Account Vending <account-vending@example.com>',
+      Destination: { ToAddresses: ['payments@example.com'] },
+      Message: { Subject: { Charset: 'UTF-8', Data: `Sign in to the AWS account Payments (${accountId})` } },
+      Tags: [{ Name: 'vend', Value: aVend().id }],
+    })
+    expect(sent()[0]?.ConfigurationSetName).toBeUndefined()
+    expect(onRecord.begun()).toEqual(['SendLoginEmail Administrator'])
+    expect(mailsRecorded()).toEqual([
+      [
+        'mails/administrator payments@example.com',
+        { messageId: 'message-1', vendId: aVend().id, at: expect.any(String) as string },
+      ],
+    ])
+  })
+
+  test('says all that is needed, as HTML and as text', async () => {
+    await send()
+    for (const body of bodies()) {
+      for (const needed of [
+        'Payments',
+        accountId,
+        'Administrator',
+        `https://${accountId}.signin.aws.amazon.com/console`,
+        secretName,
+        '111122223333',
+        'us-east-1',
+        'Ask the platform team.',
+        'In person or by phone.',
+        'platform-team@example.com',
+        'Example Organization',
+        'AWS asks you to choose a new password the first time you sign in.',
+      ])
+        expect(body).toContain(needed)
+      expect(body).not.toMatch(/{{|}}|undefined|\[object/)
+    }
+  })
+
+  test('says nothing of a new password where none must be chosen', async () => {
+    await send({ admin: { userName: 'Administrator', email: 'payments@example.com', passwordResetRequired: false } })
+    for (const body of bodies()) expect(body).not.toContain('choose a new password')
+  })
+
+  test('goes out through the configuration set of vending.yml', async () => {
+    await send({}, { configurationSet: 'vending' })
+    expect(sent()[0]?.ConfigurationSetName).toBe('vending')
+  })
+
+  test('has no password to tell: neither input nor ledger knows one', async () => {
+    await send({ secretPassword: 'hunter2' } as Partial<Input>)
+    expect(bodies().join()).not.toContain('hunter2')
+    expect(bodies().join()).not.toMatch(/password\s*:\s*\S/i)
+  })
+})
+
+test('values are shown as text, whatever they hold', async () => {
+  const name = '<img src=x> & "Co" {{userName}}\r\nBcc: eve@example.com'
+  await send({ account: anAccount({ name }) })
+  const [html = '', text = ''] = bodies()
+  expect(html).not.toContain('<img src=x>')
+  expect(html).toContain('&lt;img src=x&gt; &amp; &quot;Co&quot; {{userName}}')
+  expect(text).not.toMatch(/^Bcc:/m)
+  expect(sent()[0]?.Message?.Subject?.Data).toBe(
+    `Sign in to the AWS account <img src=x> & "Co" {{userName}} Bcc: eve@example.com (${accountId})`,
+  )
+})
+
+describe('running twice', () => {
+  test.each(['Administrator', 'ADMINISTRATOR'])(
+    'does not mail %s again once the mail is on record',
+    async (userName) => {
+      const mail = { messageId: 'message-1', vendId: aVend().id, at: '2026-11-01T09:21:20.000Z' }
+      onRecord.holds(aRecord({ mails: { 'administrator payments@example.com': mail } }))
+      const admin = { userName, email: 'Payments@example.com', passwordResetRequired: true }
+      expect(await send({ admin })).toEqual({ mailedTo: 'Payments@example.com' })
+      expect(ses.calls()).toEqual([])
+      expect(mailsRecorded()).toEqual([])
+    },
+  )
+
+  test('mails another address, and another user', async () => {
+    const mail = { messageId: 'message-1', vendId: aVend().id, at: '2026-11-01T09:21:20.000Z' }
+    onRecord.holds(aRecord({ mails: { 'administrator ada@example.com': mail, 'ada payments@example.com': mail } }))
+    await send()
+    expect(sent()).toHaveLength(1)
+  })
+})
+
+test('a mail is put on record only after SES answered', async () => {
+  const order: string[] = []
+  ses.on(SendEmailCommand).callsFake(() => {
+    order.push(`sent, ${mailsRecorded().length} on record`)
+    return { MessageId: 'message-1' }
+  })
+  await send()
+  expect(order).toEqual(['sent, 0 on record'])
+  expect(mailsRecorded()).toHaveLength(1)
+})
+
+test('a user who signs in already gets no mail', async () => {
+  expect(await send({ secretName: null })).toEqual({ mailedTo: null })
+  expect(ses.calls()).toEqual([])
+  expect(mailsRecorded()).toEqual([])
+})
+
+describe('the error leaves under its name:', () => {
+  test.each(['Throttling', 'ThrottlingException'])(
+    'MailQuotaExceededError for the daily quota, said as %s',
+    async (name) => {
+      ses.on(SendEmailCommand).rejects(awsError(name, 'Daily message quota exceeded.'))
+      await expect(send()).rejects.toThrow(MailQuotaExceededError)
+      await expect(send()).rejects.toMatchObject({ cause: { name } })
+      expect(mailsRecorded()).toEqual([])
+    },
+  )
+
+  test('Throttling for the rate per second, which passes by waiting', async () => {
+    ses.on(SendEmailCommand).rejects(awsError('Throttling', 'Maximum sending rate exceeded.'))
+    await expect(send()).rejects.toMatchObject({ name: 'Throttling' })
+    expect(mailsRecorded()).toEqual([])
+  })
+
+  test.each([
+    'MessageRejected',
+    'MailFromDomainNotVerifiedException',
+    'ConfigurationSetDoesNotExistException',
+    'ConfigurationSetSendingPausedException',
+    'AccountSendingPausedException',
+  ])('%s of SES', async (name) => {
+    ses.on(SendEmailCommand).rejects(awsError(name))
+    await expect(send()).rejects.toMatchObject({ name })
+    expect(mailsRecorded()).toEqual([])
+  })
+
+  test('LeaseLostError, and no mail goes out', async () => {
+    onRecord.loses()
+    await expect(send()).rejects.toThrow(LeaseLostError)
+    expect(ses.calls()).toEqual([])
+  })
+})
+
+describe('the sign-in URL', () => {
+  test.each([
+    ['aws', `https://${accountId}.signin.aws.amazon.com/console`],
+    ['aws-us-gov', `https://${accountId}.signin.amazonaws-us-gov.com/console`],
+    ['aws-cn', `https://${accountId}.signin.amazonaws.cn/console`],
+  ])('is that of the partition %s', (partition, url) => {
+    expect(signInUrl(partition, accountId)).toBe(url)
+  })
+
+  test.each(['aws-eusc', ''])('is not made up for the partition %o', (partition) => {
+    expect(() => signInUrl(partition, accountId)).toThrow('No sign-in page is known')
+  })
+
+  test('follows the partition of the execution, as Region and management account do', async () => {
+    await send({
+      vend: aVend({ executionArn: 'arn:aws-us-gov:states:us-gov-west-1:777788889999:execution:vend:first' }),
+    })
+    for (const body of bodies()) {
+      expect(body).toContain(`https://${accountId}.signin.amazonaws-us-gov.com/console`)
+      expect(body).toContain('us-gov-west-1')
+      expect(body).toContain('777788889999')
+    }
+  })
+})

@@ -1,0 +1,199 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
+import { parse, stringify } from 'yaml'
+import { loadVending } from '../../infra/vending.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'vending-'))
+afterAll(() => {
+  rmSync(folder, { recursive: true })
+})
+
+const shipped = parse(readFileSync('vending.yml', 'utf8')) as Record<string, unknown>
+
+const loadText = (text: string) => {
+  const file = join(folder, 'my-vending.yml')
+  writeFileSync(file, text)
+  return loadVending(file)
+}
+/** Loads the shipped file with some keys changed; undefined takes a key away. */
+const load = (changes: Record<string, unknown>) => {
+  const changed = Object.entries({ ...shipped, ...changes }).filter(([, value]) => value !== undefined)
+  return loadText(stringify(Object.fromEntries(changed)))
+}
+const refusal = (run: () => unknown) => {
+  try {
+    run()
+  } catch (error) {
+    return (error as Error).message
+  }
+  return 'not refused'
+}
+
+describe('the file of this repository', () => {
+  test('loads, completed', () => {
+    expect(loadVending('vending.yml')).toMatchObject({
+      automatic: 'organizations',
+      accessRole: 'OrganizationAccountAccessRole',
+      groups: [{ name: 'Administrators', policies: ['AdministratorAccess'], inline: {} }],
+      admins: [{ userName: 'Administrator', policies: [], tags: {} }],
+      passwordLength: 32,
+      passwordResetRequired: true,
+      protected: { accounts: ['Log Archive', 'Audit'], organizationalUnits: [] },
+    })
+  })
+
+  test('loads twice the same', () => {
+    expect(loadVending('vending.yml')).toEqual(loadVending('vending.yml'))
+  })
+})
+
+test.each([
+  ['organizations', undefined, 'OrganizationAccountAccessRole'],
+  ['control-tower', undefined, 'AWSControlTowerExecution'],
+  ['organizations', 'Mine', 'Mine'],
+  ['control-tower', 'Mine', 'Mine'],
+])('with `automatic: %s` and `accessRole: %s` the access role is %s', (automatic, accessRole, expected) => {
+  expect(load({ automatic, accessRole }).accessRole).toBe(expected)
+})
+
+test('takes all that may be left out and all that may be said', () => {
+  expect(load({ tags: undefined }).tags).toEqual({})
+  expect(load({ operators: [], requesters: [] })).toMatchObject({ operators: [], requesters: [] })
+  const said = {
+    sender: 'vending@example.com',
+    configurationSet: 'account-vending',
+    runbook: 'https://wiki.example.com/vending',
+    handover: 'Ask us.\nIn person.',
+    passwordLength: 128,
+    protected: { accounts: ['777788889999'], organizationalUnits: ['ou-abcd-l3zc8b3h'] },
+    allowedRecipients: ['example.com', 'ada@other.example'],
+    secretReaders: ['arn:aws-us-gov:iam::111122223333:role/teams/*'],
+  }
+  expect(load(said)).toMatchObject(said)
+})
+
+const line = 'must be one line of text'
+const principal = 'must be the ARN of a role or user'
+const userNameRule = 'must be 1 to 64 letters, digits or _+=.@-'
+
+describe('is refused with file, key and what is allowed:', () => {
+  test.each<[key: string, value: unknown, allowed: string, at?: string]>([
+    ['sender', undefined, 'must be an address'],
+    ['sender', 'Account Vending', 'must be an address'],
+    ['sender', 'Zoë <zoe@example.com>', 'in ASCII'],
+    ['sender', 'A <a@example.com>\nBcc: b@example.com', 'must be an address'],
+    ['sender', 7, 'must be an address'],
+    ['configurationSet', 'two words', 'must be the name of an SES configuration set'],
+    ['configurationSet', 'a'.repeat(65), '1 to 64 letters'],
+    ['organizationName', undefined, line],
+    ['organizationName', '', line],
+    ['organizationName', 'two\nlines', line],
+    ['organizationName', 'a'.repeat(1001), line],
+    ['contact', ['a'], line],
+    ['handover', '', 'must be 1 to 2000 characters of text'],
+    ['handover', 'a'.repeat(2001), 'must be 1 to 2000 characters of text'],
+    ['handover', undefined, 'must be text'],
+    ['runbook', 'http://wiki.example.com', 'must be a URL that begins with https://'],
+    ['runbook', 'https://wiki.example.com/two words', 'must be a URL'],
+    ['runbook', 'javascript:alert(1)', 'must be a URL'],
+    ['automatic', 'always', 'must be organizations or control-tower'],
+    ['automatic', undefined, 'must be organizations or control-tower'],
+    ['accessRole', 'a/b', 'must be the name of a role'],
+    ['accessRole', 'a'.repeat(65), '1 to 64 letters'],
+    ['groups', [], 'must name at least one'],
+    ['groups', undefined, 'must be a list of groups'],
+    ['groups', [{ name: 'two words' }], 'must be 1 to 128 letters', 'groups[0].name'],
+    ['groups', [{ name: 'a', policies: ['*'] }], 'must be the name of an AWS managed policy', 'groups[0].policies[0]'],
+    ['groups', [{ name: 'a', policy: 'b' }], 'name, policies, inline', 'groups[0]'],
+    ['groups', [{ name: 'a', inline: { b: {} } }], 'must be "2012-10-17"', 'groups[0].inline.b.Version'],
+    ['admins', [], 'must name at least one'],
+    ['admins', [{ userName: 'ada lovelace' }], userNameRule, 'admins[0].userName'],
+    ['admins', [{}], userNameRule, 'admins[0].userName'],
+    ['admins', [{ userName: 'ada', email: 'ada' }], 'must be an e-mail address', 'admins[0].email'],
+    ['admins', [{ userName: 'ada', groups: ['Nobody'] }], 'there are Administrators', 'admins[0].groups[0]'],
+    ['admins', [{ userName: 'ada' }, { userName: 'ADA' }], 'is named twice', 'admins[1].userName'],
+    ['admins', [{ userName: 'ada', email: 'ada@evil.test' }], 'allowedRecipients', 'admins[0].email'],
+    ['tags', ['a'], 'must be an object of tag keys and values'],
+    ['tags', { 'aws:a': 'b' }, '', 'tags'],
+    ['tags', { a: 'b'.repeat(257) }, 'a tag value must be at most 256', 'tags.a'],
+    ['passwordLength', 23, 'must be at least 24'],
+    ['passwordLength', 129, 'must be at most 128'],
+    ['passwordLength', 32.5, 'must be a whole number from 24 to 128'],
+    ['passwordLength', '32', 'must be a number from 24 to 128'],
+    ['passwordLength', undefined, 'must be a number from 24 to 128'],
+    ['passwordResetRequired', 'no', 'must be true or false'],
+    ['protected', undefined, 'must be an object'],
+    ['protected', { accounts: [] }, 'must be a list of organizational unit ids', 'protected.organizationalUnits'],
+    ['protected', { accounts: [1], organizationalUnits: [] }, 'account’s id or name', 'protected.accounts[0]'],
+    [
+      'protected',
+      { accounts: [], organizationalUnits: ['r-abcd'] },
+      'like ou-abcd-11111111',
+      'protected.organizationalUnits[0]',
+    ],
+    ['allowedRecipients', [], 'must name at least one'],
+    ['allowedRecipients', ['*'], 'must be a domain like example.com, or an e-mail address', 'allowedRecipients[0]'],
+    ['allowedRecipients', ['@example.com'], 'must be a domain', 'allowedRecipients[0]'],
+    ['allowedRecipients', ['com'], 'must be a domain', 'allowedRecipients[0]'],
+    ['notify', [], 'must name at least one'],
+    ['notify', ['platform'], 'must be an e-mail address', 'notify[0]'],
+    ['secretReaders', [], 'must name at least one'],
+    ['secretReaders', ['*'], principal, 'secretReaders[0]'],
+    ['secretReaders', ['arn:aws:iam::111122223333:root'], principal, 'secretReaders[0]'],
+    ['operators', ['111122223333'], principal, 'operators[0]'],
+    ['operators', undefined, 'must be a list of ARNs'],
+    ['requesters', ['arn:aws:iam::*:role/a'], principal, 'requesters[0]'],
+  ])('%s: %j', (key, value, allowed, at = key) => {
+    const message = refusal(() => load({ [key]: value }))
+    expect(message).toMatch(/^my-vending\.yml is not valid:\n/)
+    expect(message).toContain(`\n  ${at}`)
+    expect(message).toContain(allowed)
+  })
+
+  test.fails('two senders', () => {
+    const message = refusal(() => load({ sender: 'A <a@example.com>, B <b@example.com>' }))
+    expect(message).toContain('sender: must be an address')
+  })
+
+  test('an unknown key, with those that are known', () => {
+    const message = refusal(() => load({ pasword: 1 }))
+    expect(message).toMatch(/^my-vending\.yml is not valid:\n/)
+    expect(message).toContain('pasword')
+    expect(message).toContain('allowed are sender, configurationSet, organizationName')
+  })
+
+  test('all that is wrong, a line each', () => {
+    const message = refusal(() => load({ sender: 'nobody', passwordLength: 8, notify: ['x'] }))
+    expect(
+      message
+        .split('\n')
+        .slice(1)
+        .map((text) => text.split(':')[0]?.trim()),
+    ).toEqual(['sender', 'passwordLength', 'notify[0]'])
+  })
+
+  test('what no account could be vended with, though each line is well formed', () => {
+    const inline = Array.from({ length: 3 }, (_, i) => `${'p'.repeat(450)}${i}`)
+    expect(refusal(() => load({ groups: [{ name: 'Long', policies: inline }] }))).toContain(
+      'all policy ARNs together must have at most 1200 characters',
+    )
+  })
+
+  test.each(['', 'text', '[]'])('a file that holds %o', (text) => {
+    expect(refusal(() => loadText(text))).toMatch(/^my-vending\.yml is not valid:\n {2}input: must be an object$/)
+  })
+
+  test.each(['a: [', 'a: 1\na: 2', '\ta: 1'])('what is no YAML, with its line: %o', (text) => {
+    expect(refusal(() => loadText(text))).toMatch(/^my-vending\.yml: .* at line \d/)
+  })
+})
+
+test('a default administrator without address may be vended into any account whose address is allowed then', () => {
+  expect(load({ allowedRecipients: ['other.example'] }).allowedRecipients).toEqual(['other.example'])
+})
+
+test('a file that is not there leaves under its name', () => {
+  expect(() => loadVending(join(folder, 'no-such.yml'))).toThrow('ENOENT')
+})
