@@ -62,7 +62,7 @@ export const startEndpoint = async (
     if (upstream) return forward(upstream, request)
     const run = handlers[service]?.[operation] ?? builtIn[service]?.[operation]
     if (run) return request.protocol.reply(operation, await run(world, input as never, caller))
-    if (service === 'ses' && operation === 'SendEmail' && post) return post.send(request)
+    if (service === 'ses' && operation === 'SendEmail' && post) return post.send(request, caller)
     if (service === 'dynamodb' && database) return forward(database.url, request)
     throw unsupported(`${service} ${operation}`)
   }
@@ -133,10 +133,8 @@ export const startEndpoint = async (
     url,
     /** The mail catcher's page, if it is ours. */
     inboxUrl: post?.url,
-    mails: async () => {
-      if (!post) throw new Error('Mails are sent by another service: they cannot be read here')
-      return post.mails()
-    },
+    /** What the mail catcher holds, in order; nothing if another service sends the mails. */
+    mails: async () => (post ? post.mails() : []),
     close: async () => {
       await Promise.all([server, database?.server, post?.server].filter((open) => open !== undefined).map(stop))
     },
@@ -317,9 +315,9 @@ const startMailCatcher = async (world: World) => {
   const server = await catcher.default({ host: '127.0.0.1', port: 0 })
   const url = urlOf(server)
   // The catcher's store is one for the whole process, on the real clock, with one recipient a mail.
-  const sent = new Map<string, { to: string[]; at: number }>()
+  const sent = new Map<string, { to: string[]; at: number; function: string | null }>()
 
-  const send = async ({ headers, input, body }: Request) => {
+  const send = async ({ headers, input, body }: Request, caller: Caller) => {
     const sender = String(input['Source'])
     const address = (/<(.*)>/.exec(sender)?.[1] ?? sender).toLowerCase()
     if (![address, address.slice(address.indexOf('@') + 1)].some((identity) => world.sesIdentities.has(identity)))
@@ -334,7 +332,7 @@ const startMailCatcher = async (world: World) => {
     const messageId = /<MessageId>(.*)<\/MessageId>/.exec(reply.body)?.[1]
     if (!messageId)
       throw new AwsError('InvalidParameterValue', `The mail catcher does not take this mail: ${reply.body}`)
-    sent.set(messageId, { to, at: world.now() })
+    sent.set(messageId, { to, at: world.now(), function: caller.function })
     return reply
   }
 

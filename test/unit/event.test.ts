@@ -87,6 +87,11 @@ describe('AccountJoinedOrganization, whose shape AWS does not publish,', () => {
     ])
   })
 
+  test('is not about the account that CloudTrail delivered it to', () => {
+    const event = joinedWith({ requestParameters: { accountId }, recipientAccountId: '777788889999' })
+    expect(accountOfEvent(event, managementAccountId)).toBe(accountId)
+  })
+
   test('is refused if it names the management account alone', () => {
     const event = joinedWith({ serviceEventDetails: { accountId: managementAccountId } })
     expect(issuesOf(() => accountOfEvent(event, managementAccountId))).toHaveLength(1)

@@ -194,6 +194,11 @@ test('a default administrator without address may be vended into any account who
   expect(load({ allowedRecipients: ['other.example'] }).allowedRecipients).toEqual(['other.example'])
 })
 
+test('a default administrator’s own address must be allowed, and then is', () => {
+  const admins = [{ userName: 'ada', email: 'ada@other.example' }]
+  expect(load({ admins, allowedRecipients: ['other.example'] }).admins).toMatchObject(admins)
+})
+
 test('a file that is not there leaves under its name', () => {
   expect(() => loadVending(join(folder, 'no-such.yml'))).toThrow('ENOENT')
 })

@@ -39,7 +39,7 @@ test('a vend of one administrator, first try, makes these calls and no other', a
     }
     expect(made, name).toEqual([])
   }
-  expect(calls).toHaveLength(24)
+  expect(calls).toHaveLength(25)
   expect(Object.values(steps).flat()).toHaveLength(16)
 })
 
