@@ -23,6 +23,8 @@ export type Mail = {
   text?: string
   html?: string
   at: number
+  /** The function that sent it. */
+  function: string | null
 }
 
 /** An operation that a caller of `startEndpoint` brings along. */
