@@ -27,9 +27,9 @@ const domainOrEmail = z
   )
 const sender = z.string('must be an address, alone or as Name <address>').check(
   z.refine((value) => {
-    const address = /^[\x20-\x7e]{1,100} <([^<>]+)>$/.exec(value)?.[1] ?? value
+    const address = /^[\w .&()-]{1,100} <([^<>]+)>$/.exec(value)?.[1] ?? value
     return email.safeParse(address).success
-  }, 'must be an address, alone or as Name <address>, in ASCII'),
+  }, 'must be an address, alone or as Name <address>, in ASCII; the name of letters, digits, spaces or .&()-'),
 )
 
 const vendingSchema = fields({

@@ -1,14 +1,23 @@
 import { createHash } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import { DescribeTableCommand } from '@aws-sdk/client-dynamodb'
 import type { OrganizationsClient } from '@aws-sdk/client-organizations'
 import { DescribeExecutionCommand, type SFNClient } from '@aws-sdk/client-sfn'
 import * as z from 'zod/mini'
 import { findMemberAccount, type ProtectedPlaces } from '../shared/account.ts'
 import { isNamed } from '../shared/aws-errors.ts'
-import { AccountBusyError } from '../shared/errors.ts'
+import { AccountBusyError, InvalidInputError } from '../shared/errors.ts'
 import { accountOfEvent, isEvent } from '../shared/event.ts'
-import { type AccountRecord, type Ledger, leaseRestSeconds, readAccount, takeLease } from '../shared/ledger.ts'
-import { type Admin, type Ask, completeRequest, type Defaults, type Group, manualRequest } from '../shared/request.ts'
+import { type AccountRecord, entryOf, type Ledger, leaseRestSeconds, readAccount, takeLease } from '../shared/ledger.ts'
+import {
+  type Admin,
+  type Ask,
+  completeRequest,
+  type Defaults,
+  type Group,
+  manualRequest,
+  sizeIssues,
+} from '../shared/request.ts'
 import { parseInput, placeOf } from '../shared/step.ts'
 
 export const acceptRequestInput = z.object({
@@ -21,21 +30,21 @@ const includesAll = <T>(all: T[], some: T[]) => some.every((one) => all.includes
 
 const isOnRecord = (record: AccountRecord | undefined, { groups }: Ask) => {
   const groupDone = (asked: Group) => {
-    const known = record?.groups[asked.name.toLowerCase()]
+    const known = entryOf(record?.groups, asked.name.toLowerCase())
     return (
       known !== undefined &&
       includesAll(known.policies, asked.policies) &&
-      Object.entries(asked.inline).every(([name, doc]) => JSON.stringify(known.inline[name]) === JSON.stringify(doc))
+      Object.entries(asked.inline).every(([name, document]) => isDeepStrictEqual(entryOf(known.inline, name), document))
     )
   }
   const adminDone = (asked: Admin) => {
-    const known = record?.admins[asked.userName.toLowerCase()]
+    const known = entryOf(record?.admins, asked.userName.toLowerCase())
     return (
       known?.kept === false &&
       known.email.toLowerCase() === asked.email.toLowerCase() &&
       includesAll(known.groups, asked.groups) &&
       includesAll(known.policies, asked.policies) &&
-      Object.entries(asked.tags).every(([tag, value]) => known.tags[tag] === value)
+      Object.entries(asked.tags).every(([tag, value]) => entryOf(known.tags, tag) === value)
     )
   }
   return { groups: groups.every(groupDone), adminDone }
@@ -44,17 +53,9 @@ const isOnRecord = (record: AccountRecord | undefined, { groups }: Ask) => {
 const union = <T>(some: T[] = [], more: T[]) => [...new Set([...some, ...more])]
 
 /** What is on record stays: a later request adds to it. */
-const addToRecord = (record: AccountRecord | undefined, { groups, admins }: Ask): Ask => ({
-  groups: groups.map((group) => {
-    const known = record?.groups[group.name.toLowerCase()]
-    return {
-      ...group,
-      policies: union(known?.policies, group.policies),
-      inline: { ...known?.inline, ...group.inline },
-    }
-  }),
-  admins: admins.map((admin) => {
-    const known = record?.admins[admin.userName.toLowerCase()]
+const addToRecord = (record: AccountRecord | undefined, ask: Ask): Ask => {
+  const admins = ask.admins.map((admin) => {
+    const known = entryOf(record?.admins, admin.userName.toLowerCase())
     if (!known || known.kept) return admin
     return {
       ...admin,
@@ -62,8 +63,21 @@ const addToRecord = (record: AccountRecord | undefined, { groups, admins }: Ask)
       policies: union(known.policies, admin.policies),
       tags: { ...known.tags, ...admin.tags },
     }
-  }),
-})
+  })
+  const groups = ask.groups.map((group) => {
+    const known = entryOf(record?.groups, group.name.toLowerCase())
+    return { ...group, policies: union(known?.policies, group.policies), inline: { ...known?.inline, ...group.inline } }
+  })
+  // The groups that these administrators are in already belong to the vend as well.
+  const asked = groups.map(({ name }) => name.toLowerCase())
+  const others = union(
+    [],
+    admins.flatMap(({ groups }) => groups.map((name) => name.toLowerCase())),
+  )
+    .filter((name) => !asked.includes(name))
+    .flatMap((name) => entryOf(record?.groups, name) ?? [])
+  return { groups: [...groups, ...others], admins }
+}
 
 const isRunning = async (sfn: SFNClient, executionArn: string) => {
   try {
@@ -129,7 +143,12 @@ export async function acceptRequest(
     if (Date.now() - lease.renewedAt < leaseRestSeconds * 1000) throw busy
   }
   const requestedBy = 'requestedBy' in asked ? asked.requestedBy : undefined
-  const missing = { groups: ask.groups, admins: ask.admins.filter((admin) => !onRecord.adminDone(admin)) }
+  const missing = addToRecord(record, {
+    groups: ask.groups,
+    admins: ask.admins.filter((admin) => !onRecord.adminDone(admin)),
+  })
+  const tooLarge = sizeIssues(missing)
+  if (tooLarge.length) throw new InvalidInputError(tooLarge)
   const taken = await takeLease(ledger, {
     vend,
     account,
@@ -141,5 +160,5 @@ export async function acceptRequest(
   // Somebody was faster: the next try sees whom, and whether it is the same request.
   if (!taken) throw busy
 
-  return { outcome: 'Accepted' as const, vend, account, ...addToRecord(record, missing) }
+  return { outcome: 'Accepted' as const, vend, account, ...missing }
 }

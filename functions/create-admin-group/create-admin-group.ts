@@ -15,12 +15,13 @@ import {
   type Group as IamGroup,
   type User as IamUser,
 } from '@aws-sdk/client-iam'
+import { isDeepStrictEqual } from 'node:util'
 import * as z from 'zod/mini'
 import { accountSchema } from '../shared/account.ts'
 import { iamArn, ourPath } from '../shared/account-role.ts'
 import { explainDenial, isNamed } from '../shared/aws-errors.ts'
 import { GroupNotOursError, PolicyNotFoundError } from '../shared/errors.ts'
-import { beginStep, type Ledger } from '../shared/ledger.ts'
+import { beginStep, entryOf, type Ledger, recordKept } from '../shared/ledger.ts'
 import { type Admin, adminSchema, type Group, groupSchema, type PolicyDocument } from '../shared/request.ts'
 import { vendSchema } from '../shared/step.ts'
 
@@ -106,19 +107,22 @@ export async function createAdminGroup(
         return makeGroup(iam, group, there)
       }),
     )
+    const inspected = admins.map((admin) => {
+      const user = found.users.get(admin.userName.toLowerCase())
+      const profileNotOurs = user?.hasProfile === true && !entryOf(record.passwords, admin.userName.toLowerCase())
+      return {
+        ...admin,
+        userName: user?.UserName ?? admin.userName,
+        policies: found.userPolicies(admin),
+        kept: user !== undefined && (user.Path !== ourPath || profileNotOurs),
+        signsIn: user?.hasProfile === true && user.PasswordLastUsed !== undefined,
+      }
+    })
+    const kept = inspected.filter(({ kept }) => kept).map(({ userName }) => userName)
+    if (kept.length) await recordKept(ledger, { accountId: account.id, vend, kept })
     return {
       groups: madeGroups,
-      admins: admins.map((admin) => {
-        const user = found.users.get(admin.userName.toLowerCase())
-        const profileNotOurs = user?.hasProfile === true && !record.passwords[admin.userName.toLowerCase()]
-        return {
-          ...admin,
-          userName: user?.UserName ?? admin.userName,
-          policies: found.userPolicies(admin),
-          kept: user !== undefined && (user.Path !== ourPath || profileNotOurs),
-          signsIn: user?.hasProfile === true && user.PasswordLastUsed !== undefined,
-        }
-      }),
+      admins: inspected,
       minimumPasswordLength: found.minimumPasswordLength,
     }
   } catch (error) {
@@ -182,7 +186,9 @@ const policyAllowsChange = async (iam: IAMClient, arn: string) => {
   const { PolicyVersion } = await iam.send(
     new GetPolicyVersionCommand({ PolicyArn: arn, VersionId: policy.Policy?.DefaultVersionId }),
   )
-  return documentAllowsChange(JSON.parse(decodeURIComponent(PolicyVersion?.Document ?? '{}')) as PolicyDocument)
+  return documentAllowsChange(
+    JSON.parse(decodeURIComponent(PolicyVersion?.Document ?? '{"Statement":[]}')) as PolicyDocument,
+  )
 }
 
 const checkSamePolicies = async (iam: IAMClient, wanted: Group, there: IamGroup) => {
@@ -194,12 +200,14 @@ const checkSamePolicies = async (iam: IAMClient, wanted: Group, there: IamGroup)
   const documents = await Promise.all(
     inlineNames.map(async (PolicyName) => {
       const { PolicyDocument } = await iam.send(new GetGroupPolicyCommand({ GroupName, PolicyName }))
-      return JSON.stringify([PolicyName, JSON.parse(decodeURIComponent(PolicyDocument ?? '{}'))])
+      return [PolicyName, JSON.parse(decodeURIComponent(PolicyDocument ?? '{}'))] as const
     }),
   )
-  const has = [...attached.map(({ PolicyArn }) => PolicyArn), ...documents].sort()
-  const wants = [...wanted.policies, ...Object.entries(wanted.inline).map((entry) => JSON.stringify(entry))].sort()
-  if (JSON.stringify(has) !== JSON.stringify(wants))
+  const attachedArns = attached.map(({ PolicyArn }) => PolicyArn)
+  if (
+    !isDeepStrictEqual(new Set(attachedArns), new Set(wanted.policies)) ||
+    !isDeepStrictEqual(Object.fromEntries(documents), wanted.inline)
+  )
     throw new GroupNotOursError(
       `The group ${GroupName} exists already, was not made by account vending, and does not have exactly the wanted ` +
         `policies (${wanted.policies.join(', ')}): its members would get other rights. Rename or delete it, or ask for another group`,

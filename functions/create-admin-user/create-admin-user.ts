@@ -5,6 +5,7 @@ import {
   CreateUserCommand,
   GetUserCommand,
   type IAMClient,
+  TagUserCommand,
   UpdateLoginProfileCommand,
 } from '@aws-sdk/client-iam'
 import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
@@ -26,6 +27,10 @@ export const createAdminUserInput = z.object({
   secret: z.object({ secretArn: z.nullable(z.string()), secretVersion: z.nullable(z.string()) }),
 })
 type Input = z.output<typeof createAdminUserInput>
+/** The groups of this administrator, under the names that the account knows: IAM's own comparison ignores case. */
+export const ownGroups = ({ admin, groups }: Pick<Input, 'admin' | 'groups'>) =>
+  groups.filter(({ name }) => admin.groups.some((wanted) => wanted.toLowerCase() === name.toLowerCase()))
+
 type Clients = { secrets: SecretsManagerClient; ledger: Ledger; signIn: () => Promise<IAMClient> }
 
 /**
@@ -44,12 +49,10 @@ export async function createAdminUser(clients: Clients, { vend, account, admin, 
   ])
   try {
     await createUser(iam, UserName, tags)
-    // IAM's groups ignore case; the name that the account knows counts.
-    const names = admin.groups.map(
-      (name) => groups.find((g) => g.name.toLowerCase() === name.toLowerCase())?.name ?? name,
-    )
     await Promise.all([
-      ...names.map((GroupName) => iam.send(new AddUserToGroupCommand({ UserName, GroupName }))),
+      ...ownGroups({ admin, groups }).map(({ name }) =>
+        iam.send(new AddUserToGroupCommand({ UserName, GroupName: name })),
+      ),
       ...policies.map((PolicyArn) => iam.send(new AttachUserPolicyCommand({ UserName, PolicyArn }))),
       password && setPassword(iam, { UserName, Password: password, PasswordResetRequired: passwordResetRequired }),
     ])
@@ -78,6 +81,8 @@ const createUser = async (iam: IAMClient, UserName: string, tags: Record<string,
           'start the vend again to have it reported as kept, or delete the user first',
         { cause: error },
       )
+    const missing = Tags.filter(({ Key, Value }) => !User.Tags?.some((tag) => tag.Key === Key && tag.Value === Value))
+    if (missing.length) await iam.send(new TagUserCommand({ UserName, Tags: missing }))
   }
 }
 

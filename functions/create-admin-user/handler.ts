@@ -5,7 +5,7 @@ import { STSClient } from '@aws-sdk/client-sts'
 import { assumeAccountRole, iamArn, ourPath } from '../shared/account-role.ts'
 import { readEnv } from '../shared/env.ts'
 import { step } from '../shared/step.ts'
-import { createAdminUser, createAdminUserInput } from './create-admin-user.ts'
+import { createAdminUser, createAdminUserInput, ownGroups } from './create-admin-user.ts'
 
 const env = readEnv('LEDGER_TABLE', 'ACCESS_ROLE_NAME')
 const sts = new STSClient()
@@ -15,7 +15,7 @@ const clients = {
 }
 
 export const handler = step(createAdminUserInput, (input) => {
-  const { account, admin, groups, vend } = input
+  const { account, admin, vend } = input
   const user = iamArn(vend, account.id, `user${ourPath}${admin.userName}`)
   const signIn = async () =>
     new IAMClient({
@@ -31,7 +31,7 @@ export const handler = step(createAdminUserInput, (input) => {
             resources: [user],
           },
           { actions: ['iam:AttachUserPolicy'], resources: [user], policyArns: admin.policies },
-          { actions: ['iam:AddUserToGroup'], resources: groups.map(({ arn }) => arn) },
+          { actions: ['iam:AddUserToGroup'], resources: ownGroups(input).map(({ arn }) => arn) },
         ],
       }),
     })

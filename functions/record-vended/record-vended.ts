@@ -31,10 +31,7 @@ export async function recordVended(
     accountId: account.id,
     vend,
     groups,
-    admins: admins.map(({ admin, secret }) => ({
-      ...admin,
-      ...(secret?.secretName && { secretName: secret.secretName }),
-    })),
+    admins: admins.map(({ admin }) => admin),
   })
   const vended = {
     outcome: 'Vended' as const,

@@ -11,7 +11,12 @@ import text from './failure-notice.txt'
 
 const executionStatus = z.object({
   source: z.literal('aws.states'),
-  detail: z.object({ executionArn: z.string(), status: z.enum(['FAILED', 'TIMED_OUT', 'ABORTED']) }),
+  detail: z.object({
+    executionArn: z.string(),
+    status: z.enum(['FAILED', 'TIMED_OUT', 'ABORTED']),
+    /** Milliseconds since 1970: another one after each redrive. */
+    stopDate: z.number(),
+  }),
 })
 const failedResult = z.object({ state: z.string() })
 const accountResult = z.object({
@@ -59,14 +64,15 @@ export async function reportFailure(clients: Clients, input: z.output<typeof rep
   if (input.source !== 'aws.states')
     return tellOnce(clients, `failure#${resultId(input)}`, creationNotice(input), config)
 
-  const execution = await clients.sfn.send(new DescribeExecutionCommand({ executionArn: input.detail.executionArn }))
-  const { executionArn = input.detail.executionArn, redriveCount = 0 } = execution
+  const { executionArn, status, stopDate } = input.detail
+  const execution = await clients.sfn.send(new DescribeExecutionCommand({ executionArn }))
   const accountId = accountAskedFor(execution)
   const record = accountId ? await readAccount(clients.ledger, accountId) : undefined
-  const notice = executionNotice(execution, input.detail.status, accountId, record)
-  if (accountId)
+  const notice = executionNotice(execution, status, accountId, record)
+  // An event that comes late finds the execution redriven and at work.
+  if (accountId && execution.status !== 'RUNNING')
     await recordFailure(clients.ledger, { accountId, executionArn, error: notice.error, cause: notice.cause })
-  return tellOnce(clients, `failure#${executionArn}#${redriveCount}#${input.detail.status}`, notice, config)
+  return tellOnce(clients, `failure#${executionArn}#${stopDate}#${status}`, notice, config)
 }
 
 const tellOnce = async ({ ses, ledger }: Clients, name: string, notice: Notice, config: Config) => {
@@ -164,7 +170,7 @@ const executionNotice = (
     what,
     error,
     cause: sentence(execution.cause),
-    ...progress(record?.executionArn === executionArn ? record : undefined),
+    ...progress(record, executionArn),
     advice,
     command:
       goOn === 'redrive'
@@ -177,21 +183,31 @@ const executionNotice = (
 const shellQuoted = (value: string) => `'${value.replaceAll("'", `'\\''`)}'`
 
 /** What this execution finished and what it did not, a line each: a step is done when the next one has begun. */
-const progress = (record: AccountRecord | undefined) => {
+const progress = (record: AccountRecord | undefined, executionArn: string) => {
   if (!record) return { done: '', notDone: 'Nothing was made or changed in the account.' }
-  const states = Object.values(record.steps)
+  if (record.executionArn !== executionArn)
+    return {
+      done: '',
+      notDone: 'What the record of the account shows is another execution’s work, by now or from before.',
+    }
+  const steps = Object.values(record.steps)
   const begun = (state: string, userName?: string) =>
-    states.some((step) => step.state === state && step.userName === userName)
+    steps.some((step) => step.state === state && (!userName || step.userName?.toLowerCase() === userName.toLowerCase()))
+  const mailed = (userName: string) =>
+    Object.keys(record.mails).some((key) => key.startsWith(`${userName.toLowerCase()} `))
+  const { groups, users, kept = [] } = record.asked
+  const isKept = (userName: string) => kept.some((name) => name.toLowerCase() === userName.toLowerCase())
   const lines: [done: boolean, text: string][] = [
-    [states.some(({ state }) => state === 'StorePassword'), `– groups ${record.asked.groups.join(', ')}`],
-    ...record.asked.users.flatMap((userName): [boolean, string][] => [
-      [begun('CreateAdminUser', userName), `– password of ${userName} in Secrets Manager`],
-      [begun('SendLoginEmail', userName), `– user ${userName} with console sign-in`],
-      [
-        Object.keys(record.mails).some((key) => key.startsWith(`${userName.toLowerCase()} `)),
-        `– sign-in mail for ${userName}`,
-      ],
-    ]),
+    ...(groups.length ? ([[begun('StorePassword'), `– groups ${groups.join(', ')}`]] as [boolean, string][]) : []),
+    ...users.flatMap((userName): [boolean, string][] =>
+      isKept(userName)
+        ? [[true, `– user ${userName} kept as it was: not made by account vending`]]
+        : [
+            [begun('CreateAdminUser', userName), `– password of ${userName} in Secrets Manager`],
+            [begun('SendLoginEmail', userName), `– user ${userName} with console sign-in`],
+            [mailed(userName), `– sign-in mail for ${userName}`],
+          ],
+    ),
   ]
   const text = (wanted: boolean) => lines.flatMap(([done, line]) => (done === wanted ? [line] : [])).join('\n')
   return { done: text(true), notDone: text(false) || '– the record that the vend is finished' }

@@ -35,20 +35,24 @@ export type AccountRecord = {
   /** Held while an execution works, and after a failure for its redrive. */
   lease?: Lease
   /** What the last execution was asked to make. */
-  asked: { groups: string[]; users: string[] }
+  asked: { groups: string[]; users: string[]; kept?: string[] }
   /** The steps begun by the last execution, by state and user. */
   steps: Record<string, { state: string; userName?: string; at: string }>
   /** Users for whom a password was stored: a login profile of any other user is not ours. Keys are in lower case. */
-  passwords: Record<string, { vendId: string; at: string }>
+  passwords: Record<string, { vendId: string; at: string; renewing?: boolean }>
   /** Mails sent, by user (in lower case) and address. */
   mails: Record<string, { messageId: string; vendId: string; at: string }>
   /** What finished vends made. Keys are in lower case, as IAM ignores case. */
   groups: Record<string, Group>
-  admins: Record<string, Admin & { kept: boolean; secretName?: string }>
+  admins: Record<string, Admin & { kept: boolean }>
   vendedAt?: string
   vendedBy?: string
   failure?: { error: string; cause: string; at: string }
 }
+
+/** An entry of a record by its key: one that was written, never what every object has. */
+export const entryOf = <Entry>(entries: Record<string, Entry> | undefined, key: string): Entry | undefined =>
+  entries && Object.hasOwn(entries, key) ? entries[key] : undefined
 
 /** An execution ended or aborted may have left a function running: its lease is taken over only this much later. */
 export const leaseRestSeconds = 90
@@ -66,8 +70,8 @@ export const readAccount = async ({ dynamodb, tableName }: Ledger, accountId: st
 type Change = {
   /** Attribute path → value; a path is a list of attribute names. */
   set: [path: string[], value: unknown][]
-  /** Top-level attributes which get a value only if they have none. */
-  ensure?: Record<string, unknown>
+  /** The same for what has no value yet. */
+  ensure?: [path: string[], value: unknown][]
   remove?: string[]
   condition: (value: (value: unknown) => string) => string
 }
@@ -87,8 +91,8 @@ const updateAccount = async ({ dynamodb, tableName }: Ledger, accountId: string,
   }
   const set = [
     ...change.set.map(([path, content]) => `${path.map(name).join('.')} = ${value(content)}`),
-    ...Object.entries(change.ensure ?? {}).map(([attribute, content]) => {
-      const placeholder = name(attribute)
+    ...(change.ensure ?? []).map(([path, content]) => {
+      const placeholder = path.map(name).join('.')
       return `${placeholder} = if_not_exists(${placeholder}, ${value(content)})`
     }),
   ]
@@ -143,7 +147,7 @@ export const takeLease = async (
         [['lease'], { holder: vend.executionArn, ask: askHash, renewedAt: now.getTime() } satisfies Lease],
         ...(own ? [] : ([[['steps'], first]] as [string[], unknown][])),
       ],
-      ensure: { passwords: {}, mails: {}, groups: {}, admins: {} },
+      ensure: ['passwords', 'mails', 'groups', 'admins'].map((attribute) => [[attribute], {}]),
       remove: ['failure'],
       condition: (value) =>
         seen
@@ -202,10 +206,11 @@ export const beginStep = (
       [['status'], 'VENDING'],
       [['lease', 'renewedAt'], now.getTime()],
       [['steps', userName ? `${state} ${userName}` : state], { state, userName, at }],
-      ...(storesPassword && userName
-        ? ([[['passwords', userName.toLowerCase()], { vendId: vend.id, at }]] as [string[], unknown][])
-        : []),
     ],
+    ...(storesPassword &&
+      userName && {
+        ensure: [[['passwords', userName.toLowerCase()], { vendId: vend.id, at }]] as [string[], unknown][],
+      }),
     remove: ['failure'],
   })
 }
@@ -213,7 +218,7 @@ export const beginStep = (
 /** The name under which a mail is on record. */
 export const mailKey = (userName: string, email: string) => `${userName.toLowerCase()} ${email.toLowerCase()}`
 
-/** Records that a sign-in mail was sent. Throws `LeaseLostError`. */
+/** Records that a sign-in mail was sent. That is so whoever holds the lease by now. */
 export const recordMail = (
   ledger: Ledger,
   {
@@ -222,16 +227,29 @@ export const recordMail = (
     userName,
     email,
     messageId,
-  }: {
-    accountId: string
-    vend: Vend
-    userName: string
-    email: string
-    messageId: string
-  },
+  }: { accountId: string; vend: Vend; userName: string; email: string; messageId: string },
+) =>
+  updateAccount(ledger, accountId, {
+    set: [[['mails', mailKey(userName, email)], { messageId, vendId: vend.id, at: new Date().toISOString() }]],
+    condition: () => 'attribute_exists(pk)',
+  })
+
+/** Records which users are not ours and stay as they are. Throws `LeaseLostError`. */
+export const recordKept = (
+  ledger: Ledger,
+  { accountId, vend, kept }: { accountId: string; vend: Vend; kept: string[] },
+) => whileHeld(ledger, accountId, vend, { set: [[['asked', 'kept'], kept]] })
+
+/**
+ * Records that a user's secret is about to get a new password, so that a try after a crash still knows.
+ * Throws `LeaseLostError`.
+ */
+export const recordRenewal = (
+  ledger: Ledger,
+  { accountId, vend, userName }: { accountId: string; vend: Vend; userName: string },
 ) =>
   whileHeld(ledger, accountId, vend, {
-    set: [[['mails', mailKey(userName, email)], { messageId, vendId: vend.id, at: new Date().toISOString() }]],
+    set: [[['passwords', userName.toLowerCase()], { vendId: vend.id, at: new Date().toISOString(), renewing: true }]],
   })
 
 /** Records what a finished vend made and gives the lease back. Done before by this vend is done. Throws `LeaseLostError`. */

@@ -17,8 +17,8 @@ export const fields = <Shape extends z.core.$ZodShape>(shape: Shape) =>
 
 export const accountId = text(/^\d{12}$/, 'must be an account id: 12 digits, as a string')
 // IAM also takes a comma, but the secret that holds the password is named after the user, and Secrets Manager does not.
-export const userName = text(/^[\w+=.@-]{1,64}$/, 'must be 1 to 64 letters, digits or _+=.@-')
-export const groupName = text(/^[\w+=,.@-]{1,128}$/, 'must be 1 to 128 letters, digits or _+=,.@-')
+export const userName = text(/^(?!__proto__$)[\w+=.@-]{1,64}$/, 'must be 1 to 64 letters, digits or _+=.@-')
+export const groupName = text(/^(?!__proto__$)[\w+=,.@-]{1,128}$/, 'must be 1 to 128 letters, digits or _+=,.@-')
 export const email = text(
   /^(?=.{6,254}$)[^\s"'()<>[\]:;,\\|%&@\u0080-\uffff]{1,64}@([a-z\d]([a-z\d-]{0,61}[a-z\d])?\.)+[a-z]([a-z\d-]{0,61}[a-z\d])$/i,
   'must be an e-mail address in ASCII, like ada@example.com',
@@ -29,10 +29,11 @@ export const policy = text(
 )
 const tagText = (min: number, max: number, what: string) =>
   text(new RegExp(`^(?!aws:)[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]{${min},${max}}$`, 'u'), what)
+const tagKeys = 'a tag key must be 1 to 128 letters, digits, spaces or _.:/=+-@, and not begin with aws:'
 export const tags = z.record(
-  tagText(1, 128, 'a tag key must be 1 to 128 letters, digits, spaces or _.:/=+-@, and not begin with aws:'),
+  tagText(1, 128, tagKeys),
   tagText(0, 256, 'a tag value must be at most 256 letters, digits, spaces or _.:/=+-@'),
-  'must be an object of tag keys and values',
+  { error: (issue) => (issue.code === 'invalid_key' ? tagKeys : 'must be an object of tag keys and values') },
 )
 
 const oneOrMore = (message: string) => z.union([z.string(), z.array(z.string()).check(z.minLength(1))], message)
@@ -120,6 +121,27 @@ export type Admin = z.output<typeof adminSchema>
 /** Everything that one vend shall make in an account. */
 export type Ask = { groups: Group[]; admins: Admin[] }
 
+const characters = (texts: string[]) => texts.join('').length
+
+/**
+ * Says what of a request is too large: sessions in the account carry its names and ARNs in a policy, which STS limits
+ * to 2,048 characters (API_AssumeRole).
+ */
+export const sizeIssues = ({ groups, admins }: Ask) => {
+  const issues: { field: string; message: string }[] = []
+  const limit = (field: string, texts: string[], most: number, what: string) => {
+    if (characters(texts) > most)
+      issues.push({ field, message: `${what} together must have at most ${most} characters` })
+  }
+  limit('groups', [...new Set(groups.flatMap(({ policies }) => policies))], 1000, 'the ARNs of all groups’ policies')
+  for (const [i, { groups, policies }] of admins.entries()) {
+    limit(`admins[${i}].groups`, groups, 300, 'the names of all groups')
+    limit(`admins[${i}].policies`, policies, 500, 'the ARNs of all policies')
+    if (groups.length > 10) issues.push({ field: `admins[${i}].groups`, message: 'must be at most 10, IAM’s limit' })
+  }
+  return issues
+}
+
 /**
  * Completes a request by the organization's defaults.
  *
@@ -192,10 +214,7 @@ export const completeRequest = (
 
   const needed = new Set([...admins.flatMap(({ groups }) => groups), ...request.groups.map(({ name }) => name)])
   const askedGroups = [...groups.values()].filter(({ name }) => !request.admins || needed.has(name))
-  // Sessions in the account carry these ARNs in a policy, which STS limits to 2,048 characters.
-  const arns = new Set([...askedGroups, ...admins].flatMap(({ policies }) => policies))
-  if ([...arns].join().length > 1200)
-    issues.push({ field: 'policies', message: 'all policy ARNs together must have at most 1200 characters' })
+  issues.push(...sizeIssues({ groups: askedGroups, admins }))
   for (const [i, { tags }] of admins.entries())
     if (Object.keys(tags).length > 50)
       issues.push({ field: `admins[${i}].tags`, message: 'must have at most 50 tags, those of vending.yml included' })

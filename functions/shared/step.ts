@@ -19,23 +19,34 @@ export const placeOf = (executionArn: string) => {
   return { partition, region, managementAccountId }
 }
 
+// A key that JSON can hold and an object cannot: it would be lost without a word.
+const hasProto = (value: unknown): boolean =>
+  typeof value === 'object' &&
+  value !== null &&
+  (Object.hasOwn(value, '__proto__') || Object.values(value).some(hasProto))
+
+const fieldName = (path: PropertyKey[]) =>
+  path.map((key, i) => (typeof key === 'number' ? `[${key}]` : `${i ? '.' : ''}${String(key)}`)).join('') || 'input'
+
 /**
  * Checks `value` against `schema`.
  * Throws `InvalidInputError`, which names every wrong field and what is allowed there.
  */
 export const parseInput = <S extends z.ZodMiniType>(schema: S, value: unknown): z.output<S> => {
   const result = schema.safeParse(value)
-  if (result.success) return result.data
-  throw new InvalidInputError(
-    result.error.issues.flatMap(({ path, message, ...issue }) =>
-      (issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...path, key]) : [path]).map((where) => ({
-        field:
-          where.map((key, i) => (typeof key === 'number' ? `[${key}]` : `${i ? '.' : ''}${String(key)}`)).join('') ||
-          'input',
-        message,
-      })),
-    ),
+  if (result.success) {
+    if (hasProto(value))
+      throw new InvalidInputError([{ field: '__proto__', message: 'cannot be the name of anything' }])
+    return result.data
+  }
+  const issues = result.error.issues.flatMap(({ path, message, ...issue }) =>
+    (issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...path, key]) : [path]).map((where) => ({
+      field: fieldName(where),
+      message,
+    })),
   )
+  // The first thing that is wrong with a field is the one to mend.
+  throw new InvalidInputError(issues.filter(({ field }, i) => issues.findIndex((other) => other.field === field) === i))
 }
 
 const logger = new Logger()

@@ -9,7 +9,7 @@ import {
 import * as z from 'zod/mini'
 import { accountSchema } from '../shared/account.ts'
 import { isNamed } from '../shared/aws-errors.ts'
-import { beginStep, type Ledger } from '../shared/ledger.ts'
+import { beginStep, entryOf, type Ledger, recordRenewal } from '../shared/ledger.ts'
 import { vendSchema } from '../shared/step.ts'
 
 export const storePasswordInput = z.object({
@@ -38,7 +38,7 @@ export async function storePassword(
 ) {
   if (signsIn) return { secretName: null, secretArn: null, secretVersion: null }
   // On record before the secret is there: a crash after this line leaves a user whose password is known to be ours.
-  const [{ RandomPassword }] = await Promise.all([
+  const [{ RandomPassword }, record] = await Promise.all([
     secrets.send(
       new GetRandomPasswordCommand({
         PasswordLength: Math.max(passwordLength, minimumPasswordLength),
@@ -68,13 +68,18 @@ export async function storePassword(
       ),
     )
   } catch (error) {
+    const putNew = async () => stored(await secrets.send(new PutSecretValueCommand({ SecretId: name, ...password })))
     if (isNamed(error, 'InvalidRequestException')) {
+      // Scheduled for deletion. A crash before the new password is there must not leave the old one in use.
+      await recordRenewal(ledger, { accountId: account.id, vend, userName })
       await secrets.send(new RestoreSecretCommand({ SecretId: name }))
-      return stored(await secrets.send(new PutSecretValueCommand({ SecretId: name, ...password })))
+      return putNew()
     }
     if (!isNamed(error, 'ResourceExistsException')) throw error
     const { ARN, VersionIdsToStages } = await secrets.send(new DescribeSecretCommand({ SecretId: name }))
-    const current = Object.entries(VersionIdsToStages ?? {}).find(([, stages]) => stages.includes('AWSCURRENT'))
-    return stored({ ...(ARN && { ARN }), ...(current && { VersionId: current[0] }) })
+    const [version] = Object.entries(VersionIdsToStages ?? {}).find(([, stages]) => stages.includes('AWSCURRENT')) ?? []
+    const renewal = entryOf(record.passwords, userName.toLowerCase())
+    if (renewal?.renewing && version !== renewal.vendId) return putNew()
+    return stored({ ...(ARN && { ARN }), ...(version && { VersionId: version }) })
   }
 }

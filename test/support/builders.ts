@@ -119,7 +119,7 @@ export const aVendedRecord = (overrides: Partial<AccountRecord> = {}): AccountRe
       },
     },
     groups: { administrators: aGroup() },
-    admins: { administrator: { ...anAdmin(), kept: false, secretName: `account-vending/${accountId}/administrator` } },
+    admins: { administrator: { ...anAdmin(), kept: false } },
     ...overrides,
   } satisfies AccountRecord
   if (!overrides.lease) delete (record as AccountRecord).lease
@@ -178,7 +178,7 @@ export const changeOf = ({
   const [, sets = '', removes = ''] = /^SET (.*?)(?: REMOVE (.*))?$/.exec(UpdateExpression) ?? []
   return {
     set: Object.fromEntries(
-      [...sets.matchAll(/(#[\w.#]+) = (?:if_not_exists\(#\w+, )?(:\w+)/g)].map(([, path = '', value = '']) => [
+      [...sets.matchAll(/(#[\w.#]+) = (?:if_not_exists\([\w#.]+, )?(:\w+)/g)].map(([, path = '', value = '']) => [
         pathOf(path),
         plain[value],
       ]),

@@ -226,7 +226,7 @@ describe('a user is kept', () => {
     expect((await create()).admins[0]).toMatchObject({ kept: true })
   })
 
-  test.fails('on our path whose login profile is not ours, even if called constructor', async () => {
+  test('on our path whose login profile is not ours, even if called constructor', async () => {
     hasUsers(anIamUser({ UserName: 'constructor' }))
     hasProfile('constructor')
     expect((await create({ admins: [anAdmin({ userName: 'constructor' })] })).admins[0]).toMatchObject({ kept: true })

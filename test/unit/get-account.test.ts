@@ -46,7 +46,6 @@ test('tells of a vended account all that is on record', async () => {
       {
         ...anAdmin(),
         kept: false,
-        secretName: `account-vending/${accountId}/administrator`,
         mailedAt: '2026-11-01T09:21:20.000Z',
       },
     ],

@@ -157,7 +157,7 @@ test('mails are caught with all their recipients, each by the endpoint that sent
   )
   expect(await endpoint.mails()).toEqual([
     {
-      function: null,
+      function: 'create-admin-user',
       messageId: MessageId,
       from: 'Vending <vending@example.com>',
       to: ['ada@example.com', 'bob@example.com'],

@@ -74,7 +74,7 @@ test('puts the vend on record, gives the lease back, and tells the event bus', a
       status: 'VENDED',
       vendedBy: aVend().executionArn,
       'groups/administrators': aGroup(),
-      'admins/administrator': { ...anAdmin(), kept: false, secretName },
+      'admins/administrator': { ...anAdmin(), kept: false },
       'admins/kept': { ...anAdmin({ userName: 'Kept' }), kept: true },
     },
     remove: ['lease', 'failure'],

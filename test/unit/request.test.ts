@@ -187,7 +187,7 @@ describe('refused, with the field and what is allowed:', () => {
   test('policy ARNs that are too long for a session’s policy', () => {
     const groups = [{ name: 'Long', policies: [1, 2, 3].map((n) => `${'p'.repeat(500)}${n}`) }]
     expect(issuesOf(() => complete({ groups }))).toEqual([
-      { field: 'policies', message: 'all policy ARNs together must have at most 1200 characters' },
+      { field: 'groups', message: 'the ARNs of all groups’ policies together must have at most 1000 characters' },
     ])
   })
 
@@ -319,7 +319,7 @@ describe('adminsRequest', () => {
     expect(parseInput(adminsRequest, JSON.parse(JSON.stringify(request)))).toEqual(request)
   })
 
-  test.fails('does not lose a tag or a policy that is called __proto__', () => {
+  test('does not lose a tag or a policy that is called __proto__', () => {
     const read = (json: string) => JSON.stringify(parseInput(adminsRequest, JSON.parse(json)))
     const document = JSON.stringify(aDocument())
     for (const json of [
@@ -487,7 +487,7 @@ describe('tags', () => {
     ])
   })
 
-  test.fails('say what a key may be', () => {
+  test('say what a key may be', () => {
     expect(issuesOf(() => parseInput(tags, { 'a*b': 'x' }))[0]?.message).toBe(
       'a tag key must be 1 to 128 letters, digits, spaces or _.:/=+-@, and not begin with aws:',
     )

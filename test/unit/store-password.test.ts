@@ -169,6 +169,26 @@ describe('a secret that is scheduled for deletion', () => {
     ])
   })
 
+  test('gets the new password from the try after a crash between the two', async () => {
+    secrets.on(CreateSecretCommand).rejects(awsError('ResourceExistsException'))
+    secrets
+      .on(DescribeSecretCommand)
+      .resolves({ ARN: secretArn, VersionIdsToStages: { [anotherVend().id]: ['AWSCURRENT'] } })
+    const renewal = { vendId: aVend().id, at: '2026-11-01T09:20:59.000Z', renewing: true }
+    onRecord.holds(aRecord({ passwords: { administrator: renewal } }))
+    await store()
+    expect(secrets.commandCalls(PutSecretValueCommand)).toHaveLength(1)
+  })
+
+  test('keeps the new password once it is there', async () => {
+    secrets.on(CreateSecretCommand).rejects(awsError('ResourceExistsException'))
+    secrets.on(DescribeSecretCommand).resolves({ ARN: secretArn, VersionIdsToStages: { [aVend().id]: ['AWSCURRENT'] } })
+    const renewal = { vendId: aVend().id, at: '2026-11-01T09:20:59.000Z', renewing: true }
+    onRecord.holds(aRecord({ passwords: { administrator: renewal } }))
+    expect(await store()).toEqual(stored)
+    expect(secrets.commandCalls(PutSecretValueCommand)).toEqual([])
+  })
+
   test('lets what its restoration throws leave under its name', async () => {
     secrets.on(RestoreSecretCommand).rejects(awsError('InternalServiceError'))
     await expect(store()).rejects.toMatchObject({ name: 'InternalServiceError' })

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { signIn } from '../../local/iam.ts'
 import { ensureAccount, vend } from '../../local/vend.ts'
 import { addUser } from '../../local/world.ts'
 import { accountCreated, accountJoined } from '../support/events.ts'
@@ -98,9 +99,27 @@ test('more groups for a user who is there are added, without a new password or m
   const password = [...organization.world.secrets.values()].find(({ name }) => name.endsWith('300000000006/hedy'))
   const before = JSON.stringify([...(password?.versions.entries() ?? [])])
   const second = await vend(organization, ask({ groups: ['Auditors'] }))
+  expect(second.execution).toMatchObject({ status: 'SUCCEEDED', output: { outcome: 'Vended' } })
   expect(second.users[0]?.groups.sort()).toEqual(['Administrators', 'Auditors'])
   expect(second.mails).toEqual([])
   expect(JSON.stringify([...(password?.versions.entries() ?? [])])).toBe(before)
+})
+
+test('a secret that was scheduled for deletion gets a new password, and that one signs in', async () => {
+  const there = account('300000000010')
+  const input = { door: 'manual', input: '{"accountId":"300000000010"}' } as const
+  there.deniedActions = ['iam:CreateUser']
+  await vend(organization, input)
+  there.deniedActions = []
+  const secret = organization.world.secrets.get('account-vending/300000000010/administrator')
+  const current = () =>
+    [...(secret?.versions.values() ?? [])].find(({ stages }) => stages.includes('AWSCURRENT'))?.value
+  const old = current()
+  if (secret) secret.deletionAt = organization.world.now() + 7 * 24 * 60 * 60 * 1000
+  const { execution } = await vend(organization, input)
+  expect(execution?.output).toMatchObject({ outcome: 'Vended' })
+  expect(current()).not.toBe(old)
+  expect(signIn(organization.world, '300000000010', 'Administrator', current() ?? '')).toBe('must-change-password')
 })
 
 test('a failed vend started again finishes, and nothing is made twice', async () => {
@@ -133,6 +152,21 @@ test('a failure is told to a person, with what is done, what is not, and the com
   expect(text).toMatch(/Done:\s+– groups Administrators\s+– password of Administrator/)
   expect(text).toMatch(/Not done:\s+– user Administrator with console sign-in\s+– sign-in mail for Administrator/)
   expect(text).toContain('aws stepfunctions redrive-execution --region us-east-1 --execution-arn')
+})
+
+test('a notice says who is kept', async () => {
+  const there = account('300000000011')
+  addUser(organization.world, there, { name: 'old' })
+  there.deniedActions = ['iam:CreateUser']
+  const admins = ['old', 'new'].map((userName) => ({ userName, email: `${userName}@example.com` }))
+  const { notices } = await vend(organization, {
+    door: 'manual',
+    input: JSON.stringify({ accountId: there.id, admins }),
+  })
+  expect(notices[0]?.text).toMatch(
+    /Done:\s+– groups Administrators\s+– user old kept as it was: not made by account vending/,
+  )
+  expect(notices[0]?.text).not.toContain('password of old')
 })
 
 test('a user of that name who is not ours is kept: no password, no mail, no group', async () => {
