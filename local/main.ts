@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
-import { parseArgs } from 'node:util'
+import { parseArgs, styleText } from 'node:util'
 import Table from 'cli-table3'
-import colors from 'picocolors'
 import { defaultSpeed, startOrganization } from './start-organization.ts'
 import type { Progress } from './step-functions.ts'
 import { accountNamed, createAccount, ensureAccount, type Input, readInput, report, type Vend, vend } from './vend.ts'
@@ -68,13 +67,13 @@ const run = async () => {
   say(
     `A local AWS organization is up: management account ${organization.world.managementAccountId}, ` +
       `${organization.world.accounts.size - 1} member accounts.\n` +
-      colors.yellow(`Its pauses run on a compressed clock: ${defaultSpeed} seconds pass in one.`),
+      styleText('yellow', `Its pauses run on a compressed clock: ${defaultSpeed} seconds pass in one.`),
   )
   const vends: Vend[] = []
   try {
     if (inputs.length) {
       for (const [i, input] of inputs.entries()) {
-        say(`\n${colors.bold(`Through the ${input.door} door:`)} ${options.event[i]}`)
+        say(`\n${styleText('bold', `Through the ${input.door} door:`)} ${options.event[i]}`)
         const accountId = accountNamed(input, organization.world.managementAccountId)
         if (accountId && !options.strict) ensureAccount(organization, accountId)
         vends.push(await vend(organization, input))
@@ -93,10 +92,11 @@ const run = async () => {
     )
   else say(`\n${table(vends, organization.world.managementAccountId)}`)
   for (const { execution, response } of vends) {
-    if (execution?.error) say(colors.red(`${execution.error}: ${execution.cause}`))
-    if (response && response.status >= 400) say(colors.red(`HTTP ${response.status}: ${JSON.stringify(response.body)}`))
+    if (execution?.error) say(styleText('red', `${execution.error}: ${execution.cause}`))
+    if (response && response.status >= 400)
+      say(styleText('red', `HTTP ${response.status}: ${JSON.stringify(response.body)}`))
   }
-  for (const { subject, to } of notices) say(colors.red(`Failure notice to ${to.join(', ')}: ${subject}`))
+  for (const { subject, to } of notices) say(styleText('red', `Failure notice to ${to.join(', ')}: ${subject}`))
   const failed = vends.filter(
     ({ execution, response }) =>
       (execution && execution.status !== 'SUCCEEDED') || (response && response.status >= 400),
@@ -111,7 +111,7 @@ const threeDoors = async (
   say: (text: string) => void,
 ): Promise<Vend[]> => {
   const { world } = organization
-  say(`\n${colors.bold('Through the event door:')} Organizations creates an account and says so`)
+  say(`\n${styleText('bold', 'Through the event door:')} Organizations creates an account and says so`)
   const [calls, mails] = [world.calls.length, (await organization.mails()).length]
   const accountId = await createAccount(organization, 'Payments', 'payments@example.com')
   await organization.settled()
@@ -127,11 +127,11 @@ const threeDoors = async (
     mails: (await organization.mails()).slice(mails),
   })
 
-  say(`\n${colors.bold('Through the manual door:')} somebody starts an execution`)
+  say(`\n${styleText('bold', 'Through the manual door:')} somebody starts an execution`)
   ensureAccount(organization, '777788889999', 'Website')
   const manual = await vend(organization, { door: 'manual', input: '{"accountId":"777788889999"}' })
 
-  say(`\n${colors.bold('Through the API door:')} a signed POST /accounts/888899990000/admins`)
+  say(`\n${styleText('bold', 'Through the API door:')} a signed POST /accounts/888899990000/admins`)
   ensureAccount(organization, '888899990000', 'Research')
   const byApi = await vend(organization, {
     door: 'api',
@@ -152,10 +152,10 @@ const threeDoors = async (
 
 const line = ({ state, index, what, error }: Progress) => {
   const name = `${index === undefined ? '' : '  '}${state}${index === undefined ? '' : ` [${index}]`}`
-  if (what === 'entered') return `  ${colors.cyan('▸')} ${name}`
-  if (what === 'succeeded') return `  ${colors.green('✔')} ${name}`
-  if (what === 'failed') return `  ${colors.red('✘')} ${name}  ${colors.dim(error ?? '')}`
-  return `  ${colors.yellow('↻')} ${name}  ${colors.dim('tries again')}`
+  if (what === 'entered') return `  ${styleText('cyan', '▸')} ${name}`
+  if (what === 'succeeded') return `  ${styleText('green', '✔')} ${name}`
+  if (what === 'failed') return `  ${styleText('red', '✘')} ${name}  ${styleText('dim', error ?? '')}`
+  return `  ${styleText('yellow', '↻')} ${name}  ${styleText('dim', 'tries again')}`
 }
 
 const outcome = (execution: Vend['execution']) => (execution?.output as { outcome?: string } | null)?.outcome
@@ -163,7 +163,7 @@ const outcome = (execution: Vend['execution']) => (execution?.output as { outcom
 /** Account, group, user, where the password lies, and who got which mail. */
 const table = (vends: Vend[], managementAccountId: string) => {
   const rows = new Table({
-    head: ['Account', 'Groups', 'Users', 'Password', 'Mail'].map((title) => colors.bold(title)),
+    head: ['Account', 'Groups', 'Users', 'Password', 'Mail'].map((title) => styleText('bold', title)),
     style: { head: [], border: [] },
     wordWrap: true,
     colWidths: [16, 16, 17, 18, 24],
