@@ -43,7 +43,6 @@ export const bundling = (vendingFile?: string): BuildOptions => ({
 /** What serverless-esbuild asks for. */
 const forServerless = () => ({
   ...bundling(packagedVendingFile),
-  outputFileExtension: '.cjs',
   exclude: [],
   concurrency: 2,
 })
