@@ -32,6 +32,12 @@ const sender = z.string('must be an address, alone or as Name <address>').check(
   }, 'must be an address, alone or as Name <address>, in ASCII; the name of letters, digits, spaces or .&()-'),
 )
 
+// What is here is for all accounts, and a customer-managed policy's ARN names one.
+const ofEveryAccount = z.refine<{ policies: string[] }[]>(
+  (all) => all.every(({ policies }) => policies.every((policy) => !/:iam::\d/.test(policy))),
+  'must name AWS managed policies only: the ARN of another policy belongs to one account',
+)
+
 const vendingSchema = fields({
   sender,
   configurationSet: z.optional(
@@ -51,8 +57,8 @@ const vendingSchema = fields({
       .string('must be the name of a role')
       .check(z.regex(/^[\w+=,.@-]{1,64}$/, 'must be the name of a role: 1 to 64 letters, digits or _+=,.@-')),
   ),
-  groups: lines(group, 'groups').check(some),
-  admins: lines(admin, 'administrators').check(some),
+  groups: lines(group, 'groups').check(some, ofEveryAccount),
+  admins: lines(admin, 'administrators').check(some, ofEveryAccount),
   tags: z._default(tags, {}),
   passwordLength: z
     .number('must be a number from 24 to 128')
@@ -107,7 +113,7 @@ export const loadVending = (file: string): Vending => {
       {
         accountId: '111122223333',
         accountEmail: standIn,
-        partition: 'aws',
+        partition: /arn:(aws[\w-]*):iam::aws:/.exec(JSON.stringify([vending.groups, vending.admins]))?.[1] ?? 'aws',
       },
     )
     return {

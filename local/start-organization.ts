@@ -9,7 +9,7 @@ import { readDeployed } from './deployed.ts'
 import { AwsError, startEndpoint } from './endpoint.ts'
 import { rulesFor } from './eventbridge.ts'
 import { bundleFunctions, loadFunction } from './lambda.ts'
-import { type Execution, type Progress, startStepFunctions } from './step-functions.ts'
+import { type Execution, mostBytes, type Progress, startStepFunctions } from './step-functions.ts'
 import { createWorld } from './world.ts'
 
 /** Seconds of the organization that pass in one second. */
@@ -156,6 +156,8 @@ export const startOrganization = async ({ vendingFile, speed = defaultSpeed, sta
           } catch {
             throw new AwsError('InvalidExecutionInput', `Invalid State Machine Execution Input: '${text}'`)
           }
+          if (Buffer.byteLength(text) > mostBytes)
+            throw new AwsError('InvalidExecutionInput', 'The input is larger than 256 KiB')
           const execution = stepFunctions.start(name, text)
           if (execution === 'ExecutionAlreadyExists')
             throw new AwsError('ExecutionAlreadyExists', `Execution Already Exists: '${name}'`)

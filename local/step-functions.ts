@@ -68,6 +68,15 @@ const tasks = (definition: Definition): [name: string, functionArn: string][] =>
     ...(ItemProcessor ? tasks(ItemProcessor) : []),
   ])
 
+/** A payload has at most 256 KiB (Step Functions Developer Guide, service-quotas). */
+export const mostBytes = 262_144
+const checkSize = (input: unknown) => {
+  if (Buffer.byteLength(JSON.stringify(input)) > mostBytes)
+    throw Object.assign(new Error('A state’s input or output is larger than 256 KiB'), {
+      name: 'States.DataLimitExceeded',
+    })
+}
+
 /** Step Functions with one state machine, run by aws-local-stepfunctions. */
 export const startStepFunctions = ({ definition, stateMachineArn, clock, invoke, onProgress, onEnd }: Options) => {
   const executions = new Map<string, Execution>()
@@ -80,6 +89,7 @@ export const startStepFunctions = ({ definition, stateMachineArn, clock, invoke,
     let failure: unknown
     const invokeTask = (functionArn: string) => async (input: unknown) => {
       try {
+        checkSize(input)
         // What a function returns travels as JSON.
         return JSON.parse(JSON.stringify(await invoke(functionArn, input)) ?? 'null') as never
       } catch (error) {

@@ -152,10 +152,14 @@ const enter = async (organization: LocalOrganization, input: Input) => {
     const execution = organization.startExecution(randomUUID(), input.input)
     return { executions: execution === 'ExecutionAlreadyExists' ? [] : [execution], matched: true, response: null }
   }
+  const before = new Set(organization.executions.keys())
   const response = await organization.requestApi(input.request)
   const name = parseJson(response.body)
   const started = typeof name === 'object' && name && 'execution' in name ? name.execution : undefined
-  const executions = [...organization.executions.values()].filter((execution) => execution.name === started)
+  // A request that was made before starts nothing.
+  const executions = [...organization.executions.values()].filter(
+    ({ name, executionArn }) => name === started && !before.has(executionArn),
+  )
   return { executions, matched: true, response: { ...response, body: parseJson(response.body) ?? response.body } }
 }
 
@@ -189,7 +193,7 @@ export const report = async (
     response,
     execution: execution && shownExecution(execution),
     ...(accountId && world.accounts.has(accountId)
-      ? await inAccount(organization, accountId, keptUsers(execution))
+      ? await inAccount(organization, accountId, await keptUsers(organization, accountId, execution))
       : { groups: [], users: [], secrets: [] }),
     mails: mails.filter((mail) => !isNotice(mail)).map(shown),
     calls: calls.flatMap(({ service, operation, accountId, function: by }) =>
@@ -199,9 +203,21 @@ export const report = async (
   }
 }
 
-const keptUsers = (execution: Execution | null): string[] => {
-  const { admins = [] } = (execution?.output ?? {}) as { admins?: { userName: string; kept: boolean }[] }
-  return admins.filter(({ kept }) => kept).map(({ userName }) => userName.toLowerCase())
+/** Who was found not to be ours, in lower case: the execution says so, or what a failed one left on record. */
+const keptUsers = async (organization: LocalOrganization, accountId: string, execution: Execution | null) => {
+  if (!execution) return []
+  const { admins = [] } = (execution.output ?? {}) as { admins?: { userName: string; kept: boolean }[] }
+  const { body } = await organization.requestApi({
+    method: 'GET',
+    path: `/accounts/${accountId}`,
+    headers: {},
+    body: '',
+  })
+  const record = parseJson(body) as { executionArn?: string; asked?: { kept?: string[] } } | undefined
+  const onRecord = record?.executionArn === execution.executionArn ? (record.asked?.kept ?? []) : []
+  return [...onRecord, ...admins.filter(({ kept }) => kept).map(({ userName }) => userName)].map((name) =>
+    name.toLowerCase(),
+  )
 }
 
 const shownExecution = ({ name, status, error, cause, output, states }: Execution) => {

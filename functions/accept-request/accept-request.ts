@@ -92,7 +92,7 @@ const isRunning = async (sfn: SFNClient, executionArn: string) => {
 type Clients = { organizations: OrganizationsClient; sfn: SFNClient; ledger: Ledger }
 type Config = Defaults & { protected: ProtectedPlaces }
 
-/** When the service was first installed: its ledger is made then, and kept when the service is removed. */
+/** When the service was installed: its ledger was made then. */
 const madeAt = async ({ dynamodb, tableName }: Ledger) =>
   (await dynamodb.send(new DescribeTableCommand({ TableName: tableName }))).Table?.CreationDateTime
 
@@ -102,7 +102,7 @@ const madeAt = async ({ dynamodb, tableName }: Ledger) =>
  * `outcome` says how it goes on: Accepted, or one of the end states AlreadyVended, AlreadyInProgress, NotNew.
  * Safe to run twice: an execution's own lease is its own.
  * Throws `InvalidInputError`, `ManagementAccountError`, `AccountNotFoundError`, `ProtectedAccountError`,
- * `AccountNotActiveError`, `RecipientNotAllowedError`, and `AccountBusyError` while another request is being vended.
+ * `AccountPendingError`, `AccountNotActiveError`, `RecipientNotAllowedError`, and `AccountBusyError` while another request is being vended.
  */
 export async function acceptRequest(
   { organizations, sfn, ledger }: Clients,
@@ -112,7 +112,7 @@ export async function acceptRequest(
   const { partition, managementAccountId } = placeOf(executionArn)
   const byEvent = isEvent(request)
   const asked = byEvent
-    ? { accountId: accountOfEvent(request, managementAccountId), groups: [] }
+    ? { accountId: accountOfEvent(request, managementAccountId), groups: [], again: false }
     : parseInput(manualRequest, request)
   const id = asked.accountId
 
@@ -130,14 +130,16 @@ export async function acceptRequest(
 
   const ask = completeRequest(asked, config, { accountId: id, accountEmail: account.email, partition })
   const onRecord = isOnRecord(record, ask)
-  if (onRecord.groups && ask.admins.every(onRecord.adminDone)) return nothingToDo('AlreadyVended')
+  const isMissing = (admin: Admin) => asked.again || !onRecord.adminDone(admin)
+  if (!asked.again && onRecord.groups && !ask.admins.some(isMissing)) return nothingToDo('AlreadyVended')
 
   const askHash = createHash('sha256').update(JSON.stringify(ask)).digest('hex').slice(0, 32)
   const busy = new AccountBusyError(`Account ${id} is being vended by another execution`)
   const lease = record?.lease
   if (lease && lease.holder !== executionArn) {
     if (await isRunning(sfn, lease.holder)) {
-      if (byEvent || lease.ask === askHash) return nothingToDo('AlreadyInProgress')
+      // DescribeExecution is eventually consistent: an end that is on record is not a run to rely on.
+      if (record.status !== 'FAILED' && (byEvent || lease.ask === askHash)) return nothingToDo('AlreadyInProgress')
       throw busy
     }
     if (Date.now() - lease.renewedAt < leaseRestSeconds * 1000) throw busy
@@ -145,7 +147,7 @@ export async function acceptRequest(
   const requestedBy = 'requestedBy' in asked ? asked.requestedBy : undefined
   const missing = addToRecord(record, {
     groups: ask.groups,
-    admins: ask.admins.filter((admin) => !onRecord.adminDone(admin)),
+    admins: ask.admins.filter(isMissing),
   })
   const tooLarge = sizeIssues(missing)
   if (tooLarge.length) throw new InvalidInputError(tooLarge)

@@ -20,10 +20,11 @@ import * as z from 'zod/mini'
 import { accountSchema } from '../shared/account.ts'
 import { iamArn, ourPath } from '../shared/account-role.ts'
 import { explainDenial, isNamed } from '../shared/aws-errors.ts'
-import { GroupNotOursError, PolicyNotFoundError } from '../shared/errors.ts'
+import { GroupNotOursError, PolicyNotAttachableError, PolicyNotFoundError } from '../shared/errors.ts'
 import { beginStep, entryOf, type Ledger, recordKept } from '../shared/ledger.ts'
 import { type Admin, adminSchema, type Group, groupSchema, type PolicyDocument } from '../shared/request.ts'
 import { vendSchema } from '../shared/step.ts'
+import { together } from '../shared/together.ts'
 
 export const createAdminGroupInput = z.object({
   vend: vendSchema,
@@ -83,14 +84,14 @@ const documentAllowsChange = ({ Statement }: PolicyDocument) =>
  * name, or that user's login profile, is not ours: it stays as it is), `signsIn` (the user has used the password
  * already) and the user's policies, to which IAMUserChangePassword is added where a reset is required and nothing else
  * allows it; the ARNs of the groups; and the account's minimum password length.
- * Safe to run twice. Throws `GroupNotOursError`, `PolicyNotFoundError`, `DeniedByPolicyError`, `LeaseLostError`.
+ * Safe to run twice. Throws `GroupNotOursError`, `PolicyNotFoundError`, `PolicyNotAttachableError`, `DeniedByPolicyError`, `LeaseLostError`.
  */
 export async function createAdminGroup(
   { ledger, signIn }: { ledger: Ledger; signIn: () => Promise<IAMClient> },
   { vend, account, groups, admins }: Input,
 ) {
   // The session and the lease do not need each other; both are needed before the first write.
-  const [iam, record] = await Promise.all([
+  const [iam, record] = await together([
     signIn(),
     beginStep(ledger, { accountId: account.id, vend, state: 'CreateAdminGroup' }),
   ])
@@ -100,7 +101,7 @@ export async function createAdminGroup(
       admins,
       changePasswordArn: iamArn(vend, 'aws', 'policy/IAMUserChangePassword'),
     })
-    const madeGroups = await Promise.all(
+    const madeGroups = await together(
       groups.map(async (group) => {
         const there = found.groups.get(group.name.toLowerCase())
         if (there && there.Path !== ourPath) return { name: there.GroupName ?? group.name, arn: there.Arn ?? '' }
@@ -115,11 +116,14 @@ export async function createAdminGroup(
         userName: user?.UserName ?? admin.userName,
         policies: found.userPolicies(admin),
         kept: user !== undefined && (user.Path !== ourPath || profileNotOurs),
+        hasProfile: user?.hasProfile === true,
         signsIn: user?.hasProfile === true && user.PasswordLastUsed !== undefined,
       }
     })
-    const kept = inspected.filter(({ kept }) => kept).map(({ userName }) => userName)
-    if (kept.length) await recordKept(ledger, { accountId: account.id, vend, kept })
+    const names = (admins: typeof inspected) => admins.map(({ userName }) => userName)
+    const kept = names(inspected.filter(({ kept }) => kept))
+    const signingIn = names(inspected.filter(({ kept, signsIn }) => !kept && signsIn))
+    if (kept.length || signingIn.length) await recordKept(ledger, { accountId: account.id, vend, kept, signingIn })
     return {
       groups: madeGroups,
       admins: inspected,
@@ -136,15 +140,15 @@ const inspect = async (
 ) => {
   const policyArns = [...new Set([...groups, ...admins].flatMap(({ policies }) => policies))]
   // Names are unique whatever their case, and IAM's Get operations ask for the exact one: so list.
-  const [allUsers, allGroups, passwordPolicy, allowing] = await Promise.all([
+  const [allUsers, allGroups, passwordPolicy, allowing] = await together([
     collect(paginateListUsers({ client: iam, pageSize: 1000 }, {}), ({ Users }) => Users),
     collect(paginateListGroups({ client: iam, pageSize: 1000 }, {}), ({ Groups }) => Groups),
     ifFound(iam.send(new GetAccountPasswordPolicyCommand({}))),
-    Promise.all(policyArns.map((arn) => policyAllowsChange(iam, arn))),
+    together(policyArns.map((arn) => policyAllowsChange(iam, arn))),
   ])
   const users = new Map<string, IamUser & { hasProfile: boolean }>()
   const groupsThere = new Map(allGroups.map((group) => [group.GroupName?.toLowerCase() ?? '', group]))
-  await Promise.all([
+  await together([
     ...allUsers
       .filter(({ UserName }) => admins.some(({ userName }) => userName.toLowerCase() === UserName?.toLowerCase()))
       .map(async (user) => {
@@ -182,6 +186,8 @@ const inspect = async (
 const policyAllowsChange = async (iam: IAMClient, arn: string) => {
   const policy = await ifFound(iam.send(new GetPolicyCommand({ PolicyArn: arn })))
   if (!policy) throw new PolicyNotFoundError(`The policy ${arn} does not exist in the account`)
+  if (policy.Policy?.IsAttachable === false)
+    throw new PolicyNotAttachableError(`The policy ${arn} is one that AWS lets nobody attach to users or groups`)
   if (arn.includes(':iam::aws:')) return allowChangePassword.test(arn)
   const { PolicyVersion } = await iam.send(
     new GetPolicyVersionCommand({ PolicyArn: arn, VersionId: policy.Policy?.DefaultVersionId }),
@@ -193,11 +199,11 @@ const policyAllowsChange = async (iam: IAMClient, arn: string) => {
 
 const checkSamePolicies = async (iam: IAMClient, wanted: Group, there: IamGroup) => {
   const GroupName = there.GroupName
-  const [attached, inlineNames] = await Promise.all([
+  const [attached, inlineNames] = await together([
     collect(paginateListAttachedGroupPolicies({ client: iam }, { GroupName }), (page) => page.AttachedPolicies),
     collect(paginateListGroupPolicies({ client: iam }, { GroupName }), (page) => page.PolicyNames),
   ])
-  const documents = await Promise.all(
+  const documents = await together(
     inlineNames.map(async (PolicyName) => {
       const { PolicyDocument } = await iam.send(new GetGroupPolicyCommand({ GroupName, PolicyName }))
       return [PolicyName, JSON.parse(decodeURIComponent(PolicyDocument ?? '{}'))] as const
@@ -218,7 +224,7 @@ const makeGroup = async (iam: IAMClient, { name, policies, inline }: Group, ther
   const GroupName = there?.GroupName ?? name
   // EntityAlreadyExistsException leaves under its name: the list did not show yet what the try before this one made.
   const arn = there?.Arn ?? (await iam.send(new CreateGroupCommand({ GroupName, Path: ourPath }))).Group?.Arn
-  await Promise.all([
+  await together([
     ...policies.map((PolicyArn) => iam.send(new AttachGroupPolicyCommand({ GroupName, PolicyArn }))),
     ...Object.entries(inline).map(([PolicyName, document]) =>
       iam.send(new PutGroupPolicyCommand({ GroupName, PolicyName, PolicyDocument: JSON.stringify(document) })),

@@ -17,6 +17,7 @@ import { UserNotOursError } from '../shared/errors.ts'
 import { beginStep, type Ledger } from '../shared/ledger.ts'
 import { adminSchema } from '../shared/request.ts'
 import { vendSchema } from '../shared/step.ts'
+import { together } from '../shared/together.ts'
 
 export const createAdminUserInput = z.object({
   vend: vendSchema,
@@ -42,19 +43,21 @@ type Clients = { secrets: SecretsManagerClient; ledger: Ledger; signIn: () => Pr
  */
 export async function createAdminUser(clients: Clients, { vend, account, admin, groups, secret }: Input) {
   const { userName: UserName, policies, tags, passwordResetRequired } = admin
-  const [iam, password] = await Promise.all([
+  const [iam, password] = await together([
     clients.signIn(),
     readPassword(clients.secrets, secret),
     beginStep(clients.ledger, { accountId: account.id, vend, state: 'CreateAdminUser', userName: UserName }),
   ])
   try {
     await createUser(iam, UserName, tags)
-    await Promise.all([
+    await together([
       ...ownGroups({ admin, groups }).map(({ name }) =>
         iam.send(new AddUserToGroupCommand({ UserName, GroupName: name })),
       ),
       ...policies.map((PolicyArn) => iam.send(new AttachUserPolicyCommand({ UserName, PolicyArn }))),
-      password && setPassword(iam, { UserName, Password: password, PasswordResetRequired: passwordResetRequired }),
+      password
+        ? setPassword(iam, { UserName, Password: password, PasswordResetRequired: passwordResetRequired })
+        : Promise.resolve(),
     ])
   } catch (error) {
     return explainDenial(withoutPassword(error, password))

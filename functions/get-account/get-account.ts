@@ -1,8 +1,9 @@
 import { DescribeAccountCommand, type OrganizationsClient } from '@aws-sdk/client-organizations'
 import { isNamed } from '../shared/aws-errors.ts'
-import { AccountNotFoundError, InvalidInputError } from '../shared/errors.ts'
-import { type AccountRecord, type Ledger, readAccount } from '../shared/ledger.ts'
-import { accountId as accountIdSchema } from '../shared/request.ts'
+import { AccountNotFoundError } from '../shared/errors.ts'
+import { type AccountRecord, entryOf, type Ledger, mailKey, readAccount } from '../shared/ledger.ts'
+import { inPath } from '../shared/request.ts'
+import { parseInput } from '../shared/step.ts'
 
 type Clients = { organizations: OrganizationsClient; ledger: Ledger }
 
@@ -10,10 +11,8 @@ type Clients = { organizations: OrganizationsClient; ledger: Ledger }
  * Tells how an account stands: what was asked last, the steps begun with their times, what is on record as made.
  * Throws `InvalidInputError` and `AccountNotFoundError`.
  */
-export async function getAccount({ organizations, ledger }: Clients, { accountId }: { accountId: string }) {
-  const checked = accountIdSchema.safeParse(accountId)
-  if (!checked.success)
-    throw new InvalidInputError([{ field: 'accountId', message: checked.error.issues[0]?.message ?? '' }])
+export async function getAccount({ organizations, ledger }: Clients, input: { accountId: string }) {
+  const { accountId } = parseInput(inPath, input)
   const record = await readAccount(ledger, accountId)
   return record ? recorded(accountId, record) : unrecorded(organizations, accountId)
 }
@@ -32,7 +31,7 @@ const recorded = (accountId: string, record: AccountRecord) => ({
   groups: Object.values(record.groups),
   admins: Object.values(record.admins).map((admin) => ({
     ...admin,
-    mailedAt: record.mails[`${admin.userName} ${admin.email}`.toLowerCase()]?.at,
+    mailedAt: entryOf(record.mails, mailKey(admin.userName, admin.email))?.at,
   })),
 })
 

@@ -36,6 +36,11 @@ export const explanations: Record<string, Explanation> = {
     'The account is not ACTIVE. Nothing was made.',
     'Once Organizations shows the account as ACTIVE, go on:',
   ),
+  AccountPendingError: explain(
+    'redrive',
+    'Organizations showed the account as PENDING_ACTIVATION for minutes. Nothing was made.',
+    'Once Organizations shows the account as ACTIVE, go on:',
+  ),
   RecipientNotAllowedError: explain(
     'redrive',
     'A sign-in mail would go to an address that vending.yml does not allow. Nothing was made.',
@@ -70,6 +75,11 @@ export const explanations: Record<string, Explanation> = {
     'redrive',
     'A policy that was asked for does not exist in the account. Nothing was made.',
     'Create the policy in the account, then go on; or correct its ARN and start again:',
+  ),
+  PolicyNotAttachableError: explain(
+    'start',
+    'A policy that was asked for is one that AWS lets nobody attach to users or groups. Nothing was made.',
+    'Ask for another policy, and start again:',
   ),
   GroupNotOursError: explain(
     'redrive',
@@ -115,7 +125,7 @@ export const explanations: Record<string, Explanation> = {
   PasswordPolicyViolationException: explain(
     'start',
     'The account’s password policy refused the stored password: the policy was probably changed after it was stored.',
-    'Delete the secret that this notice names as done, then start again: a new password is made by the policy of today:',
+    'Delete the secret that this notice names, then start again: a new password is made by the policy of today:',
   ),
   LimitExceededException: explain(
     'redrive',

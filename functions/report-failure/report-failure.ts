@@ -1,9 +1,11 @@
 import { SendEmailCommand, type SESClient } from '@aws-sdk/client-ses'
 import { DescribeExecutionCommand, type DescribeExecutionOutput, type SFNClient } from '@aws-sdk/client-sfn'
 import * as z from 'zod/mini'
+import { ExecutionNotSettledError } from '../shared/errors.ts'
 import { accountOfEvent, isEvent } from '../shared/event.ts'
 import { type AccountRecord, type Ledger, noteOnce, readAccount, readNote, recordFailure } from '../shared/ledger.ts'
 import { fillHtml, fillText, oneLine } from '../shared/mail.ts'
+import { secretName } from '../shared/secret-name.ts'
 import { placeOf } from '../shared/step.ts'
 import { creationFailures, explanations, unforeseen } from './explanations.ts'
 import html from './failure-notice.mjml'
@@ -58,7 +60,7 @@ type Notice = {
  * Tells a person of a failure: what happened, what is done and what is not, and the one command that goes on.
  *
  * Once per execution, redrive and status: safe to run twice. Marks the account's record as failed.
- * Throws SES's own errors: the event is then tried again, and kept as a dead letter after that.
+ * Throws SES's own errors and `ExecutionNotSettledError`: the event is then tried again, and kept as a dead letter after that.
  */
 export async function reportFailure(clients: Clients, input: z.output<typeof reportFailureInput>, config: Config) {
   if (input.source !== 'aws.states')
@@ -66,11 +68,15 @@ export async function reportFailure(clients: Clients, input: z.output<typeof rep
 
   const { executionArn, status, stopDate } = input.detail
   const execution = await clients.sfn.send(new DescribeExecutionCommand({ executionArn }))
+  const redriven = (execution.redriveDate?.getTime() ?? 0) >= stopDate
+  // DescribeExecution is eventually consistent (API reference): without the end there is no cause to tell.
+  if (execution.status === 'RUNNING' && !redriven)
+    throw new ExecutionNotSettledError(`Step Functions does not show the end of ${executionArn} yet`)
   const accountId = accountAskedFor(execution)
   const record = accountId ? await readAccount(clients.ledger, accountId) : undefined
   const notice = executionNotice(execution, status, accountId, record)
-  // An event that comes late finds the execution redriven and at work.
-  if (accountId && execution.status !== 'RUNNING')
+  // An event that comes late finds the execution redriven, and at work again.
+  if (accountId && !redriven)
     await recordFailure(clients.ledger, { accountId, executionArn, error: notice.error, cause: notice.cause })
   return tellOnce(clients, `failure#${executionArn}#${stopDate}#${status}`, notice, config)
 }
@@ -170,7 +176,7 @@ const executionNotice = (
     what,
     error,
     cause: sentence(execution.cause),
-    ...progress(record, executionArn),
+    ...progress(record, executionArn, accountId),
     advice,
     command:
       goOn === 'redrive'
@@ -183,7 +189,7 @@ const executionNotice = (
 const shellQuoted = (value: string) => `'${value.replaceAll("'", `'\\''`)}'`
 
 /** What this execution finished and what it did not, a line each: a step is done when the next one has begun. */
-const progress = (record: AccountRecord | undefined, executionArn: string) => {
+const progress = (record: AccountRecord | undefined, executionArn: string, accountId = '') => {
   if (!record) return { done: '', notDone: 'Nothing was made or changed in the account.' }
   if (record.executionArn !== executionArn)
     return {
@@ -195,19 +201,29 @@ const progress = (record: AccountRecord | undefined, executionArn: string) => {
     steps.some((step) => step.state === state && (!userName || step.userName?.toLowerCase() === userName.toLowerCase()))
   const mailed = (userName: string) =>
     Object.keys(record.mails).some((key) => key.startsWith(`${userName.toLowerCase()} `))
-  const { groups, users, kept = [] } = record.asked
-  const isKept = (userName: string) => kept.some((name) => name.toLowerCase() === userName.toLowerCase())
+  const { groups, users, kept = [], signingIn = [] } = record.asked
+  const isAmong = (names: string[], userName: string) =>
+    names.some((name) => name.toLowerCase() === userName.toLowerCase())
   const lines: [done: boolean, text: string][] = [
-    ...(groups.length ? ([[begun('StorePassword'), `– groups ${groups.join(', ')}`]] as [boolean, string][]) : []),
-    ...users.flatMap((userName): [boolean, string][] =>
-      isKept(userName)
-        ? [[true, `– user ${userName} kept as it was: not made by account vending`]]
-        : [
-            [begun('CreateAdminUser', userName), `– password of ${userName} in Secrets Manager`],
-            [begun('SendLoginEmail', userName), `– user ${userName} with console sign-in`],
-            [mailed(userName), `– sign-in mail for ${userName}`],
-          ],
-    ),
+    ...(groups.length
+      ? ([[begun('StorePassword') || kept.length + signingIn.length > 0, `– groups ${groups.join(', ')}`]] as [
+          boolean,
+          string,
+        ][])
+      : []),
+    ...users.flatMap((userName): [boolean, string][] => {
+      if (isAmong(kept, userName)) return [[true, `– user ${userName} kept as it was: not made by account vending`]]
+      if (isAmong(signingIn, userName))
+        return [[begun('SendLoginEmail', userName), `– groups and policies of ${userName}, who signs in already`]]
+      return [
+        [
+          begun('CreateAdminUser', userName),
+          `– password of ${userName} in Secrets Manager: ${secretName(accountId, userName)}`,
+        ],
+        [begun('SendLoginEmail', userName), `– user ${userName} with console sign-in`],
+        [mailed(userName), `– sign-in mail for ${userName}`],
+      ]
+    }),
   ]
   const text = (wanted: boolean) => lines.flatMap(([done, line]) => (done === wanted ? [line] : [])).join('\n')
   return { done: text(true), notDone: text(false) || '– the record that the vend is finished' }

@@ -5,7 +5,7 @@ import { findMemberAccount, type ProtectedPlaces } from '../shared/account.ts'
 import { isNamed } from '../shared/aws-errors.ts'
 import { IdempotencyKeyReusedError, InvalidInputError } from '../shared/errors.ts'
 import { type Ledger, noteOnce } from '../shared/ledger.ts'
-import { accountId as accountIdSchema, adminsRequest, completeRequest, type Defaults } from '../shared/request.ts'
+import { adminsRequest, completeRequest, type Defaults, inPath } from '../shared/request.ts'
 import { parseInput, placeOf } from '../shared/step.ts'
 
 type Clients = { organizations: OrganizationsClient; sfn: SFNClient; ledger: Ledger }
@@ -25,9 +25,9 @@ const parseBody = (body: string): unknown => {
   try {
     return JSON.parse(body)
   } catch (error) {
-    throw new InvalidInputError([
-      { field: 'body', message: `must be JSON (${error instanceof Error ? error.message : ''})` },
-    ])
+    // The parser's words may quote the body, and they are logged: only the place is told.
+    const place = /at position .*/.exec(error instanceof Error ? error.message : '')?.[0]
+    throw new InvalidInputError([{ field: 'body', message: `must be JSON${place ? `, and is not ${place}` : ''}` }])
   }
 }
 
@@ -42,7 +42,7 @@ export async function requestAdmins(
   input: Input,
   config: Defaults & { protected: ProtectedPlaces },
 ) {
-  const accountId = parseField('accountId', accountIdSchema, input.accountId)
+  const { accountId } = parseInput(inPath, input)
   const request = parseInput(adminsRequest, parseBody(input.body))
   const { idempotencyKey } = input
   if (idempotencyKey !== undefined && !/^[\x21-\x7e]{1,255}$/.test(idempotencyKey))
@@ -80,11 +80,4 @@ export async function requestAdmins(
     if (!isNamed(error, 'ExecutionAlreadyExists')) throw error
   }
   return { accountId, execution: name, status: 'Accepted' }
-}
-
-/** Checks one value, whose name is in the path and not in the body. */
-const parseField = (field: string, schema: typeof accountIdSchema, value: string) => {
-  const result = schema.safeParse(value)
-  if (result.success) return result.data
-  throw new InvalidInputError(result.error.issues.map(({ message }) => ({ field, message })))
 }

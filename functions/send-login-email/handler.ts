@@ -9,7 +9,8 @@ const env = readEnv('LEDGER_TABLE')
 const clients = {
   // SES cannot tell a repeated SendEmail: every retry is one that the definition shows.
   ses: new SESClient({ maxAttempts: 1 }),
-  ledger: { dynamodb: new DynamoDBClient(), tableName: env.LEDGER_TABLE },
+  // A mail that went out must get on record, or the next try sends it again.
+  ledger: { dynamodb: new DynamoDBClient({ maxAttempts: 10 }), tableName: env.LEDGER_TABLE },
 }
 
 export const handler = step(sendLoginEmailInput, (input) => sendLoginEmail(clients, input, vending))

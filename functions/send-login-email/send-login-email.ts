@@ -3,7 +3,7 @@ import * as z from 'zod/mini'
 import { accountSchema } from '../shared/account.ts'
 import { isNamed } from '../shared/aws-errors.ts'
 import { MailQuotaExceededError } from '../shared/errors.ts'
-import { beginStep, type Ledger, mailKey, recordMail } from '../shared/ledger.ts'
+import { beginStep, entryOf, type Ledger, mailKey, recordMail } from '../shared/ledger.ts'
 import { fillHtml, fillText, oneLine } from '../shared/mail.ts'
 import { placeOf, vendSchema } from '../shared/step.ts'
 import html from './login-email.mjml'
@@ -15,6 +15,7 @@ export const sendLoginEmailInput = z.object({
   admin: z.object({ userName: z.string(), email: z.string(), passwordResetRequired: z.boolean() }),
   /** Null if the user signs in already: there is nothing to hand over. */
   secretName: z.nullable(z.string()),
+  secretVersion: z.nullable(z.string()),
 })
 type Input = z.output<typeof sendLoginEmailInput>
 
@@ -49,13 +50,14 @@ export const signInUrl = (partition: string, accountId: string) => {
  */
 export async function sendLoginEmail(
   { ses, ledger }: { ses: SESClient; ledger: Ledger },
-  { vend, account, admin, secretName }: Input,
+  { vend, account, admin, secretName, secretVersion }: Input,
   config: MailConfig,
 ) {
   const { userName, email } = admin
   const record = await beginStep(ledger, { accountId: account.id, vend, state: 'SendLoginEmail', userName })
-  if (!secretName) return { mailedTo: null }
-  if (record.mails[mailKey(userName, email)]) return { mailedTo: email }
+  if (!secretName || !secretVersion) return { mailedTo: null }
+  // A new password wants a new mail.
+  if (entryOf(record.mails, mailKey(userName, email))?.secretVersion === secretVersion) return { mailedTo: email }
 
   const { partition, region, managementAccountId } = placeOf(vend.executionArn)
   const values = {
@@ -87,7 +89,7 @@ export async function sendLoginEmail(
       Tags: [{ Name: 'vend', Value: vend.id }],
     }),
   )
-  await recordMail(ledger, { accountId: account.id, vend, userName, email, messageId: MessageId })
+  await recordMail(ledger, { accountId: account.id, userName, email, secretVersion, messageId: MessageId })
   return { mailedTo: email }
 }
 

@@ -6,7 +6,13 @@ import {
 } from '@aws-sdk/client-organizations'
 import * as z from 'zod/mini'
 import { isNamed } from './aws-errors.ts'
-import { AccountNotActiveError, AccountNotFoundError, ManagementAccountError, ProtectedAccountError } from './errors.ts'
+import {
+  AccountNotActiveError,
+  AccountNotFoundError,
+  AccountPendingError,
+  ManagementAccountError,
+  ProtectedAccountError,
+} from './errors.ts'
 
 export const accountSchema = z.object({
   id: z.string(),
@@ -40,8 +46,8 @@ const unitsAbove = async (organizations: OrganizationsClient, accountId: string)
 /**
  * Finds a member account that may be vended.
  *
- * Throws `ManagementAccountError`, `AccountNotFoundError`, `ProtectedAccountError` and `AccountNotActiveError`
- * (by `State`; Organizations retires `Status`).
+ * Throws `ManagementAccountError`, `AccountNotFoundError`, `ProtectedAccountError`, `AccountPendingError` and
+ * `AccountNotActiveError` (by `State`; Organizations retires `Status`).
  */
 export const findMemberAccount = async (
   organizations: OrganizationsClient,
@@ -73,6 +79,8 @@ export const findMemberAccount = async (
     throw new ProtectedAccountError(
       `accountId: ${accountId} (${name}) is protected by vending.yml, which lists ${protector} under protected`,
     )
+  if (State === 'PENDING_ACTIVATION')
+    throw new AccountPendingError(`accountId: ${accountId} (${name}) is not activated yet`)
   if (State !== 'ACTIVE')
     throw new AccountNotActiveError(
       `accountId: ${accountId} (${name}) has the state ${State ?? 'unknown'}; only an ACTIVE account can be vended`,

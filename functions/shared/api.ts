@@ -14,6 +14,7 @@ const refusals: Record<string, [status: number, title: string]> = {
   ProtectedAccountError: [403, 'The account is protected'],
   RecipientNotAllowedError: [403, 'The recipient is not allowed'],
   AccountNotFoundError: [404, 'There is no such account in the organization'],
+  AccountPendingError: [409, 'The account is not active yet'],
   AccountNotActiveError: [409, 'The account is not active'],
   IdempotencyKeyReusedError: [422, 'The Idempotency-Key was used before with another request'],
   TooManyRequestsException: [503, 'AWS asks to slow down'],

@@ -5,7 +5,7 @@ export const isNamed = (error: unknown, ...names: string[]): error is Error =>
   error instanceof Error && names.includes(error.name)
 
 /** Names under which AWS says "not you": IAM and STS do not model them, so the wire code is the name. */
-export const isDenied = (error: unknown) => isNamed(error, 'AccessDenied', 'AccessDeniedException')
+const isDenied = (error: unknown) => isNamed(error, 'AccessDenied', 'AccessDeniedException')
 
 /** Lets AccessDenied from IAM inside the account leave as `DeniedByPolicyError`, everything else as it is. */
 export const explainDenial = (error: unknown): never => {

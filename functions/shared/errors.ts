@@ -33,6 +33,11 @@ export class RecipientNotAllowedError extends Error {
   override readonly name = 'RecipientNotAllowedError'
 }
 
+/** The account's State is PENDING_ACTIVATION. Worth waiting for. */
+export class AccountPendingError extends Error {
+  override readonly name = 'AccountPendingError'
+}
+
 /** Another execution holds the account's lease. Worth waiting for. */
 export class AccountBusyError extends Error {
   override readonly name = 'AccountBusyError'
@@ -63,6 +68,11 @@ export class PolicyNotFoundError extends Error {
   override readonly name = 'PolicyNotFoundError'
 }
 
+/** A policy that was asked for exists, but AWS lets nobody attach it to users or groups. */
+export class PolicyNotAttachableError extends Error {
+  override readonly name = 'PolicyNotAttachableError'
+}
+
 /** A group of that name exists, is not ours and has other policies: its members would become administrators. */
 export class GroupNotOursError extends Error {
   override readonly name = 'GroupNotOursError'
@@ -81,6 +91,11 @@ export class MailQuotaExceededError extends Error {
 /** No answer came from AWS: the connection broke or timed out. */
 export class AwsUnreachableError extends Error {
   override readonly name = 'AwsUnreachableError'
+}
+
+/** Step Functions has told that an execution ended, and does not show it yet. Worth trying again. */
+export class ExecutionNotSettledError extends Error {
+  override readonly name = 'ExecutionNotSettledError'
 }
 
 /** The `Idempotency-Key` was used before with another request. */

@@ -13,6 +13,7 @@ const managedAccount = { account: z.object({ accountId }) }
 const eventSchema = z.object({
   source: z.string('must be the source of an event'),
   detail: z.looseObject({
+    eventName: z.optional(z.string()),
     serviceEventDetails: z.optional(
       z.looseObject({
         createAccountStatus: result({ accountId }),
@@ -40,13 +41,16 @@ export const accountOfEvent = (event: unknown, managementAccountId: string): str
   const managed = details?.createManagedAccountStatus ?? details?.updateManagedAccountStatus
   const documented = details?.createAccountStatus?.accountId ?? managed?.account.accountId
   if (documented) return documented
-  // AWS publishes no sample of AccountJoinedOrganization: its account is the one named beside those of the caller.
+  const notVended = (message: string) => new InvalidInputError([{ field: 'detail', message }])
+  if (detail.eventName !== 'AccountJoinedOrganization')
+    throw notVended(
+      'must be of an event that vends: CreateAccountResult, AccountJoinedOrganization, CreateManagedAccount or UpdateManagedAccount',
+    )
+  // AWS publishes no sample of this one: its account is the one named beside those of the caller.
   const { userIdentity: _caller, recipientAccountId: _recipient, ...about } = detail
   const ids = [...new Set(accountIdsIn(about))].filter((id) => id !== managementAccountId)
   if (ids.length === 1 && ids[0]) return ids[0]
-  throw new InvalidInputError([
-    { field: 'detail', message: `must name exactly one member account, but names ${ids.join(', ') || 'none'}` },
-  ])
+  throw notVended(`must name exactly one member account, but names ${ids.join(', ') || 'none'}`)
 }
 
 /** Whether an execution's input came from EventBridge. */

@@ -1,4 +1,4 @@
-// Built into the bundles by infra/build-plugin.ts.
+// Built into the bundles by infra/esbuild.ts.
 declare module '*vending.yml' {
   const vending: import('../../infra/vending.ts').Vending
   export default vending

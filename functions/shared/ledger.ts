@@ -35,13 +35,16 @@ export type AccountRecord = {
   /** Held while an execution works, and after a failure for its redrive. */
   lease?: Lease
   /** What the last execution was asked to make. */
-  asked: { groups: string[]; users: string[]; kept?: string[] }
+  asked: { groups: string[]; users: string[]; kept?: string[]; signingIn?: string[] }
   /** The steps begun by the last execution, by state and user. */
   steps: Record<string, { state: string; userName?: string; at: string }>
-  /** Users for whom a password was stored: a login profile of any other user is not ours. Keys are in lower case. */
+  /**
+   * Users for whom a password was stored, or was about to be: a login profile of any other user is not ours. Keys are in
+   * lower case.
+   */
   passwords: Record<string, { vendId: string; at: string; renewing?: boolean }>
   /** Mails sent, by user (in lower case) and address. */
-  mails: Record<string, { messageId: string; vendId: string; at: string }>
+  mails: Record<string, { messageId: string; secretVersion: string; at: string }>
   /** What finished vends made. Keys are in lower case, as IAM ignores case. */
   groups: Record<string, Group>
   admins: Record<string, Admin & { kept: boolean }>
@@ -128,7 +131,7 @@ export const takeLease = async (
     account: { id: string; name: string }
     ask: Ask
     askHash: string
-    requestedBy: string | undefined
+    requestedBy: string
     seen: Lease | undefined
   },
 ) => {
@@ -142,7 +145,7 @@ export const takeLease = async (
         [['status'], 'VENDING'],
         [['updatedAt'], now.toISOString()],
         [['executionArn'], vend.executionArn],
-        [['requestedBy'], requestedBy ?? 'event'],
+        [['requestedBy'], requestedBy],
         [['asked'], { groups: ask.groups.map(({ name }) => name), users: ask.admins.map(({ userName }) => userName) }],
         [['lease'], { holder: vend.executionArn, ask: askHash, renewedAt: now.getTime() } satisfies Lease],
         ...(own ? [] : ([[['steps'], first]] as [string[], unknown][])),
@@ -223,22 +226,28 @@ export const recordMail = (
   ledger: Ledger,
   {
     accountId,
-    vend,
     userName,
     email,
+    secretVersion,
     messageId,
-  }: { accountId: string; vend: Vend; userName: string; email: string; messageId: string },
+  }: { accountId: string; userName: string; email: string; secretVersion: string; messageId: string },
 ) =>
   updateAccount(ledger, accountId, {
-    set: [[['mails', mailKey(userName, email)], { messageId, vendId: vend.id, at: new Date().toISOString() }]],
+    set: [[['mails', mailKey(userName, email)], { messageId, secretVersion, at: new Date().toISOString() }]],
     condition: () => 'attribute_exists(pk)',
   })
 
-/** Records which users are not ours and stay as they are. Throws `LeaseLostError`. */
+/** Records which users are not ours and stay as they are, and which sign in already. Throws `LeaseLostError`. */
 export const recordKept = (
   ledger: Ledger,
-  { accountId, vend, kept }: { accountId: string; vend: Vend; kept: string[] },
-) => whileHeld(ledger, accountId, vend, { set: [[['asked', 'kept'], kept]] })
+  { accountId, vend, kept, signingIn }: { accountId: string; vend: Vend; kept: string[]; signingIn: string[] },
+) =>
+  whileHeld(ledger, accountId, vend, {
+    set: [
+      [['asked', 'kept'], kept],
+      [['asked', 'signingIn'], signingIn],
+    ],
+  })
 
 /**
  * Records that a user's secret is about to get a new password, so that a try after a crash still knows.
@@ -278,6 +287,10 @@ export const recordVend = async (
         [['steps', 'RecordVended'], { state: 'RecordVended', at }],
         ...groups.map((group): [string[], unknown] => [['groups', group.name.toLowerCase()], group]),
         ...admins.map((admin): [string[], unknown] => [['admins', admin.userName.toLowerCase()], admin]),
+        // What was being renewed is renewed.
+        ...admins
+          .filter(({ kept }) => !kept)
+          .map(({ userName }): [string[], unknown] => [['passwords', userName.toLowerCase()], { vendId: vend.id, at }]),
       ],
       remove: ['lease', 'failure'],
     })

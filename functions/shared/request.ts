@@ -72,7 +72,8 @@ export const admin = fields({
   userName,
   email: z.optional(email),
   groups: z.optional(list(groupName, 10, 'group names')),
-  policies: z._default(list(policy, 10, 'policies'), []),
+  // IAM's limit is 10, and IAMUserChangePassword may join these.
+  policies: z._default(list(policy, 9, 'policies'), []),
   tags: z._default(tags, {}),
   passwordResetRequired: z.optional(z.boolean('must be true or false')),
 })
@@ -80,7 +81,11 @@ export const admin = fields({
 const requestShape = {
   admins: z.optional(list(admin, 20, 'administrators').check(z.minLength(1, 'must name at least one administrator'))),
   groups: z._default(list(group, 20, 'groups'), []),
+  /** Looks into the account even if everything is on record, and makes again what is gone from there. */
+  again: z.optional(z.boolean('must be true or false')),
 }
+/** What an API request names in its path. */
+export const inPath = z.object({ accountId })
 /** What may be asked for an account: the body of the API's request. */
 export const adminsRequest = fields(requestShape)
 /** The input of a manual execution. */
@@ -122,23 +127,35 @@ export type Admin = z.output<typeof adminSchema>
 export type Ask = { groups: Group[]; admins: Admin[] }
 
 const characters = (texts: string[]) => texts.join('').length
+const changePassword = /:policy\/IAMUserChangePassword$/
 
 /**
- * Says what of a request is too large: sessions in the account carry its names and ARNs in a policy, which STS limits
- * to 2,048 characters (API_AssumeRole).
+ * Says what of a complete request is too much for AWS, before anything is made.
+ *
+ * Sessions in the account carry its names and ARNs in a policy, which STS limits to 2,048 characters (API_AssumeRole);
+ * IAM's and Secrets Manager's quotas are counted with what this service adds; a workflow's state has 256 KiB, in which the
+ * request lies several times.
  */
-export const sizeIssues = ({ groups, admins }: Ask) => {
+export const sizeIssues = (ask: Ask) => {
   const issues: { field: string; message: string }[] = []
-  const limit = (field: string, texts: string[], most: number, what: string) => {
-    if (characters(texts) > most)
-      issues.push({ field, message: `${what} together must have at most ${most} characters` })
+  const limit = (field: string, amount: number, most: number, what: string) => {
+    if (amount > most) issues.push({ field, message: `${what} must be at most ${most}` })
   }
-  limit('groups', [...new Set(groups.flatMap(({ policies }) => policies))], 1000, 'the ARNs of all groups’ policies')
-  for (const [i, { groups, policies }] of admins.entries()) {
-    limit(`admins[${i}].groups`, groups, 300, 'the names of all groups')
-    limit(`admins[${i}].policies`, policies, 500, 'the ARNs of all policies')
-    if (groups.length > 10) issues.push({ field: `admins[${i}].groups`, message: 'must be at most 10, IAM’s limit' })
+  const allPolicies = [...new Set(ask.groups.flatMap(({ policies }) => policies))]
+  limit('groups', characters(allPolicies), 1000, 'the characters of all groups’ policy ARNs together')
+  for (const [i, { policies }] of ask.groups.entries()) limit(`groups[${i}].policies`, policies.length, 10, 'policies')
+  for (const [i, { groups, policies, tags }] of ask.admins.entries()) {
+    limit(`admins[${i}].groups`, groups.length, 10, 'groups')
+    limit(`admins[${i}].groups`, characters(groups), 300, 'the characters of all group names together')
+    limit(`admins[${i}].policies`, policies.filter((arn) => !changePassword.test(arn)).length, 9, 'policies')
+    limit(`admins[${i}].policies`, characters(policies), 500, 'the characters of all policy ARNs together')
+    const keys = Object.keys(tags)
+    limit(`admins[${i}].tags`, keys.length, 45, 'tags, those of vending.yml included,')
+    const twice = keys.find((key, j) => keys.findIndex((other) => other.toLowerCase() === key.toLowerCase()) !== j)
+    if (twice)
+      issues.push({ field: `admins[${i}].tags`, message: `${twice} is there twice (IAM ignores the case of tag keys)` })
   }
+  limit('input', Buffer.byteLength(JSON.stringify(ask)), 40_000, 'the bytes of the request, completed by vending.yml,')
   return issues
 }
 
@@ -215,9 +232,6 @@ export const completeRequest = (
   const needed = new Set([...admins.flatMap(({ groups }) => groups), ...request.groups.map(({ name }) => name)])
   const askedGroups = [...groups.values()].filter(({ name }) => !request.admins || needed.has(name))
   issues.push(...sizeIssues({ groups: askedGroups, admins }))
-  for (const [i, { tags }] of admins.entries())
-    if (Object.keys(tags).length > 50)
-      issues.push({ field: `admins[${i}].tags`, message: 'must have at most 50 tags, those of vending.yml included' })
   if (issues.length) throw new InvalidInputError(issues)
 
   const where = request.admins ? 'admins' : 'vending.yml admins'

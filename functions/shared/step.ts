@@ -54,11 +54,20 @@ const logger = new Logger()
 /** Logs identifiers only: inputs hold personal data, and a log outlives the vend. */
 const logOutcome = (): middy.MiddlewareObj => ({
   before: ({ event }) => {
-    const { vend, account, admin } = (event ?? {}) as Record<string, Record<string, string> | undefined>
+    const { vend, account, admin, detail, executionArn } = (event ?? {}) as Record<string, Record<string, string>> & {
+      executionArn?: string
+    }
     logger.resetKeys()
-    logger.appendKeys({ execution: vend?.['executionArn'], accountId: account?.['id'], userName: admin?.['userName'] })
+    logger.appendKeys({
+      execution: vend?.['executionArn'] ?? executionArn ?? detail?.['executionArn'],
+      accountId: account?.['id'],
+      userName: admin?.['userName'],
+    })
   },
-  after: () => logger.info('done'),
+  after: ({ response }) => {
+    const { outcome, account, accountId } = (response ?? {}) as Record<string, string> & { account?: { id: string } }
+    logger.info('done', { outcome, ...((accountId ?? account) && { accountId: accountId ?? account?.id }) })
+  },
   onError: ({ error }) => logger.error('failed', { error: error?.name, reason: error?.message }),
 })
 

@@ -10,12 +10,14 @@ import * as z from 'zod/mini'
 import { accountSchema } from '../shared/account.ts'
 import { isNamed } from '../shared/aws-errors.ts'
 import { beginStep, entryOf, type Ledger, recordRenewal } from '../shared/ledger.ts'
+import { secretName } from '../shared/secret-name.ts'
 import { vendSchema } from '../shared/step.ts'
+import { together } from '../shared/together.ts'
 
 export const storePasswordInput = z.object({
   vend: vendSchema,
   account: accountSchema,
-  admin: z.object({ userName: z.string(), signsIn: z.boolean() }),
+  admin: z.object({ userName: z.string(), hasProfile: z.boolean(), signsIn: z.boolean() }),
   minimumPasswordLength: z.number(),
 })
 
@@ -27,18 +29,23 @@ const excluded = '0O1lI|' + '"\'`' + '=+-@' + ',./:;<>?\\~'
  * Makes or finds the secret that holds the user's first password; only its ARN and version leave.
  *
  * Safe to run twice: the version is named after the vend, and a secret that is there is used as it is, because the
- * user's login profile may hold its password already. One that is scheduled for deletion is restored with a new
- * password. A user who signs in already has a password of his or her own, and gets none.
+ * user's login profile may hold its password already. One that is scheduled for deletion, or whose vended user is gone,
+ * gets a new password. A user who signs in already has a password of his or her own, and gets none.
  * Throws `LeaseLostError`.
  */
 export async function storePassword(
   { secrets, ledger }: { secrets: SecretsManagerClient; ledger: Ledger },
-  { vend, account, admin: { userName, signsIn }, minimumPasswordLength }: z.output<typeof storePasswordInput>,
+  {
+    vend,
+    account,
+    admin: { userName, hasProfile, signsIn },
+    minimumPasswordLength,
+  }: z.output<typeof storePasswordInput>,
   { keyArn, passwordLength, tags }: { keyArn: string; passwordLength: number; tags: Record<string, string> },
 ) {
   if (signsIn) return { secretName: null, secretArn: null, secretVersion: null }
   // On record before the secret is there: a crash after this line leaves a user whose password is known to be ours.
-  const [{ RandomPassword }, record] = await Promise.all([
+  const [{ RandomPassword }, record] = await together([
     secrets.send(
       new GetRandomPasswordCommand({
         PasswordLength: Math.max(passwordLength, minimumPasswordLength),
@@ -48,7 +55,7 @@ export async function storePassword(
     ),
     beginStep(ledger, { accountId: account.id, vend, state: 'StorePassword', userName, storesPassword: true }),
   ])
-  const name = `account-vending/${account.id}/${userName.toLowerCase()}`
+  const name = secretName(account.id, userName)
   const password = { ClientRequestToken: vend.id, SecretString: RandomPassword }
   const stored = ({ ARN = '', VersionId = '' }) => ({ secretName: name, secretArn: ARN, secretVersion: VersionId })
 
@@ -68,10 +75,11 @@ export async function storePassword(
       ),
     )
   } catch (error) {
+    // On record first: a crash before the new password is there must not leave the old one in use.
+    const renew = () => recordRenewal(ledger, { accountId: account.id, vend, userName })
     const putNew = async () => stored(await secrets.send(new PutSecretValueCommand({ SecretId: name, ...password })))
     if (isNamed(error, 'InvalidRequestException')) {
-      // Scheduled for deletion. A crash before the new password is there must not leave the old one in use.
-      await recordRenewal(ledger, { accountId: account.id, vend, userName })
+      await renew()
       await secrets.send(new RestoreSecretCommand({ SecretId: name }))
       return putNew()
     }
@@ -79,7 +87,13 @@ export async function storePassword(
     const { ARN, VersionIdsToStages } = await secrets.send(new DescribeSecretCommand({ SecretId: name }))
     const [version] = Object.entries(VersionIdsToStages ?? {}).find(([, stages]) => stages.includes('AWSCURRENT')) ?? []
     const renewal = entryOf(record.passwords, userName.toLowerCase())
-    if (renewal?.renewing && version !== renewal.vendId) return putNew()
+    const unfinished = renewal?.renewing === true && version !== renewal.vendId
+    // The account has no such login profile any more: whoever had the old password shall not have this user's.
+    const madeAnew = !hasProfile && version !== vend.id && entryOf(record.admins, userName.toLowerCase()) !== undefined
+    if (unfinished || madeAnew) {
+      await renew()
+      return putNew()
+    }
     return stored({ ...(ARN && { ARN }), ...(version && { VersionId: version }) })
   }
 }

@@ -114,7 +114,7 @@ export const aVendedRecord = (overrides: Partial<AccountRecord> = {}): AccountRe
     mails: {
       'administrator payments@example.com': {
         messageId: 'message-1',
-        vendId: aVend().id,
+        secretVersion: aVend().id,
         at: '2026-11-01T09:21:20.000Z',
       },
     },

@@ -95,17 +95,19 @@ describe('leaves as ProtectedAccountError:', () => {
   })
 })
 
+test('an account whose State is PENDING_ACTIVATION leaves as AccountPendingError: it is worth waiting for', async () => {
+  organizations
+    .on(DescribeAccountCommand)
+    .resolves({ Account: anOrganizationsAccount({ State: 'PENDING_ACTIVATION' }) })
+  await expect(find()).rejects.toMatchObject({ name: 'AccountPendingError' })
+})
+
 describe('leaves as AccountNotActiveError:', () => {
-  test.each(['PENDING_ACTIVATION', 'SUSPENDED', 'PENDING_CLOSURE', 'CLOSED', undefined])(
-    'an account whose State is %s',
-    async (State) => {
-      organizations
-        .on(DescribeAccountCommand)
-        .resolves({ Account: anOrganizationsAccount({ State, Status: 'ACTIVE' }) })
-      await expect(find()).rejects.toThrow(AccountNotActiveError)
-      await expect(find()).rejects.toThrow(`has the state ${State ?? 'unknown'}; only an ACTIVE account can be vended`)
-    },
-  )
+  test.each(['SUSPENDED', 'PENDING_CLOSURE', 'CLOSED', undefined])('an account whose State is %s', async (State) => {
+    organizations.on(DescribeAccountCommand).resolves({ Account: anOrganizationsAccount({ State, Status: 'ACTIVE' }) })
+    await expect(find()).rejects.toThrow(AccountNotActiveError)
+    await expect(find()).rejects.toThrow(`has the state ${State ?? 'unknown'}; only an ACTIVE account can be vended`)
+  })
 
   test('and Status, which Organizations retires, is not read', async () => {
     organizations.on(DescribeAccountCommand).resolves({ Account: anOrganizationsAccount({ Status: 'SUSPENDED' }) })

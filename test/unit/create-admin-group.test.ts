@@ -106,7 +106,7 @@ describe('in a new account', () => {
   test('makes the group with its policy, and says that the user is to be made', async () => {
     expect(await create()).toEqual({
       groups: [madeGroup],
-      admins: [{ ...anAdmin(), kept: false, signsIn: false }],
+      admins: [{ ...anAdmin(), kept: false, hasProfile: false, signsIn: false }],
       minimumPasswordLength: 8,
     })
     expect(operationsOf(iam)).toEqual([
@@ -192,7 +192,7 @@ describe('running twice', () => {
     onRecord.holds(aRecord({ passwords: ourPassword }))
     hasUsers(anIamUser())
     hasProfile('Administrator')
-    expect((await create()).admins[0]).toMatchObject({ kept: false, signsIn: false })
+    expect((await create()).admins[0]).toMatchObject({ kept: false, hasProfile: true, signsIn: false })
   })
 
   test('says of a user who has used our password that he or she signs in', async () => {
@@ -204,7 +204,7 @@ describe('running twice', () => {
 
   test('takes up a user of ours who has no login profile yet', async () => {
     hasUsers(anIamUser({ PasswordLastUsed: new Date(1) }))
-    expect((await create()).admins[0]).toMatchObject({ kept: false, signsIn: false })
+    expect((await create()).admins[0]).toMatchObject({ kept: false, hasProfile: false, signsIn: false })
   })
 })
 
@@ -234,7 +234,7 @@ describe('a user is kept', () => {
 
   test('while others, who were not asked for, do not matter', async () => {
     hasUsers(anIamUser({ UserName: 'bob', Path: '/' }))
-    expect((await create()).admins).toEqual([{ ...anAdmin(), kept: false, signsIn: false }])
+    expect((await create()).admins).toEqual([{ ...anAdmin(), kept: false, hasProfile: false, signsIn: false }])
     expect(iam.commandCalls(GetLoginProfileCommand)).toEqual([])
   })
 

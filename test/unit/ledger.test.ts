@@ -77,7 +77,12 @@ const take = (overrides: Partial<Parameters<typeof takeLease>[1]> = {}) =>
   })
 const begin = (overrides: Partial<Parameters<typeof beginStep>[1]> = {}) =>
   beginStep(ledger, { accountId, vend: aVend(), state: 'CreateAdminGroup', ...overrides })
-const mail = { userName: 'Administrator', email: 'payments@example.com', messageId: 'message-1' }
+const mail = {
+  userName: 'Administrator',
+  email: 'payments@example.com',
+  secretVersion: aVend().id,
+  messageId: 'message-1',
+}
 const vended = { groups: [aGroup()], admins: [{ ...anAdmin(), kept: false, secretName: 'secret' }] }
 
 describe('readAccount', () => {
@@ -173,7 +178,7 @@ describe('takeLease', () => {
   test('keeps what earlier vends made, and forgets their failure', async () => {
     await take()
     await begin({ state: 'StorePassword', userName: 'Administrator', storesPassword: true })
-    await recordMail(ledger, { accountId, vend: aVend(), ...mail })
+    await recordMail(ledger, { accountId, ...mail })
     await recordVend(ledger, { accountId, vend: aVend(), ...vended })
     expect(await take({ vend: anotherVend() })).toBe(true)
     await recordFailure(ledger, { accountId, executionArn: anotherVend().executionArn, error: 'Oops', cause: 'why' })
@@ -200,7 +205,7 @@ describe('takeLease', () => {
           account: anAccount(),
           ask: { groups: [], admins: [] },
           askHash: '',
-          requestedBy: undefined,
+          requestedBy: 'event',
           seen: undefined,
         },
       ),
@@ -287,18 +292,18 @@ describe('beginStep', () => {
 describe('recordMail', () => {
   test('records a mail by user and address, whatever their case', async () => {
     await take()
-    await recordMail(ledger, { accountId, vend: aVend(), ...mail, email: 'Payments@Example.com' })
+    await recordMail(ledger, { accountId, ...mail, email: 'Payments@Example.com' })
     const record = await readAccount(ledger, accountId)
     expect(record?.mails[mailKey('ADMINISTRATOR', 'PAYMENTS@example.com')]).toEqual({
       messageId: 'message-1',
-      vendId: aVend().id,
+      secretVersion: aVend().id,
       at: '2026-11-01T09:21:00.000Z',
     })
   })
 
   test('is recorded though another execution holds the lease by now: the mail went out all the same', async () => {
     await take({ vend: anotherVend() })
-    const record = await recordMail(ledger, { accountId, vend: aVend(), ...mail })
+    const record = await recordMail(ledger, { accountId, ...mail })
     expect(Object.keys(record.mails)).toHaveLength(1)
     expect(record.lease?.holder).toBe(anotherVend().executionArn)
   })
@@ -308,8 +313,8 @@ describe('recordRenewal and recordKept', () => {
   test('are on record, the renewal beyond the vend that began it', async () => {
     await take()
     await recordRenewal(ledger, { accountId, vend: aVend(), userName: 'Ada' })
-    const record = await recordKept(ledger, { accountId, vend: aVend(), kept: ['Bob'] })
-    expect(record.asked.kept).toEqual(['Bob'])
+    const record = await recordKept(ledger, { accountId, vend: aVend(), kept: ['Bob'], signingIn: ['Eve'] })
+    expect(record.asked).toMatchObject({ kept: ['Bob'], signingIn: ['Eve'] })
     expect(record.passwords['ada']).toMatchObject({ vendId: aVend().id, renewing: true })
     const again = await beginStep(ledger, {
       accountId,
@@ -324,7 +329,9 @@ describe('recordRenewal and recordKept', () => {
   test('leave as LeaseLostError if another execution holds the lease', async () => {
     await take({ vend: anotherVend() })
     await expect(recordRenewal(ledger, { accountId, vend: aVend(), userName: 'Ada' })).rejects.toThrow(LeaseLostError)
-    await expect(recordKept(ledger, { accountId, vend: aVend(), kept: [] })).rejects.toThrow(LeaseLostError)
+    await expect(recordKept(ledger, { accountId, vend: aVend(), kept: [], signingIn: [] })).rejects.toThrow(
+      LeaseLostError,
+    )
   })
 })
 

@@ -242,14 +242,22 @@ describe('running twice', () => {
   })
 
   test('tells of a redrive’s failure, though the first failure’s event came late, while the redrive was running', async () => {
-    isExecution({ status: 'RUNNING', redriveCount: 1 })
+    isExecution({ status: 'RUNNING', redriveCount: 1, redriveDate: new Date(1793525050000) })
     await report()
     isExecution({ status: 'FAILED', redriveCount: 1 })
     expect(await report(aStatusEvent('FAILED', executionArn, 1793525099000))).toEqual({ told: config.notify })
   })
 
+  test('waits until Step Functions shows the end: without it there is no cause to tell', async () => {
+    isExecution({ status: 'RUNNING' })
+    await expect(report()).rejects.toMatchObject({ name: 'ExecutionNotSettledError' })
+    expect(sent()).toEqual([])
+    isExecution()
+    expect(await report()).toEqual({ told: config.notify })
+  })
+
   test('marks no execution as failed that a redrive has set going again', async () => {
-    isExecution({ status: 'RUNNING', redriveCount: 1 })
+    isExecution({ status: 'RUNNING', redriveCount: 1, redriveDate: new Date(1793525050000) })
     await report()
     expect(onRecord.changes()).toEqual([])
   })
@@ -310,10 +318,10 @@ describe('what is done and what is not', () => {
       }),
     )
   const asked = { groups: ['Administrators', 'Readers'], users: ['ada', 'Bob'] }
-  const mail = { messageId: 'message-1', vendId: aVend().id, at }
+  const mail = { messageId: 'message-1', secretVersion: aVend().id, at }
   const groups = '– groups Administrators, Readers'
   const of = (user: string) => [
-    `– password of ${user} in Secrets Manager`,
+    `– password of ${user} in Secrets Manager: account-vending/444455556666/${user.toLowerCase()}`,
     `– user ${user} with console sign-in`,
     `– sign-in mail for ${user}`,
   ]
@@ -336,7 +344,7 @@ describe('what is done and what is not', () => {
         ),
         mails: { 'bob bob@example.com': mail },
       },
-      [groups, '– password of ada in Secrets Manager', ...of('Bob')],
+      [groups, '– password of ada in Secrets Manager: account-vending/444455556666/ada', ...of('Bob')],
       ['– user ada with console sign-in', '– sign-in mail for ada'],
     ],
     [
@@ -462,15 +470,16 @@ describe('the contract of errors', () => {
     expect(Object.hasOwn(error, 'name')).toBe(true)
   })
 
-  test.each(exported.map(([name]) => name).filter((name) => name !== 'IdempotencyKeyReusedError'))(
-    '%s is explained to a person',
-    (name) => {
-      const { what, advice, goOn } = explanations[name] ?? { what: '', advice: '', goOn: '' }
-      expect(what).toMatch(/\.$/)
-      expect(advice).toMatch(/:$/)
-      expect(['redrive', 'start']).toContain(goOn)
-    },
-  )
+  test.each(
+    exported
+      .map(([name]) => name)
+      .filter((name) => name !== 'IdempotencyKeyReusedError' && name !== 'ExecutionNotSettledError'),
+  )('%s is explained to a person', (name) => {
+    const { what, advice, goOn } = explanations[name] ?? { what: '', advice: '', goOn: '' }
+    expect(what).toMatch(/\.$/)
+    expect(advice).toMatch(/:$/)
+    expect(['redrive', 'start']).toContain(goOn)
+  })
 
   test('every error of ours that the workflow retries is one that we export', () => {
     const definition = parse(readFileSync('statemachine/vend-account.asl.yml', 'utf8'), {

@@ -25,6 +25,7 @@ const send = (input: Partial<Input> = {}, overrides: Partial<MailConfig> = {}) =
       account: anAccount(),
       admin: { userName: 'Administrator', email: 'payments@example.com', passwordResetRequired: true },
       secretName,
+      secretVersion: aVend().id,
       ...input,
     },
     { ...config, ...overrides },
@@ -59,7 +60,7 @@ describe('a first mail', () => {
     expect(mailsRecorded()).toEqual([
       [
         'mails/administrator payments@example.com',
-        { messageId: 'message-1', vendId: aVend().id, at: expect.any(String) as string },
+        { messageId: 'message-1', secretVersion: aVend().id, at: expect.any(String) as string },
       ],
     ])
   })
@@ -119,7 +120,7 @@ describe('running twice', () => {
   test.each(['Administrator', 'ADMINISTRATOR'])(
     'does not mail %s again once the mail is on record',
     async (userName) => {
-      const mail = { messageId: 'message-1', vendId: aVend().id, at: '2026-11-01T09:21:20.000Z' }
+      const mail = { messageId: 'message-1', secretVersion: aVend().id, at: '2026-11-01T09:21:20.000Z' }
       onRecord.holds(aRecord({ mails: { 'administrator payments@example.com': mail } }))
       const admin = { userName, email: 'Payments@example.com', passwordResetRequired: true }
       expect(await send({ admin })).toEqual({ mailedTo: 'Payments@example.com' })
@@ -129,7 +130,7 @@ describe('running twice', () => {
   )
 
   test('mails another address, and another user', async () => {
-    const mail = { messageId: 'message-1', vendId: aVend().id, at: '2026-11-01T09:21:20.000Z' }
+    const mail = { messageId: 'message-1', secretVersion: aVend().id, at: '2026-11-01T09:21:20.000Z' }
     onRecord.holds(aRecord({ mails: { 'administrator ada@example.com': mail, 'ada payments@example.com': mail } }))
     await send()
     expect(sent()).toHaveLength(1)

@@ -38,7 +38,7 @@ const store = (input: Partial<Input> = {}, passwordLength = 32) =>
     {
       vend: aVend(),
       account: anAccount(),
-      admin: { userName: 'Administrator', signsIn: false },
+      admin: { userName: 'Administrator', hasProfile: false, signsIn: false },
       minimumPasswordLength: 8,
       ...input,
     },
@@ -90,7 +90,9 @@ describe('for a new user', () => {
   })
 
   test('names the secret after the user in lower case: IAM ignores case', async () => {
-    expect((await store({ admin: { userName: 'ADMINISTRATOR', signsIn: false } })).secretName).toBe(secretName)
+    expect((await store({ admin: { userName: 'ADMINISTRATOR', hasProfile: false, signsIn: false } })).secretName).toBe(
+      secretName,
+    )
   })
 })
 
@@ -197,7 +199,7 @@ describe('a secret that is scheduled for deletion', () => {
 })
 
 test('a user who signs in already gets no password, and nothing is called', async () => {
-  expect(await store({ admin: { userName: 'Administrator', signsIn: true } })).toEqual({
+  expect(await store({ admin: { userName: 'Administrator', hasProfile: true, signsIn: true } })).toEqual({
     secretName: null,
     secretArn: null,
     secretVersion: null,

@@ -16,6 +16,9 @@ const ada = { userName: 'ada', email: 'ada@example.com' }
 const own = '400000000001'
 const twice = 'admins[1].userName'
 
+const tags = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`key-${i}`, 'v'.repeat(200)]))
+const twenty = Array.from({ length: 20 }, (_, i) => ({ ...ada, userName: `ada-${i}`, tags }))
+
 // What is wrong, the request, the name under which it is refused, the API's status, and the field that is named.
 const refusals: [what: string, accountId: string, request: object, error: string, status: number, field: string][] = [
   ['an account id of 11 digits', '40000000001', {}, 'InvalidInputError', 400, 'accountId'],
@@ -100,6 +103,23 @@ const refusals: [what: string, accountId: string, request: object, error: string
     400,
     'admins[0].policies[0]',
   ],
+  [
+    'tag keys that differ only in case',
+    own,
+    { admins: [{ ...ada, tags: { managedby: 'me' } }] },
+    'InvalidInputError',
+    400,
+    'admins[0].tags',
+  ],
+  [
+    'more policies than a user may have',
+    own,
+    { admins: [{ ...ada, policies: Array.from({ length: 10 }, (_, i) => `p${i}`) }] },
+    'InvalidInputError',
+    400,
+    'admins[0].policies',
+  ],
+  ['a request that no state can hold', own, { admins: twenty }, 'InvalidInputError', 400, 'input'],
   [
     'an inline policy that is none',
     own,

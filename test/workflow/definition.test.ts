@@ -99,15 +99,34 @@ test('every name of ours that is retried is one that the functions throw', () =>
     .flatMap(([, { Retry = [] }]) => Retry.flatMap(({ ErrorEquals }) => ErrorEquals))
     .filter((name) => name.endsWith('Error') && !foreign.test(name))
   expect(new Set(ours)).toEqual(
-    new Set(['AccountBusyError', 'AccountNotReadyError', 'AccessRoleMissingError', 'AwsUnreachableError']),
+    new Set([
+      'AccessRoleMissingError',
+      'AccountBusyError',
+      'AccountNotFoundError',
+      'AccountNotReadyError',
+      'AccountPendingError',
+      'AwsUnreachableError',
+    ]),
   )
   for (const name of ours) expect(errors).toHaveProperty(name)
 })
 
-test('the workflow’s own time-out is above the sum of its waits on the longest path', () => {
+test('the workflow’s own time-out is above all its waits at their longest, with 20 administrators', () => {
   const { TimeoutSeconds = 0 } = definition as { TimeoutSeconds?: number }
-  const longest = (['AcceptRequest', 'CreateAdminGroup', 'CreateAdminUser'] as const).map((state) =>
-    Math.max(...(tasks.find(([name]) => name === state)?.[1].Retry ?? []).map((retry) => meanSeconds(retry))),
-  )
-  expect(TimeoutSeconds).toBeGreaterThan(longest.reduce((sum, seconds) => sum + seconds, 0))
+  const longest = ({ IntervalSeconds, BackoffRate, MaxDelaySeconds = Infinity, MaxAttempts }: Retry) =>
+    Array.from({ length: MaxAttempts }, (_, i) => Math.min(IntervalSeconds * BackoffRate ** i, MaxDelaySeconds)).reduce(
+      (sum, pause) => sum + pause,
+      0,
+    )
+  const waits = (names: Record<string, State>) =>
+    Object.values(names)
+      .flatMap(({ Retry = [] }) => Retry.map(longest))
+      .reduce((sum, seconds) => sum + seconds, 0)
+  const { ForEachAdministrator } = definition.States as Record<string, State & { MaxConcurrency?: number }>
+  const batches = Math.ceil(20 / (ForEachAdministrator?.MaxConcurrency ?? 1))
+  const all =
+    waits(definition.States as Record<string, State>) +
+    batches * waits(ForEachAdministrator?.ItemProcessor?.States ?? {})
+  expect(all).toBeGreaterThan(60 * 60)
+  expect(TimeoutSeconds).toBeGreaterThan(all)
 })

@@ -122,6 +122,37 @@ test('a secret that was scheduled for deletion gets a new password, and that one
   expect(signIn(organization.world, '300000000010', 'Administrator', current() ?? '')).toBe('must-change-password')
 })
 
+test('a user who was deleted in the account is made again on demand, with a new password and a new mail', async () => {
+  const there = account('300000000012')
+  const ask = (again?: boolean) => ({
+    door: 'manual' as const,
+    input: JSON.stringify({ accountId: there.id, ...(again && { again }) }),
+  })
+  await vend(organization, ask())
+  const secret = organization.world.secrets.get('account-vending/300000000012/administrator')
+  const current = () =>
+    [...(secret?.versions.values() ?? [])].find(({ stages }) => stages.includes('AWSCURRENT'))?.value
+  const old = current()
+  there.users.clear()
+  expect((await vend(organization, ask())).execution?.output).toMatchObject({ outcome: 'AlreadyVended' })
+  const again = await vend(organization, ask(true))
+  expect(again.execution?.output).toMatchObject({ outcome: 'Vended' })
+  expect(again.users.map(({ name }) => name)).toEqual(['Administrator'])
+  expect(again.mails).toHaveLength(1)
+  expect(current()).not.toBe(old)
+  expect(signIn(organization.world, there.id, 'Administrator', current() ?? '')).toBe('must-change-password')
+})
+
+test('asking again where nothing is gone changes nothing, and mails nobody', async () => {
+  const there = account('300000000013')
+  const input = (again: boolean) => ({ door: 'manual' as const, input: JSON.stringify({ accountId: there.id, again }) })
+  await vend(organization, input(false))
+  const second = await vend(organization, input(true))
+  expect(second.execution?.output).toMatchObject({ outcome: 'Vended' })
+  expect(second.mails).toEqual([])
+  expect(second.secrets).toHaveLength(1)
+})
+
 test('a failed vend started again finishes, and nothing is made twice', async () => {
   const { email } = account('300000000007')
   const { sesIdentities } = organization.world

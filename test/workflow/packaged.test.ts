@@ -194,7 +194,7 @@ test('only store-password, create-admin-user and the secretReaders decrypt with 
 test('the mail’s function cannot read secrets, store-password cannot enter accounts, create-admin-user cannot mail', () => {
   const actions = (role: string) => JSON.stringify(organizations.resources[role])
   expect(actions('SendLoginEmailRole')).not.toContain('secretsmanager:')
-  expect(actions('SendLoginEmailRole')).not.toContain('sts:AssumeRole"]')
+  expect(actions('SendLoginEmailRole')).not.toContain('OrganizationAccountAccessRole')
   expect(actions('StorePasswordRole')).not.toContain('OrganizationAccountAccessRole')
   expect(actions('StorePasswordRole')).not.toContain('GetSecretValue')
   expect(actions('CreateAdminUserRole')).not.toContain('ses:')

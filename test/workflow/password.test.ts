@@ -33,6 +33,7 @@ test('whoever asks for it gets a password that need not be changed', async () =>
 })
 
 test('it has every class that IAM counts, and nothing that is misread or begins a formula', () => {
+  expect(passwords().length).toBeGreaterThan(1)
   for (const { password } of passwords()) {
     expect(password).toHaveLength(32)
     for (const wanted of [/[a-z]/, /[A-Z]/, /[0-9]/, /[!#$%^&*()_[\]{}]/]) expect(password).toMatch(wanted)
