@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { Rule } from './deployed.ts'
 
 /**
@@ -23,3 +24,28 @@ export const matchesPattern = (pattern: unknown, event: unknown): boolean => {
 /** The enabled rules that take an event. */
 export const rulesFor = (rules: Rule[], event: unknown) =>
   rules.filter(({ enabled, pattern }) => enabled && matchesPattern(pattern, event))
+
+type Bus = { managementAccountId: string; region: string; isoTime: () => string; putEvent: (event: unknown) => unknown }
+type Entry = { Source: string; DetailType: string; Detail: string; Resources?: string[] }
+
+/** EventBridge's operations, for the endpoint. */
+export const eventBridge = ({ managementAccountId, region, isoTime, putEvent }: Bus) => ({
+  PutEvents: (_: unknown, { Entries = [] }: { Entries?: Entry[] }) => ({
+    FailedEntryCount: 0,
+    Entries: Entries.map(({ Source, DetailType, Detail, Resources = [] }) => {
+      const id = randomUUID()
+      putEvent({
+        version: '0',
+        id,
+        source: Source,
+        'detail-type': DetailType,
+        account: managementAccountId,
+        time: isoTime(),
+        region,
+        resources: Resources,
+        detail: JSON.parse(Detail) as unknown,
+      })
+      return { EventId: id }
+    }),
+  }),
+})

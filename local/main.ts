@@ -61,6 +61,13 @@ const run = async () => {
     vendingFile: path.resolve(options.config),
     staleness: 0.2,
     onProgress: (progress) => say(line(progress)),
+    onDeadLetter: (_, error) =>
+      say(
+        styleText(
+          'red',
+          `A failure could not be reported (${String(error)}). On AWS its event waits in the dead-letter queue.`,
+        ),
+      ),
   }).catch((error: unknown) => {
     throw new UsageError(error instanceof Error ? error.message : String(error))
   })

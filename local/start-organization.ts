@@ -6,10 +6,10 @@ import { loadVending } from '../infra/vending.ts'
 import { type ApiRequest, apiGateway, type ApiRole, readRequest, signApiRequest } from './api-gateway.ts'
 import { startClock } from './clock.ts'
 import { readDeployed } from './deployed.ts'
-import { AwsError, startEndpoint } from './endpoint.ts'
-import { rulesFor } from './eventbridge.ts'
+import { startEndpoint } from './endpoint.ts'
+import { eventBridge, rulesFor } from './eventbridge.ts'
 import { bundleFunctions, loadFunction } from './lambda.ts'
-import { type Execution, mostBytes, type Progress, startStepFunctions } from './step-functions.ts'
+import { type Execution, type Progress, startStepFunctions } from './step-functions.ts'
 import { createWorld } from './world.ts'
 
 /** Seconds of the organization that pass in one second. */
@@ -23,6 +23,8 @@ type Options = {
   onProgress?: (progress: Progress) => void
   /** Lines that the functions log. */
   onLog?: (line: string) => void
+  /** An event whose function failed: on AWS it is tried twice more, then kept in the dead-letter queue. */
+  onDeadLetter?: (event: unknown, error: unknown) => void
   bundles?: Map<string, string>
 }
 
@@ -106,9 +108,7 @@ export const startOrganization = async ({ vendingFile, speed = defaultSpeed, sta
         const execution = stepFunctions.start(`${randomUUID()}_${randomUUID()}`, JSON.stringify(event))
         return execution === 'ExecutionAlreadyExists' ? [] : [execution]
       }
-      void track(invoke('report-failure', event)).catch((error: unknown) =>
-        options.onLog?.(`report-failure: ${String(error)}`),
-      )
+      void track(invoke('report-failure', event)).catch((error: unknown) => options.onDeadLetter?.(event, error))
       return []
     })
     return { matched: rules.length > 0, executions }
@@ -117,66 +117,8 @@ export const startOrganization = async ({ vendingFile, speed = defaultSpeed, sta
   const endpoint = await startEndpoint(world, {
     upstreams: upstreams(),
     handlers: {
-      events: {
-        PutEvents: (_: unknown, input: Record<string, unknown>) => {
-          const entries = input['Entries'] as {
-            Source: string
-            DetailType: string
-            Detail: string
-            Resources?: string[]
-          }[]
-          return {
-            FailedEntryCount: 0,
-            Entries: entries.map(({ Source, DetailType, Detail, Resources = [] }) => {
-              const id = randomUUID()
-              putEvent({
-                version: '0',
-                id,
-                source: Source,
-                'detail-type': DetailType,
-                account: managementAccountId,
-                time: isoTime(),
-                region,
-                resources: Resources,
-                detail: JSON.parse(Detail) as unknown,
-              })
-              return { EventId: id }
-            }),
-          }
-        },
-      },
-      states: {
-        StartExecution: (_: unknown, input: Record<string, unknown>) => {
-          const { stateMachineArn, name = randomUUID(), input: text = '{}' } = input as Record<string, string>
-          if (stateMachineArn !== deployed.stateMachineArn)
-            throw new AwsError('StateMachineDoesNotExist', `State Machine Does Not Exist: '${stateMachineArn}'`)
-          if (!/^[\w-]{1,80}$/.test(name)) throw new AwsError('InvalidName', `Invalid Name: '${name}'`)
-          try {
-            JSON.parse(text)
-          } catch {
-            throw new AwsError('InvalidExecutionInput', `Invalid State Machine Execution Input: '${text}'`)
-          }
-          if (Buffer.byteLength(text) > mostBytes)
-            throw new AwsError('InvalidExecutionInput', 'The input is larger than 256 KiB')
-          const execution = stepFunctions.start(name, text)
-          if (execution === 'ExecutionAlreadyExists')
-            throw new AwsError('ExecutionAlreadyExists', `Execution Already Exists: '${name}'`)
-          return { executionArn: execution.executionArn, startDate: execution.startDate / 1000 }
-        },
-        DescribeExecution: (_: unknown, input: Record<string, unknown>) => {
-          const execution = stepFunctions.executions.get(String(input['executionArn']))
-          if (!execution)
-            throw new AwsError('ExecutionDoesNotExist', `Execution Does Not Exist: '${String(input['executionArn'])}'`)
-          const { states: _states, output, startDate, stopDate, ...rest } = execution
-          return {
-            ...rest,
-            startDate: startDate / 1000,
-            redriveCount: 0,
-            ...(stopDate && { stopDate: stopDate / 1000 }),
-            ...(output !== undefined && { output: JSON.stringify(output) }),
-          }
-        },
-      },
+      events: eventBridge({ managementAccountId, region, isoTime, putEvent }),
+      states: stepFunctions.operations,
     },
   })
 

@@ -1,5 +1,7 @@
 import { StateMachine, type StateMachineDefinition } from 'aws-local-stepfunctions'
+import { randomUUID } from 'node:crypto'
 import type { Clock } from './clock.ts'
+import { AwsError } from './world.ts'
 
 export type Execution = {
   name: string
@@ -69,7 +71,7 @@ const tasks = (definition: Definition): [name: string, functionArn: string][] =>
   ])
 
 /** A payload has at most 256 KiB (Step Functions Developer Guide, service-quotas). */
-export const mostBytes = 262_144
+const mostBytes = 262_144
 const checkSize = (input: unknown) => {
   if (Buffer.byteLength(JSON.stringify(input)) > mostBytes)
     throw Object.assign(new Error('A state’s input or output is larger than 256 KiB'), {
@@ -126,27 +128,62 @@ export const startStepFunctions = ({ definition, stateMachineArn, clock, invoke,
     onEnd(execution)
   }
 
-  return {
-    executions,
-    /** Starts an execution. The same name and input give the one that runs already. */
-    start: (name: string, input: string): Execution | 'ExecutionAlreadyExists' => {
-      const executionArn = `${stateMachineArn.replace(':stateMachine:', ':execution:')}:${name}`
-      const before = executions.get(executionArn)
-      if (before) return before.status === 'RUNNING' && before.input === input ? before : 'ExecutionAlreadyExists'
-      const execution: Execution = {
-        name,
-        executionArn,
-        stateMachineArn,
-        input,
-        status: 'RUNNING',
-        states: [],
-        startDate: clock.now(),
+  /** Starts an execution. The same name and input give the one that runs already. */
+  const start = (name: string, input: string): Execution | 'ExecutionAlreadyExists' => {
+    const executionArn = `${stateMachineArn.replace(':stateMachine:', ':execution:')}:${name}`
+    const before = executions.get(executionArn)
+    if (before) return before.status === 'RUNNING' && before.input === input ? before : 'ExecutionAlreadyExists'
+    const execution: Execution = {
+      name,
+      executionArn,
+      stateMachineArn,
+      input,
+      status: 'RUNNING',
+      states: [],
+      startDate: clock.now(),
+    }
+    executions.set(executionArn, execution)
+    void run(execution)
+    return execution
+  }
+
+  const isJson = (text: string) => {
+    try {
+      JSON.parse(text)
+      return true
+    } catch {
+      return false
+    }
+  }
+  /** Step Functions' operations, for the endpoint. */
+  const operations = {
+    StartExecution: (_: unknown, asked: { stateMachineArn?: string; name?: string; input?: string }) => {
+      const { name = randomUUID(), input = '{}' } = asked
+      if (asked.stateMachineArn !== stateMachineArn)
+        throw new AwsError('StateMachineDoesNotExist', `State Machine Does Not Exist: '${asked.stateMachineArn}'`)
+      if (!/^[\w-]{1,80}$/.test(name)) throw new AwsError('InvalidName', `Invalid Name: '${name}'`)
+      if (!isJson(input) || Buffer.byteLength(input) > mostBytes)
+        throw new AwsError('InvalidExecutionInput', 'The input must be JSON of at most 256 KiB')
+      const execution = start(name, input)
+      if (execution === 'ExecutionAlreadyExists')
+        throw new AwsError('ExecutionAlreadyExists', `Execution Already Exists: '${name}'`)
+      return { executionArn: execution.executionArn, startDate: execution.startDate / 1000 }
+    },
+    DescribeExecution: (_: unknown, { executionArn = '' }: { executionArn?: string }) => {
+      const execution = executions.get(executionArn)
+      if (!execution) throw new AwsError('ExecutionDoesNotExist', `Execution Does Not Exist: '${executionArn}'`)
+      const { states: _states, output, startDate, stopDate, ...rest } = execution
+      return {
+        ...rest,
+        startDate: startDate / 1000,
+        redriveCount: 0,
+        ...(stopDate && { stopDate: stopDate / 1000 }),
+        ...(output !== undefined && { output: JSON.stringify(output) }),
       }
-      executions.set(executionArn, execution)
-      void run(execution)
-      return execution
     },
   }
+
+  return { executions, start, operations }
 }
 
 type Event = { type: string; state?: { name: string }; index?: number; Error?: string }
