@@ -51,7 +51,7 @@ const ends = (states: Record<string, State>) =>
 export const drawWorkflow = async () => {
   const root = path.join(import.meta.dirname, '..')
   const place = { partition: 'aws', region: 'us-east-1', accountId: '111122223333' }
-  const { definition } = readDeployed(loadVending(path.join(root, 'vending.yml')), place)
+  const { definition } = readDeployed(loadVending(path.join(root, 'test', 'support', 'vending.yml')), place)
   const states = definition.States as Record<string, State>
   const lines = nodesAndEdges(states)
   for (const [name, { ItemProcessor, Next }] of Object.entries(states)) {

@@ -69,7 +69,7 @@ const vendingSchema = fields({
     ),
   passwordResetRequired: z.boolean('must be true or false'),
   protected: fields({
-    accounts: lines(line('an account’s id or name'), 'account ids or names'),
+    accounts: lines(line('an account’s id, in quotes, or its name'), 'account ids or names'),
     organizationalUnits: lines(
       z
         .string('must be an id (ou-…)')
@@ -102,9 +102,9 @@ export const loadVending = (file: string): Vending => {
   const document = parseDocument(readFileSync(file, 'utf8'), { prettyErrors: true })
   const problem = document.errors[0]
   if (problem) throw new Error(`${path.basename(file)}: ${problem.message}`)
+  const standIn = 'account@account.invalid'
   try {
     const vending = parseInput(vendingSchema, document.toJS())
-    const standIn = 'account@example.com'
     // Every account completes these defaults: what cannot work for one is refused here, with a stand-in for the account.
     const recipients = { allowedRecipients: [...vending.allowedRecipients, standIn] }
     completeRequest(
@@ -126,7 +126,7 @@ export const loadVending = (file: string): Vending => {
     const issues =
       error instanceof InvalidInputError
         ? error.issues.map(({ field, message }) => `${field}: ${message}`)
-        : [error instanceof Error ? error.message : String(error)]
+        : [(error instanceof Error ? error.message : String(error)).replace(`, ${standIn})`, ')')]
     const lines = issues.map((issue) => `  ${issue.replace(/^vending\.yml /, '')}`)
     throw new Error(`${path.basename(file)} is not valid:\n${lines.join('\n')}`, { cause: error })
   }

@@ -2,9 +2,19 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { parseArgs, styleText } from 'node:util'
 import Table from 'cli-table3'
-import { defaultSpeed, startOrganization } from './start-organization.ts'
+import { defaultSpeed, type LocalOrganization, startOrganization } from './start-organization.ts'
 import type { Progress } from './step-functions.ts'
-import { accountNamed, createAccount, ensureAccount, type Input, readInput, report, type Vend, vend } from './vend.ts'
+import {
+  accountNamed,
+  addressOf,
+  createAccount,
+  ensureAccount,
+  type Input,
+  readInput,
+  report,
+  type Vend,
+  vend,
+} from './vend.ts'
 
 const usage = `Usage: npm start -- [options]
 
@@ -43,7 +53,8 @@ const readOptions = () => {
 
 const readInputFile = (file: string): Input => {
   try {
-    const text = readFileSync(file, 'utf8')
+    // npm runs in the project's folder, whatever folder the person is in.
+    const text = readFileSync(path.resolve(process.env['INIT_CWD'] ?? '', file), 'utf8')
     JSON.parse(text)
     return readInput(text)
   } catch (error) {
@@ -58,7 +69,7 @@ const run = async () => {
   const say = (text: string) => (options.json ? process.stderr : process.stdout).write(`${text}\n`)
 
   const organization = await startOrganization({
-    vendingFile: path.resolve(options.config),
+    vendingFile: path.resolve(process.env['INIT_CWD'] ?? '', options.config),
     staleness: 0.2,
     onProgress: (progress) => say(line(progress)),
     onDeadLetter: (_, error) =>
@@ -74,7 +85,9 @@ const run = async () => {
   say(
     `A local AWS organization is up: management account ${organization.world.managementAccountId}, ` +
       `${organization.world.accounts.size - 1} member accounts.\n` +
-      styleText('yellow', `Its pauses run on a compressed clock: ${defaultSpeed} seconds pass in one.`),
+      styleText('yellow', `Its pauses run on a compressed clock: ${defaultSpeed} seconds pass in one.`) +
+      '\nLike AWS it is not ready at once: a new account’s role refuses for a while, and IAM forgets what was just made.\n' +
+      'What fails (✘) for such a reason is tried again (↻).',
   )
   const vends: Vend[] = []
   try {
@@ -113,26 +126,14 @@ const run = async () => {
   process.exitCode = failed.length || missed.length ? 1 : 0
 }
 
-const threeDoors = async (
-  organization: Awaited<ReturnType<typeof startOrganization>>,
-  say: (text: string) => void,
-): Promise<Vend[]> => {
-  const { world } = organization
-  say(`\n${styleText('bold', 'Through the event door:')} Organizations creates an account and says so`)
-  const [calls, mails] = [world.calls.length, (await organization.mails()).length]
-  const accountId = await createAccount(organization, 'Payments', 'payments@example.com')
-  await organization.settled()
-  const event = organization.events.find(
-    (event) => accountNamed({ door: 'event', event }, world.managementAccountId) === accountId,
+const threeDoors = async (organization: LocalOrganization, say: (text: string) => void): Promise<Vend[]> => {
+  const { vending } = organization
+  say(
+    `\n${styleText('bold', 'Through the event door:')} ${vending.automatic === 'organizations' ? 'Organizations creates an account and says so' : 'Control Tower says that an account is ready'}`,
   )
-  const byEvent = await report(organization, {
-    input: { door: 'event', event },
-    matched: event !== undefined,
-    response: null,
-    execution: [...organization.executions.values()][0] ?? null,
-    calls: world.calls.slice(calls),
-    mails: (await organization.mails()).slice(mails),
-  })
+  const byEvent = await (vending.automatic === 'organizations'
+    ? createdAccount(organization)
+    : managedAccount(organization))
 
   say(`\n${styleText('bold', 'Through the manual door:')} somebody starts an execution`)
   ensureAccount(organization, '777788889999', 'Website')
@@ -148,13 +149,39 @@ const threeDoors = async (
       headers: { 'content-type': 'application/json', 'idempotency-key': 'first-request' },
       body: JSON.stringify({
         admins: [
-          { userName: 'ada', email: 'ada@example.com' },
-          { userName: 'grace', email: 'grace@example.com' },
+          { userName: 'ada', email: addressOf(vending, 'ada') },
+          { userName: 'grace', email: addressOf(vending, 'grace') },
         ],
       }),
     },
   })
   return [byEvent, manual, byApi]
+}
+
+/** An account that Organizations creates, as it happens: the event is its own. */
+const createdAccount = async (organization: LocalOrganization) => {
+  const { world, vending } = organization
+  const [calls, mails] = [world.calls.length, (await organization.mails()).length]
+  const accountId = await createAccount(organization, 'Payments', addressOf(vending, 'payments'))
+  await organization.settled()
+  const event = organization.events.find(
+    (event) => accountNamed({ door: 'event', event }, world.managementAccountId) === accountId,
+  )
+  return report(organization, {
+    input: { door: 'event', event },
+    matched: event !== undefined,
+    response: null,
+    execution: [...organization.executions.values()][0] ?? null,
+    calls: world.calls.slice(calls),
+    mails: (await organization.mails()).slice(mails),
+  })
+}
+
+/** An account that Control Tower made: the local organization has none, so its event is put. */
+const managedAccount = (organization: LocalOrganization) => {
+  ensureAccount(organization, '444455556666', 'Payments')
+  const sample = path.join(import.meta.dirname, '..', 'test', 'samples', 'create-managed-account-succeeded.json')
+  return vend(organization, readInput(readFileSync(sample, 'utf8')))
 }
 
 const line = ({ state, index, what, error }: Progress) => {
@@ -178,16 +205,17 @@ const table = (vends: Vend[], managementAccountId: string) => {
   for (const { door, accountId, execution, response, matched, groups, users, secrets, mails } of vends) {
     const ended =
       outcome(execution) ??
-      (execution ? 'failed' : response ? `HTTP ${response.status}` : matched ? 'reported' : 'no rule')
+      (execution ? 'failed' : response ? `HTTP ${response.status}` : matched ? 'reported' : 'no rule took it')
     rows.push([
       [accountId ?? '–', `by ${door}`, ended].join('\n').trim(),
       groups.map(({ name }) => name).join('\n'),
       users.map(({ name, kept }) => (kept ? `${name} (kept)` : name)).join('\n'),
       secrets.map(({ name }) => name.replaceAll('/', '/\n')).join('\n'),
-      mails.map(({ to, subject }) => `${to.join(', ')}:\n${subject.replace(/ \(\d{12}\)$/, '')}`).join('\n'),
+      mails.map(({ to, subject }) => `${to.join(', ')}:\n${subject.replace(/ \(\d{12}\)/, '')}`).join('\n'),
     ])
   }
-  return `${rows.toString()}\nThe passwords are in Secrets Manager of the management account, ${managementAccountId}.`
+  const passwords = vends.some(({ secrets }) => secrets.length)
+  return `${rows.toString()}${passwords ? `\nThe passwords are in Secrets Manager of the management account, ${managementAccountId}.` : ''}`
 }
 
 try {

@@ -32,6 +32,22 @@ export type Input =
 /** One vend, as `npm start -- --json` prints it: what it was, what it made, and which calls it took. */
 export type Vend = Awaited<ReturnType<typeof vend>>
 
+const readApiRequest = (content: object): ApiRequest => {
+  const { method, path, headers = {}, body = '', ...more } = content as Record<string, unknown>
+  if (typeof method !== 'string' || typeof path !== 'string' || !path.startsWith('/'))
+    throw new Error('an API request needs a method, like "POST", and a path that begins with /')
+  if (Object.keys(more).length)
+    throw new Error(`an API request has method, path, headers and body, and no ${Object.keys(more).join(', ')}`)
+  return {
+    method: method.toUpperCase(),
+    path,
+    headers: Object.fromEntries(
+      Object.entries(headers as object).map(([name, value]) => [name.toLowerCase(), String(value)]),
+    ),
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  }
+}
+
 /** Tells the door by the shape of a file's content: an API request, an EventBridge event, or a manual input. */
 export const readInput = (text: string): Input => {
   let content: unknown
@@ -42,25 +58,7 @@ export const readInput = (text: string): Input => {
     return { door: 'manual', input: text }
   }
   if (typeof content === 'object' && content !== null && !Array.isArray(content)) {
-    if ('method' in content && 'path' in content) {
-      const {
-        method,
-        path,
-        headers = {},
-        body = '',
-      } = content as { method: string; path: string; headers?: object; body?: unknown }
-      return {
-        door: 'api',
-        request: {
-          method: method.toUpperCase(),
-          path,
-          headers: Object.fromEntries(
-            Object.entries(headers).map(([name, value]) => [name.toLowerCase(), String(value)]),
-          ),
-          body: typeof body === 'string' ? body : JSON.stringify(body),
-        },
-      }
-    }
+    if ('method' in content || 'path' in content) return { door: 'api', request: readApiRequest(content) }
     if ('detail-type' in content || ('source' in content && 'detail' in content))
       return { door: 'event', event: content }
   }
@@ -77,7 +75,7 @@ const parseJson = (text: string): unknown => {
 
 /** The member account that an input names; null if it names none. */
 export const accountNamed = (input: Input, managementAccountId: string): string | null => {
-  if (input.door === 'api') return /^\/accounts\/(\d{12})(\/|$)/.exec(input.request.path)?.[1] ?? null
+  if (input.door === 'api') return /^\/accounts\/(\d{12})([/?]|$)/.exec(input.request.path)?.[1] ?? null
   if (input.door === 'manual') {
     const asked = parseJson(input.input)
     const id = typeof asked === 'object' && asked && 'accountId' in asked ? asked.accountId : undefined
@@ -113,15 +111,19 @@ export const createAccount = async (organization: LocalOrganization, AccountName
   throw new Error('Organizations did not create the account in 1000 seconds')
 }
 
+/** An address that this `vending.yml` lets mails go to. */
+export const addressOf = ({ allowedRecipients: [allowed = ''] }: LocalOrganization['vending'], name: string) =>
+  allowed.includes('@') ? allowed : `${name.toLowerCase()}@${allowed}`
+
 /** Adds a member account as newly created, without an event of its own, unless it is there. */
 export const ensureAccount = ({ world, vending }: LocalOrganization, id: string, name = 'Sandbox') => {
   if (world.accounts.has(id)) return
-  const email = `${name.toLowerCase()}@example.com`
+  const email = addressOf(vending, name)
   const taken = [...world.accounts.values()].some((account) => account.email === email)
   addAccount(world, {
     id,
     name,
-    email: taken ? `${name.toLowerCase()}+${id}@example.com` : email,
+    email: taken ? addressOf(vending, `${name}+${id}`) : email,
     roleName: vending.accessRole,
     roleUsableAfter: 12,
   })

@@ -11,6 +11,7 @@ import { accountOfEvent, isEvent } from '../shared/event.ts'
 import { type AccountRecord, entryOf, type Ledger, leaseRestSeconds, readAccount, takeLease } from '../shared/ledger.ts'
 import {
   type Admin,
+  type AdminsRequest,
   type Ask,
   completeRequest,
   type Defaults,
@@ -49,6 +50,28 @@ const isOnRecord = (record: AccountRecord | undefined, { groups }: Ask) => {
   }
   return { groups: groups.every(groupDone), adminDone }
 }
+
+type Clients = { organizations: OrganizationsClient; sfn: SFNClient; ledger: Ledger }
+type Config = Defaults & { protected: ProtectedPlaces }
+
+/** A request must not change the rights of those who are in a group already; vending.yml may add to them. */
+const redefinedGroups = (
+  record: AccountRecord | undefined,
+  ask: Ask,
+  request: Pick<AdminsRequest, 'groups'>,
+  config: Config,
+) =>
+  request.groups.flatMap(({ name }, i) => {
+    const isNamed = (group: { name: string }) => group.name.toLowerCase() === name.toLowerCase()
+    const known = entryOf(record?.groups, name.toLowerCase())
+    const wanted = ask.groups.find(isNamed)
+    const same =
+      isDeepStrictEqual(new Set(known?.policies), new Set(wanted?.policies)) &&
+      isDeepStrictEqual(known?.inline, wanted?.inline)
+    if (!known || same || config.groups.some(isNamed)) return []
+    const message = `the group ${name} is in the account already, with other rights; name another group for these`
+    return [{ field: `groups[${i}].name`, message }]
+  })
 
 const union = <T>(some: T[] = [], more: T[]) => [...new Set([...some, ...more])]
 
@@ -89,9 +112,6 @@ const isRunning = async (sfn: SFNClient, executionArn: string) => {
   }
 }
 
-type Clients = { organizations: OrganizationsClient; sfn: SFNClient; ledger: Ledger }
-type Config = Defaults & { protected: ProtectedPlaces }
-
 /** When the service was installed: its ledger was made then. */
 const madeAt = async ({ dynamodb, tableName }: Ledger) =>
   (await dynamodb.send(new DescribeTableCommand({ TableName: tableName }))).Table?.CreationDateTime
@@ -129,6 +149,8 @@ export async function acceptRequest(
   if (installedAt && installedAt > new Date(account.joinedAt)) return nothingToDo('NotNew')
 
   const ask = completeRequest(asked, config, { accountId: id, accountEmail: account.email, partition })
+  const redefined = redefinedGroups(record, ask, asked, config)
+  if (redefined.length) throw new InvalidInputError(redefined)
   const onRecord = isOnRecord(record, ask)
   const isMissing = (admin: Admin) => asked.again || !onRecord.adminDone(admin)
   if (!asked.again && onRecord.groups && !ask.admins.some(isMissing)) return nothingToDo('AlreadyVended')

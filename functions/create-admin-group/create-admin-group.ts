@@ -20,7 +20,12 @@ import * as z from 'zod/mini'
 import { accountSchema } from '../shared/account.ts'
 import { iamArn, ourPath } from '../shared/account-role.ts'
 import { explainDenial, isNamed } from '../shared/aws-errors.ts'
-import { GroupNotOursError, PolicyNotAttachableError, PolicyNotFoundError } from '../shared/errors.ts'
+import {
+  GroupDiffersError,
+  GroupNotOursError,
+  PolicyNotAttachableError,
+  PolicyNotFoundError,
+} from '../shared/errors.ts'
 import { beginStep, entryOf, type Ledger, recordKept } from '../shared/ledger.ts'
 import { type Admin, adminSchema, type Group, groupSchema, type PolicyDocument } from '../shared/request.ts'
 import { vendSchema } from '../shared/step.ts'
@@ -84,7 +89,7 @@ const documentAllowsChange = ({ Statement }: PolicyDocument) =>
  * name, or that user's login profile, is not ours: it stays as it is), `signsIn` (the user has used the password
  * already) and the user's policies, to which IAMUserChangePassword is added where a reset is required and nothing else
  * allows it; the ARNs of the groups; and the account's minimum password length.
- * Safe to run twice. Throws `GroupNotOursError`, `PolicyNotFoundError`, `PolicyNotAttachableError`, `DeniedByPolicyError`, `LeaseLostError`.
+ * Safe to run twice. Throws `GroupNotOursError`, `GroupDiffersError`, `PolicyNotFoundError`, `PolicyNotAttachableError`, `DeniedByPolicyError`, `LeaseLostError`.
  */
 export async function createAdminGroup(
   { ledger, signIn }: { ledger: Ledger; signIn: () => Promise<IAMClient> },
@@ -157,7 +162,7 @@ const inspect = async (
       }),
     ...groups.map(async (group) => {
       const there = groupsThere.get(group.name.toLowerCase())
-      if (there && there.Path !== ourPath) await checkSamePolicies(iam, group, there)
+      if (there) await checkRights(iam, group, there)
     }),
   ])
 
@@ -197,26 +202,40 @@ const policyAllowsChange = async (iam: IAMClient, arn: string) => {
   )
 }
 
-const checkSamePolicies = async (iam: IAMClient, wanted: Group, there: IamGroup) => {
-  const GroupName = there.GroupName
-  const [attached, inlineNames] = await together([
+const rightsOf = async (iam: IAMClient, GroupName: string | undefined) => {
+  const [attached, inlineNames] = await Promise.all([
     collect(paginateListAttachedGroupPolicies({ client: iam }, { GroupName }), (page) => page.AttachedPolicies),
     collect(paginateListGroupPolicies({ client: iam }, { GroupName }), (page) => page.PolicyNames),
   ])
-  const documents = await together(
+  const documents = await Promise.all(
     inlineNames.map(async (PolicyName) => {
       const { PolicyDocument } = await iam.send(new GetGroupPolicyCommand({ GroupName, PolicyName }))
-      return [PolicyName, JSON.parse(decodeURIComponent(PolicyDocument ?? '{}'))] as const
+      return [PolicyName, JSON.parse(decodeURIComponent(PolicyDocument ?? '{}')) as unknown] as const
     }),
   )
-  const attachedArns = attached.map(({ PolicyArn }) => PolicyArn)
-  if (
-    !isDeepStrictEqual(new Set(attachedArns), new Set(wanted.policies)) ||
-    !isDeepStrictEqual(Object.fromEntries(documents), wanted.inline)
-  )
-    throw new GroupNotOursError(
-      `The group ${GroupName} exists already, was not made by account vending, and does not have exactly the wanted ` +
-        `policies (${wanted.policies.join(', ')}): its members would get other rights. Rename or delete it, or ask for another group`,
+  return { policies: new Set(attached.map(({ PolicyArn }) => PolicyArn)), inline: Object.fromEntries(documents) }
+}
+
+/** Nobody shall get other rights by a group that is there than were asked for. */
+const checkRights = async (iam: IAMClient, wanted: Group, { GroupName, Path }: IamGroup) => {
+  const { policies, inline } = await rightsOf(iam, GroupName)
+  if (Path !== ourPath) {
+    if (!isDeepStrictEqual(policies, new Set(wanted.policies)) || !isDeepStrictEqual(inline, wanted.inline))
+      throw new GroupNotOursError(
+        `The group ${GroupName} exists already, was not made by account vending, and does not have exactly the wanted ` +
+          `policies (${wanted.policies.join(', ')}): its members would get other rights. Rename or delete it, or ask for another group`,
+      )
+    return
+  }
+  // What a try before this one did not get to may be missing; what is there must have been asked for.
+  const other = [
+    ...[...policies].filter((arn) => !wanted.policies.includes(arn ?? '')),
+    ...Object.keys(inline).filter((name) => !isDeepStrictEqual(inline[name], wanted.inline[name])),
+  ]
+  if (other.length)
+    throw new GroupDiffersError(
+      `The group ${GroupName} of account vending has policies that were not asked for (${other.join(', ')}): its new ` +
+        'members would get them, or its old ones lose them. Ask for a group of another name, or for these policies',
     )
 }
 

@@ -1,5 +1,8 @@
-/** What a failure means to a person, and which command goes on once its reason is mended. */
-type Explanation = { what: string; advice: string; goOn: 'redrive' | 'start' }
+/**
+ * What a failure means to a person, and which command goes on once its reason is mended: the same execution where it
+ * stopped, the same request once more, or a corrected one.
+ */
+type Explanation = { what: string; advice: string; goOn: 'redrive' | 'start' | 'correct' }
 
 const explain = (goOn: Explanation['goOn'], what: string, advice: string): Explanation => ({ what, advice, goOn })
 
@@ -12,19 +15,19 @@ const slowDown = explain(
 /** Every named error that can end an execution, by name. */
 export const explanations: Record<string, Explanation> = {
   InvalidInputError: explain(
-    'start',
+    'correct',
     'The request is not valid. Nothing was made.',
-    'The cause names each field and what is allowed there. Correct the input and start again:',
+    'The cause names each field and what is allowed there. Save the corrected input as request.json, and start again:',
   ),
   AccountNotFoundError: explain(
-    'start',
+    'correct',
     'The account is not in this organization. Nothing was made.',
-    'Check the account id, or invite the account, then start again:',
+    'Check the account id, save the corrected input as request.json, and start again:',
   ),
   ManagementAccountError: explain(
-    'start',
+    'correct',
     'The management account is never vended. Nothing was made.',
-    'Start again with the id of a member account:',
+    'Save an input with the id of a member account as request.json, and start again:',
   ),
   ProtectedAccountError: explain(
     'start',
@@ -42,9 +45,9 @@ export const explanations: Record<string, Explanation> = {
     'Once Organizations shows the account as ACTIVE, go on:',
   ),
   RecipientNotAllowedError: explain(
-    'redrive',
+    'start',
     'A sign-in mail would go to an address that vending.yml does not allow. Nothing was made.',
-    'Add the address or its domain to `allowedRecipients` in vending.yml, deploy, and go on; or start again with another address:',
+    'Add the address or its domain to `allowedRecipients` in vending.yml and deploy, or ask for another address. Then start again:',
   ),
   AccountBusyError: explain(
     'start',
@@ -64,7 +67,7 @@ export const explanations: Record<string, Explanation> = {
   AccessRoleMissingError: explain(
     'redrive',
     'The account has no access role that trusts the management account.',
-    'Create the role in the account with CloudFormation from infra/access-role.yml (invited accounts never have it), then go on:',
+    'Create the role in the account as the cause says (invited accounts never have it), then go on:',
   ),
   DeniedByPolicyError: explain(
     'redrive',
@@ -72,19 +75,24 @@ export const explanations: Record<string, Explanation> = {
     'Exempt the access role from that policy, or do not vend IAM users in this organization: AWS recommends IAM Identity Center for people. Then go on:',
   ),
   PolicyNotFoundError: explain(
-    'redrive',
+    'start',
     'A policy that was asked for does not exist in the account. Nothing was made.',
-    'Create the policy in the account, then go on; or correct its ARN and start again:',
+    'Correct its name (AWS managed policies are named with their path, like job-function/Billing) in vending.yml or in the request, or create the policy in the account. Then start again:',
   ),
   PolicyNotAttachableError: explain(
-    'start',
+    'correct',
     'A policy that was asked for is one that AWS lets nobody attach to users or groups. Nothing was made.',
-    'Ask for another policy, and start again:',
+    'Save an input with another policy as request.json, and start again:',
   ),
   GroupNotOursError: explain(
-    'redrive',
+    'start',
     'A group of that name exists in the account and gives other rights. It was left as it is, and nobody was added to it.',
-    'Rename or delete that group, then go on; or start again with a group of another name:',
+    'Rename or delete that group, or ask for a group of another name. Then start again:',
+  ),
+  GroupDiffersError: explain(
+    'correct',
+    'A group that account vending made before gives other rights than were asked for now. Nothing was changed.',
+    'Save an input that asks for a group of another name as request.json, and start again:',
   ),
   UserNotOursError: explain(
     'start',
@@ -133,9 +141,9 @@ export const explanations: Record<string, Explanation> = {
     'The cause names it. Raise it in Service Quotas, or make room, then go on:',
   ),
   MalformedPolicyDocumentException: explain(
-    'start',
+    'correct',
     'IAM refused a policy document. It checks more than can be checked beforehand.',
-    'Correct the inline policy in the request or in vending.yml, then start again:',
+    'Correct the inline policy in vending.yml and deploy, or save the corrected input as request.json. Then start again:',
   ),
   'States.Timeout': explain(
     'redrive',
@@ -165,16 +173,16 @@ export const unforeseen = explain(
 /** Why Organizations could not create an account, by CreateAccountStatus.FailureReason. */
 export const creationFailures: Record<string, string> = {
   ACCOUNT_LIMIT_EXCEEDED:
-    'The organization has reached its quota "Default maximum number of accounts" (10 in a new organization; closed accounts count until they are permanently closed). Ask for more in Service Quotas, under AWS Organizations, then create the account again.',
+    'The organization has reached its quota "Default maximum number of accounts" (10 in a new organization; closed accounts count until they are permanently closed). Ask for more in Service Quotas, under AWS Organizations, then create the account again:',
   EMAIL_ALREADY_EXISTS:
-    'The e-mail address belongs to another AWS account already. Create the account with another one.',
-  INVALID_EMAIL: 'The e-mail address is not valid. Create the account with another one.',
+    'The e-mail address belongs to another AWS account already. Create the account with another one:',
+  INVALID_EMAIL: 'The e-mail address is not valid. Create the account with another one:',
   INVALID_ADDRESS:
-    'The address on record for the organization is not valid. Mend it in Billing, then create the account again.',
-  CONCURRENT_ACCOUNT_MODIFICATION: 'Another change of an account was under way. Create the account again.',
-  INTERNAL_FAILURE: 'AWS failed. Create the account again; if that fails too, ask AWS Support.',
+    'The address on record for the organization is not valid. Mend it in Billing, then create the account again:',
+  CONCURRENT_ACCOUNT_MODIFICATION: 'Another change of an account was under way. Create the account again:',
+  INTERNAL_FAILURE: 'AWS failed. If it fails again, ask AWS Support. Create the account again:',
   MISSING_PAYMENT_INSTRUMENT:
-    'The management account has no payment method. Add one in Billing, then create the account again.',
+    'The management account has no payment method. Add one in Billing, then create the account again:',
   INVALID_PAYMENT_INSTRUMENT:
-    'The management account’s payment method is not valid. Mend it in Billing, then create the account again.',
+    'The management account’s payment method is not valid. Mend it in Billing, then create the account again:',
 }

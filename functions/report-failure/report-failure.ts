@@ -21,16 +21,23 @@ const executionStatus = z.object({
   }),
 })
 const failedResult = z.object({ state: z.string() })
+const managedResult = z.optional(
+  z.extend(failedResult, {
+    message: z.optional(z.string()),
+    account: z.optional(z.object({ accountName: z.optional(z.string()), accountId: z.optional(z.string()) })),
+  }),
+)
 const accountResult = z.object({
   source: z.enum(['aws.organizations', 'aws.controltower']),
   id: z.string(),
   detail: z.object({
+    eventName: z.optional(z.string()),
     serviceEventDetails: z.object({
       createAccountStatus: z.optional(
         z.extend(failedResult, { id: z.string(), failureReason: z.optional(z.string()) }),
       ),
-      createManagedAccountStatus: z.optional(z.extend(failedResult, { message: z.optional(z.string()) })),
-      updateManagedAccountStatus: z.optional(z.extend(failedResult, { message: z.optional(z.string()) })),
+      createManagedAccountStatus: managedResult,
+      updateManagedAccountStatus: managedResult,
     }),
   }),
 })
@@ -104,27 +111,33 @@ const tellOnce = async ({ ses, ledger }: Clients, name: string, notice: Notice, 
 }
 
 const resultId = (input: z.output<typeof accountResult>) =>
-  input.detail.serviceEventDetails.createAccountStatus?.id ?? input.id
+  input.detail.serviceEventDetails.createAccountStatus?.id ?? `${input.detail.eventName}#${input.id}`
 
 const creationNotice = (input: z.output<typeof accountResult>): Notice => {
   const { createAccountStatus, createManagedAccountStatus, updateManagedAccountStatus } =
     input.detail.serviceEventDetails
   const managed = createManagedAccountStatus ?? updateManagedAccountStatus
+  const accountName =
+    [managed?.account?.accountName, managed?.account?.accountId].filter(Boolean).join(', ') || 'an account'
   const reason = createAccountStatus?.failureReason ?? 'CONTROL_TOWER_FAILED'
   return {
-    title: 'A new account could not be created',
+    title: updateManagedAccountStatus
+      ? `Control Tower could not enrol or update ${accountName}`
+      : `A new account could not be created${managed ? ` (${accountName})` : ''}`,
     what: createAccountStatus
       ? 'Organizations could not create an account, so nobody could be vended into it.'
       : 'Control Tower could not create or enrol an account, so nobody could be vended into it.',
     error: reason,
     cause: managed?.message ?? '',
     done: '',
-    notDone: 'The account, and with it its administrators.',
+    notDone: updateManagedAccountStatus
+      ? 'The administrators of the account.'
+      : 'The account, and with it its administrators.',
     advice:
       creationFailures[reason] ??
       'See the reason in the console of the service that failed. When the account exists, it is vended by itself.',
     command: createAccountStatus
-      ? `aws organizations describe-create-account-status --create-account-request-id ${shellQuoted(createAccountStatus.id)}`
+      ? "aws organizations create-account --account-name 'ACCOUNT NAME' --email 'ADDRESS'"
       : '',
     execution: '',
   }
@@ -175,13 +188,15 @@ const executionNotice = (
     title: accountId ? `Vending account ${accountId} failed` : 'A request for account vending failed',
     what,
     error,
-    cause: sentence(execution.cause),
+    cause: [sentence(execution.cause), goOn === 'correct' && `The input was: ${again.slice(0, 1000)}`]
+      .filter(Boolean)
+      .join('\n'),
     ...progress(record, executionArn, accountId),
     advice,
     command:
       goOn === 'redrive'
         ? `aws stepfunctions redrive-execution --region ${region} --execution-arn ${shellQuoted(executionArn)}`
-        : `aws stepfunctions start-execution --region ${region} --state-machine-arn ${shellQuoted(stateMachineArn)} --input ${shellQuoted(again)}`,
+        : `aws stepfunctions start-execution --region ${region} --state-machine-arn ${shellQuoted(stateMachineArn)} --input ${goOn === 'start' ? shellQuoted(again) : 'file://request.json'}`,
     execution: executionArn,
   }
 }

@@ -79,7 +79,10 @@ export async function sendLoginEmail(
       Source: config.sender,
       Destination: { ToAddresses: [email] },
       Message: {
-        Subject: { Charset: 'UTF-8', Data: oneLine(`Sign in to the AWS account ${account.name} (${account.id})`) },
+        Subject: {
+          Charset: 'UTF-8',
+          Data: oneLine(`Sign in to the AWS account ${account.name} (${account.id}) as ${userName}`),
+        },
         Body: {
           Html: { Charset: 'UTF-8', Data: fillHtml(html, values) },
           Text: { Charset: 'UTF-8', Data: fillText(text, values) },

@@ -84,7 +84,7 @@ export async function assumeAccountRole(
         (account.joinedMethod === 'INVITED'
           ? 'Organizations does not make it in invited accounts: '
           : 'It is missing, or its trust policy was changed: ') +
-        `create it in account ${account.id} from infra/access-role.yml, then go on. AWS says: ${error.message}`,
+        `create it in account ${account.id} from infra/access-role.yml, with RoleName=${roleName}. AWS says: ${error.message}`,
       { cause: error },
     )
   }

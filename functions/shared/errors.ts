@@ -78,6 +78,11 @@ export class GroupNotOursError extends Error {
   override readonly name = 'GroupNotOursError'
 }
 
+/** A group of ours by that name gives other rights than were asked for. */
+export class GroupDiffersError extends Error {
+  override readonly name = 'GroupDiffersError'
+}
+
 /** A user of that name was made by somebody else while this vend was under way. */
 export class UserNotOursError extends Error {
   override readonly name = 'UserNotOursError'

@@ -206,7 +206,8 @@ export const completeRequest = (
     if (names.has(name))
       issues.push({ field: `${field}.userName`, message: `${admin.userName} is named twice (IAM ignores case)` })
     names.add(name)
-    const wanted = admin.groups ?? (firstGroup ? [firstGroup] : [])
+    // Who asks for policies asks for these, and not to be an administrator besides.
+    const wanted = admin.groups ?? (firstGroup && !admin.policies.length ? [firstGroup] : [])
     return {
       userName: admin.userName,
       email: admin.email ?? accountEmail,

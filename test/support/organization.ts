@@ -1,15 +1,19 @@
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { parse, stringify } from 'yaml'
 import { startOrganization } from '../../local/start-organization.ts'
+import { temporaryFolder } from './folder.ts'
 
-const root = path.join(import.meta.dirname, '..', '..')
+/** The example, apart from the repository's own: that one is the adopter's to change. */
+export const exampleVending = path.join(import.meta.dirname, 'vending.yml')
+const folder = temporaryFolder()
+let files = 0
 
-/** Writes the repository's vending.yml with some keys changed. Answers the file's path. */
+/** Writes the example vending.yml with some keys changed. Answers the file's path. */
 export const vendingFile = (overrides: Record<string, unknown> = {}) => {
-  const vending = parse(readFileSync(path.join(root, 'vending.yml'), 'utf8')) as object
-  const file = path.join(mkdtempSync(path.join(tmpdir(), 'account-vending-')), 'vending.yml')
+  const vending = parse(readFileSync(exampleVending, 'utf8')) as object
+  const file = path.join(folder, `${(files += 1)}`, 'vending.yml')
+  mkdirSync(path.dirname(file))
   writeFileSync(file, stringify({ ...vending, ...overrides }))
   return file
 }

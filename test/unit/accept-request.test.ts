@@ -31,7 +31,6 @@ import {
   ledgerMock,
   managementAccountId,
   operationsOf,
-  readOnlyAccess,
   sentTo,
   theDefaults,
 } from '../support/builders.ts'
@@ -198,29 +197,20 @@ describe('a manual request', () => {
     expect(names).toEqual(expect.arrayContaining(answer.admins.flatMap((admin) => admin.groups)))
   })
 
-  test('keeps the policies that a group on record has', async () => {
+  test('is refused if it gives a group that is there other rights: its members would get them', async () => {
     holds(aVendedRecord({ groups: { readers: aGroup({ name: 'Readers', inline: { mine: aDocument() } }) } }))
-    const groups = [{ name: 'Readers', policies: ['ReadOnlyAccess'] }]
-    const answer = await accept({ accountId, admins: [{ userName: 'ada', groups: ['Readers'] }], groups })
-    expect(answer).toMatchObject({
-      groups: [{ name: 'Readers', policies: [adminAccess, readOnlyAccess], inline: { mine: aDocument() } }],
-    })
+    for (const more of [{ policies: ['ReadOnlyAccess'] }, { inline: { mine: aDocument({ Id: 'other' }) } }]) {
+      const groups = [{ name: 'Readers', policies: ['AdministratorAccess'], inline: { mine: aDocument() }, ...more }]
+      await expect(accept({ accountId, admins: [{ userName: 'ada', groups: ['Readers'] }], groups })).rejects.toThrow(
+        'groups[0].name: the group Readers is in the account already, with other rights',
+      )
+    }
+    expect(onRecord.changes()).toEqual([])
   })
 
   test('asks again for a user who was kept', async () => {
     holds(aVendedRecord({ admins: { administrator: { ...anAdmin(), kept: true } } }))
     expect(await accept({ accountId })).toMatchObject({ outcome: 'Accepted', admins: [{ userName: 'Administrator' }] })
-  })
-
-  test('takes another inline policy for something to do', async () => {
-    const inline = { mine: aDocument() }
-    holds(
-      aVendedRecord({
-        groups: { administrators: aGroup(), readers: aGroup({ name: 'Readers', policies: [], inline }) },
-      }),
-    )
-    const groups = [{ name: 'Readers', inline: { mine: aDocument({ Id: 'other' }) } }]
-    expect(await accept({ accountId, groups })).toMatchObject({ outcome: 'Accepted', admins: [] })
   })
 
   test('is AlreadyVended in whatever order DynamoDB gives back the keys of an inline policy', async () => {

@@ -270,7 +270,7 @@ describe('the command that goes on', () => {
     expect(command()).toBe(
       goOn === 'redrive'
         ? `aws stepfunctions redrive-execution --region us-east-1 --execution-arn '${executionArn}'`
-        : `aws stepfunctions start-execution --region us-east-1 --state-machine-arn '${stateMachineArn}' --input '{"accountId":"${accountId}"}'`,
+        : `aws stepfunctions start-execution --region us-east-1 --state-machine-arn '${stateMachineArn}' --input ${goOn === 'correct' ? 'file://request.json' : `'{"accountId":"${accountId}"}'`}`,
     )
   })
 
@@ -281,7 +281,7 @@ describe('the command that goes on', () => {
   })
 
   test('leaves the account id to the reader where none is known', async () => {
-    isExecution({ input: JSON.stringify(aSample('create-account-by-role')), error: 'InvalidInputError' })
+    isExecution({ input: JSON.stringify(aSample('create-account-by-role')), error: 'LeaseLostError' })
     await report()
     expect(command()).toContain(`--input '{"accountId":"ACCOUNT_ID"}'`)
   })
@@ -290,7 +290,7 @@ describe('the command that goes on', () => {
     'gives the shell the input as it is: %s',
     async (nasty) => {
       const input = JSON.stringify({ accountId, requestedBy: nasty })
-      isExecution({ input, error: 'InvalidInputError' })
+      isExecution({ input, error: 'LeaseLostError' })
       await report()
       const printed = execFileSync('/bin/sh', ['-c', `aws() { for a; do printf '%s\\n' "$a"; done; }\n${command()}`])
       expect(printed.toString().split('\n')).toEqual([
@@ -399,9 +399,7 @@ describe('an account that could not be created', () => {
     await reportSample('create-account-result-failed')
     expect(notice().subject).toBe('A new account could not be created: EMAIL_ALREADY_EXISTS')
     expect(notice().text.replace(/\s+/g, ' ')).toContain('The e-mail address belongs to another AWS account already.')
-    expect(command()).toBe(
-      "aws organizations describe-create-account-status --create-account-request-id 'car-examplecreateaccountrequestid111'",
-    )
+    expect(command()).toBe("aws organizations create-account --account-name 'ACCOUNT NAME' --email 'ADDRESS'")
     expect(sfn.calls()).toEqual([])
     expect(onRecord.changes()).toEqual([])
     expect(notes()).toEqual(['failure#car-examplecreateaccountrequestid111'])
@@ -418,10 +416,15 @@ describe('an account that could not be created', () => {
     'is told of %s in its words',
     async (name) => {
       await reportSample(name)
-      expect(notice().subject).toBe('A new account could not be created: CONTROL_TOWER_FAILED')
+      expect(notice().subject).toBe(
+        name.startsWith('update')
+          ? 'Control Tower could not enrol or update LifeCycle1, 444455556666: CONTROL_TOWER_FAILED'
+          : 'A new account could not be created (LifeCycle1, 444455556666): CONTROL_TOWER_FAILED',
+      )
       expect(under('Cause')[0]).toMatch(/^AWS Control Tower could not/)
       expect(command()).toBe('')
-      expect(notes()).toEqual([`failure#${String(aSample(name)['id'])}`])
+      const { id, detail } = aSample(name)
+      expect(notes()).toEqual([`failure#${String(detail['eventName'])}#${String(id)}`])
     },
   )
 })
@@ -478,7 +481,7 @@ describe('the contract of errors', () => {
     const { what, advice, goOn } = explanations[name] ?? { what: '', advice: '', goOn: '' }
     expect(what).toMatch(/\.$/)
     expect(advice).toMatch(/:$/)
-    expect(['redrive', 'start']).toContain(goOn)
+    expect(['redrive', 'start', 'correct']).toContain(goOn)
   })
 
   test('every error of ours that the workflow retries is one that we export', () => {

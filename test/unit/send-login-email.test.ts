@@ -52,7 +52,9 @@ describe('a first mail', () => {
     expect(sent()[0]).toMatchObject({
       Source: 'Account Vending <account-vending@example.com>',
       Destination: { ToAddresses: ['payments@example.com'] },
-      Message: { Subject: { Charset: 'UTF-8', Data: `Sign in to the AWS account Payments (${accountId})` } },
+      Message: {
+        Subject: { Charset: 'UTF-8', Data: `Sign in to the AWS account Payments (${accountId}) as Administrator` },
+      },
       Tags: [{ Name: 'vend', Value: aVend().id }],
     })
     expect(sent()[0]?.ConfigurationSetName).toBeUndefined()
@@ -112,7 +114,7 @@ test('values are shown as text, whatever they hold', async () => {
   expect(html).toContain('&lt;img src=x&gt; &amp; &quot;Co&quot; {{userName}}')
   expect(text).not.toMatch(/^Bcc:/m)
   expect(sent()[0]?.Message?.Subject?.Data).toBe(
-    `Sign in to the AWS account <img src=x> & "Co" {{userName}} Bcc: eve@example.com (${accountId})`,
+    `Sign in to the AWS account <img src=x> & "Co" {{userName}} Bcc: eve@example.com (${accountId}) as Administrator`,
   )
 })
 

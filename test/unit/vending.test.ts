@@ -126,7 +126,12 @@ describe('is refused with file, key and what is allowed:', () => {
     ['passwordResetRequired', 'no', 'must be true or false'],
     ['protected', undefined, 'must be an object'],
     ['protected', { accounts: [] }, 'must be a list of organizational unit ids', 'protected.organizationalUnits'],
-    ['protected', { accounts: [1], organizationalUnits: [] }, 'account’s id or name', 'protected.accounts[0]'],
+    [
+      'protected',
+      { accounts: [1], organizationalUnits: [] },
+      'account’s id, in quotes, or its name',
+      'protected.accounts[0]',
+    ],
     [
       'protected',
       { accounts: [], organizationalUnits: ['r-abcd'] },

@@ -1,11 +1,10 @@
-import path from 'node:path'
 import { expect, test } from 'vitest'
 import { loadVending } from '../../infra/vending.ts'
 import { readDeployed } from '../../local/deployed.ts'
+import { exampleVending } from '../support/organization.ts'
 import * as errors from '../../functions/shared/errors.ts'
 
-const root = path.join(import.meta.dirname, '..', '..')
-const { definition, functions, lambdaArn } = readDeployed(loadVending(path.join(root, 'vending.yml')), {
+const { definition, functions, lambdaArn } = readDeployed(loadVending(exampleVending), {
   partition: 'aws',
   region: 'us-east-1',
   accountId: '111122223333',

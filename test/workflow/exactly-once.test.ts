@@ -105,6 +105,40 @@ test('more groups for a user who is there are added, without a new password or m
   expect(JSON.stringify([...(password?.versions.entries() ?? [])])).toBe(before)
 })
 
+test('nobody gets other rights by a group that is there than were asked for', async () => {
+  const there = account('300000000014')
+  const ask = (userName: string, policies: string[]) => ({
+    door: 'manual' as const,
+    input: JSON.stringify({
+      accountId: there.id,
+      admins: [{ userName, email: `${userName}@example.com`, groups: ['Ops'] }],
+      groups: [{ name: 'Ops', policies }],
+    }),
+  })
+  await vend(organization, ask('root1', ['AdministratorAccess']))
+  const reader = await vend(organization, ask('reader', ['ReadOnlyAccess']))
+  expect(reader.execution).toMatchObject({ status: 'FAILED', error: 'InvalidInputError' })
+  expect(reader.groups).toMatchObject([{ policies: ['arn:aws:iam::aws:policy/AdministratorAccess'], users: ['root1'] }])
+})
+
+test('nor by a group that a vend left behind when it failed', async () => {
+  const there = account('300000000015')
+  const ask = (policies: string[]) => ({
+    door: 'manual' as const,
+    input: JSON.stringify({
+      accountId: there.id,
+      admins: [{ userName: 'ada', email: 'ada@example.com', groups: ['Ops'] }],
+      groups: [{ name: 'Ops', policies }],
+    }),
+  })
+  there.deniedActions = ['iam:CreateUser']
+  await vend(organization, ask(['AdministratorAccess']))
+  there.deniedActions = []
+  const second = await vend(organization, ask(['ReadOnlyAccess']))
+  expect(second.execution).toMatchObject({ status: 'FAILED', error: 'GroupDiffersError' })
+  expect(second.users).toEqual([])
+})
+
 test('a secret that was scheduled for deletion gets a new password, and that one signs in', async () => {
   const there = account('300000000010')
   const input = { door: 'manual', input: '{"accountId":"300000000010"}' } as const

@@ -1,23 +1,27 @@
 import { execFile } from 'node:child_process'
-import { mkdtempSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import type { Vend } from '../../local/vend.ts'
 import { accountCreated } from '../support/events.ts'
-import { vendingFile } from '../support/organization.ts'
+import { temporaryFolder } from '../support/folder.ts'
+import { exampleVending, vendingFile } from '../support/organization.ts'
 
 // `npm start`, as a person or a program runs it.
 
 const root = path.join(import.meta.dirname, '..', '..')
-const folder = mkdtempSync(path.join(tmpdir(), 'start-'))
+const folder = temporaryFolder()
 
 const start = async (...args: string[]) => {
   type Failure = { code: number; stdout: string; stderr: string }
-  const { code, stdout, stderr } = await promisify(execFile)(process.execPath, ['local/main.ts', '--once', ...args], {
-    cwd: root,
-  }).then(
+  const { code, stdout, stderr } = await promisify(execFile)(
+    process.execPath,
+    ['local/main.ts', '--once', ...(args.includes('--config') ? [] : ['--config', exampleVending]), ...args],
+    {
+      cwd: root,
+    },
+  ).then(
     (ended) => ({ code: 0, ...ended }),
     (failure: Failure) => failure,
   )
