@@ -31,9 +31,15 @@ const refusal = (run: () => unknown) => {
   return 'not refused'
 }
 
-describe('the file of this repository', () => {
+test('the file of this repository can be packaged', () => {
+  expect(Object.keys(loadVending('vending.yml'))).toEqual(
+    expect.arrayContaining(['sender', 'groups', 'admins', 'accessRole']),
+  )
+})
+
+describe('the example', () => {
   test('loads, completed', () => {
-    expect(loadVending('vending.yml')).toMatchObject({
+    expect(loadVending('test/support/vending.yml')).toMatchObject({
       automatic: 'organizations',
       accessRole: 'OrganizationAccountAccessRole',
       groups: [{ name: 'Administrators', policies: ['AdministratorAccess'], inline: {} }],
@@ -45,7 +51,7 @@ describe('the file of this repository', () => {
   })
 
   test('loads twice the same', () => {
-    expect(loadVending('vending.yml')).toEqual(loadVending('vending.yml'))
+    expect(loadVending('test/support/vending.yml')).toEqual(loadVending('test/support/vending.yml'))
   })
 })
 
