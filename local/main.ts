@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { parseArgs, styleText } from 'node:util'
 import Table from 'cli-table3'
@@ -68,8 +68,10 @@ const run = async () => {
   const inputs = options.event.map(readInputFile)
   const say = (text: string) => (options.json ? process.stderr : process.stdout).write(`${text}\n`)
 
+  const config = path.resolve(process.env['INIT_CWD'] ?? '', options.config)
+  if (!existsSync(config)) throw new UsageError(`--config ${options.config}: there is no such file`)
   const organization = await startOrganization({
-    vendingFile: path.resolve(process.env['INIT_CWD'] ?? '', options.config),
+    vendingFile: config,
     staleness: 0.2,
     onProgress: (progress) => say(line(progress)),
     onDeadLetter: (_, error) =>
@@ -217,6 +219,9 @@ const table = (vends: Vend[], managementAccountId: string) => {
   const passwords = vends.some(({ secrets }) => secrets.length)
   return `${rows.toString()}${passwords ? `\nThe passwords are in Secrets Manager of the management account, ${managementAccountId}.` : ''}`
 }
+
+// `npm start | head` closes the pipe early.
+process.stdout.on('error', () => process.exit())
 
 try {
   await run()

@@ -59,8 +59,7 @@ export const readInput = (text: string): Input => {
   }
   if (typeof content === 'object' && content !== null && !Array.isArray(content)) {
     if ('method' in content || 'path' in content) return { door: 'api', request: readApiRequest(content) }
-    if ('detail-type' in content || ('source' in content && 'detail' in content))
-      return { door: 'event', event: content }
+    if ('detail-type' in content || 'source' in content) return { door: 'event', event: content }
   }
   return { door: 'manual', input: text }
 }

@@ -143,6 +143,11 @@ describe('a mistake is a sentence', () => {
 
   test('a file that is not there, or not JSON', async () => {
     expect((await start('--event', 'nowhere.json')).stderr).toContain('--event nowhere.json: ')
+    expect((await start('--config', 'nowhere.yml')).stderr).toBe('--config nowhere.yml: there is no such file\n')
+    expect((await start(...file({ method: 'POST' }))).stderr).toContain('an API request needs a method')
+    expect((await start(...file({ method: 'POST', path: '/accounts/444455556666/admins', bdy: {} }))).stderr).toContain(
+      'no bdy',
+    )
     expect((await start(...file('{"accountId":'))).stderr).toMatch(/--event .*: .*JSON/)
   })
 
