@@ -77,7 +77,7 @@ export const explanations: Record<string, Explanation> = {
   PolicyNotFoundError: explain(
     'start',
     'A policy that was asked for does not exist in the account. Nothing was made.',
-    'Correct its name (AWS managed policies are named with their path, like job-function/Billing) in vending.yml or in the request, or create the policy in the account. Then start again:',
+    'Correct its name (AWS managed policies are named with their path, like job-function/Billing) in vending.yml and deploy, or in the request; or create the policy in the account. Then start again:',
   ),
   PolicyNotAttachableError: explain(
     'correct',

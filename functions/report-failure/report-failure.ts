@@ -182,7 +182,7 @@ const executionNotice = (
   }[status]
   const { what, advice, goOn } = explanations[status === 'ABORTED' ? 'Aborted' : error] ?? unforeseen
   const asked = parseJson(input)
-  const again = isEvent(asked) || asked === undefined ? JSON.stringify({ accountId: accountId ?? 'ACCOUNT_ID' }) : input
+  const again = JSON.stringify(isEvent(asked) || asked === undefined ? { accountId: accountId ?? 'ACCOUNT_ID' } : asked)
   const region = placeOf(executionArn).region
   return {
     title: accountId ? `Vending account ${accountId} failed` : 'A request for account vending failed',
