@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { loadVending } from '../infra/vending.ts'
 import { type ApiRequest, apiGateway, type ApiRole, readRequest, signApiRequest } from './api-gateway.ts'
 import { startClock } from './clock.ts'
+import { createLedger } from './create-ledger.ts'
 import { readDeployed } from './deployed.ts'
 import { startEndpoint } from './endpoint.ts'
 import { eventBridge, rulesFor } from './eventbridge.ts'
@@ -148,14 +149,7 @@ export const startOrganization = async ({ vendingFile, speed = defaultSpeed, sta
     region,
     credentials: { accessKeyId: managementAccountId, secretAccessKey: 'local' },
   })
-  await dynamodb.send(
-    new CreateTableCommand({
-      TableName: deployed.ledgerTable,
-      KeySchema: [{ AttributeName: 'pk', KeyType: 'HASH' }],
-      AttributeDefinitions: [{ AttributeName: 'pk', AttributeType: 'S' }],
-      BillingMode: 'PAY_PER_REQUEST',
-    }),
-  )
+  await createLedger(dynamodb, deployed.ledgerTable)
 
   const apiRoles: ApiRole[] = (['operator', 'requester'] as const).map((name) => ({
     name,

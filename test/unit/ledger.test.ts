@@ -1,7 +1,7 @@
 import type { Server } from 'node:http'
 import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
-import { CreateTableCommand, DeleteTableCommand, DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb'
+import { DeleteTableCommand, DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb'
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { LeaseLostError } from '../../functions/shared/errors.ts'
@@ -19,6 +19,7 @@ import {
   recordVend,
   takeLease,
 } from '../../functions/shared/ledger.ts'
+import { createLedger } from '../../local/create-ledger.ts'
 import { accountId, aDocument, aGroup, anAccount, anAdmin, anotherVend, aVend } from '../support/builders.ts'
 
 const dynalite = createRequire(import.meta.url)('dynalite') as (options: { createTableMs: number }) => Server
@@ -51,14 +52,7 @@ beforeEach(async () => {
   vi.useFakeTimers({ toFake: ['Date'] })
   secondsLater(0)
   ledger = { dynamodb, tableName: `ledger-${++tables}` }
-  await dynamodb.send(
-    new CreateTableCommand({
-      TableName: ledger.tableName,
-      BillingMode: 'PAY_PER_REQUEST',
-      AttributeDefinitions: [{ AttributeName: 'pk', AttributeType: 'S' }],
-      KeySchema: [{ AttributeName: 'pk', KeyType: 'HASH' }],
-    }),
-  )
+  await createLedger(dynamodb, ledger.tableName)
 })
 afterEach(async () => {
   vi.useRealTimers()
@@ -83,7 +77,7 @@ const mail = {
   secretVersion: aVend().id,
   messageId: 'message-1',
 }
-const vended = { groups: [aGroup()], admins: [{ ...anAdmin(), kept: false, secretName: 'secret' }] }
+const vended = { groups: [aGroup()], admins: [{ ...anAdmin(), kept: false }] }
 
 describe('readAccount', () => {
   test('finds nothing where nothing is on record', async () => {

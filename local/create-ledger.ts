@@ -1,0 +1,20 @@
+import { CreateTableCommand, DescribeTableCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { setTimeout } from 'node:timers/promises'
+
+/** Makes the ledger's table as infra/ledger.yml does, and waits until it can be used: DynamoDB answers before that. */
+export const createLedger = async (dynamodb: DynamoDBClient, TableName: string) => {
+  await dynamodb.send(
+    new CreateTableCommand({
+      TableName,
+      BillingMode: 'PAY_PER_REQUEST',
+      AttributeDefinitions: [{ AttributeName: 'pk', AttributeType: 'S' }],
+      KeySchema: [{ AttributeName: 'pk', KeyType: 'HASH' }],
+    }),
+  )
+  for (let tries = 0; tries < 500; tries++) {
+    const { Table } = await dynamodb.send(new DescribeTableCommand({ TableName }))
+    if (Table?.TableStatus === 'ACTIVE') return
+    await setTimeout(5)
+  }
+  throw new Error(`The table ${TableName} did not become ACTIVE`)
+}
