@@ -62,13 +62,13 @@ const redefinedGroups = (
   config: Config,
 ) =>
   request.groups.flatMap(({ name }, i) => {
-    const isNamed = (group: { name: string }) => group.name.toLowerCase() === name.toLowerCase()
+    const isThis = (group: { name: string }) => group.name.toLowerCase() === name.toLowerCase()
     const known = entryOf(record?.groups, name.toLowerCase())
-    const wanted = ask.groups.find(isNamed)
+    const wanted = ask.groups.find(isThis)
     const same =
       isDeepStrictEqual(new Set(known?.policies), new Set(wanted?.policies)) &&
       isDeepStrictEqual(known?.inline, wanted?.inline)
-    if (!known || same || config.groups.some(isNamed)) return []
+    if (!known || same || config.groups.some(isThis)) return []
     const message = `the group ${name} is in the account already, with other rights; name another group for these`
     return [{ field: `groups[${i}].name`, message }]
   })

@@ -89,7 +89,8 @@ const documentAllowsChange = ({ Statement }: PolicyDocument) =>
  * name, or that user's login profile, is not ours: it stays as it is), `signsIn` (the user has used the password
  * already) and the user's policies, to which IAMUserChangePassword is added where a reset is required and nothing else
  * allows it; the ARNs of the groups; and the account's minimum password length.
- * Safe to run twice. Throws `GroupNotOursError`, `GroupDiffersError`, `PolicyNotFoundError`, `PolicyNotAttachableError`, `DeniedByPolicyError`, `LeaseLostError`.
+ * Safe to run twice. Throws `GroupNotOursError`, `GroupDiffersError`, `PolicyNotFoundError`, `PolicyNotAttachableError`,
+ * `DeniedByPolicyError`, `LeaseLostError`.
  */
 export async function createAdminGroup(
   { ledger, signIn }: { ledger: Ledger; signIn: () => Promise<IAMClient> },
@@ -100,43 +101,38 @@ export async function createAdminGroup(
     signIn(),
     beginStep(ledger, { accountId: account.id, vend, state: 'CreateAdminGroup' }),
   ])
-  try {
-    const found = await inspect(iam, {
-      groups,
-      admins,
-      changePasswordArn: iamArn(vend, 'aws', 'policy/IAMUserChangePassword'),
-    })
-    const madeGroups = await together(
-      groups.map(async (group) => {
-        const there = found.groups.get(group.name.toLowerCase())
-        if (there && there.Path !== ourPath) return { name: there.GroupName ?? group.name, arn: there.Arn ?? '' }
-        return makeGroup(iam, group, there)
-      }),
-    )
-    const inspected = admins.map((admin) => {
-      const user = found.users.get(admin.userName.toLowerCase())
-      const profileNotOurs = user?.hasProfile === true && !entryOf(record.passwords, admin.userName.toLowerCase())
-      return {
-        ...admin,
-        userName: user?.UserName ?? admin.userName,
-        policies: found.userPolicies(admin),
-        kept: user !== undefined && (user.Path !== ourPath || profileNotOurs),
-        hasProfile: user?.hasProfile === true,
-        signsIn: user?.hasProfile === true && user.PasswordLastUsed !== undefined,
-      }
-    })
-    const names = (admins: typeof inspected) => admins.map(({ userName }) => userName)
-    const kept = names(inspected.filter(({ kept }) => kept))
-    const signingIn = names(inspected.filter(({ kept, signsIn }) => !kept && signsIn))
-    if (kept.length || signingIn.length) await recordKept(ledger, { accountId: account.id, vend, kept, signingIn })
+  const { made, found } = await makeGroups(iam, { vend, groups, admins }).catch(explainDenial)
+  const inspected = admins.map((admin) => {
+    const user = found.users.get(admin.userName.toLowerCase())
+    const profileNotOurs = user?.hasProfile === true && !entryOf(record.passwords, admin.userName.toLowerCase())
     return {
-      groups: madeGroups,
-      admins: inspected,
-      minimumPasswordLength: found.minimumPasswordLength,
+      ...admin,
+      userName: user?.UserName ?? admin.userName,
+      policies: found.userPolicies(admin),
+      kept: user !== undefined && (user.Path !== ourPath || profileNotOurs),
+      hasProfile: user?.hasProfile === true,
+      signsIn: user?.hasProfile === true && user.PasswordLastUsed !== undefined,
     }
-  } catch (error) {
-    return explainDenial(error)
-  }
+  })
+  const names = (admins: typeof inspected) => admins.map(({ userName }) => userName)
+  const kept = names(inspected.filter(({ kept }) => kept))
+  const signingIn = names(inspected.filter(({ kept, signsIn }) => !kept && signsIn))
+  if (kept.length || signingIn.length) await recordKept(ledger, { accountId: account.id, vend, kept, signingIn })
+  return { groups: made, admins: inspected, minimumPasswordLength: found.minimumPasswordLength }
+}
+
+/** All that happens in the account: a denial here is IAM's, and not one of this service's own table. */
+const makeGroups = async (iam: IAMClient, { vend, groups, admins }: Pick<Input, 'vend' | 'groups' | 'admins'>) => {
+  const changePasswordArn = iamArn(vend, 'aws', 'policy/IAMUserChangePassword')
+  const found = await inspect(iam, { groups, admins, changePasswordArn })
+  const made = await together(
+    groups.map(async (group) => {
+      const there = found.groups.get(group.name.toLowerCase())
+      if (there && there.Path !== ourPath) return { name: there.GroupName ?? group.name, arn: there.Arn ?? '' }
+      return makeGroup(iam, group, there)
+    }),
+  )
+  return { made, found }
 }
 
 const inspect = async (

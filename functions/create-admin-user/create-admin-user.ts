@@ -28,6 +28,7 @@ export const createAdminUserInput = z.object({
   secret: z.object({ secretArn: z.nullable(z.string()), secretVersion: z.nullable(z.string()) }),
 })
 type Input = z.output<typeof createAdminUserInput>
+
 /** The groups of this administrator, under the names that the account knows: IAM's own comparison ignores case. */
 export const ownGroups = ({ admin, groups }: Pick<Input, 'admin' | 'groups'>) =>
   groups.filter(({ name }) => admin.groups.some((wanted) => wanted.toLowerCase() === name.toLowerCase()))
