@@ -28,7 +28,7 @@ const nodesAndEdges = (states: Record<string, State>): string[] =>
       // A Map is drawn as a frame round its states; arrows to it go to its first one.
       const inner = nodesAndEdges(state.ItemProcessor.States)
       return [
-        `subgraph "cluster_${name}" { label="${name}"; labeljust=l; style="rounded,filled"; fillcolor="#f7f9fb"; color="#9aa5b1"; fontcolor="#52606d"; ${inner.join('; ')} }`,
+        `subgraph "cluster_${name}" { label="${name}"; labeljust=r; style="rounded,filled"; fillcolor="#f7f9fb"; color="#9aa5b1"; fontcolor="#52606d"; ${inner.join('; ')} }`,
       ]
     }
     const edges = [
