@@ -14,6 +14,7 @@ import { AwsError, type Call, type Caller, type Operations, unsupported, type Wo
 export { AwsError } from './world.ts'
 
 type Input = Record<string, unknown>
+export type Intercept = (interception: Interception) => void | Promise<void>
 export type Interception = { service: string; operation: string; input: Input; caller: Caller; record: Call }
 export type Mail = {
   messageId: string
@@ -51,7 +52,7 @@ export const startEndpoint = async (
     port?: number
     upstreams?: Record<string, string>
     handlers?: Record<string, Record<string, Handler>>
-    intercept?: (interception: Interception) => void | Promise<void>
+    intercept?: Intercept
   } = {},
 ) => {
   const database = upstreams['dynamodb'] ? undefined : await startDynalite()

@@ -7,7 +7,7 @@ import { type ApiRequest, apiGateway, type ApiRole, readRequest, signApiRequest 
 import { startClock } from './clock.ts'
 import { createLedger } from './create-ledger.ts'
 import { readDeployed } from './deployed.ts'
-import { startEndpoint } from './endpoint.ts'
+import { type Intercept, startEndpoint } from './endpoint.ts'
 import { eventBridge, rulesFor } from './eventbridge.ts'
 import { bundleFunctions, loadFunction } from './lambda.ts'
 import { type Execution, type Progress, startStepFunctions } from './step-functions.ts'
@@ -18,6 +18,8 @@ export const defaultSpeed = 60
 
 type Options = {
   vendingFile: string
+  /** Where AWS's endpoint and the API listen; any free port if left out. */
+  ports?: { endpoint: number; api: number }
   speed?: number
   /** How often IAM forgets, for two seconds, what was just made: 0 never, 1 always. */
   staleness?: number
@@ -26,6 +28,8 @@ type Options = {
   onLog?: (line: string) => void
   /** An event whose function failed: on AWS it is tried twice more, then kept in the dead-letter queue. */
   onDeadLetter?: (event: unknown, error: unknown) => void
+  /** Runs before every AWS call, and may throw an `AwsError` in its place. */
+  intercept?: Intercept
   bundles?: Map<string, string>
 }
 
@@ -116,6 +120,8 @@ export const startOrganization = async ({ vendingFile, speed = defaultSpeed, sta
   }
 
   const endpoint = await startEndpoint(world, {
+    ...(options.ports && { port: options.ports.endpoint }),
+    ...(options.intercept && { intercept: options.intercept }),
     upstreams: upstreams(),
     handlers: {
       events: eventBridge({ managementAccountId, region, isoTime, putEvent }),
@@ -169,7 +175,7 @@ export const startOrganization = async ({ vendingFile, speed = defaultSpeed, sta
       .then(callApi)
       .then(({ status, headers, body }) => outgoing.writeHead(status, headers).end(body))
   })
-  await new Promise<void>((resolve) => apiServer.listen(0, '127.0.0.1', resolve))
+  await new Promise<void>((resolve) => apiServer.listen(options.ports?.api ?? 0, '127.0.0.1', resolve))
   const apiUrl = `http://127.0.0.1:${(apiServer.address() as AddressInfo).port}`
 
   return {
@@ -180,6 +186,7 @@ export const startOrganization = async ({ vendingFile, speed = defaultSpeed, sta
     events,
     endpointUrl: endpoint.url,
     apiUrl,
+    apiRoles,
     mails: endpoint.mails,
     executions: stepFunctions.executions,
     putEvent,

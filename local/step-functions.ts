@@ -15,19 +15,34 @@ export type Execution = {
   cause?: string
   /** In the order in which they were entered. */
   states: { name: string; status: 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'ABORTED'; index?: number }[]
+  /** Everything that its states did. */
+  history: HistoryEvent[]
   startDate: number
   stopDate?: number
+  redriveCount: number
 }
-export type Progress = {
-  execution: Execution
+export type HistoryEvent = {
+  /** Milliseconds since 1970, on the organization's clock. */
+  at: number
   state: string
+  /** Which of a Map's items, from 0. */
   index?: number
   what: 'entered' | 'succeeded' | 'failed' | 'retried'
   error?: string
+  /** The longest that a failed state waits now before it is tried again, in seconds; it is not there if no try is left. */
+  waitsUpTo?: number
 }
+export type Progress = HistoryEvent & { execution: Execution }
 
 type Definition = { TimeoutSeconds?: number; States: Record<string, State> }
-type State = { Type: string; Resource?: string; Retry?: object[]; ItemProcessor?: Definition }
+type Retrier = {
+  ErrorEquals: string[]
+  IntervalSeconds?: number
+  MaxAttempts?: number
+  BackoffRate?: number
+  MaxDelaySeconds?: number
+}
+type State = { Type: string; Resource?: string; Retry?: Retrier[]; ItemProcessor?: Definition }
 type Options = {
   definition: Definition
   stateMachineArn: string
@@ -47,27 +62,21 @@ const onClock = (definition: Definition, speed: number): Definition => ({
         ...state,
         ...(state.ItemProcessor && { ItemProcessor: onClock(state.ItemProcessor, speed) }),
         ...(state.Retry && {
-          Retry: state.Retry.map((retry) => {
-            const { IntervalSeconds = 1, MaxDelaySeconds } = retry as {
-              IntervalSeconds?: number
-              MaxDelaySeconds?: number
-            }
-            return {
-              ...retry,
-              IntervalSeconds: IntervalSeconds / speed,
-              ...(MaxDelaySeconds && { MaxDelaySeconds: MaxDelaySeconds / speed }),
-            }
-          }),
+          Retry: state.Retry.map(({ IntervalSeconds = 1, MaxDelaySeconds, ...retry }) => ({
+            ...retry,
+            IntervalSeconds: IntervalSeconds / speed,
+            ...(MaxDelaySeconds && { MaxDelaySeconds: MaxDelaySeconds / speed }),
+          })),
         }),
       },
     ]),
   ),
 })
 
-const tasks = (definition: Definition): [name: string, functionArn: string][] =>
-  Object.entries(definition.States).flatMap(([name, { Resource, ItemProcessor }]): [string, string][] => [
-    ...(Resource ? ([[name, Resource]] as [string, string][]) : []),
-    ...(ItemProcessor ? tasks(ItemProcessor) : []),
+const allStates = (definition: Definition): [name: string, state: State][] =>
+  Object.entries(definition.States).flatMap(([name, state]): [string, State][] => [
+    [name, state],
+    ...(state.ItemProcessor ? allStates(state.ItemProcessor) : []),
   ])
 
 /** A payload has at most 256 KiB (Step Functions Developer Guide, service-quotas). */
@@ -79,46 +88,67 @@ const checkSize = (input: unknown) => {
     })
 }
 
+// Step Functions Developer Guide, redrive-executions.
+const redrivableMilliseconds = 14 * 24 * 60 * 60 * 1000
+
 /** Step Functions with one state machine, run by aws-local-stepfunctions. */
 export const startStepFunctions = ({ definition, stateMachineArn, clock, invoke, onProgress, onEnd }: Options) => {
   const executions = new Map<string, Execution>()
+  /** What each execution's tasks returned, by state and input: a redrive does not run these again. */
+  const returned = new Map<string, Map<string, unknown>>()
+  const aborts = new Map<string, () => void>()
+  const states = new Map(allStates(definition))
   const machine = new StateMachine(onClock(definition, clock.speed) as StateMachineDefinition, {
     // Checked when the service is packaged; here the pauses are fractions.
     validationOptions: { noValidate: true },
   })
 
   const run = async (execution: Execution) => {
+    const { executionArn, redriveCount } = execution
+    const results = returned.get(executionArn) ?? new Map<string, unknown>()
+    returned.set(executionArn, results)
     let failure: unknown
-    const invokeTask = (functionArn: string) => async (input: unknown) => {
+    const invokeTask = (name: string, functionArn: string) => async (input: unknown) => {
+      const task = JSON.stringify([name, input])
+      if (results.has(task)) return structuredClone(results.get(task)) as never
       try {
         checkSize(input)
         // What a function returns travels as JSON.
-        return JSON.parse(JSON.stringify(await invoke(functionArn, input)) ?? 'null') as never
+        const result = JSON.parse(JSON.stringify(await invoke(functionArn, input)) ?? 'null') as never
+        // A task that outlives its execution has returned to nobody.
+        if (execution.status === 'RUNNING' && execution.redriveCount === redriveCount) results.set(task, result)
+        return result
       } catch (error) {
         failure = error
         throw error
       }
     }
-    const { result, eventLogs } = machine.run(JSON.parse(execution.input) as never, {
-      context: { Execution: { Id: execution.executionArn, Name: execution.name } },
+    const { result, eventLogs, abort } = machine.run(JSON.parse(execution.input) as never, {
+      context: { Execution: { Id: executionArn, Name: execution.name } },
       overrides: {
         taskResourceLocalHandlers: Object.fromEntries(
-          tasks(definition).map(([name, functionArn]) => [name, invokeTask(functionArn) as never]),
+          [...states].flatMap(([name, { Resource }]) =>
+            Resource ? [[name, invokeTask(name, Resource) as never]] : [],
+          ),
         ),
       },
     })
-    const followed = follow(execution, eventLogs, onProgress)
+    aborts.set(executionArn, abort)
+    const followed = follow(execution, eventLogs)
     try {
       execution.output = await result
       execution.status = 'SUCCEEDED'
     } catch (caught) {
       const error = caught instanceof Error && caught.cause instanceof Error ? caught.cause : (caught as Error)
-      execution.status = error.name === 'ExecutionTimeoutError' ? 'TIMED_OUT' : 'FAILED'
-      execution.error = error.name
-      execution.cause =
-        failure instanceof Error && failure.name === error.name
-          ? JSON.stringify({ errorType: error.name, errorMessage: failure.message, trace: [] })
-          : error.message
+      if (error.name === 'ExecutionAbortedError') execution.status = 'ABORTED'
+      else {
+        execution.status = error.name === 'ExecutionTimeoutError' ? 'TIMED_OUT' : 'FAILED'
+        execution.error = error.name
+        execution.cause =
+          failure instanceof Error && failure.name === error.name
+            ? JSON.stringify({ errorType: error.name, errorMessage: failure.message, trace: [] })
+            : error.message
+      }
     }
     execution.stopDate = clock.now()
     await followed
@@ -126,6 +156,44 @@ export const startStepFunctions = ({ definition, stateMachineArn, clock, invoke,
     for (const state of execution.states)
       if (state.status === 'RUNNING') state.status = execution.status === 'SUCCEEDED' ? 'SUCCEEDED' : 'ABORTED'
     onEnd(execution)
+  }
+
+  const follow = async (execution: Execution, events: AsyncIterable<unknown>) => {
+    // By state, item and retrier, as Step Functions counts them.
+    const attempts = new Map<string, number>()
+    for await (const event of events) {
+      const { type, state, index, Error: error } = event as LibraryEvent
+      if (!state) continue
+      const where = { state: state.name, ...(index !== undefined && { index }) }
+      const there = execution.states.findLast((entered) => entered.name === state.name && entered.index === index)
+      const tell = (what: HistoryEvent['what'], more: Partial<HistoryEvent> = {}) => {
+        const happened = { at: clock.now(), ...where, what, ...(error && { error }), ...more }
+        execution.history.push(happened)
+        onProgress({ execution, ...happened })
+      }
+      // A redrive passes by what succeeded before it.
+      if (there?.status === 'SUCCEEDED') continue
+      if (type.endsWith('StateEntered')) {
+        if (there) there.status = 'RUNNING'
+        else execution.states.push({ name: state.name, status: 'RUNNING', ...(index !== undefined && { index }) })
+        tell('entered')
+      } else if (type.endsWith('StateExited') && there) {
+        there.status = 'SUCCEEDED'
+        tell('succeeded')
+      } else if (type.endsWith('StateFailed') && there) {
+        there.status = 'FAILED'
+        const retrier = states
+          .get(state.name)
+          ?.Retry?.find(({ ErrorEquals }) => ErrorEquals.some((name) => name === error || name === 'States.ALL'))
+        const key = [state.name, index, retrier?.ErrorEquals].join()
+        const attempt = attempts.get(key) ?? 0
+        attempts.set(key, attempt + 1)
+        tell('failed', retrier && attempt < (retrier.MaxAttempts ?? 3) ? { waitsUpTo: pause(retrier, attempt) } : {})
+      } else if (type.endsWith('StateRetried') && there) {
+        there.status = 'RUNNING'
+        tell('retried')
+      }
+    }
   }
 
   /** Starts an execution. The same name and input give the one that runs already. */
@@ -140,10 +208,18 @@ export const startStepFunctions = ({ definition, stateMachineArn, clock, invoke,
       input,
       status: 'RUNNING',
       states: [],
+      history: [],
       startDate: clock.now(),
+      redriveCount: 0,
     }
     executions.set(executionArn, execution)
     void run(execution)
+    return execution
+  }
+
+  const executionOf = (executionArn = '') => {
+    const execution = executions.get(executionArn)
+    if (!execution) throw new AwsError('ExecutionDoesNotExist', `Execution Does Not Exist: '${executionArn}'`)
     return execution
   }
 
@@ -169,44 +245,54 @@ export const startStepFunctions = ({ definition, stateMachineArn, clock, invoke,
         throw new AwsError('ExecutionAlreadyExists', `Execution Already Exists: '${name}'`)
       return { executionArn: execution.executionArn, startDate: execution.startDate / 1000 }
     },
-    DescribeExecution: (_: unknown, { executionArn = '' }: { executionArn?: string }) => {
-      const execution = executions.get(executionArn)
-      if (!execution) throw new AwsError('ExecutionDoesNotExist', `Execution Does Not Exist: '${executionArn}'`)
-      const { states: _states, output, startDate, stopDate, ...rest } = execution
+    DescribeExecution: (_: unknown, { executionArn }: { executionArn?: string }) => {
+      const { states: _states, history: _history, output, startDate, stopDate, ...rest } = executionOf(executionArn)
       return {
         ...rest,
         startDate: startDate / 1000,
-        redriveCount: 0,
         ...(stopDate && { stopDate: stopDate / 1000 }),
         ...(output !== undefined && { output: JSON.stringify(output) }),
       }
+    },
+    /** Goes on at the state that failed, with its input; a Map's items that succeeded stay as they are. */
+    RedriveExecution: (_: unknown, { executionArn }: { executionArn?: string }) => {
+      const execution = executionOf(executionArn)
+      const isTooOld = clock.now() - execution.startDate > redrivableMilliseconds
+      if (['RUNNING', 'SUCCEEDED'].includes(execution.status) || isTooOld)
+        throw new AwsError(
+          'ExecutionNotRedrivable',
+          isTooOld
+            ? 'Execution is older than 14 days and cannot be redriven'
+            : `Execution is ${execution.status} and cannot be redriven`,
+        )
+      execution.status = 'RUNNING'
+      execution.redriveCount += 1
+      delete execution.stopDate
+      delete execution.error
+      delete execution.cause
+      void run(execution)
+      return { redriveDate: clock.now() / 1000 }
+    },
+    StopExecution: (
+      _: unknown,
+      { executionArn, error, cause }: { executionArn?: string; error?: string; cause?: string },
+    ) => {
+      const execution = executionOf(executionArn)
+      if (execution.status === 'RUNNING') {
+        if (error) execution.error = error
+        if (cause) execution.cause = cause
+        aborts.get(execution.executionArn)?.()
+      }
+      return { stopDate: clock.now() / 1000 }
     },
   }
 
   return { executions, start, operations }
 }
 
-type Event = { type: string; state?: { name: string }; index?: number; Error?: string }
+/** As they come from the library. */
+type LibraryEvent = { type: string; state?: { name: string }; index?: number; Error?: string }
 
-const follow = async (execution: Execution, events: AsyncIterable<unknown>, onProgress: Options['onProgress']) => {
-  for await (const event of events) {
-    const { type, state, index, Error: error } = event as Event
-    if (!state) continue
-    const there = execution.states.findLast((entered) => entered.name === state.name && entered.index === index)
-    const tell = (what: Progress['what']) =>
-      onProgress({ execution, state: state.name, what, ...(index !== undefined && { index }), ...(error && { error }) })
-    if (type.endsWith('StateEntered')) {
-      execution.states.push({ name: state.name, status: 'RUNNING', ...(index !== undefined && { index }) })
-      tell('entered')
-    } else if (type.endsWith('StateExited') && there) {
-      there.status = 'SUCCEEDED'
-      tell('succeeded')
-    } else if (type.endsWith('StateFailed') && there) {
-      there.status = 'FAILED'
-      tell('failed')
-    } else if (type.endsWith('StateRetried') && there) {
-      there.status = 'RUNNING'
-      tell('retried')
-    }
-  }
-}
+/** The pause before try number `attempt` + 2, in seconds; full jitter makes it shorter by chance. */
+const pause = ({ IntervalSeconds = 1, BackoffRate = 2, MaxDelaySeconds = Infinity }: Retrier, attempt: number) =>
+  Math.min(IntervalSeconds * BackoffRate ** attempt, MaxDelaySeconds)

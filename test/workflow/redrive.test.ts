@@ -1,0 +1,125 @@
+import { DescribeExecutionCommand, RedriveExecutionCommand, SFNClient, StopExecutionCommand } from '@aws-sdk/client-sfn'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Execution } from '../../local/step-functions.ts'
+import { ensureAccount } from '../../local/vend.ts'
+import { anOrganization, type TestOrganization } from '../support/organization.ts'
+
+let organization: TestOrganization
+let sfn: SFNClient
+beforeAll(async () => {
+  organization = await anOrganization()
+  sfn = new SFNClient({
+    endpoint: organization.endpointUrl,
+    region: 'us-east-1',
+    credentials: { accessKeyId: '111122223333', secretAccessKey: 'local' },
+  })
+})
+afterAll(() => organization.close())
+
+const account = (id: string) => {
+  ensureAccount(organization, id, `a${id}`)
+  return organization.world.accounts.get(id)!
+}
+const start = (accountId: string, ...userNames: string[]) => {
+  const admins = userNames.map((userName) => ({ userName, email: `${userName}@example.com` }))
+  return organization.startExecution(`for-${accountId}`, JSON.stringify({ accountId, admins })) as Execution
+}
+const redrive = async ({ executionArn }: Execution) => {
+  await sfn.send(new RedriveExecutionCommand({ executionArn }))
+  await organization.settled()
+}
+const callsOf = (name: string, since: number) =>
+  organization.world.calls.slice(since).filter((call) => call.function === name).length
+const mailsTo = async (address: string) => (await organization.mails()).filter(({ to }) => to.includes(address))
+
+test('a redrive goes on at the step that failed, and runs no step before it again', async () => {
+  const { users, deniedActions } = account('310000000001')
+  deniedActions.push('iam:CreateUser')
+  const execution = start('310000000001', 'ada')
+  await organization.settled()
+  expect(execution).toMatchObject({ status: 'FAILED', error: 'DeniedByPolicyError' })
+  expect(execution.states.at(-1)).toMatchObject({ name: 'CreateAdminUser', status: 'FAILED' })
+
+  deniedActions.pop()
+  const since = organization.world.calls.length
+  await redrive(execution)
+  expect(execution).toMatchObject({ status: 'SUCCEEDED', redriveCount: 1, output: { outcome: 'Vended' } })
+  expect(execution.error).toBeUndefined()
+  expect(['accept-request', 'create-admin-group', 'store-password'].map((name) => callsOf(name, since))).toEqual([
+    0, 0, 0,
+  ])
+  expect(execution.states.every(({ status }) => status === 'SUCCEEDED')).toBe(true)
+  expect([...users.keys()]).toEqual(['ada'])
+  expect(await mailsTo('ada@example.com')).toHaveLength(1)
+})
+
+test('of several administrators only the one that failed is taken up again', async () => {
+  const { users } = account('310000000002')
+  organization.world.sesIdentities.clear()
+  const execution = start('310000000002', 'bob', 'eve')
+  await organization.settled()
+  expect(execution).toMatchObject({ status: 'FAILED', error: 'MessageRejected' })
+
+  organization.world.sesIdentities.add('example.com')
+  const since = organization.world.calls.length
+  await redrive(execution)
+  expect(execution.status).toBe('SUCCEEDED')
+  expect(callsOf('store-password', since)).toBe(0)
+  expect([...users.keys()].sort()).toEqual(['bob', 'eve'])
+  for (const name of ['bob', 'eve']) expect(await mailsTo(`${name}@example.com`)).toHaveLength(1)
+})
+
+test('a second failure after a redrive is reported again', async () => {
+  account('310000000003').deniedActions.push('iam:CreateUser')
+  const execution = start('310000000003', 'ada')
+  await organization.settled()
+  await redrive(execution)
+  expect(execution).toMatchObject({ status: 'FAILED', redriveCount: 1 })
+  const notices = (await organization.mails()).filter(({ subject }) => subject.includes('310000000003'))
+  expect(notices).toHaveLength(2)
+})
+
+test('an execution that was stopped is told, and goes on by a redrive', async () => {
+  const target = account('310000000004')
+  target.roleUsableFrom = organization.world.now() + 3_600_000
+  const execution = start('310000000004', 'ada')
+  while (!execution.history.some(({ what }) => what === 'failed'))
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  const { executionArn } = execution
+  await sfn.send(new StopExecutionCommand({ executionArn, error: 'Changed', cause: 'not now' }))
+  await organization.settled()
+  expect(await sfn.send(new DescribeExecutionCommand({ executionArn }))).toMatchObject({
+    status: 'ABORTED',
+    error: 'Changed',
+    cause: 'not now',
+  })
+  expect((await organization.mails()).at(-1)?.subject).toContain('310000000004')
+  target.roleUsableFrom = 0
+  await redrive(execution)
+  expect(await sfn.send(new DescribeExecutionCommand({ executionArn }))).toMatchObject({
+    status: 'SUCCEEDED',
+    redriveCount: 1,
+  })
+})
+
+test('what runs, or ended well, cannot be redriven; nor what is not there', async () => {
+  account('310000000005')
+  const execution = start('310000000005', 'ada')
+  await expect(redrive(execution)).rejects.toMatchObject({ name: 'ExecutionNotRedrivable' })
+  await organization.settled()
+  await expect(redrive(execution)).rejects.toMatchObject({ name: 'ExecutionNotRedrivable' })
+  await expect(redrive({ ...execution, executionArn: `${execution.executionArn}-not` })).rejects.toMatchObject({
+    name: 'ExecutionDoesNotExist',
+  })
+})
+
+test('the history tells how long a failed step waits at most', async () => {
+  const target = account('310000000006')
+  target.roleUsableFrom = organization.world.now() + 20_000
+  const execution = start('310000000006', 'ada')
+  await organization.settled()
+  const waits = execution.history.flatMap(({ waitsUpTo }) => waitsUpTo ?? [])
+  // As the definition says: from 2 s, × 1.5, at most 15 s.
+  expect(waits.slice(0, 3)).toEqual([2, 3, 4.5])
+  expect(Math.max(...waits)).toBeLessThanOrEqual(15)
+})
