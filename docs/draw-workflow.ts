@@ -19,7 +19,8 @@ const node = (name: string, { Type }: State) => {
     Succeed: 'shape=box, style="rounded,filled", fillcolor="#e4f5e8", color="#22713a"',
     Pass: 'fillcolor="#e4f5e8", color="#22713a"',
   }
-  return `"${name}" [${look[Type] ?? ''}]`
+  // By its id the page finds a state, to colour it.
+  return `"${name}" [id="state-${name}", ${look[Type] ?? ''}]`
 }
 
 const nodesAndEdges = (states: Record<string, State>): string[] =>
@@ -28,7 +29,7 @@ const nodesAndEdges = (states: Record<string, State>): string[] =>
       // A Map is drawn as a frame round its states; arrows to it go to its first one.
       const inner = nodesAndEdges(state.ItemProcessor.States)
       return [
-        `subgraph "cluster_${name}" { label="${name}"; labeljust=r; style="rounded,filled"; fillcolor="#f7f9fb"; color="#9aa5b1"; fontcolor="#52606d"; ${inner.join('; ')} }`,
+        `subgraph "cluster_${name}" { id="state-${name}"; label="${name}"; labeljust=r; style="rounded,filled"; fillcolor="#f7f9fb"; color="#9aa5b1"; fontcolor="#52606d"; ${inner.join('; ')} }`,
       ]
     }
     const edges = [
@@ -47,11 +48,8 @@ const nodesAndEdges = (states: Record<string, State>): string[] =>
 const ends = (states: Record<string, State>) =>
   Object.entries(states).flatMap(([name, state]) => ('End' in state && !state.ItemProcessor ? [name] : []))
 
-/** Draws the workflow's definition as SVG. */
-export const drawWorkflow = async () => {
-  const root = path.join(import.meta.dirname, '..')
-  const place = { partition: 'aws', region: 'us-east-1', accountId: '111122223333' }
-  const { definition } = readDeployed(loadVending(path.join(root, 'test', 'support', 'vending.yml')), place)
+/** Draws a workflow's definition as SVG. The group of each state has the id `state-` and its name. */
+export const drawWorkflow = async (definition: { States: Record<string, unknown> }) => {
   const states = definition.States as Record<string, State>
   const lines = nodesAndEdges(states)
   for (const [name, { ItemProcessor, Next }] of Object.entries(states)) {
@@ -71,4 +69,12 @@ export const drawWorkflow = async () => {
   }`)
 }
 
-if (import.meta.main) writeFileSync(path.join(import.meta.dirname, 'pictures', 'workflow.svg'), await drawWorkflow())
+/** Draws the workflow as it stands in statemachine/. */
+export const drawDeployedWorkflow = () => {
+  const root = path.join(import.meta.dirname, '..')
+  const place = { partition: 'aws', region: 'us-east-1', accountId: '111122223333' }
+  return drawWorkflow(readDeployed(loadVending(path.join(root, 'test', 'support', 'vending.yml')), place).definition)
+}
+
+if (import.meta.main)
+  writeFileSync(path.join(import.meta.dirname, 'pictures', 'workflow.svg'), await drawDeployedWorkflow())

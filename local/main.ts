@@ -1,11 +1,14 @@
 import { existsSync, readFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import path from 'node:path'
 import { parseArgs, styleText } from 'node:util'
 import Table from 'cli-table3'
+import { breaker } from './break.ts'
 import { defaultSpeed, type LocalOrganization, startOrganization } from './start-organization.ts'
 import type { Progress } from './step-functions.ts'
 import {
   accountNamed,
+  accountOfExecution,
   addressOf,
   createAccount,
   ensureAccount,
@@ -16,12 +19,14 @@ import {
   vend,
 } from './vend.ts'
 
+const firstPort = 4680
 const usage = `Usage: npm start -- [options]
 
-Brings up a local AWS organization and vends an account through each door.
+Brings up a local AWS organization, vends an account through each door, and shows it all on a page until Ctrl-C.
 
-  --once           end when all is vended (it does so by itself for now)
-  --json           print one JSON document on stdout, everything else on stderr
+  --once           end when all is vended, without the page
+  --json           print one JSON document on stdout, everything else on stderr, and end
+  --port N         serve the page on 127.0.0.1:N (${firstPort} if left out), AWS's endpoint on N+1, the API on N+2
   --event FILE     vend just this instead; may be given several times. FILE holds an EventBridge event, a manual
                    input like {"accountId":"444455556666"}, or an API request {method, path, headers, body}
   --strict         do not add the accounts that a FILE names
@@ -40,6 +45,7 @@ const readOptions = () => {
       options: {
         once: { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
+        port: { type: 'string', default: String(firstPort) },
         event: { type: 'string', multiple: true, default: [] },
         strict: { type: 'boolean', default: false },
         config: { type: 'string', default: path.join(import.meta.dirname, '..', 'vending.yml') },
@@ -62,6 +68,27 @@ const readInputFile = (file: string): Input => {
   }
 }
 
+/** The ports of the page, AWS's endpoint and the API, if they are free. */
+const freePorts = async (first: string) => {
+  const page = Number(first)
+  if (!Number.isInteger(page) || page < 1 || page > 65_533)
+    throw new UsageError(`--port ${first}: must be a number from 1 to 65533`)
+  for (const port of [page, page + 1, page + 2]) {
+    const server = createServer()
+    await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, '127.0.0.1', resolve)).catch(
+      (error: NodeJS.ErrnoException) => {
+        throw new UsageError(
+          error.code === 'EADDRINUSE'
+            ? `Port ${port} is in use, perhaps by another npm start. Choose another: npm start -- --port ${page + 10}`
+            : `Port ${port} cannot be opened: ${error.message}`,
+        )
+      },
+    )
+    await new Promise((resolve) => server.close(resolve))
+  }
+  return { page, endpoint: page + 1, api: page + 2 }
+}
+
 const run = async () => {
   const options = readOptions()
   if (options.help) return process.stdout.write(usage)
@@ -70,10 +97,14 @@ const run = async () => {
 
   const config = path.resolve(process.env['INIT_CWD'] ?? '', options.config)
   if (!existsSync(config)) throw new UsageError(`--config ${options.config}: there is no such file`)
+  const ports = options.once || options.json ? undefined : await freePorts(options.port)
+  const breaks = breaker()
   const organization = await startOrganization({
     vendingFile: config,
     staleness: 0.2,
-    onProgress: (progress) => say(line(progress)),
+    ...(ports && { ports }),
+    intercept: breaks.intercept,
+    onProgress: (progress) => say(line(progress, (ports && accountOfExecution(progress.execution)) ?? '')),
     onDeadLetter: (_, error) =>
       say(
         styleText(
@@ -91,6 +122,7 @@ const run = async () => {
       '\nLike AWS it is not ready at once: a new account’s role refuses for a while, and IAM forgets what was just made.\n' +
       'What fails (✘) for such a reason is tried again (↻).',
   )
+  if (ports) await stayUp(organization, breaks, ports.page, say)
   const vends: Vend[] = []
   try {
     if (inputs.length) {
@@ -104,7 +136,7 @@ const run = async () => {
       vends.push(...(await threeDoors(organization, say)))
     }
   } finally {
-    await organization.close()
+    if (!ports) await organization.close()
   }
 
   const notices = vends.flatMap(({ notices }) => notices)
@@ -119,6 +151,7 @@ const run = async () => {
       say(styleText('red', `HTTP ${response.status}: ${JSON.stringify(response.body)}`))
   }
   for (const { subject, to } of notices) say(styleText('red', `Failure notice to ${to.join(', ')}: ${subject}`))
+  if (ports) return say(`\nSee it all on http://127.0.0.1:${ports.page}, and set more off there. Ctrl-C ends it.`)
   const failed = vends.filter(
     ({ execution, response }) =>
       (execution && execution.status !== 'SUCCEEDED') || (response && response.status >= 400),
@@ -126,6 +159,31 @@ const run = async () => {
   // Without files of their own, each door must have vended: an early end state would be a failure of this service.
   const missed = inputs.length ? [] : vends.filter(({ execution }) => outcome(execution) !== 'Vended')
   process.exitCode = failed.length || missed.length ? 1 : 0
+}
+
+/** Serves the page, and ends everything when it is told to. */
+const stayUp = async (
+  organization: LocalOrganization,
+  { attach, newAccount }: ReturnType<typeof breaker>,
+  port: number,
+  say: (text: string) => void,
+) => {
+  attach(organization)
+  // What draws and builds the page is large: --once does without.
+  const { servePage } = await import('./serve-page.ts')
+  const page = await servePage(organization, { port, newAccount })
+  say(`\n${styleText('bold', `See it on ${page.url}`)} (Ctrl-C ends it)`)
+  const end = async () => {
+    await page.close()
+    await organization.close()
+    // Executions that were under way end with the process.
+    process.exit(0)
+  }
+  process.once('SIGINT', () => void end())
+  process.once('SIGTERM', () => void end())
+  // npm does not hand a signal that it gets alone on to its child.
+  const parent = process.ppid
+  if (process.env['npm_lifecycle_event']) setInterval(() => process.ppid !== parent && void end(), 1000).unref()
 }
 
 const threeDoors = async (organization: LocalOrganization, say: (text: string) => void): Promise<Vend[]> => {
@@ -173,7 +231,8 @@ const createdAccount = async (organization: LocalOrganization) => {
     input: { door: 'event', event },
     matched: event !== undefined,
     response: null,
-    execution: [...organization.executions.values()][0] ?? null,
+    execution:
+      [...organization.executions.values()].find((execution) => accountOfExecution(execution) === accountId) ?? null,
     calls: world.calls.slice(calls),
     mails: (await organization.mails()).slice(mails),
   })
@@ -186,8 +245,9 @@ const managedAccount = (organization: LocalOrganization) => {
   return vend(organization, readInput(readFileSync(sample, 'utf8')))
 }
 
-const line = ({ state, index, what, error }: Progress) => {
-  const name = `${index === undefined ? '' : '  '}${state}${index === undefined ? '' : ` [${index}]`}`
+/** A line of progress; with `accountId`, whose it is: on the page several can be set off at once. */
+const line = ({ state, index, what, error }: Progress, accountId = '') => {
+  const name = `${accountId && styleText('dim', `${accountId} `)}${index === undefined ? '' : '  '}${state}${index === undefined ? '' : ` [${index}]`}`
   if (what === 'entered') return `  ${styleText('cyan', '▸')} ${name}`
   if (what === 'succeeded') return `  ${styleText('green', '✔')} ${name}`
   if (what === 'failed') return `  ${styleText('red', '✘')} ${name}  ${styleText('dim', error ?? '')}`

@@ -25,8 +25,9 @@ export type HistoryEvent = {
   /** Milliseconds since 1970, on the organization's clock. */
   at: number
   state: string
-  /** Which of a Map's items, from 0. */
+  /** Which of a Map's items, from 0, and the administrator that it is. */
   index?: number
+  userName?: string
   what: 'entered' | 'succeeded' | 'failed' | 'retried'
   error?: string
   /** The longest that a failed state waits now before it is tried again, in seconds; it is not there if no try is left. */
@@ -164,7 +165,8 @@ export const startStepFunctions = ({ definition, stateMachineArn, clock, invoke,
     for await (const event of events) {
       const { type, state, index, Error: error } = event as LibraryEvent
       if (!state) continue
-      const where = { state: state.name, ...(index !== undefined && { index }) }
+      const userName = state.input?.admin?.userName
+      const where = { state: state.name, ...(index !== undefined && { index }), ...(userName && { userName }) }
       const there = execution.states.findLast((entered) => entered.name === state.name && entered.index === index)
       const tell = (what: HistoryEvent['what'], more: Partial<HistoryEvent> = {}) => {
         const happened = { at: clock.now(), ...where, what, ...(error && { error }), ...more }
@@ -291,7 +293,12 @@ export const startStepFunctions = ({ definition, stateMachineArn, clock, invoke,
 }
 
 /** As they come from the library. */
-type LibraryEvent = { type: string; state?: { name: string }; index?: number; Error?: string }
+type LibraryEvent = {
+  type: string
+  state?: { name: string; input: { admin?: { userName?: string } } | null }
+  index?: number
+  Error?: string
+}
 
 /** The pause before try number `attempt` + 2, in seconds; full jitter makes it shorter by chance. */
 const pause = ({ IntervalSeconds = 1, BackoffRate = 2, MaxDelaySeconds = Infinity }: Retrier, attempt: number) =>

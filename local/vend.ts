@@ -87,7 +87,11 @@ export const accountNamed = (input: Input, managementAccountId: string): string 
   }
 }
 
-const clientConfig = (organization: LocalOrganization, accountId: string) => ({
+/** The member account that an execution is about; null if its input names none. */
+export const accountOfExecution = ({ input, executionArn }: Execution) =>
+  accountNamed(readInput(input), executionArn.split(':')[4] ?? '')
+
+export const clientConfig = (organization: LocalOrganization, accountId: string) => ({
   endpoint: organization.endpointUrl,
   region: organization.world.region,
   credentials: { accessKeyId: accountId, secretAccessKey: 'local' },
@@ -145,7 +149,8 @@ export const vend = async (organization: LocalOrganization, input: Input) => {
   })
 }
 
-const enter = async (organization: LocalOrganization, input: Input) => {
+/** Puts one input through its door. Answers the executions started, whether a rule took it, and the API’s answer. */
+export const enter = async (organization: LocalOrganization, input: Input) => {
   if (input.door === 'event') return { ...organization.putEvent(input.event), response: null }
   if (input.door === 'manual') {
     if (parseJson(input.input) === undefined)

@@ -1,11 +1,14 @@
 import { execFile } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { createServer } from 'node:net'
 import { promisify } from 'node:util'
+import { IAMClient, ListUsersCommand } from '@aws-sdk/client-iam'
 import { describe, expect, test } from 'vitest'
 import type { Vend } from '../../local/vend.ts'
 import { accountCreated } from '../support/events.ts'
 import { temporaryFolder } from '../support/folder.ts'
+import { npmStart } from '../support/npm-start.ts'
 import { exampleVending, vendingFile } from '../support/organization.ts'
 
 // `npm start`, as a person or a program runs it.
@@ -156,5 +159,43 @@ describe('a mistake is a sentence', () => {
     expect(code).toBe(2)
     expect(stderr).toMatch(/vending\.yml is not valid:\n {2}passwordLength: must be at least 24/)
     expect(stderr).not.toContain('    at ')
+  })
+})
+
+describe('without --once it stays up', () => {
+  test('serves page, endpoint and API on 127.0.0.1 until Ctrl-C, and leaves nothing behind', async () => {
+    const port = 14_780
+    const running = await npmStart(port)
+    await running.told(`See it on ${running.url}`)
+    await running.told('set more off there')
+
+    const page = await fetch(running.url)
+    expect(page.headers.get('content-type')).toContain('text/html')
+    for (const file of ['page.js', 'page.css', 'workflow.svg'])
+      expect((await (await fetch(`${running.url}/${file}`)).text()).length).toBeGreaterThan(1000)
+    const iam = new IAMClient({
+      endpoint: `http://127.0.0.1:${port + 1}`,
+      region: 'us-east-1',
+      credentials: { accessKeyId: '777788889999', secretAccessKey: 'local' },
+    })
+    expect((await iam.send(new ListUsersCommand({}))).Users).toMatchObject([{ UserName: 'Administrator' }])
+    expect((await fetch(`http://127.0.0.1:${port + 2}/accounts/777788889999`)).status).toBe(403)
+
+    expect(await running.interrupt()).toBe(0)
+    await expect(fetch(running.url)).rejects.toThrow()
+  })
+
+  test('a busy port is a sentence', async () => {
+    const server = createServer()
+    await new Promise<void>((resolve) => server.listen(14_791, '127.0.0.1', resolve))
+    const running = await npmStart(14_790)
+    expect(await running.ended).toBe(2)
+    expect(running.output()).toBe(
+      'Port 14791 is in use, perhaps by another npm start. Choose another: npm start -- --port 14800\n',
+    )
+    server.close()
+    const wrong = await npmStart(0)
+    expect(await wrong.ended).toBe(2)
+    expect(wrong.output()).toBe('--port 0: must be a number from 1 to 65533\n')
   })
 })

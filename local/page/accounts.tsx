@@ -1,0 +1,50 @@
+import type { Snapshot } from '../serve-page.ts'
+
+/** The organization's accounts, with who can sign in. */
+export const Accounts = ({ snapshot }: { snapshot: Snapshot }) => (
+  <section aria-labelledby="accounts-title">
+    <h2 id="accounts-title">Accounts</h2>
+    <div class="scrolls" tabIndex={0} role="group" aria-labelledby="accounts-title">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Account</th>
+            <th scope="col">Users</th>
+            <th scope="col">First password in Secrets Manager</th>
+          </tr>
+        </thead>
+        <tbody>
+          {snapshot.accounts.map(({ id, name, state, users, secrets, deniedActions }) => (
+            <tr key={id}>
+              <th scope="row">
+                {name}
+                <br />
+                <code>{id}</code>
+                {state !== 'ACTIVE' && <small> {state}</small>}
+                {id === snapshot.managementAccountId && <small> management</small>}
+                {deniedActions.length > 0 && (
+                  <small class="wrong">
+                    <br />
+                    denied: {deniedActions.join(', ')}
+                  </small>
+                )}
+              </th>
+              <td>
+                {users.map(({ name, ours, groups }) => (
+                  <div key={name}>
+                    {name} <small>{[...groups, ...(ours ? [] : ['not ours'])].join(', ')}</small>
+                  </div>
+                ))}
+              </td>
+              <td>
+                {secrets.map((secret) => (
+                  <code key={secret}>{secret}</code>
+                ))}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  </section>
+)

@@ -1,0 +1,85 @@
+import { useState } from 'preact/hooks'
+import type { Snapshot } from '../serve-page.ts'
+
+/** Lines to copy: the API and the AWS endpoint answer any program on this machine. */
+export const Outside = ({ snapshot }: { snapshot: Snapshot }) => {
+  const { apiKey, apiUrl, endpointUrl, managementAccountId, region, stateMachineArn, accounts } = snapshot
+  const [accountId, setAccountId] = useState('')
+  const account =
+    accounts.find(({ id }) => id === accountId) ?? accounts.find(({ secrets }) => secrets.length) ?? accounts[0]
+  if (!account) return null
+  const key = (id: string) => `AWS_ACCESS_KEY_ID=${id} AWS_SECRET_ACCESS_KEY=local AWS_DEFAULT_REGION=${region}`
+  const aws = (id: string, command: string) => `${key(id)} aws --endpoint-url ${endpointUrl} ${command}`
+  const curl = `curl --aws-sigv4 aws:amz:${region}:execute-api --user ${apiKey}`
+  const secret = account.secrets[0] ?? `account-vending/${account.id}/administrator`
+  const lines: [string, string][] = [
+    ['The account’s users', aws(account.id, 'iam list-users')],
+    [
+      'The first password',
+      aws(
+        managementAccountId,
+        `secretsmanager get-secret-value --query SecretString --output text --secret-id ${secret}`,
+      ),
+    ],
+    [
+      'Start an execution',
+      aws(
+        managementAccountId,
+        `stepfunctions start-execution --state-machine-arn ${stateMachineArn} --input '{"accountId":"${account.id}"}'`,
+      ),
+    ],
+    [
+      'Create an account',
+      aws(managementAccountId, 'organizations create-account --account-name Outside --email outside@example.com'),
+    ],
+    [
+      'Ask the API for one more administrator',
+      `${curl} -d '{"admins":[{"userName":"grace"}]}' ${apiUrl}/accounts/${account.id}/admins`,
+    ],
+    ['How the account stands', `${curl} ${apiUrl}/accounts/${account.id}`],
+  ]
+  return (
+    <section aria-labelledby="outside-title">
+      <h2 id="outside-title">From your terminal</h2>
+      <p>
+        The API and AWS’s endpoint answer from outside, on this machine only. An access key id of 12 digits names the
+        account whose credentials it stands for.
+      </p>
+      <label class="narrow">
+        Account in these lines
+        <select value={account.id} onChange={({ currentTarget }) => setAccountId(currentTarget.value)}>
+          {accounts.map(({ id, name }) => (
+            <option key={id} value={id}>
+              {name} {id}
+            </option>
+          ))}
+        </select>
+      </label>
+      <dl>
+        {lines.map(([what, line]) => (
+          <Line key={what} what={what} line={line} />
+        ))}
+      </dl>
+    </section>
+  )
+}
+
+const Line = ({ what, line }: { what: string; line: string }) => {
+  const [isCopied, setCopied] = useState(false)
+  const copy = async () => {
+    await navigator.clipboard.writeText(line)
+    setCopied(true)
+    setTimeout(() => setCopied(false), 2000)
+  }
+  return (
+    <div class="line">
+      <dt>{what}</dt>
+      <dd>
+        <code>{line}</code>
+        <button type="button" class="secondary" aria-label={`Copy: ${what}`} onClick={() => void copy()}>
+          {isCopied ? 'Copied' : 'Copy'}
+        </button>
+      </dd>
+    </div>
+  )
+}
