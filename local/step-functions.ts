@@ -20,6 +20,7 @@ export type Execution = {
   startDate: number
   stopDate?: number
   redriveCount: number
+  redriveDate?: number
 }
 export type HistoryEvent = {
   /** Milliseconds since 1970, on the organization's clock. */
@@ -248,11 +249,13 @@ export const startStepFunctions = ({ definition, stateMachineArn, clock, invoke,
       return { executionArn: execution.executionArn, startDate: execution.startDate / 1000 }
     },
     DescribeExecution: (_: unknown, { executionArn }: { executionArn?: string }) => {
-      const { states: _states, history: _history, output, startDate, stopDate, ...rest } = executionOf(executionArn)
+      const { output, startDate, stopDate, redriveDate, ...rest } = executionOf(executionArn)
+      const { states: _states, history: _history, ...shown } = rest
       return {
-        ...rest,
+        ...shown,
         startDate: startDate / 1000,
         ...(stopDate && { stopDate: stopDate / 1000 }),
+        ...(redriveDate && { redriveDate: redriveDate / 1000 }),
         ...(output !== undefined && { output: JSON.stringify(output) }),
       }
     },
@@ -269,11 +272,12 @@ export const startStepFunctions = ({ definition, stateMachineArn, clock, invoke,
         )
       execution.status = 'RUNNING'
       execution.redriveCount += 1
+      execution.redriveDate = clock.now()
       delete execution.stopDate
       delete execution.error
       delete execution.cause
       void run(execution)
-      return { redriveDate: clock.now() / 1000 }
+      return { redriveDate: execution.redriveDate / 1000 }
     },
     StopExecution: (
       _: unknown,

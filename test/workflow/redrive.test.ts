@@ -99,6 +99,7 @@ test('an execution that was stopped is told, and goes on by a redrive', async ()
   expect(await sfn.send(new DescribeExecutionCommand({ executionArn }))).toMatchObject({
     status: 'SUCCEEDED',
     redriveCount: 1,
+    redriveDate: expect.any(Date) as Date,
   })
 })
 
