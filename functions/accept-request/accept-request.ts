@@ -117,14 +117,11 @@ const madeAt = async ({ dynamodb, tableName }: Ledger) =>
   (await dynamodb.send(new DescribeTableCommand({ TableName: tableName }))).Table?.CreationDateTime
 
 /**
- * Turns the input of any door into one checked request, and takes the account's lease.
+ * Decides what becomes of a request, by reading alone: nothing is written, so that `vend plan` decides by it as well.
  *
- * `outcome` says how it goes on: Accepted, or one of the end states AlreadyVended, AlreadyInProgress, NotNew.
- * Safe to run twice: an execution's own lease is its own.
- * Throws `InvalidInputError`, `ManagementAccountError`, `AccountNotFoundError`, `ProtectedAccountError`,
- * `AccountPendingError`, `AccountNotActiveError`, `RecipientNotAllowedError`, and `AccountBusyError` while another request is being vended.
+ * `outcome` is Accepted, or one of the end states AlreadyVended, AlreadyInProgress, NotNew. Throws what `acceptRequest` does.
  */
-export async function acceptRequest(
+export async function decideRequest(
   { organizations, sfn, ledger }: Clients,
   { request, executionArn }: z.output<typeof acceptRequestInput>,
   config: Config,
@@ -156,15 +153,14 @@ export async function acceptRequest(
   if (!asked.again && onRecord.groups && !ask.admins.some(isMissing)) return nothingToDo('AlreadyVended')
 
   const askHash = createHash('sha256').update(JSON.stringify(ask)).digest('hex').slice(0, 32)
-  const busy = new AccountBusyError(`Account ${id} is being vended by another execution`)
   const lease = record?.lease
   if (lease && lease.holder !== executionArn) {
     if (await isRunning(sfn, lease.holder)) {
       // DescribeExecution is eventually consistent: an end that is on record is not a run to rely on.
       if (record.status !== 'FAILED' && (byEvent || lease.ask === askHash)) return nothingToDo('AlreadyInProgress')
-      throw busy
+      throw busy(id)
     }
-    if (Date.now() - lease.renewedAt < leaseRestSeconds * 1000) throw busy
+    if (Date.now() - lease.renewedAt < leaseRestSeconds * 1000) throw busy(id)
   }
   const requestedBy = 'requestedBy' in asked ? asked.requestedBy : undefined
   const missing = addToRecord(record, {
@@ -173,16 +169,34 @@ export async function acceptRequest(
   })
   const tooLarge = sizeIssues(missing)
   if (tooLarge.length) throw new InvalidInputError(tooLarge)
-  const taken = await takeLease(ledger, {
+  return {
+    outcome: 'Accepted' as const,
     vend,
     account,
+    record,
     ask: missing,
     askHash,
     requestedBy: byEvent ? 'event' : (requestedBy ?? 'manual execution'),
-    seen: lease,
-  })
-  // Somebody was faster: the next try sees whom, and whether it is the same request.
-  if (!taken) throw busy
+  }
+}
 
-  return { outcome: 'Accepted' as const, vend, account, ...missing }
+const busy = (accountId: string) => new AccountBusyError(`Account ${accountId} is being vended by another execution`)
+
+/**
+ * Turns the input of any door into one checked request, and takes the account's lease.
+ *
+ * `outcome` says how it goes on: Accepted, or one of the end states AlreadyVended, AlreadyInProgress, NotNew.
+ * Safe to run twice: an execution's own lease is its own.
+ * Throws `InvalidInputError`, `ManagementAccountError`, `AccountNotFoundError`, `ProtectedAccountError`,
+ * `AccountPendingError`, `AccountNotActiveError`, `RecipientNotAllowedError`, and `AccountBusyError` while another request is being vended.
+ */
+export async function acceptRequest(clients: Clients, input: z.output<typeof acceptRequestInput>, config: Config) {
+  const decided = await decideRequest(clients, input, config)
+  if (decided.outcome !== 'Accepted') return decided
+  const { outcome, vend, account, record, ask, askHash, requestedBy } = decided
+  const taken = await takeLease(clients.ledger, { vend, account, ask, askHash, requestedBy, seen: record?.lease })
+  // Somebody was faster: the next try sees whom, and whether it is the same request.
+  if (!taken) throw busy(account.id)
+
+  return { outcome, vend, account, ...ask }
 }

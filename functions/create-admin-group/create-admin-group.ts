@@ -26,7 +26,7 @@ import {
   PolicyNotAttachableError,
   PolicyNotFoundError,
 } from '../shared/errors.ts'
-import { beginStep, entryOf, type Ledger, recordKept } from '../shared/ledger.ts'
+import { type AccountRecord, beginStep, entryOf, type Ledger, recordKept } from '../shared/ledger.ts'
 import { type Admin, adminSchema, type Group, groupSchema, type PolicyDocument } from '../shared/request.ts'
 import { vendSchema } from '../shared/step.ts'
 import { together } from '../shared/together.ts'
@@ -82,15 +82,25 @@ const documentAllowsChange = ({ Statement }: PolicyDocument) =>
           .some((resource) => /^\*$|:user\/(\*|\$\{aws:username\}|\*\/\$\{aws:username\})$/.test(resource)),
     )
 
+/** What `inspectAccount` calls in the account. */
+export const inspectActions = [
+  'iam:ListUsers',
+  'iam:ListGroups',
+  'iam:GetLoginProfile',
+  'iam:GetAccountPasswordPolicy',
+  'iam:GetPolicy',
+  'iam:GetPolicyVersion',
+  'iam:ListAttachedGroupPolicies',
+  'iam:ListGroupPolicies',
+  'iam:GetGroupPolicy',
+]
+
 /**
  * Inspects all that this vend is going to touch in the account, then makes the groups with their policies.
  *
- * Nothing is written before everything was looked at. Gives back the administrators, each with `kept` (a user of that
- * name, or that user's login profile, is not ours: it stays as it is), `signsIn` (the user has used the password
- * already) and the user's policies, to which IAMUserChangePassword is added where a reset is required and nothing else
- * allows it; the ARNs of the groups; and the account's minimum password length.
- * Safe to run twice. Throws `GroupNotOursError`, `GroupDiffersError`, `PolicyNotFoundError`, `PolicyNotAttachableError`,
- * `DeniedByPolicyError`, `LeaseLostError`.
+ * Nothing is written before everything was looked at. Gives back what `inspectAccount` tells of the administrators and of
+ * the minimum password length, and the ARNs of the groups.
+ * Safe to run twice. Throws what `inspectAccount` does, and `LeaseLostError`.
  */
 export async function createAdminGroup(
   { ledger, signIn }: { ledger: Ledger; signIn: () => Promise<IAMClient> },
@@ -101,38 +111,55 @@ export async function createAdminGroup(
     signIn(),
     beginStep(ledger, { accountId: account.id, vend, state: 'CreateAdminGroup' }),
   ])
-  const { made, found } = await makeGroups(iam, { vend, groups, admins }).catch(explainDenial)
-  const inspected = admins.map((admin) => {
-    const user = found.users.get(admin.userName.toLowerCase())
-    const profileNotOurs = user?.hasProfile === true && !entryOf(record.passwords, admin.userName.toLowerCase())
-    return {
-      ...admin,
-      userName: user?.UserName ?? admin.userName,
-      policies: found.userPolicies(admin),
-      kept: user !== undefined && (user.Path !== ourPath || profileNotOurs),
-      hasProfile: user?.hasProfile === true,
-      signsIn: user?.hasProfile === true && user.PasswordLastUsed !== undefined,
-    }
-  })
-  const names = (admins: typeof inspected) => admins.map(({ userName }) => userName)
-  const kept = names(inspected.filter(({ kept }) => kept))
-  const signingIn = names(inspected.filter(({ kept, signsIn }) => !kept && signsIn))
+  const inspected = await inspectAccount(iam, { vend, groups, admins, record })
+  // All that happens in the account: a denial here is IAM's, and not one of this service's own table.
+  const made = await together(
+    inspected.groups.map(async ({ asked, there }) =>
+      there && there.Path !== ourPath
+        ? { name: there.GroupName ?? asked.name, arn: there.Arn ?? '' }
+        : makeGroup(iam, asked, there),
+    ),
+  ).catch(explainDenial)
+  const names = (admins: typeof inspected.admins) => admins.map(({ userName }) => userName)
+  const kept = names(inspected.admins.filter(({ kept }) => kept))
+  const signingIn = names(inspected.admins.filter(({ kept, signsIn }) => !kept && signsIn))
   if (kept.length || signingIn.length) await recordKept(ledger, { accountId: account.id, vend, kept, signingIn })
-  return { groups: made, admins: inspected, minimumPasswordLength: found.minimumPasswordLength }
+  return { groups: made, admins: inspected.admins, minimumPasswordLength: inspected.minimumPasswordLength }
 }
 
-/** All that happens in the account: a denial here is IAM's, and not one of this service's own table. */
-const makeGroups = async (iam: IAMClient, { vend, groups, admins }: Pick<Input, 'vend' | 'groups' | 'admins'>) => {
+/**
+ * Looks at all that a vend is going to touch in the account, by reading alone; `vend plan` looks by it as well.
+ *
+ * Gives back each group with what is `there` of it, if anything; the wanted `users` that are there, by name in lower
+ * case; the administrators, each with `kept` (a user of that name, or that user's login profile, is not ours: it stays as
+ * it is), `signsIn` (the user has used the password already) and the user's policies, to which IAMUserChangePassword is
+ * added where a reset is required and nothing else allows it; and the account's minimum password length.
+ * Throws `GroupNotOursError`, `GroupDiffersError`, `PolicyNotFoundError`, `PolicyNotAttachableError`,
+ * `DeniedByPolicyError`.
+ */
+export const inspectAccount = async (
+  iam: IAMClient,
+  { vend, groups, admins, record }: Omit<Input, 'account'> & { record: Pick<AccountRecord, 'passwords'> | undefined },
+) => {
   const changePasswordArn = iamArn(vend, 'aws', 'policy/IAMUserChangePassword')
-  const found = await inspect(iam, { groups, admins, changePasswordArn })
-  const made = await together(
-    groups.map(async (group) => {
-      const there = found.groups.get(group.name.toLowerCase())
-      if (there && there.Path !== ourPath) return { name: there.GroupName ?? group.name, arn: there.Arn ?? '' }
-      return makeGroup(iam, group, there)
+  const found = await inspect(iam, { groups, admins, changePasswordArn }).catch(explainDenial)
+  return {
+    groups: groups.map((asked) => ({ asked, there: found.groups.get(asked.name.toLowerCase()) })),
+    users: found.users,
+    admins: admins.map((admin) => {
+      const user = found.users.get(admin.userName.toLowerCase())
+      const profileNotOurs = user?.hasProfile === true && !entryOf(record?.passwords, admin.userName.toLowerCase())
+      return {
+        ...admin,
+        userName: user?.UserName ?? admin.userName,
+        policies: found.userPolicies(admin),
+        kept: user !== undefined && (user.Path !== ourPath || profileNotOurs),
+        hasProfile: user?.hasProfile === true,
+        signsIn: user?.hasProfile === true && user.PasswordLastUsed !== undefined,
+      }
     }),
-  )
-  return { made, found }
+    minimumPasswordLength: found.minimumPasswordLength,
+  }
 }
 
 const inspect = async (

@@ -4,7 +4,7 @@ import { STSClient } from '@aws-sdk/client-sts'
 import { assumeAccountRole, iamArn, ourPath } from '../shared/account-role.ts'
 import { readEnv } from '../shared/env.ts'
 import { step } from '../shared/step.ts'
-import { createAdminGroup, createAdminGroupInput } from './create-admin-group.ts'
+import { createAdminGroup, createAdminGroupInput, inspectActions } from './create-admin-group.ts'
 
 const env = readEnv('LEDGER_TABLE', 'ACCESS_ROLE_NAME')
 const ledger = { dynamodb: new DynamoDBClient(), tableName: env.LEDGER_TABLE }
@@ -20,20 +20,7 @@ export const handler = step(createAdminGroupInput, (input) => {
         vend,
         roleName: env.ACCESS_ROLE_NAME,
         permissions: [
-          {
-            actions: [
-              'iam:ListUsers',
-              'iam:ListGroups',
-              'iam:GetLoginProfile',
-              'iam:GetAccountPasswordPolicy',
-              'iam:GetPolicy',
-              'iam:GetPolicyVersion',
-              'iam:ListAttachedGroupPolicies',
-              'iam:ListGroupPolicies',
-              'iam:GetGroupPolicy',
-            ],
-            resources: ['*'],
-          },
+          { actions: inspectActions, resources: ['*'] },
           { actions: ['iam:CreateGroup', 'iam:PutGroupPolicy'], resources: [ourGroups] },
           {
             actions: ['iam:AttachGroupPolicy'],

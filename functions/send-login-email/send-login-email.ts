@@ -3,8 +3,9 @@ import * as z from 'zod/mini'
 import { accountSchema } from '../shared/account.ts'
 import { isNamed } from '../shared/aws-errors.ts'
 import { MailQuotaExceededError } from '../shared/errors.ts'
-import { beginStep, entryOf, type Ledger, mailKey, recordMail } from '../shared/ledger.ts'
+import { beginStep, isMailed, type Ledger, recordMail } from '../shared/ledger.ts'
 import { fillHtml, fillText, oneLine } from '../shared/mail.ts'
+import { signInUrl } from '../shared/sign-in-url.ts'
 import { placeOf, vendSchema } from '../shared/step.ts'
 import html from './login-email.mjml'
 import text from './login-email.txt'
@@ -27,20 +28,6 @@ export type MailConfig = {
   contact: string
 }
 
-// IAM User Guide, "AWS account sign-in URL", and the partitions' endpoint data.
-const signInDomains: Record<string, string> = {
-  aws: 'signin.aws.amazon.com',
-  'aws-us-gov': 'signin.amazonaws-us-gov.com',
-  'aws-cn': 'signin.amazonaws.cn',
-}
-
-/** The page on which an account's IAM users sign in. Throws for a partition whose page is not known. */
-export const signInUrl = (partition: string, accountId: string) => {
-  const domain = signInDomains[partition]
-  if (!domain) throw new Error(`No sign-in page is known for the partition ${partition}`)
-  return `https://${accountId}.${domain}/console`
-}
-
 /**
  * Mails an administrator how to sign in. The mail says where the password lies, and never the password.
  *
@@ -57,7 +44,7 @@ export async function sendLoginEmail(
   const record = await beginStep(ledger, { accountId: account.id, vend, state: 'SendLoginEmail', userName })
   if (!secretName || !secretVersion) return { mailedTo: null }
   // A new password wants a new mail.
-  if (entryOf(record.mails, mailKey(userName, email))?.secretVersion === secretVersion) return { mailedTo: email }
+  if (isMailed(record, { userName, email, secretVersion })) return { mailedTo: email }
 
   const { partition, region, managementAccountId } = placeOf(vend.executionArn)
   const values = {

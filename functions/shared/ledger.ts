@@ -221,6 +221,12 @@ export const beginStep = (
 /** The name under which a mail is on record. */
 export const mailKey = (userName: string, email: string) => `${userName.toLowerCase()} ${email.toLowerCase()}`
 
+/** Whether the user was mailed at this address about this version of the password. */
+export const isMailed = (
+  record: Pick<AccountRecord, 'mails'> | undefined,
+  { userName, email, secretVersion }: { userName: string; email: string; secretVersion: string },
+) => entryOf(record?.mails, mailKey(userName, email))?.secretVersion === secretVersion
+
 /** Records that a sign-in mail was sent. That is so whoever holds the lease by now. */
 export const recordMail = (
   ledger: Ledger,

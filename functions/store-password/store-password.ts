@@ -9,7 +9,7 @@ import {
 import * as z from 'zod/mini'
 import { accountSchema } from '../shared/account.ts'
 import { isNamed } from '../shared/aws-errors.ts'
-import { beginStep, entryOf, type Ledger, recordRenewal } from '../shared/ledger.ts'
+import { type AccountRecord, beginStep, entryOf, type Ledger, recordRenewal } from '../shared/ledger.ts'
 import { secretName } from '../shared/secret-name.ts'
 import { vendSchema } from '../shared/step.ts'
 import { together } from '../shared/together.ts'
@@ -85,15 +85,32 @@ export async function storePassword(
     }
     if (!isNamed(error, 'ResourceExistsException')) throw error
     const { ARN, VersionIdsToStages } = await secrets.send(new DescribeSecretCommand({ SecretId: name }))
-    const [version] = Object.entries(VersionIdsToStages ?? {}).find(([, stages]) => stages.includes('AWSCURRENT')) ?? []
-    const renewal = entryOf(record.passwords, userName.toLowerCase())
-    const unfinished = renewal?.renewing === true && version !== renewal.vendId
-    // The account has no such login profile any more: whoever had the old password shall not have this user's.
-    const madeAnew = !hasProfile && version !== vend.id && entryOf(record.admins, userName.toLowerCase()) !== undefined
-    if (unfinished || madeAnew) {
+    const version = currentVersion(VersionIdsToStages)
+    if (isRenewed(record, { userName, hasProfile, version, vendId: vend.id })) {
       await renew()
       return putNew()
     }
     return stored({ ...(ARN && { ARN }), ...(version && { VersionId: version }) })
   }
+}
+
+/** The version of a secret that is read if none is named. */
+export const currentVersion = (versions: Record<string, string[]> = {}) =>
+  Object.entries(versions).find(([, stages]) => stages.includes('AWSCURRENT'))?.[0]
+
+/** Whether a secret that is there gets a new password. */
+export const isRenewed = (
+  record: Pick<AccountRecord, 'passwords' | 'admins'> | undefined,
+  {
+    userName,
+    hasProfile,
+    version,
+    vendId,
+  }: { userName: string; hasProfile: boolean; version: string | undefined; vendId: string },
+) => {
+  const renewal = entryOf(record?.passwords, userName.toLowerCase())
+  const unfinished = renewal?.renewing === true && version !== renewal.vendId
+  // The account has no such login profile any more: whoever had the old password shall not have this user's.
+  const madeAnew = !hasProfile && version !== vendId && entryOf(record?.admins, userName.toLowerCase()) !== undefined
+  return unfinished || madeAnew
 }

@@ -2,7 +2,8 @@ import { SendEmailCommand, SESClient } from '@aws-sdk/client-ses'
 import { mockClient } from 'aws-sdk-client-mock'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { LeaseLostError, MailQuotaExceededError } from '../../functions/shared/errors.ts'
-import { type MailConfig, sendLoginEmail, signInUrl } from '../../functions/send-login-email/send-login-email.ts'
+import { type MailConfig, sendLoginEmail } from '../../functions/send-login-email/send-login-email.ts'
+import { signInUrl } from '../../functions/shared/sign-in-url.ts'
 import { accountId, anAccount, aRecord, aVend, awsError, ledgerMock } from '../support/builders.ts'
 
 const ses = mockClient(SESClient)

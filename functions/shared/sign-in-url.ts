@@ -1,0 +1,13 @@
+// IAM User Guide, "AWS account sign-in URL", and the partitions' endpoint data.
+const signInDomains: Record<string, string> = {
+  aws: 'signin.aws.amazon.com',
+  'aws-us-gov': 'signin.amazonaws-us-gov.com',
+  'aws-cn': 'signin.amazonaws.cn',
+}
+
+/** The page on which an account's IAM users sign in. Throws for a partition whose page is not known. */
+export const signInUrl = (partition: string, accountId: string) => {
+  const domain = signInDomains[partition]
+  if (!domain) throw new Error(`No sign-in page is known for the partition ${partition}`)
+  return `https://${accountId}.${domain}/console`
+}
