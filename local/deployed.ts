@@ -117,6 +117,7 @@ export const readDeployed = (vending: Vending, { partition, region, accountId }:
     stateMachineArn: refer('VendAccount'),
     ledgerTable: refer('Ledger'),
     lambdaArn,
+    stackName: service,
     apiRoles: { operator: mayInvoke('OperatorRole'), requester: mayInvoke('RequesterRole') },
   }
 }

@@ -5,9 +5,12 @@ import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { XMLBuilder } from 'fast-xml-parser'
+import { cloudTrail } from './cloudtrail.ts'
 import { iam } from './iam.ts'
+import { lambda } from './lambda-service.ts'
 import { organizations } from './organizations.ts'
 import { secretsManager } from './secrets-manager.ts'
+import { ses } from './ses.ts'
 import { sts } from './sts.ts'
 import { AwsError, type Call, type Caller, type Operations, unsupported, type World } from './world.ts'
 
@@ -31,7 +34,22 @@ export type Mail = {
 /** An operation that a caller of `startEndpoint` brings along. */
 export type Handler = (world: World, input: Input, caller: Caller) => unknown
 
-const builtIn: Record<string, Operations> = { iam, sts, organizations, secretsmanager: secretsManager }
+/** By the name under which a service's requests are signed. */
+export const builtIn: Record<string, Operations> = {
+  iam,
+  sts,
+  organizations,
+  secretsmanager: secretsManager,
+  ses,
+  cloudtrail: cloudTrail,
+  lambda,
+}
+
+/** What speaks REST here, and not by a name in the request. */
+const restOperations: Record<string, string> = {
+  'GET /2016-08-19/account-settings': 'GetAccountSettings',
+  'GET /v2/email/account': 'GetAccount',
+}
 
 type Reply = { status: number; type: string; body: string }
 
@@ -70,14 +88,14 @@ export const startEndpoint = async (
     throw unsupported(`${service} ${operation}`)
   }
 
-  const handle = async (headers: IncomingHttpHeaders, body: string): Promise<Reply> => {
-    const request = readRequest(headers, body)
+  const handle = async (incoming: Incoming): Promise<Reply> => {
+    const request = readRequest(incoming)
     const { service, operation, protocol } = request
     const record: Call = {
       service,
       operation,
       accountId: '',
-      function: functionIn(headers['user-agent']),
+      function: functionIn(incoming.headers['user-agent']),
       at: world.now(),
     }
     world.calls.push(record)
@@ -116,8 +134,9 @@ export const startEndpoint = async (
   }
 
   const server = createServer((request, response) => {
+    const { method = '', url = '', headers } = request
     void buffer(request)
-      .then((body) => handle(request.headers, body.toString()))
+      .then((body) => handle({ method, url, headers, body: body.toString() }))
       .then(
         ({ status, type, body }) =>
           response
@@ -164,6 +183,8 @@ const xml = new XMLBuilder()
 
 const toXml = (value: unknown): unknown => {
   if (value instanceof Date) return value.toISOString()
+  if (value instanceof Map)
+    return { entry: [...value].map(([key, member]) => ({ key: toXml(key), value: toXml(member) })) }
   if (Array.isArray(value)) return value.length ? { member: value.map(toXml) } : ''
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, toXml(member)]))
@@ -219,15 +240,25 @@ type Request = {
   input: Input
   protocol: typeof json | typeof query
   accessKeyId: string
-  headers: IncomingHttpHeaders
-  body: string
-}
+} & Incoming
 
-const readRequest = (headers: IncomingHttpHeaders, body: string): Request => {
+type Incoming = { method: string; url: string; headers: IncomingHttpHeaders; body: string }
+
+const readRequest = (incoming: Incoming): Request => {
+  const { method, url, headers, body } = incoming
   const [, accessKeyId = '', service = 'unknown'] =
     /Credential=([^/]+)\/\d+\/[^/]+\/([^/]+)\/aws4_request/.exec(headers.authorization ?? '') ?? []
   const target = headers['x-amz-target']
-  const from = { service, accessKeyId, headers, body }
+  const from = { ...incoming, service, accessKeyId }
+  const [path = ''] = url.split('?')
+  if (path !== '/')
+    return {
+      ...from,
+      operation: restOperations[`${method} ${path}`] ?? `${method} ${path}`,
+      input: {},
+      // An error's code is in the body here as well; the SDK finds it there.
+      protocol: json,
+    }
   if (typeof target === 'string')
     return {
       ...from,
@@ -291,12 +322,16 @@ const errorCodeIn = (body: string) =>
 // Loaded when they are needed, and without the guesses that import makes about CommonJS.
 const require = createRequire(import.meta.url)
 
-const forward = async (url: string, { headers, body }: Pick<Request, 'headers' | 'body'>): Promise<Reply> => {
+const forward = async (upstream: string, { method, url, headers, body }: Incoming): Promise<Reply> => {
   const passed = Object.entries(headers).filter(
     (header): header is [string, string] =>
       /^(authorization|content-type|user-agent|x-amz.*)$/.test(header[0]) && typeof header[1] === 'string',
   )
-  const response = await fetch(url, { method: 'POST', headers: passed, body })
+  const response = await fetch(upstream.replace(/\/$/, '') + url, {
+    method,
+    headers: passed,
+    ...(method !== 'GET' && { body }),
+  })
   return {
     status: response.status,
     type: response.headers.get('content-type') ?? 'text/plain',
@@ -320,7 +355,8 @@ const startMailCatcher = async (world: World) => {
   // The catcher's store is one for the whole process, on the real clock, with one recipient a mail.
   const sent = new Map<string, { to: string[]; at: number; function: string | null }>()
 
-  const send = async ({ headers, input, body }: Request, caller: Caller) => {
+  const send = async (request: Request, caller: Caller) => {
+    const { input, body } = request
     const sender = String(input['Source'])
     const address = (/<(.*)>/.exec(sender)?.[1] ?? sender).toLowerCase()
     if (![address, address.slice(address.indexOf('@') + 1)].some((identity) => world.sesIdentities.has(identity)))
@@ -331,7 +367,7 @@ const startMailCatcher = async (world: World) => {
     const { ToAddresses: to = [] } = (input['Destination'] ?? {}) as { ToAddresses?: string[] }
     const form = new URLSearchParams(body)
     if (to.length) form.set('Destination.ToAddresses.member.1', to.join(', '))
-    const reply = await forward(url, { headers, body: form.toString() })
+    const reply = await forward(url, { ...request, body: form.toString() })
     const messageId = /<MessageId>(.*)<\/MessageId>/.exec(reply.body)?.[1]
     if (!messageId)
       throw new AwsError('InvalidParameterValue', `The mail catcher does not take this mail: ${reply.body}`)

@@ -1,3 +1,4 @@
+import type { ListRulesRequest } from '@aws-sdk/client-eventbridge'
 import { randomUUID } from 'node:crypto'
 import type { Rule } from './deployed.ts'
 
@@ -25,11 +26,31 @@ export const matchesPattern = (pattern: unknown, event: unknown): boolean => {
 export const rulesFor = (rules: Rule[], event: unknown) =>
   rules.filter(({ enabled, pattern }) => enabled && matchesPattern(pattern, event))
 
-type Bus = { managementAccountId: string; region: string; isoTime: () => string; putEvent: (event: unknown) => unknown }
+type Bus = {
+  managementAccountId: string
+  region: string
+  isoTime: () => string
+  putEvent: (event: unknown) => unknown
+  rules: () => { name: string; enabled: boolean; pattern: object }[]
+}
 type Entry = { Source: string; DetailType: string; Detail: string; Resources?: string[] }
 
 /** EventBridge's operations, for the endpoint. */
-export const eventBridge = ({ managementAccountId, region, isoTime, putEvent }: Bus) => ({
+export const eventBridge = ({ managementAccountId, region, isoTime, putEvent, rules }: Bus) => ({
+  ListRules: (_: unknown, { NamePrefix = '', NextToken = '0', Limit = 100 }: ListRulesRequest) => {
+    const named = rules().filter(({ name }) => name.startsWith(NamePrefix))
+    const end = Number(NextToken) + Limit
+    return {
+      Rules: named.slice(Number(NextToken), end).map(({ name, enabled, pattern }) => ({
+        Name: name,
+        Arn: `arn:aws:events:${region}:${managementAccountId}:rule/${name}`,
+        State: enabled ? 'ENABLED' : 'DISABLED',
+        EventPattern: JSON.stringify(pattern),
+        EventBusName: 'default',
+      })),
+      ...(end < named.length && { NextToken: String(end) }),
+    }
+  },
   PutEvents: (_: unknown, { Entries = [] }: { Entries?: Entry[] }) => ({
     FailedEntryCount: 0,
     Entries: Entries.map(({ Source, DetailType, Detail, Resources = [] }) => {

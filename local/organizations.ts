@@ -8,6 +8,8 @@ import {
   newAccountId,
   type Operations,
   randomText,
+  type ServiceControlPolicy,
+  unsupported,
   type World,
 } from './world.ts'
 
@@ -62,6 +64,66 @@ const listAccounts = (world: World, { NextToken = '0', MaxResults = 20 }: Organi
     NextToken: end < world.accounts.size ? String(end) : undefined,
   }
 }
+
+const listAWSServiceAccess = (world: World) => ({
+  EnabledServicePrincipals: [...world.trustedServices].map((ServicePrincipal) => ({
+    ServicePrincipal,
+    DateEnabled: new Date(world.accounts.get(world.managementAccountId)?.joinedAt ?? 0),
+  })),
+})
+
+/** FullAWSAccess, what the accounts' `deniedActions` say as a policy for each, and what else there is. */
+const policiesOf = (world: World): ServiceControlPolicy[] => {
+  const allow = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }] }
+  const denying = [...world.accounts.values()].filter(({ deniedActions }) => deniedActions.length)
+  return [
+    { id: 'p-FullAWSAccess', name: 'FullAWSAccess', document: allow, targets: [world.rootId] },
+    ...denying.map(({ id, deniedActions }) => ({
+      id: `p-${id}`,
+      name: `Deny-${id}`,
+      document: {
+        Version: '2012-10-17',
+        Statement: [{ Effect: 'Deny', Action: deniedActions, Resource: '*' }],
+      },
+      targets: [id],
+    })),
+    ...world.serviceControlPolicies,
+  ]
+}
+
+const policyOf = (world: World, id: string | undefined) => {
+  const policy = policiesOf(world).find((policy) => policy.id === id)
+  if (!policy)
+    throw new AwsError('PolicyNotFoundException', "We can't find a policy with the PolicyId that you specified.")
+  return policy
+}
+
+const summaryOf = (world: World, { id, name }: ServiceControlPolicy) => ({
+  Id: id,
+  Arn: arnOf(world, `policy/service_control_policy/${id}`),
+  Name: name,
+  Type: 'SERVICE_CONTROL_POLICY' as const,
+  AwsManaged: id === 'p-FullAWSAccess',
+})
+
+const listPolicies = (world: World, { Filter }: Organizations.ListPoliciesRequest) => {
+  if (Filter !== 'SERVICE_CONTROL_POLICY') throw unsupported(`policies of the type ${Filter}`)
+  return { Policies: policiesOf(world).map((policy) => summaryOf(world, policy)) }
+}
+
+const describePolicy = (world: World, { PolicyId }: Organizations.DescribePolicyRequest) => {
+  const policy = policyOf(world, PolicyId)
+  return { Policy: { PolicySummary: summaryOf(world, policy), Content: JSON.stringify(policy.document) } }
+}
+
+const listTargetsForPolicy = (world: World, { PolicyId }: Organizations.ListTargetsForPolicyRequest) => ({
+  Targets: policyOf(world, PolicyId).targets.map((TargetId) => {
+    const account = world.accounts.get(TargetId)
+    const Type = account ? 'ACCOUNT' : TargetId === world.rootId ? 'ROOT' : 'ORGANIZATIONAL_UNIT'
+    const Name = account?.name ?? world.organizationalUnits.get(TargetId)?.name ?? 'Root'
+    return { TargetId, Name, Type }
+  }),
+})
 
 const createAccount = (
   world: World,
@@ -190,6 +252,10 @@ export const organizations: Operations = {
   DescribeOrganization: describeOrganization,
   ListParents: listParents,
   ListAccounts: listAccounts,
+  ListAWSServiceAccessForOrganization: listAWSServiceAccess,
+  ListPolicies: listPolicies,
+  DescribePolicy: describePolicy,
+  ListTargetsForPolicy: listTargetsForPolicy,
   CreateAccount: createAccount,
   DescribeCreateAccountStatus: describeCreateAccountStatus,
 }

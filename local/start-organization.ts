@@ -5,6 +5,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { loadVending } from '../infra/vending.ts'
 import { type ApiRequest, apiGateway, type ApiRole, readRequest, signApiRequest } from './api-gateway.ts'
 import { startClock } from './clock.ts'
+import { cloudFormation } from './cloudformation.ts'
 import { createLedger } from './create-ledger.ts'
 import { readDeployed } from './deployed.ts'
 import { type Intercept, startEndpoint } from './endpoint.ts'
@@ -90,6 +91,7 @@ export const startOrganization = async ({ vendingFile, speed = defaultSpeed, sta
     onProgress: options.onProgress ?? (() => undefined),
     onEnd: (execution) => putEvent(statusEvent(execution)),
   })
+  const { stackName } = deployed
   const isoTime = () => new Date(clock.now()).toISOString()
   const statusEvent = ({ executionArn, stateMachineArn, name, status, startDate, stopDate, input }: Execution) => ({
     version: '0',
@@ -124,7 +126,23 @@ export const startOrganization = async ({ vendingFile, speed = defaultSpeed, sta
     ...(options.intercept && { intercept: options.intercept }),
     upstreams: upstreams(),
     handlers: {
-      events: eventBridge({ managementAccountId, region, isoTime, putEvent }),
+      events: eventBridge({
+        managementAccountId,
+        region,
+        isoTime,
+        putEvent,
+        rules: () => [
+          // CloudFormation makes a rule's name of the stack's, the rule's, and 12 characters.
+          ...deployed.rules.map((rule) => ({ ...rule, name: `${stackName}-${rule.name}-LOCAL0123456` })),
+          ...world.otherRules,
+        ],
+      }),
+      cloudformation: cloudFormation({
+        stackName,
+        stackId: `arn:${partition}:cloudformation:${region}:${managementAccountId}:stack/${stackName}/local`,
+        createdAt: clock.now(),
+        outputs: { LedgerTable: deployed.ledgerTable, VendAccountArn: deployed.stateMachineArn },
+      }),
       states: stepFunctions.operations,
     },
   })

@@ -1,3 +1,4 @@
+import type { AdvancedEventSelector, EventSelector } from '@aws-sdk/client-cloudtrail'
 import type { PasswordPolicy } from '@aws-sdk/client-iam'
 
 // The state of an AWS organization in memory. Times are milliseconds of the simulated clock.
@@ -85,6 +86,20 @@ export type Session = {
   expiresAt: number
 }
 
+/** A CloudTrail trail; selectors as CloudTrail's API gives them. */
+export type Trail = {
+  name: string
+  homeRegion: string
+  isMultiRegion: boolean
+  isOrganization: boolean
+  isLogging: boolean
+  eventSelectors?: EventSelector[]
+  advancedEventSelectors?: AdvancedEventSelector[]
+}
+
+/** A service control policy; `targets` are ids of accounts, organizational units, or the root. */
+export type ServiceControlPolicy = { id: string; name: string; document: object; targets: string[] }
+
 export type Call = {
   service: string
   operation: string
@@ -123,6 +138,15 @@ export type World = {
   sessions: Map<string, Session>
   /** Addresses and domains that SES sends for. */
   sesIdentities: Set<string>
+  sesAccount: { isInSandbox: boolean; isSendingEnabled: boolean; max24HourSend: number; sentLast24Hours: number }
+  lambdaLimits: { concurrentExecutions: number; unreservedConcurrentExecutions: number }
+  trails: Trail[]
+  /** Beside FullAWSAccess and what the accounts' `deniedActions` say. */
+  serviceControlPolicies: ServiceControlPolicy[]
+  /** Service principals with trusted access to the organization. */
+  trustedServices: Set<string>
+  /** Rules on the event bus beside this service's own. */
+  otherRules: { name: string; enabled: boolean; pattern: object }[]
   /** The access role of accounts that Organizations creates here, unless they ask for another. */
   accessRole: string
   /** How likely a call is not to see a user or group that was made within the last 2 seconds. */
@@ -189,6 +213,21 @@ export const createWorld = ({
     secrets: new Map(),
     sessions: new Map(),
     sesIdentities: new Set(sesIdentities),
+    sesAccount: { isInSandbox: false, isSendingEnabled: true, max24HourSend: 50_000, sentLast24Hours: 12 },
+    lambdaLimits: { concurrentExecutions: 1000, unreservedConcurrentExecutions: 1000 },
+    trails: [
+      {
+        name: 'organization-trail',
+        homeRegion: 'us-east-1',
+        isMultiRegion: true,
+        isOrganization: true,
+        isLogging: true,
+        eventSelectors: [{ ReadWriteType: 'All', IncludeManagementEvents: true }],
+      },
+    ],
+    serviceControlPolicies: [],
+    trustedServices: new Set(['cloudtrail.amazonaws.com']),
+    otherRules: [],
     accessRole,
     staleness,
     calls: [],
