@@ -32,7 +32,8 @@ export type ProtectedPlaces = {
   organizationalUnits: string[]
 }
 
-const unitsAbove = async (organizations: OrganizationsClient, accountId: string) => {
+/** The root and the organizational units above an account, from below. */
+export const unitsAbove = async (organizations: OrganizationsClient, accountId: string) => {
   const units: string[] = []
   // Organizations nests at most five levels deep; the root ends the walk.
   for (let child: string | undefined = accountId; child && !child.startsWith('r-');) {

@@ -2,6 +2,7 @@ import {
   type AttributeValue,
   type DynamoDBClient,
   GetItemCommand,
+  paginateScan,
   PutItemCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb'
@@ -68,6 +69,27 @@ export const readAccount = async ({ dynamodb, tableName }: Ledger, accountId: st
     new GetItemCommand({ TableName: tableName, Key: key(accountId), ConsistentRead: true }),
   )
   return Item && (unmarshall(Item) as AccountRecord)
+}
+
+/** Reads how the vends of all accounts stand, by account id. */
+export const scanAccounts = async ({ dynamodb, tableName }: Ledger) => {
+  const records = new Map<string, Pick<AccountRecord, 'status' | 'updatedAt' | 'failure'>>()
+  const pages = paginateScan(
+    { client: dynamodb },
+    {
+      TableName: tableName,
+      FilterExpression: 'begins_with(pk, :account)',
+      ProjectionExpression: 'pk, #status, updatedAt, failure',
+      ExpressionAttributeNames: { '#status': 'status' },
+      ExpressionAttributeValues: marshall({ ':account': 'account#' }),
+    },
+  )
+  for await (const { Items = [] } of pages)
+    for (const item of Items) {
+      const { pk, ...record } = unmarshall(item) as AccountRecord & { pk: string }
+      records.set(pk.slice('account#'.length), record)
+    }
+  return records
 }
 
 type Change = {

@@ -1,0 +1,92 @@
+import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import { stringify } from 'csv-stringify/sync'
+import { isNamed } from '../functions/shared/aws-errors.ts'
+import { readAccount } from '../functions/shared/ledger.ts'
+import { secretName } from '../functions/shared/secret-name.ts'
+import { signInUrl } from '../functions/shared/sign-in-url.ts'
+import type { Clients } from './clients.ts'
+import { RefusedError } from './errors.ts'
+import { findService } from './service.ts'
+
+export type Credentials = {
+  /** The file's whole text, passwords included. */
+  text: string
+  userNames: string[]
+  /** Users without a password to hand over, and what to do. */
+  missing: { userName: string; reason: string }[]
+}
+
+/**
+ * Makes the guide's credentials file, in the form of IAM's console: `User name,Password,Console sign-in URL`.
+ *
+ * For one user it takes secretsmanager:GetSecretValue alone; without `userName` all users on the account's record.
+ * Throws `NotDeployedError`, and `RefusedError` if nobody's password is there.
+ */
+export async function csv(
+  clients: Clients,
+  {
+    accountId,
+    userName,
+    stage,
+    options,
+  }: { accountId: string; userName: string | undefined; stage: string; options: string },
+): Promise<Credentials> {
+  const userNames = userName ? [userName] : await usersOnRecord(clients, { accountId, stage, options })
+  const found = await Promise.all(
+    userNames.map((name) => passwordOf(clients.secrets, { accountId, userName: name, options })),
+  )
+  const rows = found.flatMap((one) => (one.url ? [one] : []))
+  const missing = found.flatMap(({ userName, reason }) => (reason ? [{ userName, reason }] : []))
+  if (!rows.length) throw new RefusedError(missing.map(({ reason }) => reason).join('\n'))
+  const text = stringify(
+    rows.map(({ userName, password, url }) => [userName, password, url]),
+    { header: true, columns: ['User name', 'Password', 'Console sign-in URL'], record_delimiter: '\r\n' },
+  )
+  return { text, userNames: rows.map(({ userName }) => userName), missing }
+}
+
+const usersOnRecord = async (
+  clients: Clients,
+  { accountId, stage, options }: { accountId: string; stage: string; options: string },
+) => {
+  const { ledger } = await findService(clients, stage)
+  const record = await readAccount(ledger, accountId)
+  // By the name that IAM knows; a vend that did not finish has put down what was asked for.
+  const names = [...Object.values(record?.admins ?? {}).map(({ userName }) => userName), ...(record?.asked.users ?? [])]
+  const users = Object.keys(record?.passwords ?? {}).map(
+    (key) => names.find((name) => name.toLowerCase() === key) ?? key,
+  )
+  if (!users.length)
+    throw new RefusedError(
+      `No password was made for account ${accountId}. See how it stands: npx vend status ${accountId}${options}`,
+    )
+  return users
+}
+
+const passwordOf = async (
+  secrets: SecretsManagerClient,
+  { accountId, userName, options }: { accountId: string; userName: string; options: string },
+) => {
+  const name = secretName(accountId, userName)
+  try {
+    const { SecretString = '', ARN = '' } = await secrets.send(new GetSecretValueCommand({ SecretId: name }))
+    // arn:PARTITION:secretsmanager:…
+    return { userName, password: SecretString, url: signInUrl(ARN.split(':')[1] ?? 'aws', accountId) }
+  } catch (error) {
+    if (isNamed(error, 'ResourceNotFoundException'))
+      return {
+        userName,
+        reason:
+          `${userName}: there is no secret ${name}. If ${userName} has signed in, it was rightly deleted. If not, ` +
+          `have a new password made: delete the user's console sign-in in the account, then npx vend start ${accountId} --again${options}`,
+      }
+    if (isNamed(error, 'InvalidRequestException'))
+      return {
+        userName,
+        reason:
+          `${userName}: the secret ${name} is scheduled for deletion. If ${userName} has not signed in yet, take it back: ` +
+          `aws secretsmanager restore-secret --secret-id ${name}`,
+      }
+    throw error
+  }
+}

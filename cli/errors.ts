@@ -1,0 +1,72 @@
+import { isNamed, nameConnectionFailure } from '../functions/shared/aws-errors.ts'
+import { InvalidInputError } from '../functions/shared/errors.ts'
+import { explanations } from '../functions/report-failure/explanations.ts'
+import { actionOf } from './clients.ts'
+
+/** A mistake of the person at the keyboard. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError'
+}
+
+/** The service's stack is not there, or not whole. */
+export class NotDeployedError extends Error {
+  override readonly name = 'NotDeployedError'
+}
+
+/** What was asked cannot be done as things stand; the message says what can. */
+export class RefusedError extends Error {
+  override readonly name = 'RefusedError'
+}
+
+const signIn =
+  'Sign in to the management account again (aws sso login, or new keys in the environment), and name the profile with AWS_PROFILE'
+
+const sentences: Record<string, string> = {
+  CredentialsProviderError: `There are no AWS credentials. ${signIn}.`,
+  TokenProviderError: `There are no AWS credentials. ${signIn}.`,
+  ExpiredToken: `Your AWS session has expired. ${signIn}.`,
+  ExpiredTokenException: `Your AWS session has expired. ${signIn}.`,
+  RequestExpired: `Your AWS session has expired, or this computer's clock is wrong. ${signIn}.`,
+  InvalidClientTokenId: `AWS does not know these credentials. ${signIn}.`,
+  UnrecognizedClientException: `AWS does not know these credentials. ${signIn}.`,
+  InvalidSignatureException: `AWS refuses these credentials: the secret key does not belong to the key id, or this computer's clock is wrong.`,
+  SignatureDoesNotMatch: `AWS refuses these credentials: the secret key does not belong to the key id, or this computer's clock is wrong.`,
+  AWSOrganizationsNotInUseException: 'This account is in no organization. Use credentials of the management account.',
+}
+
+/** Whether AWS refused for want of a permission. */
+export const isDenied = (error: unknown): boolean => isNamed(error, 'AccessDenied', 'AccessDeniedException')
+
+/** The permission that was missing. */
+export const missingAction = (error: Error) =>
+  /not authorized to perform: ([\w-]+:\w+)/.exec(error.message)?.[1] ?? actionOf(error) ?? 'the call'
+
+const isThrottled = (error: Error) => /Throttl|TooManyRequests|RequestLimitExceeded|SlowDown/.test(error.name)
+
+/** Says an error to a person: what is the matter, and what to do next. One paragraph, no stack trace. */
+export const sayError = (thrown: unknown): string => {
+  const error = nameConnectionFailure(thrown)
+  if (!(error instanceof Error)) return String(error)
+  if (error instanceof UsageError || error instanceof NotDeployedError || error instanceof RefusedError)
+    return error.message
+  if (error instanceof InvalidInputError)
+    return ['The request is not valid:', ...error.issues.map(({ field, message }) => `  ${field}: ${message}`)].join(
+      '\n',
+    )
+  if (error.message.includes('Region is missing'))
+    return 'No Region is set. Add --region us-east-1 (us-gov-west-1 in GovCloud), or set AWS_REGION.'
+  if (isDenied(error))
+    return `You lack the permission ${missingAction(error)}. Use a role that has it. AWS says: ${error.message}`
+  if (error.name === 'AwsUnreachableError')
+    return `${error.message}. Check the network, --region and --endpoint-url; with --local, that npm start is running.`
+  const sentence = sentences[error.name]
+  if (sentence) return sentence
+  if (isThrottled(error)) return `AWS asks to slow down (${actionOf(error) ?? error.name}). Try again in a minute.`
+  const action = actionOf(error)
+  const what = explanations[error.name]?.what
+  return [what, `${error.name}${action ? ` from ${action}` : ''}: ${error.message}`].filter(Boolean).join(' ')
+}
+
+/** 2 for a mistake in the command, 1 for everything else that went wrong. */
+export const exitCodeOf = (error: unknown) =>
+  error instanceof UsageError || error instanceof InvalidInputError ? 2 : 1

@@ -1,0 +1,50 @@
+import { type CloudFormationClient, DescribeStacksCommand, type Stack } from '@aws-sdk/client-cloudformation'
+import { isNamed } from '../functions/shared/aws-errors.ts'
+import type { Ledger } from '../functions/shared/ledger.ts'
+import { placeOf } from '../functions/shared/step.ts'
+import type { Clients } from './clients.ts'
+import { NotDeployedError } from './errors.ts'
+
+/** Finds the service's stack; undefined if nothing is deployed. */
+export const findStack = async (cloudFormation: CloudFormationClient, stage: string): Promise<Stack | undefined> => {
+  try {
+    const { Stacks = [] } = await cloudFormation.send(new DescribeStacksCommand({ StackName: stackName(stage) }))
+    return Stacks[0]
+  } catch (error) {
+    if (isNamed(error, 'ValidationError') && error.message.includes('does not exist')) return undefined
+    throw error
+  }
+}
+
+export const stackName = (stage: string) => `account-vending-${stage}`
+
+/**
+ * Finds the deployed service by the outputs of its stack.
+ * Throws `NotDeployedError`.
+ */
+export const findService = async (
+  { cloudFormation, dynamodb }: Pick<Clients, 'cloudFormation' | 'dynamodb'>,
+  stage: string,
+) => {
+  const stack = await findStack(cloudFormation, stage)
+  const output = (name: string) => {
+    const value = stack?.Outputs?.find(({ OutputKey }) => OutputKey === name)?.OutputValue
+    if (!value)
+      throw new NotDeployedError(
+        stack
+          ? `The stack ${stackName(stage)} has no output ${name}: its deployment did not finish, or is older than this command. ` +
+              `Deploy again (npm run deploy -- --stage ${stage})`
+          : `There is no stack ${stackName(stage)} in this account and Region. Name the right one with --stage and --region, ` +
+              `or deploy first (npm run deploy -- --stage ${stage})`,
+      )
+    return value
+  }
+  const stateMachineArn = output('VendAccountArn')
+  const ledger: Ledger = { dynamodb, tableName: output('LedgerTable') }
+  return { stateMachineArn, ledger, ...placeOf(stateMachineArn) }
+}
+export type Service = Awaited<ReturnType<typeof findService>>
+
+/** An execution that never was: what `vend plan` decides as. */
+export const executionArnOf = (stateMachineArn: string, name: string) =>
+  `${stateMachineArn.replace(':stateMachine:', ':execution:')}:${name}`

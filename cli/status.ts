@@ -1,0 +1,136 @@
+import { DescribeExecutionCommand, type DescribeExecutionOutput, type SFNClient } from '@aws-sdk/client-sfn'
+import { setTimeout } from 'node:timers/promises'
+import { getAccount } from '../functions/get-account/get-account.ts'
+import { isNamed } from '../functions/shared/aws-errors.ts'
+import type { Ledger } from '../functions/shared/ledger.ts'
+import type { Clients } from './clients.ts'
+import { type GoOn, sentenceOf, whatGoesOn } from './go-on.ts'
+import { findService, type Service } from './service.ts'
+
+type Account = Extract<Awaited<ReturnType<typeof getAccount>>, { executionArn: string }>
+type Always = 'accountId' | 'timeline' | 'groups' | 'admins'
+/** What getAccount answers; much of it only if something is on record. */
+type Recorded = Pick<Account, Always> & {
+  [Key in keyof Omit<Account, Always | 'status'>]?: Account[Key] | undefined
+} & {
+  status: string
+}
+export type Status = Omit<Recorded, 'status' | 'failure'> & {
+  /** NOT_VENDED, VENDING, VENDED or FAILED; for one execution also the end state in which it found nothing to do. */
+  status: string
+  execution?: { status: string; startDate?: string; stopDate?: string; redriveCount: number }
+  failure?: GoOn & { cause: string }
+}
+type Input = {
+  accountId: string
+  stage: string
+  /** Of this execution, instead of the last one that worked on the account. */
+  executionArn?: string
+  /** What this command was given, for the command that goes on. */
+  options: string
+}
+
+/**
+ * Tells how an account stands: the record, the steps with their times, and after a failure its cause and the command
+ * that goes on.
+ * Throws `NotDeployedError`, `InvalidInputError` and `AccountNotFoundError`.
+ */
+export async function status(clients: Clients, input: Input): Promise<Status> {
+  return statusIn(clients, await findService(clients, input.stage), input)
+}
+
+const statusIn = async (clients: Clients, { ledger }: Service, input: Input): Promise<Status> => {
+  const { accountId, options } = input
+  const given = input.executionArn ? await describe(clients.sfn, input.executionArn) : undefined
+  const { status, failure, ...account } = await readRecord(clients, ledger, accountId).catch((error: unknown) => {
+    // An execution that failed for that very reason is to be told of all the same.
+    if (!given || !isNamed(error, 'AccountNotFoundError')) throw error
+    return nothingOnRecord(accountId)
+  })
+  const recorded = account.executionArn
+  const isOther = input.executionArn !== undefined && input.executionArn !== recorded
+  const execution = given ?? (recorded ? await describe(clients.sfn, recorded) : undefined)
+  const state = stateOf(status, execution, isOther)
+  const error =
+    (isOther ? undefined : failure?.error) ??
+    execution?.error ??
+    (execution?.status === 'TIMED_OUT' ? 'States.Timeout' : 'Aborted')
+  return {
+    ...account,
+    status: state,
+    ...(input.executionArn && { executionArn: input.executionArn }),
+    ...(isOther && { timeline: [] }),
+    ...(execution && {
+      execution: {
+        status: execution.status ?? 'UNKNOWN',
+        ...(execution.startDate && { startDate: execution.startDate.toISOString() }),
+        ...(execution.stopDate && { stopDate: execution.stopDate.toISOString() }),
+        redriveCount: execution.redriveCount ?? 0,
+      },
+    }),
+    ...(state === 'FAILED' && {
+      failure: {
+        ...whatGoesOn(error, { accountId, input: execution?.input, options }),
+        cause: (isOther ? undefined : failure?.cause) ?? sentenceOf(execution?.cause),
+      },
+    }),
+  }
+}
+
+const readRecord = (clients: Clients, ledger: Ledger, accountId: string): Promise<Recorded> =>
+  getAccount({ ...clients, ledger }, { accountId })
+const nothingOnRecord = (accountId: string): Recorded => ({
+  accountId,
+  status: 'NOT_VENDED',
+  timeline: [],
+  groups: [],
+  admins: [],
+})
+
+/** Step Functions forgets an execution 90 days after its end. */
+const describe = async (sfn: SFNClient, executionArn: string): Promise<DescribeExecutionOutput | undefined> => {
+  try {
+    return await sfn.send(new DescribeExecutionCommand({ executionArn }))
+  } catch (error) {
+    if (isNamed(error, 'ExecutionDoesNotExist')) return undefined
+    throw error
+  }
+}
+
+const stateOf = (recorded: string, execution: DescribeExecutionOutput | undefined, isOther: boolean) => {
+  if (!isOther && recorded === 'VENDED') return recorded
+  if (!execution?.status) return recorded
+  if (execution.status === 'RUNNING' || execution.status === 'PENDING_REDRIVE') return 'VENDING'
+  if (execution.status !== 'SUCCEEDED') return 'FAILED'
+  const { outcome } = JSON.parse(execution.output ?? '{}') as { outcome?: string }
+  return outcome === 'Vended' ? 'VENDED' : (outcome ?? recorded)
+}
+
+/** The pause between two looks grows up to this. */
+const longestPause = 2000
+/** As long as a wait for a busy account and one for a new role, one after the other. */
+const longestWatch = 60 * 60 * 1000
+
+/**
+ * Follows a vend until it ends, for an hour at most: tells each step as it begins, and how the account stands then.
+ * Throws what `status` does.
+ */
+export async function watch(
+  clients: Clients,
+  input: Input,
+  onStep: (step: Status['timeline'][number]) => void,
+): Promise<Status> {
+  const service = await findService(clients, input.stage)
+  const end = Date.now() + longestWatch
+  const told = new Set<string>()
+  for (let pause = 250; ; pause = Math.min(pause * 1.5, longestPause)) {
+    const now = await statusIn(clients, service, input)
+    for (const step of now.timeline) {
+      const key = [step.state, step.userName, step.at].join()
+      if (!told.has(key)) onStep(step)
+      told.add(key)
+    }
+    if (now.status !== 'VENDING' || Date.now() > end) return now
+    await setTimeout(pause)
+  }
+}
