@@ -58,7 +58,7 @@ const usersOnRecord = async (
   )
   if (!users.length)
     throw new RefusedError(
-      `No password was made for account ${accountId}. See how it stands: npx vend status ${accountId}${options}`,
+      `No password was made for account ${accountId}. See how it stands:\n  npx vend status ${accountId}${options}`,
     )
   return users
 }
@@ -78,14 +78,14 @@ const passwordOf = async (
         userName,
         reason:
           `${userName}: there is no secret ${name}. If ${userName} has signed in, it was rightly deleted. If not, ` +
-          `have a new password made: delete the user's console sign-in in the account, then npx vend start ${accountId} --again${options}`,
+          `have a new password made: delete the user's console sign-in in the account, then:\n  npx vend start ${accountId} --again${options}`,
       }
     if (isNamed(error, 'InvalidRequestException'))
       return {
         userName,
         reason:
-          `${userName}: the secret ${name} is scheduled for deletion. If ${userName} has not signed in yet, take it back: ` +
-          `aws secretsmanager restore-secret --secret-id ${name}`,
+          `${userName}: the secret ${name} is scheduled for deletion. If ${userName} has not signed in yet, take it back:\n` +
+          `  aws secretsmanager restore-secret --secret-id ${name}`,
       }
     throw error
   }

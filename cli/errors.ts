@@ -49,6 +49,7 @@ export const sayError = (thrown: unknown): string => {
   if (!(error instanceof Error)) return String(error)
   if (error instanceof UsageError || error instanceof NotDeployedError || error instanceof RefusedError)
     return error.message
+  if (error.name === 'AccountNotFoundError') return `${error.message}.`
   if (error instanceof InvalidInputError)
     return ['The request is not valid:', ...error.issues.map(({ field, message }) => `  ${field}: ${message}`)].join(
       '\n',

@@ -19,23 +19,23 @@ export async function redrive(
   const executionArn = isArn ? target : (await readAccount(ledger, target))?.executionArn
   if (!executionArn)
     throw new RefusedError(
-      `Nothing is on record of account ${target}, so there is nothing to redrive. Start a vend: npx vend start ${target}${options}`,
+      `Nothing is on record of account ${target}, so there is nothing to redrive. Start a vend:\n  npx vend start ${target}${options}`,
     )
   const execution = await sfn.send(new DescribeExecutionCommand({ executionArn })).catch((error: unknown) => {
     if (isNamed(error, 'ExecutionDoesNotExist'))
       throw new RefusedError(
         `Step Functions does not know ${executionArn} (any more: it forgets 90 days after the end).` +
-          (isArn ? '' : ` Start again: npx vend start ${target}${options}`),
+          (isArn ? '' : ` Start again:\n  npx vend start ${target}${options}`),
         { cause: error },
       )
     throw error
   })
   const accountId = isArn ? accountIn(execution.input) : target
   if (execution.status === 'RUNNING' || execution.status === 'PENDING_REDRIVE')
-    throw new RefusedError(`${executionArn} is running. Follow it: npx vend status ${accountId} --watch${options}`)
+    throw new RefusedError(`${executionArn} is running. Follow it:\n  npx vend status ${accountId} --watch${options}`)
   if (execution.status === 'SUCCEEDED')
     throw new RefusedError(
-      `${executionArn} has succeeded: nothing is left to redrive. To ask for more, or again: npx vend start ${accountId} --again${options}`,
+      `${executionArn} has succeeded: nothing is left to redrive. To ask for more, or again:\n  npx vend start ${accountId} --again${options}`,
     )
   const error =
     execution.status === 'TIMED_OUT'
@@ -60,7 +60,7 @@ export async function redrive(
     // Older than 14 days, or its definition is another one by now.
     if (!isNamed(refused, 'ExecutionNotRedrivable')) throw refused
     throw new RefusedError(
-      `Step Functions cannot redrive it: ${refused.message}. Start again: npx vend start ${accountId}${options}`,
+      `Step Functions cannot redrive it: ${refused.message}. Start again:\n  npx vend start ${accountId}${options}`,
       { cause: refused },
     )
   }

@@ -33,9 +33,9 @@ export const findService = async (
       throw new NotDeployedError(
         stack
           ? `The stack ${stackName(stage)} has no output ${name}: its deployment did not finish, or is older than this command. ` +
-              `Deploy again (npm run deploy -- --stage ${stage})`
+              `Deploy again:\n  npm run deploy -- --stage ${stage}`
           : `There is no stack ${stackName(stage)} in this account and Region. Name the right one with --stage and --region, ` +
-              `or deploy first (npm run deploy -- --stage ${stage})`,
+              `or deploy first:\n  npm run deploy -- --stage ${stage}`,
       )
     return value
   }

@@ -118,17 +118,19 @@ const longestWatch = 60 * 60 * 1000
 export async function watch(
   clients: Clients,
   input: Input,
-  onStep: (step: Status['timeline'][number]) => void,
+  /** `isAgain`: the step was tried before. */
+  onStep: (step: Status['timeline'][number], isAgain: boolean) => void,
 ): Promise<Status> {
   const service = await findService(clients, input.stage)
   const end = Date.now() + longestWatch
-  const told = new Set<string>()
+  const told = new Map<string, string>()
   for (let pause = 250; ; pause = Math.min(pause * 1.5, longestPause)) {
     const now = await statusIn(clients, service, input)
     for (const step of now.timeline) {
-      const key = [step.state, step.userName, step.at].join()
-      if (!told.has(key)) onStep(step)
-      told.add(key)
+      const key = `${step.state} ${step.userName ?? ''}`
+      const before = told.get(key)
+      if (before !== step.at) onStep(step, before !== undefined)
+      told.set(key, step.at)
     }
     if (now.status !== 'VENDING' || Date.now() > end) return now
     await setTimeout(pause)

@@ -57,7 +57,7 @@ type Reply = { status: number; type: string; body: string }
  * Opens the organization to AWS's SDKs on 127.0.0.1.
  *
  * A service in `upstreams` is forwarded as it is; operations in `handlers` come before the built-in ones; `intercept`
- * runs before every operation, forwarded or not, and may throw an `AwsError`.
+ * runs before every operation, forwarded or not, and may throw an `AwsError`, or an ECONNRESET to break the connection.
  */
 export const startEndpoint = async (
   world: World,
@@ -120,6 +120,7 @@ export const startEndpoint = async (
       if (reply.status >= 300) record.error = errorCodeIn(reply.body)
       return reply
     } catch (error) {
+      if (isReset(error)) throw error
       const known =
         error instanceof AwsError
           ? error
@@ -162,6 +163,9 @@ export const startEndpoint = async (
     },
   }
 }
+
+/** An `intercept` that throws such an error breaks the connection, without an answer. */
+const isReset = (error: unknown) => error instanceof Error && 'code' in error && error.code === 'ECONNRESET'
 
 const listen = async (server: Server, port: number) => {
   server.listen(port, '127.0.0.1')

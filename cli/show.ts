@@ -1,0 +1,66 @@
+import { styleText } from 'node:util'
+import Table from 'cli-table3'
+
+/** Lines have at most as many columns. */
+export const width = 100
+
+/** Breaks text into lines, each behind `indent`. Its own line breaks stay, and a line that begins with a space: a command. */
+export const wrap = (text: string, indent = '') =>
+  text
+    .split('\n')
+    .map((paragraph) => {
+      if (paragraph.startsWith(' ')) return indent + paragraph
+      const lines = ['']
+      for (const word of paragraph.split(' ')) {
+        const line = lines.at(-1) ?? ''
+        if (line && indent.length + line.length + 1 + word.length > width) lines.push(word)
+        else lines[lines.length - 1] = line ? `${line} ${word}` : word
+      }
+      return lines.map((line) => `${indent}${line}`).join('\n')
+    })
+    .join('\n')
+
+const nothing = {
+  top: '',
+  'top-mid': '',
+  'top-left': '',
+  'top-right': '',
+  bottom: '',
+  'bottom-mid': '',
+  'bottom-left': '',
+  'bottom-right': '',
+  left: '',
+  'left-mid': '',
+  mid: '',
+  'mid-mid': '',
+  right: '',
+  'right-mid': '',
+  middle: '  ',
+}
+
+/** Columns under bold heads, without lines; the widest give way where there is too little room. */
+export const table = (head: string[], rows: string[][]) => {
+  const widths = head.map((title, i) =>
+    rows.reduce((most, row) => Math.max(most, ...(row[i] ?? '').split('\n').map((line) => line.length)), title.length),
+  )
+  const room = width - 2 * (head.length - 1)
+  for (let over = widths.reduce((a, b) => a + b, 0) - room; over > 0; over--)
+    widths[widths.indexOf(Math.max(...widths))]! -= 1
+  const shown = new Table({
+    head: head.map((title) => styleText('bold', title)),
+    chars: nothing,
+    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
+    colWidths: widths,
+    wordWrap: true,
+    wrapOnWordBoundary: true,
+  })
+  shown.push(...rows)
+  return shown
+    .toString()
+    .split('\n')
+    .map((line) => line.trimEnd())
+    .join('\n')
+}
+
+/** 2026-11-24T23:49:43.123Z becomes 2026-11-24 23:49:43 UTC. */
+export const showTime = (iso: string) => `${iso.slice(0, 10)} ${iso.slice(11, 19)} UTC`
