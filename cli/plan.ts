@@ -2,6 +2,7 @@ import { DescribeSecretCommand, type SecretsManagerClient } from '@aws-sdk/clien
 import { decideRequest } from '../functions/accept-request/accept-request.ts'
 import { inspectAccount, inspectActions } from '../functions/create-admin-group/create-admin-group.ts'
 import { explanations } from '../functions/report-failure/explanations.ts'
+import { unitsAbove } from '../functions/shared/account.ts'
 import { assumeAccountRole, ourPath } from '../functions/shared/account-role.ts'
 import { isNamed } from '../functions/shared/aws-errors.ts'
 import * as refusals from '../functions/shared/errors.ts'
@@ -13,7 +14,6 @@ import type { Clients } from './clients.ts'
 import { isDenied, missingAction } from './errors.ts'
 import { executionArnOf, findService } from './service.ts'
 import { findDenials, readPolicies, some } from './service-control-policies.ts'
-import { unitsAbove } from '../functions/shared/account.ts'
 
 type Line = { name: string; what: string; why: string }
 export type Plan = {
@@ -64,7 +64,7 @@ export async function plan(
   }
   try {
     const executionArn = executionArnOf(stateMachineArn, 'plan')
-    const decided = await decideRequest({ ...clients, ledger }, { request, executionArn }, vending)
+    const decided = await decideRequest({ ...clients, ledger }, { request, executionArn }, vending, awsTime(clients))
     if (decided.outcome !== 'Accepted')
       return { ...made, outcome: decided.outcome, reason: reasons[decided.outcome] ?? '' }
 
@@ -108,6 +108,9 @@ export async function plan(
     }
   }
 }
+
+/** AWS's clock, as far as the SDK has seen it differ: a person's may be wrong, and the local organization's runs fast. */
+const awsTime = ({ cloudFormation }: Clients) => Date.now() + cloudFormation.config.systemClockOffset
 
 const shortName = (arn: string) => arn.replace(/^.*:policy\//, '')
 

@@ -121,30 +121,31 @@ export const startOrganization = async ({ vendingFile, speed = defaultSpeed, sta
     return { matched: rules.length > 0, executions }
   }
 
+  const handlers = {
+    events: eventBridge({
+      managementAccountId,
+      region,
+      isoTime,
+      putEvent,
+      rules: () => [
+        // CloudFormation makes a rule's name of the stack's, the rule's, and 12 characters.
+        ...deployed.rules.map((rule) => ({ ...rule, name: `${stackName}-${rule.name}-LOCAL0123456` })),
+        ...world.otherRules,
+      ],
+    }),
+    cloudformation: cloudFormation({
+      stackName,
+      stackId: `arn:${partition}:cloudformation:${region}:${managementAccountId}:stack/${stackName}/local`,
+      createdAt: clock.now(),
+      outputs: { LedgerTable: deployed.ledgerTable, VendAccountArn: deployed.stateMachineArn },
+    }),
+    states: stepFunctions.operations,
+  }
   const endpoint = await startEndpoint(world, {
     ...(options.ports && { port: options.ports.endpoint }),
     ...(options.intercept && { intercept: options.intercept }),
     upstreams: upstreams(),
-    handlers: {
-      events: eventBridge({
-        managementAccountId,
-        region,
-        isoTime,
-        putEvent,
-        rules: () => [
-          // CloudFormation makes a rule's name of the stack's, the rule's, and 12 characters.
-          ...deployed.rules.map((rule) => ({ ...rule, name: `${stackName}-${rule.name}-LOCAL0123456` })),
-          ...world.otherRules,
-        ],
-      }),
-      cloudformation: cloudFormation({
-        stackName,
-        stackId: `arn:${partition}:cloudformation:${region}:${managementAccountId}:stack/${stackName}/local`,
-        createdAt: clock.now(),
-        outputs: { LedgerTable: deployed.ledgerTable, VendAccountArn: deployed.stateMachineArn },
-      }),
-      states: stepFunctions.operations,
-    },
+    handlers,
   })
 
   for (const fn of deployed.functions)
@@ -203,6 +204,8 @@ export const startOrganization = async ({ vendingFile, speed = defaultSpeed, sta
     deployed,
     events,
     endpointUrl: endpoint.url,
+    /** The operations that this service brings to the endpoint, by service. */
+    operations: Object.fromEntries(Object.entries(handlers).map(([name, of]) => [name, Object.keys(of)])),
     apiUrl,
     apiRoles,
     mails: endpoint.mails,

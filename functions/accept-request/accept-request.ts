@@ -125,6 +125,7 @@ export async function decideRequest(
   { organizations, sfn, ledger }: Clients,
   { request, executionArn }: z.output<typeof acceptRequestInput>,
   config: Config,
+  now = Date.now(),
 ) {
   const { partition, managementAccountId } = placeOf(executionArn)
   const byEvent = isEvent(request)
@@ -160,7 +161,7 @@ export async function decideRequest(
       if (record.status !== 'FAILED' && (byEvent || lease.ask === askHash)) return nothingToDo('AlreadyInProgress')
       throw busy(id)
     }
-    if (Date.now() - lease.renewedAt < leaseRestSeconds * 1000) throw busy(id)
+    if (now - lease.renewedAt < leaseRestSeconds * 1000) throw busy(id)
   }
   const requestedBy = 'requestedBy' in asked ? asked.requestedBy : undefined
   const missing = addToRecord(record, {

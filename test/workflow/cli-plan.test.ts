@@ -1,0 +1,406 @@
+import { setTimeout } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
+import { DynamoDBClient, PutItemCommand, ScanCommand } from '@aws-sdk/client-dynamodb'
+import { marshall } from '@aws-sdk/util-dynamodb'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { makeClients } from '../../cli/clients.ts'
+import { plan } from '../../cli/plan.ts'
+import { inspectActions } from '../../functions/create-admin-group/create-admin-group.ts'
+import { builtIn, type Interception } from '../../local/endpoint.ts'
+import { type LocalOrganization, startOrganization } from '../../local/start-organization.ts'
+import { vend } from '../../local/vend.ts'
+import { addAccount, addGroup, addUser, AwsError } from '../../local/world.ts'
+import { accountCreated } from '../support/events.ts'
+import { vendingFile } from '../support/organization.ts'
+
+// `vend plan` by the workflow's own code, and the proof that it changes nothing: every operation that the local
+// organization knows is here, under the access level that AWS's Service Authorization Reference gives it (List counts as
+// read; Tagging and Permissions management as write).
+
+const reads: Record<string, string[]> = {
+  iam: [
+    'GetUser',
+    'GetGroup',
+    'GetGroupPolicy',
+    'GetLoginProfile',
+    'GetAccountPasswordPolicy',
+    'GetPolicy',
+    'GetPolicyVersion',
+    'ListUsers',
+    'ListGroups',
+    'ListGroupsForUser',
+    'ListAttachedUserPolicies',
+    'ListAttachedGroupPolicies',
+    'ListGroupPolicies',
+  ],
+  sts: ['GetCallerIdentity'],
+  organizations: [
+    'DescribeAccount',
+    'DescribeOrganization',
+    'DescribeCreateAccountStatus',
+    'DescribePolicy',
+    'ListParents',
+    'ListAccounts',
+    'ListPolicies',
+    'ListTargetsForPolicy',
+    'ListAWSServiceAccessForOrganization',
+  ],
+  secretsmanager: ['DescribeSecret', 'GetSecretValue', 'GetRandomPassword', 'ListSecrets'],
+  ses: ['GetIdentityVerificationAttributes', 'GetAccount'],
+  cloudtrail: ['DescribeTrails', 'GetTrailStatus', 'GetEventSelectors'],
+  cloudformation: ['DescribeStacks'],
+  lambda: ['GetAccountSettings'],
+  states: ['DescribeExecution'],
+  events: ['ListRules'],
+  dynamodb: ['GetItem', 'DescribeTable', 'Scan'],
+}
+const writes: Record<string, string[]> = {
+  iam: [
+    'CreateUser',
+    'TagUser',
+    'AttachUserPolicy',
+    'CreateLoginProfile',
+    'UpdateLoginProfile',
+    'DeleteLoginProfile',
+    'CreateGroup',
+    'AddUserToGroup',
+    'AttachGroupPolicy',
+    'PutGroupPolicy',
+  ],
+  // AWS lists it as a write. It makes a session and changes nothing; what that session may do is tested below.
+  sts: ['AssumeRole'],
+  organizations: ['CreateAccount'],
+  secretsmanager: ['CreateSecret', 'PutSecretValue', 'RestoreSecret', 'DeleteSecret'],
+  ses: ['SendEmail'],
+  states: ['StartExecution', 'RedriveExecution', 'StopExecution'],
+  events: ['PutEvents'],
+  dynamodb: ['PutItem', 'UpdateItem', 'CreateTable'],
+}
+const isWrite = ({ service, operation }: { service: string; operation: string }) =>
+  !reads[service]?.includes(operation) && `${service}:${operation}` !== 'sts:AssumeRole'
+
+const config = vendingFile()
+let organization: LocalOrganization
+let dynamodb: DynamoDBClient
+let intercept: (interception: Interception) => void = () => undefined
+
+const place = () => ({
+  endpoint: organization.endpointUrl,
+  region: 'us-east-1',
+  credentials: { accessKeyId: '111122223333', secretAccessKey: 'local' },
+})
+beforeAll(async () => {
+  organization = await startOrganization({ vendingFile: config, speed: 300, intercept: (call) => intercept(call) })
+  dynamodb = new DynamoDBClient(place())
+})
+beforeEach(() => void (intercept = () => undefined))
+afterAll(() => organization.close())
+
+const planFor = (accountId: string, more: object = {}, maxAttempts = 1) =>
+  plan(makeClients({ ...place(), maxAttempts }), {
+    accountId,
+    request: { accountId, ...more },
+    stage: 'local',
+    vending: organization.vending,
+  })
+
+const ledger = () => dynamodb.send(new ScanCommand({ TableName: organization.deployed.ledgerTable }))
+/** All that there is, but for the calls, and sessions: these are what AssumeRole makes. */
+const everything = async () => {
+  const { calls: _calls, sessions: _sessions, ...world } = organization.world
+  const data = Object.entries(world).filter(([, value]) => typeof value !== 'function')
+  const { Items } = await ledger()
+  return structuredClone({
+    world: Object.fromEntries(data),
+    Items,
+    mails: await organization.mails(),
+    executions: [...organization.executions.keys()],
+  })
+}
+
+let accounts = 0
+const newAccount = (options: Parameters<typeof addAccount>[1] = {}) =>
+  addAccount(organization.world, { id: String(320000000000 + (accounts += 1)), ...options })
+const vended = async (more: object = {}) => {
+  const account = newAccount()
+  await vend(organization, { door: 'manual', input: JSON.stringify({ accountId: account.id, ...more }) })
+  return account
+}
+const ada = { admins: [{ userName: 'ada', email: 'ada@example.com' }] }
+const secretOf = (accountId: string, userName = 'administrator') =>
+  organization.world.secrets.get(`account-vending/${accountId}/${userName}`)!
+/** Puts a lease on record that another execution holds. */
+const leased = async (accountId: string, holder: string) => {
+  const item = {
+    pk: `account#${accountId}`,
+    status: 'VENDING',
+    executionArn: holder,
+    lease: { holder, ask: 'other', renewedAt: organization.clock.now() },
+    passwords: {},
+    mails: {},
+    groups: {},
+    admins: {},
+  }
+  await dynamodb.send(new PutItemCommand({ TableName: organization.deployed.ledgerTable, Item: marshall(item) }))
+}
+
+type Scenario = { accountId: string; request?: object }
+const scenarios: Record<string, () => Promise<Scenario>> = {
+  'a new account': async () => ({ accountId: newAccount().id }),
+  'a vended account': async () => ({ accountId: (await vended()).id }),
+  'a vended account, again': async () => ({ accountId: (await vended()).id, request: { again: true } }),
+  'a vended account, for somebody else': async () => ({ accountId: (await vended()).id, request: ada }),
+  'a user who signs in already': async () => {
+    const account = await vended()
+    account.users.get('administrator')!.passwordLastUsed = organization.clock.now()
+    return { accountId: account.id, request: { again: true } }
+  },
+  'a partly vended account': async () => {
+    const account = newAccount()
+    account.deniedActions = ['iam:CreateLoginProfile']
+    await vend(organization, { door: 'manual', input: JSON.stringify({ accountId: account.id }) })
+    account.deniedActions = []
+    // A failed execution's lease rests for 90 seconds: 300 pass in one here.
+    await setTimeout(400)
+    return { accountId: account.id }
+  },
+  'a user who is kept': async () => ({ accountId: '555555555555' }),
+  'a foreign group with other rights': async () => {
+    const account = newAccount()
+    addGroup(organization.world, account, { name: 'Administrators' }).policies.add(
+      'arn:aws:iam::aws:policy/ReadOnlyAccess',
+    )
+    return { accountId: account.id }
+  },
+  'a group of ours with other rights': async () => {
+    const account = await vended()
+    account.groups.get('administrators')!.policies.add('arn:aws:iam::aws:policy/ReadOnlyAccess')
+    return { accountId: account.id, request: ada }
+  },
+  'a secret that is scheduled for deletion': async () => {
+    const { id } = await vended()
+    secretOf(id).deletionAt = organization.clock.now() + 1e10
+    return { accountId: id, request: { again: true } }
+  },
+  'a vended user who is gone': async () => {
+    const account = await vended()
+    account.users.clear()
+    return { accountId: account.id, request: { again: true } }
+  },
+  'a service control policy': async () => {
+    const account = newAccount()
+    account.deniedActions = ['iam:CreateUser']
+    return { accountId: account.id }
+  },
+  'a service control policy that forbids looking': async () => {
+    const account = newAccount()
+    account.deniedActions = ['iam:*']
+    return { accountId: account.id }
+  },
+  'a role that is not ready': async () => ({ accountId: newAccount({ roleUsableAfter: 1e6 }).id }),
+  'no access role': async () => ({ accountId: '666666666666' }),
+  'a protected account': async () => ({ accountId: '222222222222' }),
+  'the management account': async () => ({ accountId: '111122223333' }),
+  'a suspended account': async () => ({ accountId: '333333333333' }),
+  'an account of nobody': async () => ({ accountId: '999999999999' }),
+  'a busy lease': async () => {
+    const { id } = newAccount()
+    await leased(id, `${organization.deployed.stateMachineArn.replace(':stateMachine:', ':execution:')}:gone`)
+    return { accountId: id }
+  },
+  'a policy that does not exist': async () => ({
+    accountId: newAccount().id,
+    request: { admins: [{ userName: 'ada', email: 'ada@example.com', policies: ['NoSuchPolicy'] }] },
+  }),
+  'a recipient who is not allowed': async () => ({
+    accountId: newAccount().id,
+    request: { admins: [{ userName: 'eve', email: 'eve@elsewhere.org' }] },
+  }),
+  'an event for a vended account': async () => {
+    const { id } = await vended()
+    return { accountId: id, request: accountCreated(id) }
+  },
+}
+
+const faults: Record<string, () => Error> = {
+  throttling: () => new AwsError('ThrottlingException', 'Rate exceeded'),
+  'an internal error': () => new AwsError('InternalFailure', 'We are sorry', 500),
+  'a broken connection': () => Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }),
+  'a refusal': () => new AwsError('AccessDeniedException', 'You may not'),
+}
+
+test('every operation of the local organization is classified, once', () => {
+  const known: Record<string, string[]> = {
+    ...Object.fromEntries(Object.entries(builtIn).map(([service, operations]) => [service, Object.keys(operations)])),
+    ...organization.operations,
+    // Others' work: the mail catcher and dynalite.
+    dynamodb: [...reads['dynamodb']!, ...writes['dynamodb']!],
+  }
+  known['ses'] = [...(known['ses'] ?? []), 'SendEmail']
+  for (const service of new Set([...Object.keys(known), ...Object.keys(reads), ...Object.keys(writes)]))
+    expect([...(reads[service] ?? []), ...(writes[service] ?? [])].sort(), service).toEqual(known[service]?.sort())
+})
+
+describe('no write reaches AWS, and nothing is changed, without and with a fault at each call in turn:', () => {
+  test.each(Object.keys(scenarios))('%s', { timeout: 60_000 }, async (name) => {
+    const { accountId, request } = await scenarios[name]!()
+    const before = await everything()
+    const { calls } = organization.world
+    let seen = calls.length
+    const check = async (what: string) => {
+      const made = calls.slice(seen).filter(({ function: by }) => by === null)
+      seen = calls.length
+      expect(made.filter(isWrite), what).toEqual([])
+      return made.length
+    }
+    const run = () =>
+      plan(makeClients({ ...place(), maxAttempts: 1 }), {
+        accountId,
+        request: request && 'detail-type' in request ? request : { accountId, ...request },
+        stage: 'local',
+        vending: organization.vending,
+      })
+
+    await run()
+    const count = await check('without a fault')
+    expect(count).toBeGreaterThan(0)
+    for (const [what, fault] of Object.entries(faults))
+      for (let at = 0; at < count; at++) {
+        let call = 0
+        intercept = () => {
+          if (call++ === at) throw fault()
+        }
+        // It may go on without what it could not see, or fail: it must not write.
+        await run().catch(() => undefined)
+        intercept = () => undefined
+        await check(`${what} at call ${at}`)
+      }
+    const after = await everything()
+    expect(isDeepStrictEqual(after, before)).toBe(true)
+  })
+})
+
+test('its session in the account may read what a vend inspects, and nothing else', async () => {
+  const { id } = newAccount()
+  await planFor(id)
+  const [session] = [...organization.world.sessions.values()].filter(({ accountId }) => accountId === id)
+  expect(JSON.parse(session?.policy ?? '')).toEqual({
+    Version: '2012-10-17',
+    Statement: [{ Effect: 'Allow', Action: inspectActions, Resource: ['*'] }],
+  })
+  expect(inspectActions.filter((action) => !reads['iam']?.includes(action.slice('iam:'.length)))).toEqual([])
+})
+
+describe('tells', () => {
+  const outcomeOf = async (name: string) => {
+    const { accountId, request } = await scenarios[name]!()
+    return planFor(accountId, request)
+  }
+  test('what a new account gets', async () => {
+    const account = newAccount({ name: 'Payments' })
+    expect(await planFor(account.id)).toEqual({
+      accountId: account.id,
+      accountName: 'Payments',
+      outcome: 'Accepted',
+      wouldSucceed: true,
+      reason: expect.any(String) as string,
+      groups: [{ name: 'Administrators', what: 'made', why: 'AdministratorAccess' }],
+      users: [
+        {
+          name: 'Administrator',
+          what: 'made',
+          why: 'must change the password at first sign-in',
+          groups: ['Administrators'],
+          policies: [],
+        },
+      ],
+      passwords: [{ name: 'Administrator', what: 'new secret', why: `account-vending/${account.id}/administrator` }],
+      mails: [{ name: 'Administrator', what: 'sent', why: account.email }],
+      notes: [],
+    })
+  })
+
+  test.each([
+    ['a foreign group with other rights', 'GroupNotOursError'],
+    ['a group of ours with other rights', 'GroupDiffersError'],
+    ['a service control policy', 'DeniedByPolicyError'],
+    ['a service control policy that forbids looking', 'DeniedByPolicyError'],
+    ['a role that is not ready', 'AccountNotReadyError'],
+    ['no access role', 'AccessRoleMissingError'],
+    ['a protected account', 'ProtectedAccountError'],
+    ['the management account', 'ManagementAccountError'],
+    ['a suspended account', 'AccountNotActiveError'],
+    ['an account of nobody', 'AccountNotFoundError'],
+    ['a busy lease', 'AccountBusyError'],
+    ['a policy that does not exist', 'PolicyNotFoundError'],
+    ['a recipient who is not allowed', 'RecipientNotAllowedError'],
+  ])('that %s would fail as %s, with a sentence', async (name, outcome) => {
+    const planned = await outcomeOf(name)
+    expect(planned).toMatchObject({ outcome, wouldSucceed: false })
+    expect(planned.reason).toMatch(/^.{30,}\. .{10,}/)
+  })
+
+  test('the end states in which there is nothing to do', async () => {
+    expect(await outcomeOf('a vended account')).toMatchObject({ outcome: 'AlreadyVended', wouldSucceed: true })
+    expect(await outcomeOf('an event for a vended account')).toMatchObject({ outcome: 'AlreadyVended' })
+    // By the clock of this process, the account joined long before the service was installed on the faster one.
+    const { id } = newAccount({ joinedAt: 0 })
+    expect(await planFor(id, accountCreated(id))).toMatchObject({ outcome: 'NotNew', wouldSucceed: true })
+  })
+
+  test('who is kept, signs in already, or was mailed before', async () => {
+    expect(await outcomeOf('a user who is kept')).toMatchObject({
+      groups: [{ what: 'used as it is' }],
+      users: [{ what: 'kept' }],
+      passwords: [{ what: 'none' }],
+      mails: [{ what: 'none' }],
+    })
+    expect(await outcomeOf('a user who signs in already')).toMatchObject({
+      users: [{ what: 'signs in already' }],
+      passwords: [{ what: 'none' }],
+      mails: [{ what: 'none' }],
+    })
+    expect(await outcomeOf('a vended account, again')).toMatchObject({
+      groups: [{ what: 'there already' }],
+      users: [{ what: 'there already' }],
+      passwords: [{ what: 'existing secret' }],
+      mails: [{ what: 'none' }],
+    })
+    expect(await outcomeOf('a partly vended account')).toMatchObject({
+      users: [{ what: 'there already' }],
+      passwords: [{ what: 'existing secret' }],
+      mails: [{ what: 'sent' }],
+    })
+    expect(await outcomeOf('a secret that is scheduled for deletion')).toMatchObject({
+      passwords: [{ what: 'restored secret, new password' }],
+      mails: [{ what: 'sent' }],
+    })
+    expect(await outcomeOf('a vended user who is gone')).toMatchObject({
+      users: [{ what: 'made' }],
+      passwords: [{ what: 'existing secret, new password' }],
+      mails: [{ what: 'sent' }],
+    })
+  })
+
+  test('what the vend then does: made, kept and mailed as was planned', async () => {
+    const account = newAccount()
+    addUser(organization.world, account, { name: 'bob' })
+    const request = { admins: [...ada.admins, { userName: 'bob', email: 'bob@example.com' }] }
+    const planned = await planFor(account.id, request)
+    const done = await vend(organization, {
+      door: 'manual',
+      input: JSON.stringify({ accountId: account.id, ...request }),
+    })
+    const names = (lines: { name: string; what: string }[], what: string) =>
+      lines.filter((line) => line.what === what).map(({ name }) => name)
+    expect(names(planned.users, 'kept')).toEqual(done.users.filter(({ kept }) => kept).map(({ name }) => name))
+    expect(names(planned.users, 'made')).toEqual(done.users.filter(({ kept }) => !kept).map(({ name }) => name))
+    expect(names(planned.groups, 'made')).toEqual(done.groups.map(({ name }) => name))
+    expect(planned.passwords.filter(({ what }) => what === 'new secret').map(({ why }) => why)).toEqual(
+      done.secrets.map(({ name }) => name),
+    )
+    expect(planned.mails.filter(({ what }) => what === 'sent').map(({ why }) => why)).toEqual(
+      done.mails.flatMap(({ to }) => to),
+    )
+  })
+})
