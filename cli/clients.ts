@@ -35,10 +35,6 @@ const prefixes: Record<string, string> = {
   STSClient: 'sts',
 }
 
-/** The IAM action whose call an error came from: AWS's own words do not always name it. */
-export const actionOf = (error: unknown): string | undefined =>
-  error instanceof Error && 'action' in error ? String(error.action) : undefined
-
 type Stack = Pick<STSClient['middlewareStack'], 'add'>
 
 /** Makes the client's errors say by which action they came. */
@@ -61,9 +57,9 @@ const namingActions = <Client extends { middlewareStack: unknown }>(client: Clie
 }
 
 /** One client for each service that the command speaks to; `iamOf` makes one for a session in another account. */
-export const makeClients = ({ maxAttempts = 10, ...place }: Place = {}) => {
+export const makeClients = (place: Place = {}) => {
   const config = {
-    maxAttempts,
+    ...(place.maxAttempts && { maxAttempts: place.maxAttempts }),
     ...(place.region && { region: place.region }),
     ...(place.endpoint && { endpoint: place.endpoint }),
   }
@@ -74,7 +70,8 @@ export const makeClients = ({ maxAttempts = 10, ...place }: Place = {}) => {
     dynamodb: namingActions(new DynamoDBClient(own)),
     events: namingActions(new EventBridgeClient(own)),
     lambda: namingActions(new LambdaClient(own)),
-    organizations: namingActions(new OrganizationsClient(own)),
+    // It allows few calls a second, and a list takes many: the SDK then keeps to the pace.
+    organizations: namingActions(new OrganizationsClient({ ...own, retryMode: 'adaptive' })),
     secrets: namingActions(new SecretsManagerClient(own)),
     ses: namingActions(new SESClient(own)),
     sesv2: namingActions(new SESv2Client(own)),

@@ -1,3 +1,4 @@
+import { chmodSync, writeFileSync } from 'node:fs'
 import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { stringify } from 'csv-stringify/sync'
 import { isNamed } from '../functions/shared/aws-errors.ts'
@@ -5,7 +6,7 @@ import { readAccount } from '../functions/shared/ledger.ts'
 import { secretName } from '../functions/shared/secret-name.ts'
 import { signInUrl } from '../functions/shared/sign-in-url.ts'
 import type { Clients } from './clients.ts'
-import { RefusedError } from './errors.ts'
+import { RefusedError, UsageError } from './errors.ts'
 import { findService } from './service.ts'
 
 export type Credentials = {
@@ -88,5 +89,22 @@ const passwordOf = async (
           `  aws secretsmanager restore-secret --secret-id ${name}`,
       }
     throw error
+  }
+}
+
+/** Writes a file that its owner alone can read. Throws `UsageError` if it is there already, unless `force`. */
+export const writePrivately = (file: string, text: string, { force }: { force: boolean }) => {
+  try {
+    // A file that is there keeps its mode when it is written to: it is made private before the passwords are in it.
+    if (force) {
+      writeFileSync(file, '', { mode: 0o600 })
+      chmodSync(file, 0o600)
+    }
+    writeFileSync(file, text, { mode: 0o600, flag: force ? 'r+' : 'wx' })
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    if (code === 'EEXIST')
+      throw new UsageError(`${file} is there already. Name another with --output, or replace it with --force.`)
+    throw new UsageError(`${file} cannot be written: ${error instanceof Error ? error.message : String(error)}`)
   }
 }

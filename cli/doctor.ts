@@ -17,13 +17,15 @@ import {
 import { GetIdentityVerificationAttributesCommand } from '@aws-sdk/client-ses'
 import { GetAccountCommand } from '@aws-sdk/client-sesv2'
 import { AssumeRoleCommand, GetCallerIdentityCommand } from '@aws-sdk/client-sts'
+import { styleText } from 'node:util'
 import { findMemberAccount } from '../functions/shared/account.ts'
 import { isNamed } from '../functions/shared/aws-errors.ts'
 import { exampleValues } from '../infra/example-values.ts'
 import type { Vending } from '../infra/vending.ts'
-import { actionOf, type Clients } from './clients.ts'
-import { isDenied, missingAction, sayError } from './errors.ts'
+import type { Clients } from './clients.ts'
+import { actionOf, isDenied, missingAction, sayError } from './errors.ts'
 import { findStack, stackName } from './service.ts'
+import { wrap } from './show.ts'
 import { type Denial, findDenials, readPolicies, some } from './service-control-policies.ts'
 
 export type Finding = { check: string; status: 'ok' | 'warn' | 'fail'; finding: string; remedy?: string }
@@ -365,4 +367,27 @@ export async function doctor(
     Object.entries(checks).map(async ([check, look]) => ({ check, ...(await orSay(look(context))) })),
   )
   return { mayDeploy: findings.every(({ status }) => status !== 'fail'), findings }
+}
+
+const marks = {
+  ok: styleText('green', '✔'),
+  warn: styleText('yellow', '!'),
+  fail: styleText('red', '✘'),
+}
+
+const nameWidth = 28
+/** A finding for a person: what was looked at, what was found, and what to do. */
+const showFinding = ({ check, status, finding, remedy }: Finding) => {
+  const indent = ' '.repeat(nameWidth)
+  const said = wrap([finding, remedy && `→ ${remedy}`].filter(Boolean).join('\n'), indent).trimStart()
+  return `${marks[status]} ${styleText('bold', check)}${' '.repeat(nameWidth - 2 - check.length)}${said}`
+}
+
+/** All findings, and what they amount to. */
+export const showDiagnosis = ({ findings, mayDeploy }: { findings: Finding[]; mayDeploy: boolean }) => {
+  const count = (status: Finding['status']) => findings.filter((finding) => finding.status === status).length
+  const verdict = mayDeploy
+    ? `May be deployed${count('warn') ? `; warnings: ${count('warn')}` : ''}.`
+    : `Must not be deployed yet: ${count('fail')} of ${findings.length} checks failed.`
+  return [...findings.map(showFinding), '', styleText('bold', verdict)].join('\n')
 }

@@ -1,7 +1,10 @@
 import { isNamed, nameConnectionFailure } from '../functions/shared/aws-errors.ts'
 import { InvalidInputError } from '../functions/shared/errors.ts'
 import { explanations } from '../functions/report-failure/explanations.ts'
-import { actionOf } from './clients.ts'
+
+/** The IAM action whose call an error came from, if a client of clients.ts said so: AWS's own words do not always. */
+export const actionOf = (error: unknown): string | undefined =>
+  error instanceof Error && 'action' in error ? String(error.action) : undefined
 
 /** A mistake of the person at the keyboard. */
 export class UsageError extends Error {

@@ -2,8 +2,9 @@ import { paginateListAccounts } from '@aws-sdk/client-organizations'
 import { scanAccounts } from '../functions/shared/ledger.ts'
 import type { Clients } from './clients.ts'
 import { findService } from './service.ts'
+import { showTime, table } from './show.ts'
+import { showState } from './status.ts'
 
-export const statuses = ['NOT_VENDED', 'VENDING', 'VENDED', 'FAILED'] as const
 export type Listed = {
   accountId: string
   name: string
@@ -41,4 +42,16 @@ export async function list(
     })
     .filter((account) => !status.length || status.includes(account.status))
     .sort((a, b) => a.name.localeCompare(b.name) || a.accountId.localeCompare(b.accountId))
+}
+
+/** The accounts for a person, a line each. */
+export const showList = (accounts: Listed[]) => {
+  const rows = accounts.map(({ accountId, name, state, status, updatedAt, error }) => [
+    accountId,
+    name,
+    state,
+    showState(status),
+    [updatedAt && showTime(updatedAt), error].filter(Boolean).join('  '),
+  ])
+  return `${table(['Account', 'Name', 'State', 'Vend', 'Last change'], rows)}\n${accounts.length} accounts`
 }

@@ -1,4 +1,5 @@
 import { DescribeSecretCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import { styleText } from 'node:util'
 import { decideRequest } from '../functions/accept-request/accept-request.ts'
 import { inspectAccount, inspectActions } from '../functions/create-admin-group/create-admin-group.ts'
 import { explanations } from '../functions/report-failure/explanations.ts'
@@ -13,6 +14,7 @@ import type { Vending } from '../infra/vending.ts'
 import type { Clients } from './clients.ts'
 import { isDenied, missingAction } from './errors.ts'
 import { executionArnOf, findService } from './service.ts'
+import { table, wrap } from './show.ts'
 import { findDenials, readPolicies, some } from './service-control-policies.ts'
 
 type Line = { name: string; what: string; why: string }
@@ -220,4 +222,28 @@ const secretOf = async (secrets: SecretsManagerClient, name: string) => {
     if (isNamed(error, 'ResourceNotFoundException')) return { name, state: 'none', version: undefined } as const
     throw error
   }
+}
+
+/** A plan for a person. */
+export const showPlan = ({ accountId, accountName, outcome, wouldSucceed, reason, notes, ...made }: Plan) => {
+  const rows = [
+    ...made.groups.map(({ name, what, why }) => [`group ${name}`, what, why]),
+    ...made.users.map(({ name, what, why, groups, policies }) => [
+      `user ${name}`,
+      what,
+      [why, groups.length && `in ${groups.join(', ')}`, policies.length && `with ${policies.join(', ')}`]
+        .filter(Boolean)
+        .join('; '),
+    ]),
+    ...made.passwords.map(({ name, what, why }) => [`password of ${name}`, what, why]),
+    ...made.mails.map(({ name, what, why }) => [`mail to ${name}`, what, why]),
+  ]
+  return [
+    `${styleText('bold', accountId)}${accountName ? ` (${accountName})` : ''}: ${styleText(wouldSucceed ? 'green' : 'red', outcome)}`,
+    wrap(reason, '  '),
+    ...(rows.length ? ['', table(['', 'would be', ''], rows)] : []),
+    ...notes.map((words) => `\n${styleText('yellow', wrap(words))}`),
+    '',
+    wouldSucceed ? 'Nothing was changed.' : 'A vend of this would fail. Nothing was changed.',
+  ].join('\n')
 }

@@ -1,11 +1,13 @@
 import { DescribeExecutionCommand, type DescribeExecutionOutput, type SFNClient } from '@aws-sdk/client-sfn'
 import { setTimeout } from 'node:timers/promises'
+import { styleText } from 'node:util'
 import { getAccount } from '../functions/get-account/get-account.ts'
 import { isNamed } from '../functions/shared/aws-errors.ts'
 import type { Ledger } from '../functions/shared/ledger.ts'
 import type { Clients } from './clients.ts'
 import { type GoOn, sentenceOf, whatGoesOn } from './go-on.ts'
 import { findService, type Service } from './service.ts'
+import { showTime, table, wrap } from './show.ts'
 
 type Account = Extract<Awaited<ReturnType<typeof getAccount>>, { executionArn: string }>
 type Always = 'accountId' | 'timeline' | 'groups' | 'admins'
@@ -135,4 +137,58 @@ export async function watch(
     if (now.status !== 'VENDING' || Date.now() > end) return now
     await setTimeout(pause)
   }
+}
+
+/** A step with its time, on a line. */
+export const showStep = ({ state, userName, at }: Status['timeline'][number], isAgain = false) =>
+  `  ${styleText('dim', showTime(at))}  ${state}${userName ? ` ${userName}` : ''}${isAgain ? styleText('dim', ' (again)') : ''}`
+
+const showFailure = ({ error, what, cause, advice, command, request }: NonNullable<Status['failure']>) =>
+  [
+    styleText('red', error),
+    wrap(what, '  '),
+    ...(cause ? [wrap(cause, '  ')] : []),
+    wrap(advice, '  '),
+    `    ${styleText('bold', command)}`,
+    ...(request ? [wrap(`The request was: ${JSON.stringify(request)}`, '  ')] : []),
+  ].join('\n')
+
+const colours: Record<string, 'green' | 'red' | 'yellow' | 'dim'> = {
+  VENDED: 'green',
+  FAILED: 'red',
+  VENDING: 'yellow',
+  NOT_VENDED: 'dim',
+}
+/** How a vend stands, in its colour. */
+export const showState = (state: string) => styleText(colours[state] ?? 'bold', state)
+
+/** How an account stands, for a person. */
+export const showStatus = (account: Status, { withSteps }: { withSteps: boolean }) => {
+  const { accountId, accountName, execution, executionArn, requestedBy, updatedAt, failure, timeline, admins } = account
+  const redriven = execution?.redriveCount ? `, redriven ${execution.redriveCount}×` : ''
+  const facts = [
+    updatedAt && `last change   ${showTime(updatedAt)}`,
+    requestedBy && `requested by  ${requestedBy}`,
+    executionArn &&
+      `execution     ${executionArn.split(':').at(-1)} (${execution?.status ?? 'forgotten by Step Functions'}${redriven})`,
+  ].filter((fact) => typeof fact === 'string')
+  return [
+    `${styleText('bold', accountId)}${accountName ? ` (${accountName})` : ''}: ${showState(account.status)}`,
+    ...facts.map((fact) => `  ${fact}`),
+    ...(withSteps && timeline.length ? ['', ...timeline.map((step) => showStep(step))] : []),
+    ...(admins.length
+      ? [
+          '',
+          table(
+            ['Administrator', 'Groups', 'Mailed to', 'At'],
+            admins.map(({ userName, kept, groups, email, mailedAt }) =>
+              kept
+                ? [`${userName} (kept)`, '', '', '']
+                : [userName, groups.join(', '), mailedAt ? email : '–', mailedAt ? showTime(mailedAt) : ''],
+            ),
+          ),
+        ]
+      : []),
+    ...(failure ? ['', showFailure(failure)] : []),
+  ].join('\n')
 }

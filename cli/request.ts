@@ -1,0 +1,57 @@
+import { readFileSync } from 'node:fs'
+import { accountOfEvent, isEvent } from '../functions/shared/event.ts'
+import { manualRequest } from '../functions/shared/request.ts'
+import { parseInput } from '../functions/shared/step.ts'
+import { UsageError } from './errors.ts'
+import { fileOf } from './setting.ts'
+
+export type Asked = { file?: string; admin?: string[]; again?: boolean }
+
+const readFile = (file: string): unknown => {
+  try {
+    return JSON.parse(readFileSync(fileOf(file), 'utf8'))
+  } catch (error) {
+    const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT'
+    throw new UsageError(`--file ${file}: ${isMissing ? 'there is no such file' : `must be JSON. ${String(error)}`}`)
+  }
+}
+
+const administrator = (text: string) => {
+  const [userName = '', ...address] = text.split('=')
+  return { userName, ...(address.length && { email: address.join('=') }) }
+}
+
+/**
+ * The request that a person asks for; what is wrong with it is told before anything is called.
+ * Throws `UsageError` and `InvalidInputError`.
+ */
+export const requestOf = (accountId: string, { file, admin, again }: Asked) => {
+  const content = file === undefined ? {} : readFile(file)
+  if (typeof content !== 'object' || content === null || Array.isArray(content))
+    throw new UsageError(`--file ${file}: must hold a JSON object.`)
+  if ('accountId' in content && content.accountId !== accountId)
+    throw new UsageError(
+      `--file ${file} is for the account ${String(content.accountId)}, and the command for ${accountId}.`,
+    )
+  if (admin && 'admins' in content)
+    throw new UsageError(`--file ${file} names its own admins: leave out either them or --admin.`)
+  return parseInput(manualRequest, {
+    ...content,
+    accountId,
+    ...(admin && { admins: admin.map(administrator) }),
+    ...(again && { again }),
+  })
+}
+
+/** The request for a plan: as `requestOf`, or an event about this account as it is. */
+export const requestOrEventOf = (accountId: string, asked: Asked): unknown => {
+  const event = asked.file === undefined ? undefined : readFile(asked.file)
+  return isEvent(event) ? eventFor(accountId, event) : requestOf(accountId, asked)
+}
+
+const eventFor = (accountId: string, event: unknown) => {
+  const named = accountOfEvent(event, '')
+  if (named !== accountId)
+    throw new UsageError(`The event is about the account ${named}, and the command about ${accountId}.`)
+  return event
+}

@@ -1,0 +1,69 @@
+import path from 'node:path'
+import { UsageError } from './errors.ts'
+
+/** The options that every command takes. */
+export type Global = {
+  stage?: string
+  region?: string
+  endpointUrl?: string
+  config?: string
+  local?: string
+  json?: boolean
+}
+
+/** The port of AWS's endpoint behind `npm start`. */
+export const localPort = 4681
+const localAccountId = '111122223333'
+
+/** A file that a person named: npm runs in the project's folder, whatever folder the person is in. */
+export const fileOf = (file: string) => path.resolve(process.env['INIT_CWD'] ?? '', file)
+
+const isLocal = (options: Global) => options.local !== undefined
+
+/**
+ * What a command works with, as its options say. What takes time to load is loaded once they are found to be right.
+ * Throws `UsageError`.
+ */
+export const settingOf = async (options: Global) => {
+  if (options.local && options.endpointUrl)
+    throw new UsageError('--local is an endpoint already: leave out one of --local and --endpoint-url.')
+  const port = Number(options.local)
+  if (isLocal(options) && !(Number.isInteger(port) && port > 0 && port < 65_536))
+    throw new UsageError(`--local ${options.local}: a port is a number from 1 to 65535.`)
+  if (options.endpointUrl && !URL.canParse(options.endpointUrl))
+    throw new UsageError(`--endpoint-url ${options.endpointUrl}: must be a URL like http://127.0.0.1:4566.`)
+  const stage = options.stage ?? (isLocal(options) ? 'local' : 'prod')
+  if (!/^[a-z\d-]{1,40}$/i.test(stage)) throw new UsageError(`--stage ${stage}: must be letters, digits and hyphens.`)
+  const { makeClients } = await import('./clients.ts')
+  const clients = makeClients({
+    region: options.region ?? (isLocal(options) ? 'us-east-1' : undefined),
+    endpoint: isLocal(options) ? `http://127.0.0.1:${port}` : options.endpointUrl,
+    // The local organization knows an account by a key id that is its own.
+    credentials: isLocal(options) ? { accessKeyId: localAccountId, secretAccessKey: 'local' } : undefined,
+  })
+  const again = [
+    ...(options.local ? [port === localPort ? '--local' : `--local ${port}`] : []),
+    ...(options.stage ? [`--stage ${options.stage}`] : []),
+    ...(options.region ? [`--region ${options.region}`] : []),
+    ...(options.endpointUrl ? [`--endpoint-url ${options.endpointUrl}`] : []),
+  ]
+  return {
+    stage,
+    clients,
+    json: options.json === true,
+    /** For commands that are advised: what this one was given. */
+    options: again.map((option) => ` ${option}`).join(''),
+    vending: () => readVending(options.config),
+  }
+}
+
+const readVending = async (config: string | undefined) => {
+  const { loadVending } = await import('../infra/vending.ts')
+  try {
+    return loadVending(config ? fileOf(config) : path.join(import.meta.dirname, '..', 'vending.yml'))
+  } catch (error) {
+    const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT'
+    if (isMissing) throw new UsageError(`--config ${config}: there is no such file.`)
+    throw new UsageError(error instanceof Error ? error.message : String(error))
+  }
+}

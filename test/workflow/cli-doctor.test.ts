@@ -1,0 +1,386 @@
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import type { AdvancedFieldSelector } from '@aws-sdk/client-cloudtrail'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { makeClients } from '../../cli/clients.ts'
+import { doctor } from '../../cli/doctor.ts'
+import { vendActions } from '../../cli/service-control-policies.ts'
+import { loadVending } from '../../infra/vending.ts'
+import type { Interception } from '../../local/endpoint.ts'
+import { type LocalOrganization, startOrganization } from '../../local/start-organization.ts'
+import { AwsError, type World } from '../../local/world.ts'
+import { vendingFile } from '../support/organization.ts'
+
+// Each fact made wrong in turn; all others are as they should be.
+
+/** An adopter's: none of the example's values. */
+const ours = {
+  sender: 'Account Vending <account-vending@mail.our-company.org>',
+  organizationName: 'Our Company',
+  contact: 'platform-team@our-company.org',
+  allowedRecipients: ['our-company.org'],
+  notify: ['platform-team@our-company.org'],
+  secretReaders: ['arn:aws:iam::999988887777:role/platform-team'],
+  operators: ['arn:aws:iam::999988887777:role/platform-team'],
+}
+const controlTower = { ...ours, automatic: 'control-tower' }
+
+let organization: LocalOrganization
+let intercept: (interception: Interception) => void = () => undefined
+beforeAll(async () => {
+  organization = await startOrganization({ vendingFile: vendingFile(ours), intercept: (call) => intercept(call) })
+  // A verified domain speaks for those below it.
+  organization.world.sesIdentities = new Set(['our-company.org'])
+})
+afterAll(() => organization.close())
+
+type Look = { vending?: object; region?: string; accountId?: string; stage?: string }
+const look = ({ vending = ours, region = 'us-east-1', accountId = '111122223333', stage = 'local' }: Look = {}) =>
+  doctor(
+    makeClients({
+      endpoint: organization.endpointUrl,
+      region,
+      credentials: { accessKeyId: accountId, secretAccessKey: 'local' },
+      maxAttempts: 1,
+    }),
+    { stage, vending: loadVending(vendingFile(vending as Record<string, unknown>)) },
+  )
+
+/** Runs it with the world changed, and puts back what was changed. */
+const lookIn = async (change: (world: World) => () => void, options?: Look) => {
+  const restore = change(organization.world)
+  try {
+    return await look(options)
+  } finally {
+    restore()
+  }
+}
+const set =
+  <Key extends keyof World>(key: Key, value: World[Key]) =>
+  (world: World) => {
+    const before = world[key]
+    world[key] = value
+    return () => void (world[key] = before)
+  }
+const notOk = ({ findings }: Awaited<ReturnType<typeof look>>) => findings.filter(({ status }) => status !== 'ok')
+
+test('as it should be, everything is ok, and one may deploy', async () => {
+  const { mayDeploy, findings } = await look()
+  expect(findings.filter(({ status }) => status !== 'ok')).toEqual([])
+  expect(mayDeploy).toBe(true)
+  expect(findings.map(({ check }) => check)).toEqual([
+    'management account',
+    'Region',
+    'vending.yml',
+    'stack',
+    'trail',
+    'other stages',
+    'SES sender',
+    'SES sending',
+    'trusted access',
+    'access role',
+    'service control policies',
+    'Lambda concurrency',
+  ])
+})
+
+test('before anything is deployed it works as well', async () => {
+  const { mayDeploy, findings } = await look({ stage: 'prod' })
+  expect(findings.find(({ check }) => check === 'stack')).toMatchObject({
+    status: 'ok',
+    finding: 'account-vending-prod is not deployed yet.',
+  })
+  // To prod, the rules of the stage local are another stage's.
+  expect(findings.find(({ check }) => check === 'other stages')).toMatchObject({ status: 'fail' })
+  expect(mayDeploy).toBe(false)
+})
+
+const trail = {
+  name: 'trail',
+  homeRegion: 'us-east-1',
+  isMultiRegion: false,
+  isOrganization: false,
+  isLogging: true,
+  eventSelectors: [{ ReadWriteType: 'All' as const, IncludeManagementEvents: true }],
+}
+const advanced = (...fields: AdvancedFieldSelector[]) => ({
+  ...trail,
+  eventSelectors: [],
+  advancedEventSelectors: [{ FieldSelectors: [{ Field: 'eventCategory', Equals: ['Management'] }, ...fields] }],
+})
+const policy = (statement: object, targets = ['r-exam']) =>
+  set('serviceControlPolicies', [
+    { id: 'p-1', name: 'NoUsers', document: { Version: '2012-10-17', Statement: [statement] }, targets },
+  ])
+const denied = { Effect: 'Deny', Action: 'iam:*', Resource: '*' }
+const ses = { isInSandbox: false, isSendingEnabled: true, max24HourSend: 50_000, sentLast24Hours: 0 }
+const rule = (name: string, more: object = {}) => ({
+  name,
+  enabled: true,
+  pattern: { source: ['aws.organizations'] },
+  ...more,
+})
+
+describe('what is wrong is found, with a remedy:', () => {
+  test.each<
+    [
+      what: string,
+      check: string,
+      status: 'warn' | 'fail',
+      says: string,
+      change: (world: World) => () => void,
+      look?: Look,
+    ]
+  >([
+    [
+      'a trail that does not log',
+      'trail',
+      'fail',
+      'trail does not log',
+      set('trails', [{ ...trail, isLogging: false }]),
+    ],
+    ['no trail', 'trail', 'fail', 'No trail records us-east-1', set('trails', [])],
+    ['a trail of another Region', 'trail', 'fail', 'No trail', set('trails', [{ ...trail, homeRegion: 'eu-west-1' }])],
+    [
+      'a trail that reads only',
+      'trail',
+      'fail',
+      'leaves out write management events',
+      set('trails', [{ ...trail, eventSelectors: [{ ReadWriteType: 'ReadOnly', IncludeManagementEvents: true }] }]),
+    ],
+    [
+      'a trail of data events',
+      'trail',
+      'fail',
+      'leaves out',
+      set('trails', [{ ...trail, eventSelectors: [{ ReadWriteType: 'All', IncludeManagementEvents: false }] }]),
+    ],
+    [
+      'a trail that selects reads',
+      'trail',
+      'fail',
+      'leaves out',
+      set('trails', [advanced({ Field: 'readOnly', Equals: ['true'] })]),
+    ],
+    [
+      'a trail without Organizations',
+      'trail',
+      'fail',
+      'leaves out',
+      set('trails', [advanced({ Field: 'eventSource', NotEquals: ['organizations.amazonaws.com'] })]),
+    ],
+    [
+      'a sender that is not verified',
+      'SES sender',
+      'fail',
+      'SES knows neither account-vending@mail.our-company.org nor mail.our-company.org',
+      set('sesIdentities', new Set(['example.com'])),
+    ],
+    ['the sandbox', 'SES sending', 'fail', 'in the sandbox', set('sesAccount', { ...ses, isInSandbox: true })],
+    ['paused sending', 'SES sending', 'fail', 'paused', set('sesAccount', { ...ses, isSendingEnabled: false })],
+    [
+      'a quota that is used up',
+      'SES sending',
+      'fail',
+      'none is left',
+      set('sesAccount', { ...ses, sentLast24Hours: 50_000 }),
+    ],
+    [
+      'a quota that is nearly used up',
+      'SES sending',
+      'warn',
+      '1 are left',
+      set('sesAccount', { ...ses, sentLast24Hours: 49_999 }),
+    ],
+    [
+      'no concurrency left',
+      'Lambda concurrency',
+      'fail',
+      '0 of 1000',
+      set('lambdaLimits', { concurrentExecutions: 1000, unreservedConcurrentExecutions: 0 }),
+    ],
+    [
+      'the concurrency of a new account',
+      'Lambda concurrency',
+      'warn',
+      '10 of 10',
+      set('lambdaLimits', { concurrentExecutions: 10, unreservedConcurrentExecutions: 10 }),
+    ],
+    [
+      'rules of another stage',
+      'other stages',
+      'fail',
+      'account-vending-dev-AccountCreatedRule-ABC',
+      set('otherRules', [rule('account-vending-dev-AccountCreatedRule-ABC')]),
+    ],
+    ['a policy at the root', 'service control policies', 'fail', 'NoUsers denies', policy(denied)],
+    [
+      'a policy on a unit',
+      'service control policies',
+      'warn',
+      'in Workloads (ou-exam-workload)',
+      policy(denied, ['ou-exam-workload']),
+    ],
+    [
+      'a policy with a condition',
+      'service control policies',
+      'warn',
+      'NoUsers may deny (a condition decides) iam:CreateUser in Root',
+      policy({
+        ...denied,
+        Action: ['iam:CreateUser'],
+        Condition: { StringEquals: { 'aws:RequestedRegion': 'eu-west-1' } },
+      }),
+    ],
+    [
+      'a policy on all but some actions',
+      'service control policies',
+      'fail',
+      'NoUsers denies',
+      policy({ Effect: 'Deny', NotAction: ['s3:*', 'iam:Get*', 'iam:List*'], Resource: '*' }),
+    ],
+    [
+      'a policy on users',
+      'service control policies',
+      'fail',
+      'NoUsers denies',
+      policy({ ...denied, Resource: 'arn:aws:iam::*:user/*' }),
+    ],
+    [
+      'a policy that excepts another role',
+      'service control policies',
+      'warn',
+      'may deny',
+      policy({ ...denied, Condition: { ArnNotLike: { 'aws:PrincipalArn': 'arn:aws:iam::*:role/Other' } } }),
+    ],
+    [
+      'Control Tower where Organizations vends',
+      'trusted access',
+      'warn',
+      'automatic: organizations',
+      set('trustedServices', new Set(['controltower.amazonaws.com'])),
+    ],
+    [
+      'Control Tower without access',
+      'trusted access',
+      'fail',
+      'controltower.amazonaws.com has no access',
+      set('trustedServices', new Set<string>()),
+      { vending: controlTower },
+    ],
+    [
+      'the example’s values',
+      'vending.yml',
+      'fail',
+      'organizationName',
+      set('trails', [trail]),
+      { vending: { ...ours, organizationName: 'Example Organization' } },
+    ],
+  ])('%s', async (_, check, status, says, change, options) => {
+    const { findings, mayDeploy } = await lookIn(change, options)
+    const found = findings.filter((finding) => finding.check === check)
+    expect(found).toMatchObject([
+      { status, finding: expect.stringContaining(says) as string, remedy: expect.stringMatching(/.{20}/) as string },
+    ])
+    // With Control Tower its role is not in this organization's accounts.
+    if (options?.vending !== controlTower) expect(findings.filter((finding) => finding.status !== 'ok')).toEqual(found)
+    expect(mayDeploy).toBe(options?.vending === controlTower ? false : status === 'warn')
+  })
+
+  test('a member account', async () => {
+    const { mayDeploy, findings } = await look({ accountId: '555555555555' })
+    expect(mayDeploy).toBe(false)
+    expect(findings.find(({ check }) => check === 'management account')?.status).toBe('fail')
+  })
+
+  test('another Region', async () => {
+    expect(notOk(await look({ region: 'eu-west-1' }))).toMatchObject([
+      { check: 'Region', status: 'fail', finding: expect.stringContaining('us-east-1') as string },
+    ])
+  })
+
+  test('an account without the access role, named', async () => {
+    const found = await lookIn((world) => {
+      const legacy = world.accounts.get('555555555555')!
+      const before = legacy.roleName
+      legacy.roleName = 'SomethingElse'
+      return () => void (legacy.roleName = before)
+    })
+    expect(notOk(found)).toMatchObject([
+      { check: 'access role', status: 'fail', finding: expect.stringContaining('Legacy (555555555555)') as string },
+    ])
+  })
+
+  test('an access role that Control Tower does not make', async () => {
+    const found = await look({ vending: { ...controlTower, accessRole: 'OrganizationAccountAccessRole' } })
+    expect(notOk(found)).toContainEqual(expect.objectContaining({ check: 'access role', status: 'warn' }))
+  })
+})
+
+describe('what is right is not called wrong:', () => {
+  test.each<[string, (world: World) => () => void]>([
+    ['a trail of this Region', set('trails', [trail])],
+    [
+      'a multi-Region trail of another one',
+      set('trails', [{ ...trail, homeRegion: 'eu-west-1', isMultiRegion: true }]),
+    ],
+    ['one good trail among bad ones', set('trails', [{ ...trail, name: 'bad', isLogging: false }, trail])],
+    ['advanced selectors of writes', set('trails', [advanced({ Field: 'readOnly', Equals: ['false'] })])],
+    ['a sender verified as an address', set('sesIdentities', new Set(['account-vending@mail.our-company.org']))],
+    ['another stage’s rule that is disabled', set('otherRules', [rule('account-vending-dev-A', { enabled: false })])],
+    [
+      'another stage’s rule for its own failures',
+      set('otherRules', [rule('account-vending-dev-A', { pattern: { source: ['aws.states'] } })]),
+    ],
+    [
+      'a policy that excepts the access role',
+      policy({
+        ...denied,
+        Condition: { ArnNotLike: { 'aws:PrincipalArn': 'arn:aws:iam::*:role/OrganizationAccountAccessRole' } },
+      }),
+    ],
+    ['a policy on roles', policy({ ...denied, Resource: 'arn:aws:iam::*:role/*' })],
+    ['a policy on another service', policy({ ...denied, Action: 's3:*' })],
+    ['a policy that is attached to nothing', policy(denied, [])],
+    ['a policy on a protected account', policy(denied, ['111111111111'])],
+  ])('%s', async (_, change) => {
+    expect(notOk(await lookIn(change))).toEqual([])
+  })
+})
+
+test.each([
+  ['organizations', 'DescribeOrganization', 'management account'],
+  ['cloudtrail', 'DescribeTrails', 'trail'],
+  ['cloudtrail', 'GetEventSelectors', 'trail'],
+  ['ses', 'GetIdentityVerificationAttributes', 'SES sender'],
+  ['ses', 'GetAccount', 'SES sending'],
+  ['organizations', 'ListAWSServiceAccessForOrganization', 'trusted access'],
+  ['organizations', 'ListPolicies', 'service control policies'],
+  ['lambda', 'GetAccountSettings', 'Lambda concurrency'],
+  ['events', 'ListRules', 'other stages'],
+  ['cloudformation', 'DescribeStacks', 'stack'],
+  ['organizations', 'ListAccounts', 'access role'],
+])('without %s:%s the check says so, and the others go on', async (service, operation, check) => {
+  intercept = (call) => {
+    // As Organizations says it: without the action's name.
+    if (call.service === service && call.operation === operation)
+      throw new AwsError('AccessDeniedException', "You don't have permissions to access this resource.")
+  }
+  const found = await look()
+  intercept = () => undefined
+  expect(notOk(found)).toMatchObject([
+    { check, status: 'fail', finding: `This could not be looked at: you lack ${service}:${operation}.` },
+  ])
+})
+
+test('the actions that policies are held against are those of the workflow’s sessions', () => {
+  const actionsIn = (step: string) =>
+    [
+      ...readFileSync(path.join(import.meta.dirname, '..', '..', 'functions', step, 'handler.ts'), 'utf8').matchAll(
+        /'(iam:\w+)'/g,
+      ),
+    ].map(([, action]) => action)
+  const inSessions = [...actionsIn('create-admin-group'), ...actionsIn('create-admin-user')]
+  expect(inSessions.filter((action) => !vendActions.includes(action ?? ''))).toEqual([])
+  expect(inSessions).toContain('iam:CreateLoginProfile')
+})

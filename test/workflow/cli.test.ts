@@ -1,0 +1,489 @@
+import { execFile } from 'node:child_process'
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { promisify } from 'node:util'
+import { DynamoDBClient, BatchWriteItemCommand } from '@aws-sdk/client-dynamodb'
+import { marshall } from '@aws-sdk/util-dynamodb'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { makeClients } from '../../cli/clients.ts'
+import { list } from '../../cli/list.ts'
+import { vend as vendThrough } from '../../local/vend.ts'
+import { addAccount } from '../../local/world.ts'
+import { temporaryFolder } from '../support/folder.ts'
+import { anOrganization, exampleVending, type TestOrganization } from '../support/organization.ts'
+
+// The command as a person runs it: its own process, against a local organization over the wire.
+
+const root = path.join(import.meta.dirname, '..', '..')
+const folder = temporaryFolder()
+let organization: TestOrganization
+beforeAll(async () => void (organization = await anOrganization()))
+afterAll(() => organization.close())
+
+const run = async (args: string[], environment: Record<string, string> = {}) => {
+  type Failure = { code: number; stdout: string; stderr: string }
+  // Nothing of a person's AWS set-up: no profile, no keys.
+  const env = {
+    PATH: process.env['PATH'] ?? '',
+    HOME: folder,
+    AWS_EC2_METADATA_DISABLED: 'true',
+    AWS_MAX_ATTEMPTS: '1',
+    ...environment,
+  }
+  const { code, stdout, stderr } = await promisify(execFile)(
+    process.execPath,
+    [path.join(root, 'cli', 'vend.js'), ...args],
+    {
+      cwd: folder,
+      env,
+    },
+  ).then(
+    (ended) => ({ code: 0, ...ended }),
+    (failure: Failure) => failure,
+  )
+  for (const line of `${stdout}${stderr}`.split('\n'))
+    if (!/^ |arn:|\.csv|^{|^}/.test(line)) expect(line.length, line).toBeLessThanOrEqual(100)
+  expect(`${stdout}${stderr}`).not.toMatch(/\u001b\[| at .*\.ts:\d/)
+  return { code, stdout, stderr }
+}
+const local = () => ['--local', new URL(organization.endpointUrl).port]
+const vend = (...args: string[]) => run([...args, ...local(), '--config', exampleVending])
+const vendJson = async (...args: string[]) => {
+  const { code, stdout } = await vend(...args, '--json')
+  return { ...(JSON.parse(stdout) as object), code } as Record<string, unknown>
+}
+let accounts = 0
+const newAccount = (name = 'Example') =>
+  addAccount(organization.world, { id: String(330000000000 + (accounts += 1)), name })
+const vended = async (...userNames: string[]) => {
+  const account = newAccount()
+  const admins = userNames.map((userName) => ({ userName, email: `${userName}@example.com` }))
+  await vendThrough(organization, { door: 'manual', input: JSON.stringify({ accountId: account.id, admins }) })
+  return account
+}
+const passwords = () =>
+  [...organization.world.secrets.values()].flatMap(({ versions }) => [...versions.values()].map(({ value }) => value))
+let files = 0
+const file = (content: unknown) => {
+  const name = path.join(folder, `${(files += 1)}.json`)
+  writeFileSync(name, typeof content === 'string' ? content : JSON.stringify(content))
+  return name
+}
+
+describe('vend', () => {
+  test('--help names the commands and the exit codes; each command has its own', async () => {
+    const { code, stdout } = await run(['--help'])
+    expect(code).toBe(0)
+    const commands = ['doctor', 'plan', 'start', 'status', 'list', 'redrive', 'csv']
+    for (const word of [...commands, 'Exit codes:', '--local', '--endpoint-url', '--stage'])
+      expect(stdout).toContain(word)
+    const helps = await Promise.all(commands.map((command) => run([command, '--help'])))
+    for (const help of helps)
+      expect(help).toMatchObject({ code: 0, stdout: expect.stringContaining('Exit codes: 0') as string })
+  })
+
+  test.each([
+    [['frobnicate'], "unknown command 'frobnicate'"],
+    [['plan'], "missing required argument 'account'"],
+    [['plan', '4444'], 'An account id is 12 digits.'],
+    [['list', '--frobnicate'], "unknown option '--frobnicate'"],
+    [['list', '--local', '99999'], 'a port is a number from 1 to 65535'],
+    [['list', '--endpoint-url', 'nowhere'], 'must be a URL'],
+    [['list', '--local', '--endpoint-url', 'http://127.0.0.1:1'], 'leave out one of'],
+    [['plan', '444455556666', '--local', '--config', 'nowhere.yml'], '--config nowhere.yml: there is no such file'],
+    [['list', '--status', 'gone', '--local'], 'must be one of NOT_VENDED, VENDING, VENDED, FAILED'],
+    [['redrive', 'arn:aws:s3:::x'], 'an account id (12 digits) or the ARN of an execution'],
+    [['start', '444455556666', '--file', 'nowhere.json'], '--file nowhere.json: there is no such file'],
+  ])('%j is a mistake: exit code 2, and a sentence', async (args, sentence) => {
+    const { code, stdout, stderr } = await run(args)
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+    expect(stderr.replace(/\s+/g, ' ')).toContain(sentence)
+  })
+
+  const keys = { AWS_ACCESS_KEY_ID: '111122223333', AWS_SECRET_ACCESS_KEY: 'x' }
+  test.each<[string, string[], Record<string, string>, string]>([
+    ['no Region', ['list'], keys, 'No Region is set. Add --region us-east-1'],
+    ['no credentials', ['list', '--region', 'us-east-1'], {}, 'There are no AWS credentials.'],
+    [
+      'unknown credentials',
+      ['list', '--stage', 'local'],
+      { ...keys, AWS_ACCESS_KEY_ID: 'AKIAUNKNOWN', AWS_REGION: 'us-east-1' },
+      'AWS does not know these credentials.',
+    ],
+    [
+      'a missing permission',
+      ['list', '--stage', 'local'],
+      { ...keys, AWS_ACCESS_KEY_ID: '555555555555', AWS_REGION: 'us-east-1' },
+      'You lack the permission cloudformation:DescribeStacks.',
+    ],
+    [
+      'no such stage',
+      ['list', '--stage', 'nowhere'],
+      { ...keys, AWS_REGION: 'us-east-1' },
+      'There is no stack account-vending-nowhere',
+    ],
+  ])('%s is exit code 1, and a sentence with the next step', async (_, args, environment, sentence) => {
+    const isOffline = environment['AWS_REGION'] === undefined
+    const { code, stdout, stderr } = await run(args, {
+      ...environment,
+      ...(!isOffline && { AWS_ENDPOINT_URL: organization.endpointUrl }),
+    })
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    expect(stderr.replace(/\s+/g, ' ')).toContain(sentence)
+  })
+
+  test('nobody at the endpoint is a sentence too', async () => {
+    const { code, stderr } = await run(['csv', '444455556666', 'ada', '--local', '1'])
+    expect(code).toBe(1)
+    expect(stderr.replace(/\s+/g, ' ')).toContain('that npm start is running')
+  })
+
+  test('an expired session says so', async () => {
+    const { accountId, world } = { accountId: '111122223333', world: organization.world }
+    const session = { accountId, roleName: 'me', sessionName: 'me', policy: null, function: null, expiresAt: 0 }
+    world.sessions.set('ASIAEXPIRED', { ...session, accessKeyId: 'ASIAEXPIRED' })
+    const { stderr } = await run(
+      ['list', '--stage', 'local', '--region', 'us-east-1', '--endpoint-url', organization.endpointUrl],
+      {
+        ...keys,
+        AWS_ACCESS_KEY_ID: 'ASIAEXPIRED',
+      },
+    )
+    expect(stderr).toContain('Your AWS session has expired. Sign in to the management account again')
+  })
+})
+
+describe('doctor', () => {
+  test('lists each check, and its exit code says whether one may deploy', async () => {
+    const { code, stdout } = await vend('doctor')
+    expect(code).toBe(1)
+    expect(stdout).toContain('✔ trail')
+    expect(stdout).toContain('✘ vending.yml')
+    expect(stdout).toContain('Must not be deployed yet: 1 of 12 checks failed.')
+    const { findings, ...diagnosis } = await vendJson('doctor')
+    expect(diagnosis).toEqual({ code: 1, mayDeploy: false })
+    expect(findings).toHaveLength(12)
+  })
+})
+
+describe('plan', () => {
+  test('shows what would be made and mailed; a refusal is exit code 1', async () => {
+    const { id } = newAccount('Payments')
+    const planned = await vend('plan', id, '--admin', 'ada=ada@example.com', '--admin', 'bob=bob@example.com')
+    expect(planned.code).toBe(0)
+    for (const words of [
+      'Payments',
+      'Accepted',
+      'user ada',
+      `account-vending/${id}/bob`,
+      'bob@example.com',
+      'Nothing was changed.',
+    ])
+      expect(planned.stdout).toContain(words)
+    expect(await vendJson('plan', '222222222222')).toMatchObject({
+      code: 1,
+      outcome: 'ProtectedAccountError',
+      wouldSucceed: false,
+    })
+    expect(organization.world.accounts.get(id)?.users.size).toBe(0)
+  })
+
+  test('a wrong request names the field, before anything is called', async () => {
+    const before = organization.world.calls.length
+    const { code, stderr } = await vend(
+      'plan',
+      '444455556666',
+      '--file',
+      file({ admins: [{ userName: 'a b' }], grups: [] }),
+    )
+    expect(code).toBe(2)
+    expect(stderr).toContain('  admins[0].userName: must be 1 to 64 letters')
+    expect(stderr).toContain('  grups: is not a field that is known here')
+    expect((await vend('plan', '444455556666', '--file', file('{'))).stderr).toContain('must be JSON')
+    expect((await vend('plan', '444455556666', '--file', file({ accountId: '444455556667' }))).stderr).toContain(
+      'is for the account 444455556667',
+    )
+    expect((await vend('plan', '444455556666', '--file', file({ admins: [] }), '--admin', 'ada')).stderr).toContain(
+      'names its own admins',
+    )
+    expect(organization.world.calls.length).toBe(before)
+  })
+})
+
+describe('start', () => {
+  test('starts a vend, with the caller on record; --wait follows it', async () => {
+    const { id, users } = newAccount()
+    const { code, stdout } = await vend(
+      'start',
+      id,
+      '--file',
+      file({ admins: [{ userName: 'ada', email: 'ada@example.com', tags: { Team: 'core' } }] }),
+      '--wait',
+    )
+    expect(code).toBe(0)
+    for (const words of [
+      'AcceptRequest',
+      'CreateAdminUser ada',
+      'RecordVended',
+      'VENDED',
+      'arn:aws:iam::111122223333:root',
+      'ada@example.com',
+    ])
+      expect(stdout).toContain(words)
+    expect(users.get('ada')?.tags.get('Team')).toBe('core')
+    // The same once more: nothing to do, which is no failure.
+    expect(await vendJson('start', id, '--admin', 'ada=ada@example.com', '--wait')).toMatchObject({
+      code: 0,
+      status: 'AlreadyVended',
+    })
+    const again = await vendJson('start', id, '--admin', 'ada=ada@example.com', '--again')
+    expect(again).toMatchObject({
+      code: 0,
+      accountId: id,
+      executionArn: expect.stringContaining(':execution:') as string,
+    })
+    await organization.settled()
+    expect(organization.executions.get(String(again['executionArn']))?.output).toMatchObject({ outcome: 'Vended' })
+  })
+
+  test('a vend that fails is exit code 1, with cause and command, though nothing is on record', async () => {
+    const { code, stdout } = await vend('start', '333333333333', '--wait')
+    expect(code).toBe(1)
+    for (const words of [
+      'FAILED',
+      'AccountNotActiveError',
+      'has the state SUSPENDED',
+      `npx vend redrive 333333333333 --local`,
+    ])
+      expect(stdout.replace(/\s+/g, ' ')).toContain(words)
+    expect(await vendJson('start', '999999999999', '--wait')).toMatchObject({
+      code: 1,
+      failure: { error: 'AccountNotFoundError' },
+    })
+  })
+})
+
+describe('status', () => {
+  test('of a vended account, of one that never was, of one that is not there', async () => {
+    const { id } = await vended('ada')
+    const told = await vend('status', id)
+    expect(told.code).toBe(0)
+    for (const words of ['VENDED', 'RecordVended', 'manual execution', 'ada@example.com', 'SUCCEEDED'])
+      expect(told.stdout).toContain(words)
+    expect(await vendJson('status', id)).toMatchObject({
+      code: 0,
+      status: 'VENDED',
+      execution: { status: 'SUCCEEDED', redriveCount: 0 },
+    })
+    expect(await vendJson('status', newAccount().id)).toMatchObject({ code: 0, status: 'NOT_VENDED' })
+    expect(await vend('status', newAccount().id, '--watch')).toMatchObject({ code: 1 })
+    expect(await vend('status', '999999999999')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('is not an account of this organization') as string,
+    })
+  })
+
+  test('--watch follows a vend that is under way, step by step', async () => {
+    const account = newAccount()
+    account.roleUsableFrom = organization.clock.now() + 300_000
+    organization.startExecution(`watched-${account.id}`, JSON.stringify({ accountId: account.id }))
+    const { code, stdout } = await vend('status', account.id, '--watch')
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/CreateAdminGroup[^]*RecordVended[^]*VENDED/)
+  })
+})
+
+describe('a failure', () => {
+  test('is told with the command that goes on, and redrive is that command', async () => {
+    const account = newAccount()
+    account.deniedActions = ['iam:CreateUser']
+    await vendThrough(organization, { door: 'manual', input: JSON.stringify({ accountId: account.id }) })
+    const told = await vend('status', account.id)
+    expect(told.code).toBe(1)
+    for (const words of ['DeniedByPolicyError', 'explicit deny', `npx vend redrive ${account.id} --local`])
+      expect(told.stdout.replace(/\s+/g, ' ')).toContain(words)
+
+    account.deniedActions = []
+    const redriven = await vend('redrive', account.id, '--wait')
+    expect(redriven).toMatchObject({ code: 0, stdout: expect.stringContaining('redriven 1×') as string })
+    expect([...account.users.keys()]).toEqual(['administrator'])
+    const once = await vend('redrive', account.id)
+    expect(once).toMatchObject({ code: 1, stderr: expect.stringContaining('has succeeded') as string })
+  })
+
+  test('can be redriven by the execution’s ARN', async () => {
+    const account = newAccount()
+    account.deniedActions = ['iam:CreateUser']
+    const { execution } = await vendThrough(organization, {
+      door: 'manual',
+      input: JSON.stringify({ accountId: account.id }),
+    })
+    account.deniedActions = []
+    const executionArn = `${organization.deployed.stateMachineArn.replace(':stateMachine:', ':execution:')}:${execution?.name}`
+    expect(await vendJson('redrive', executionArn)).toMatchObject({ code: 0, accountId: account.id, executionArn })
+    await organization.settled()
+    expect([...account.users.keys()]).toEqual(['administrator'])
+    expect((await vend('redrive', `${executionArn}-gone`)).stderr).toContain('does not know')
+  })
+
+  test('where a redrive does not help, the command that does is told', async () => {
+    const account = newAccount()
+    const admins = [{ userName: 'eve', email: 'eve@elsewhere.org' }]
+    const { execution } = await vendThrough(organization, {
+      door: 'manual',
+      input: JSON.stringify({ accountId: account.id, admins }),
+    })
+    const executionArn = `${organization.deployed.stateMachineArn.replace(':stateMachine:', ':execution:')}:${execution?.name}`
+    const { code, stderr } = await vend('redrive', executionArn)
+    expect(code).toBe(1)
+    expect(stderr).toContain('A redrive would fail again under RecipientNotAllowedError.')
+    expect(stderr).toContain(`  npx vend start ${account.id} --admin eve=eve@elsewhere.org --local`)
+    expect((await vend('redrive', account.id)).stderr).toContain('Nothing is on record of account')
+  })
+})
+
+describe('list', () => {
+  test('shows all accounts with how they stand; --status keeps some', async () => {
+    const { id } = await vended('ada')
+    const { code, stdout } = await vend('list')
+    expect(code).toBe(0)
+    expect(stdout).toMatch(new RegExp(`${id} +Example +ACTIVE +VENDED +\\d{4}-`))
+    expect(stdout).toMatch(/333333333333 +Suspended +SUSPENDED +NOT_VENDED/)
+    const { stdout: some } = await vend('list', '--status', 'vended', '--json')
+    const listed = JSON.parse(some) as { accountId: string; status: string }[]
+    expect(listed.every(({ status }) => status === 'VENDED')).toBe(true)
+    expect(listed.map(({ accountId }) => accountId)).toContain(id)
+  })
+
+  test('takes 10,000 accounts, page by page', { timeout: 60_000 }, async () => {
+    const many = await anOrganization()
+    for (let i = 0; i < 10_000; i++) addAccount(many.world, { id: String(700000000000 + i), name: `Account ${i}` })
+    const place = {
+      endpoint: many.endpointUrl,
+      region: 'us-east-1',
+      credentials: { accessKeyId: '111122223333', secretAccessKey: 'local' },
+    }
+    const dynamodb = new DynamoDBClient(place)
+    // More than one page of a Scan: these are 1.5 MB.
+    const items = Array.from({ length: 150 }, (_, i) =>
+      marshall({
+        pk: `account#${700000000000 + i}`,
+        status: 'FAILED',
+        updatedAt: '2026-11-01T00:00:00.000Z',
+        padding: 'x'.repeat(10_000),
+      }),
+    )
+    for (let i = 0; i < items.length; i += 25)
+      await dynamodb.send(
+        new BatchWriteItemCommand({
+          RequestItems: {
+            [many.deployed.ledgerTable]: items.slice(i, i + 25).map((Item) => ({ PutRequest: { Item } })),
+          },
+        }),
+      )
+    const since = many.world.calls.length
+    const listed = await list(makeClients(place), { stage: 'local', status: [] })
+    expect(listed).toHaveLength(many.world.accounts.size)
+    expect(listed.filter(({ status }) => status === 'FAILED')).toHaveLength(150)
+    expect(many.world.calls.slice(since).filter(({ operation }) => operation === 'Scan').length).toBeGreaterThan(1)
+    await many.close()
+  })
+})
+
+describe('csv', () => {
+  const header = 'User name,Password,Console sign-in URL\r\n'
+  const passwordOf = (accountId: string, userName: string) =>
+    [...(organization.world.secrets.get(`account-vending/${accountId}/${userName}`)?.versions.values() ?? [])][0]
+      ?.value ?? ''
+
+  test('writes the console’s file for all users, for the person alone, and never over another', async () => {
+    const { id } = await vended('Ada', 'bob')
+    const { code, stdout } = await vend('csv', id)
+    const name = path.join(folder, `${id}_credentials.csv`)
+    expect(code).toBe(0)
+    expect(stdout).toContain('Written for Ada, bob: ')
+    expect(readFileSync(name, 'utf8')).toBe(
+      header +
+        ['Ada', 'bob']
+          .map(
+            (user) => `${user},${passwordOf(id, user.toLowerCase())},https://${id}.signin.aws.amazon.com/console\r\n`,
+          )
+          .join(''),
+    )
+    expect(statSync(name).mode & 0o777).toBe(0o600)
+
+    writeFileSync(name, 'mine', { mode: 0o644 })
+    expect(await vend('csv', id)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('is there already') as string,
+    })
+    expect(readFileSync(name, 'utf8')).toBe('mine')
+    expect((await vend('csv', id, '--force')).code).toBe(0)
+    expect(readFileSync(name, 'utf8')).toContain(header)
+    expect(statSync(name).mode & 0o777).toBe(0o600)
+  })
+
+  test('quotes as RFC 4180 says', async () => {
+    const { id } = await vended('ada')
+    const [version] = [...organization.world.secrets.get(`account-vending/${id}/ada`)!.versions.values()]
+    version!.value = 'a,"b'
+    expect((await vend('csv', id, 'ada', '--stdout')).stdout).toBe(
+      `${header}ada,"a,""b",https://${id}.signin.aws.amazon.com/console\r\n`,
+    )
+  })
+
+  test('for one user calls GetSecretValue alone', async () => {
+    const { id } = await vended('ada')
+    const since = organization.world.calls.length
+    const output = path.join(folder, 'one.csv')
+    expect((await vend('csv', id, 'ada', '--output', output)).code).toBe(0)
+    expect(readFileSync(output, 'utf8')).toContain(`ada,${passwordOf(id, 'ada')},`)
+    expect(organization.world.calls.slice(since).map(({ service, operation }) => `${service}:${operation}`)).toEqual([
+      'secretsmanager:GetSecretValue',
+    ])
+  })
+
+  test('names the users whose secret is gone, or on its way out, and what to do', async () => {
+    const { id } = await vended('ada', 'bob', 'eve')
+    organization.world.secrets.delete(`account-vending/${id}/ada`)
+    organization.world.secrets.get(`account-vending/${id}/bob`)!.deletionAt = organization.clock.now() + 1e10
+    const { code, stdout, stderr } = await vend('csv', id)
+    expect(code).toBe(1)
+    expect(stdout).toContain('Written for eve: ')
+    expect(stderr).toContain(`there is no secret account-vending/${id}/ada`)
+    expect(stderr).toContain(`aws secretsmanager restore-secret --secret-id account-vending/${id}/bob`)
+    const nobody = await vend('csv', id, 'ada', '--output', path.join(folder, 'nobody.csv'))
+    expect(nobody.code).toBe(1)
+    expect(existsSync(path.join(folder, 'nobody.csv'))).toBe(false)
+    expect((await vend('csv', newAccount().id)).stderr).toContain('No password was made')
+  })
+
+  test('says no password, but where it is told to', async () => {
+    const { id } = await vended('ada')
+    const password = passwordOf(id, 'ada')
+    expect(password).toHaveLength(32)
+    const output = path.join(folder, 'quiet.csv')
+    const { stdout } = await vend('csv', id, '--output', output, '--json')
+    expect(JSON.parse(stdout)).toEqual({ accountId: id, file: output, userNames: ['ada'], missing: [] })
+    const said = await Promise.all([vend('status', id, '--json'), vend('plan', id, '--json'), vend('list', '--json')])
+    for (const text of [stdout, ...said.map(({ stdout, stderr }) => stdout + stderr)])
+      for (const one of passwords()) expect(text).not.toContain(one)
+    expect((await vend('csv', id, '--output', '-')).stdout).toContain(password)
+    expect(await vend('csv', id, '--stdout', '--json')).toMatchObject({ code: 2, stdout: '' })
+  })
+
+  test('does not go to a terminal unless asked', async () => {
+    const { id } = await vended('ada')
+    const onTerminal = (...args: string[]) =>
+      run(['csv', id, 'ada', ...args, ...local()], {
+        NODE_OPTIONS: '--import=data:text/javascript,process.stdout.isTTY=true',
+      })
+    const refused = await onTerminal('--output', '-')
+    expect(refused).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringContaining('This is a terminal') as string,
+    })
+    expect((await onTerminal('--stdout')).stdout).toContain(passwordOf(id, 'ada'))
+  })
+})
