@@ -35,12 +35,15 @@ export const requestOf = (accountId: string, { file, admin, again }: Asked) => {
     )
   if (admin && 'admins' in content)
     throw new UsageError(`--file ${file} names its own admins: leave out either them or --admin.`)
-  return parseInput(manualRequest, {
+  const request = {
     ...content,
     accountId,
     ...(admin && { admins: admin.map(administrator) }),
     ...(again && { again }),
-  })
+  }
+  parseInput(manualRequest, request)
+  // As it was asked for: defaults are the workflow's to fill in.
+  return request
 }
 
 /** The request for a plan: as `requestOf`, or an event about this account as it is. */

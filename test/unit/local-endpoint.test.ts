@@ -2,8 +2,10 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { CreateTableCommand, DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb'
 import { CreateRoleCommand, CreateUserCommand, IAMClient, ListUsersCommand } from '@aws-sdk/client-iam'
+import { GetAccountSettingsCommand, LambdaClient, ListFunctionsCommand } from '@aws-sdk/client-lambda'
 import { ListSecretsCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { GetSendQuotaCommand, SendEmailCommand, SESClient } from '@aws-sdk/client-ses'
+import { GetAccountCommand, SESv2Client } from '@aws-sdk/client-sesv2'
 import { SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn'
 import { afterEach, expect, test } from 'vitest'
 import { AwsError, startEndpoint } from '../../local/endpoint.ts'
@@ -59,6 +61,11 @@ test('what is not known is refused loudly, and so are unknown keys', async () =>
   })
   await expect(new SFNClient(config()).send(execution)).rejects.toMatchObject({
     name: 'UnsupportedByLocalOrganization',
+  })
+  // What speaks REST has its path for a name.
+  await expect(new LambdaClient(config()).send(new ListFunctionsCommand({}))).rejects.toMatchObject({
+    name: 'UnsupportedByLocalOrganization',
+    message: 'The local organization does not know lambda GET /2015-03-31/functions',
   })
   await expect(new SESClient(config()).send(new GetSendQuotaCommand({}))).rejects.toMatchObject({
     name: 'UnsupportedByLocalOrganization',
@@ -179,6 +186,30 @@ test('a sender is verified by address or by domain', async () => {
   })
   world.sesIdentities.add('eve@elsewhere.org')
   await ses.send(mail('eve@elsewhere.org', 'ada@example.com'))
+})
+
+test('services that speak REST are answered in their own words', async () => {
+  const { world, config } = await start()
+  const { AccountLimit } = await new LambdaClient(config()).send(new GetAccountSettingsCommand({}))
+  expect(AccountLimit).toMatchObject({ ConcurrentExecutions: 1000, UnreservedConcurrentExecutions: 1000 })
+  world.sesAccount.isInSandbox = true
+  const { ProductionAccessEnabled, SendQuota } = await new SESv2Client(config()).send(new GetAccountCommand({}))
+  expect({ ProductionAccessEnabled, SendQuota }).toMatchObject({
+    ProductionAccessEnabled: false,
+    SendQuota: { Max24HourSend: 50_000 },
+  })
+  await expect(new LambdaClient(config('555555555555')).send(new GetAccountSettingsCommand({}))).rejects.toMatchObject({
+    name: 'AccessDeniedException',
+  })
+})
+
+test('a connection can be broken, without an answer', async () => {
+  const { config } = await start({
+    intercept: () => {
+      throw Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' })
+    },
+  })
+  await expect(new IAMClient(config()).send(new ListUsersCommand({}))).rejects.toMatchObject({ code: 'ECONNRESET' })
 })
 
 test('an upstream takes a service over, whatever the credentials', async () => {

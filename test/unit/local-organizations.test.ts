@@ -4,7 +4,10 @@ import {
   DescribeAccountCommand,
   DescribeCreateAccountStatusCommand,
   DescribeOrganizationCommand,
+  DescribePolicyCommand,
   ListParentsCommand,
+  ListPoliciesCommand,
+  ListTargetsForPolicyCommand,
   OrganizationsClient,
   paginateListAccounts,
 } from '@aws-sdk/client-organizations'
@@ -164,5 +167,22 @@ test('nonsense is refused, and so is every account but the management account', 
   await expect(create('no address')).rejects.toMatchObject({ name: 'InvalidInputException' })
   await expect(clientOf('555555555555').send(new DescribeOrganizationCommand({}))).rejects.toMatchObject({
     name: 'AccessDeniedException',
+  })
+})
+
+test('service control policies are FullAWSAccess, what accounts are denied, and what else there is', async () => {
+  const account = addAccount(world, { name: 'Denied' })
+  account.deniedActions = ['iam:CreateUser']
+  const { Policies } = await organizations.send(new ListPoliciesCommand({ Filter: 'SERVICE_CONTROL_POLICY' }))
+  expect(Policies?.map(({ Name }) => Name)).toEqual(['FullAWSAccess', `Deny-${account.id}`])
+  const PolicyId = Policies?.[1]?.Id
+  const { Policy } = await organizations.send(new DescribePolicyCommand({ PolicyId }))
+  expect(JSON.parse(Policy?.Content ?? '')).toMatchObject({
+    Statement: [{ Effect: 'Deny', Action: ['iam:CreateUser'] }],
+  })
+  const { Targets } = await organizations.send(new ListTargetsForPolicyCommand({ PolicyId }))
+  expect(Targets).toEqual([{ TargetId: account.id, Name: 'Denied', Type: 'ACCOUNT' }])
+  await expect(organizations.send(new DescribePolicyCommand({ PolicyId: 'p-nothing' }))).rejects.toMatchObject({
+    name: 'PolicyNotFoundException',
   })
 })

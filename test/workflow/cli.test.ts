@@ -326,6 +326,18 @@ describe('a failure', () => {
     expect((await vend('redrive', `${executionArn}-gone`)).stderr).toContain('does not know')
   })
 
+  test('of a request of one’s own is told with the same request again', async () => {
+    const { id } = newAccount()
+    const { stdout } = await vend('start', id, '--admin', 'eve=eve@elsewhere.org', '--wait')
+    expect(stdout).toContain(`    npx vend start ${id} --admin eve=eve@elsewhere.org --local`)
+    const request = { admins: [{ userName: 'eve', email: 'eve@elsewhere.org', policies: ['ReadOnlyAccess'] }] }
+    const { failure } = await vendJson('start', id, '--file', file(request), '--wait')
+    expect(failure).toMatchObject({
+      request: { accountId: id, ...request },
+      command: expect.stringContaining(`npx vend start ${id} --file request.json`) as string,
+    })
+  })
+
   test('where a redrive does not help, the command that does is told', async () => {
     const account = newAccount()
     const admins = [{ userName: 'eve', email: 'eve@elsewhere.org' }]

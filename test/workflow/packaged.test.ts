@@ -24,7 +24,7 @@ type Resource = {
   DependsOn?: string | string[]
   DeletionPolicy?: string
 }
-type Template = { Resources: Record<string, Resource> }
+type Template = { Resources: Record<string, Resource>; Outputs: Record<string, unknown> }
 
 const packaged = async (overrides: object) => {
   const file = vendingFile(overrides as Record<string, unknown>)
@@ -38,7 +38,7 @@ const packaged = async (overrides: object) => {
   const template = JSON.parse(
     readFileSync(path.join(folder, 'cloudformation-template-update-stack.json'), 'utf8'),
   ) as Template
-  return { file, folder, resources: template.Resources }
+  return { file, folder, resources: template.Resources, outputs: template.Outputs }
 }
 type Packaged = Awaited<ReturnType<typeof packaged>>
 
@@ -220,6 +220,13 @@ test('failed vends and dead letters raise alarms on a topic', () => {
     'ExecutionsTimedOut',
   ])
   for (const { AlarmActions } of alarms) expect(AlarmActions).toEqual([{ Ref: 'AlarmTopic' }])
+})
+
+test('the operator’s command finds the workflow and the ledger among the stack’s outputs', () => {
+  expect(organizations.outputs).toMatchObject({
+    VendAccountArn: { Value: { Ref: 'VendAccount' } },
+    LedgerTable: { Value: { Ref: 'Ledger' } },
+  })
 })
 
 test('no resource waits for itself', () => {
