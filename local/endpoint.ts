@@ -109,8 +109,9 @@ export const startEndpoint = async (
           }
         : callerOf(world, request, record.function)
       record.accountId = caller.accountId
-      // Everything but IAM and STS is the management account's own here.
-      if (!upstreams[service] && !['iam', 'sts'].includes(service) && caller.accountId !== world.managementAccountId)
+      // Everything but IAM and STS is the management account's own here; any account may ask what organization it is in.
+      const isOpen = ['iam', 'sts'].includes(service) || operation === 'DescribeOrganization'
+      if (!upstreams[service] && !isOpen && caller.accountId !== world.managementAccountId)
         throw new AwsError(
           protocol.denied,
           `The account ${caller.accountId} is not authorized to perform: ${service}:${operation}`,
@@ -369,6 +370,10 @@ const startMailCatcher = async (world: World) => {
         `Email address is not verified. The following identities failed the check in region ${world.region.toUpperCase()}: ${address}`,
       )
     const { ToAddresses: to = [] } = (input['Destination'] ?? {}) as { ToAddresses?: string[] }
+    // SES API Reference, SendEmail: one to 50 recipients, and a single bad address refuses the mail.
+    if (to.length > 50) throw new AwsError('MessageRejected', 'Recipient count exceeds 50.')
+    if (!to.length || !to.every((recipient) => /^(?:[^<>]*<)?[^\s<>@]+@[^\s<>@]+\.[^\s<>@]+>?$/.test(recipient)))
+      throw new AwsError('InvalidParameterValue', 'Missing or illegal address in To.')
     const form = new URLSearchParams(body)
     if (to.length) form.set('Destination.ToAddresses.member.1', to.join(', '))
     const reply = await forward(url, { ...request, body: form.toString() })

@@ -1,6 +1,7 @@
 import type { ListRulesRequest } from '@aws-sdk/client-eventbridge'
 import { randomUUID } from 'node:crypto'
 import type { Rule } from './deployed.ts'
+import { AwsError } from './world.ts'
 
 /**
  * Whether an event pattern takes an event.
@@ -33,7 +34,45 @@ type Bus = {
   putEvent: (event: unknown) => unknown
   rules: () => { name: string; enabled: boolean; pattern: object }[]
 }
-type Entry = { Source: string; DetailType: string; Detail: string; Resources?: string[] }
+type Entry = { Source?: string; DetailType?: string; Detail?: string; Resources?: string[] }
+
+const mostEntries = 10
+const mostBytes = 1024 * 1024
+
+const isJsonObject = (text: string) => {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+  } catch {
+    return false
+  }
+}
+
+const isWhole = ({ Source, DetailType, Detail }: Entry) => !!(Source && DetailType && Detail)
+
+/** Why an entry is refused, as PutEvents says it in its answer. */
+const refusalOf = (entry: Entry) => {
+  if (!isWhole(entry))
+    return { ErrorCode: 'InvalidArgument', ErrorMessage: 'Source, DetailType and Detail are required.' }
+  if (!isJsonObject(entry.Detail!)) return { ErrorCode: 'MalformedDetail', ErrorMessage: 'Detail is malformed.' }
+  if (entry.Source!.startsWith('aws.'))
+    return { ErrorCode: 'NotAuthorizedForSourceException', ErrorMessage: 'Not authorized for the source.' }
+  return undefined
+}
+
+const checkEntries = (entries: Entry[]) => {
+  const refuse = (message: string) => new AwsError('ValidationException', message)
+  if (!entries.length || entries.length > mostEntries)
+    throw refuse(`1 validation error detected: 'entries' must have 1 to ${mostEntries} members`)
+  if (!entries.some(isWhole)) throw refuse('No entry has a Source, a DetailType and a Detail')
+  const size = entries.reduce(
+    (sum, { Source, DetailType, Detail, Resources = [] }) =>
+      sum +
+      [Source, DetailType, Detail, ...Resources].reduce((bytes, text) => bytes + Buffer.byteLength(text ?? ''), 0),
+    0,
+  )
+  if (size > mostBytes) throw refuse('Total size of the entries in the request is over the limit.')
+}
 
 /** EventBridge's operations, for the endpoint. */
 export const eventBridge = ({ managementAccountId, region, isoTime, putEvent, rules }: Bus) => ({
@@ -51,22 +90,25 @@ export const eventBridge = ({ managementAccountId, region, isoTime, putEvent, ru
       ...(end < named.length && { NextToken: String(end) }),
     }
   },
-  PutEvents: (_: unknown, { Entries = [] }: { Entries?: Entry[] }) => ({
-    FailedEntryCount: 0,
-    Entries: Entries.map(({ Source, DetailType, Detail, Resources = [] }) => {
+  PutEvents: (_: unknown, { Entries = [] }: { Entries?: Entry[] }) => {
+    checkEntries(Entries)
+    const answers = Entries.map((entry) => {
+      const refusal = refusalOf(entry)
+      if (refusal) return refusal
       const id = randomUUID()
       putEvent({
         version: '0',
         id,
-        source: Source,
-        'detail-type': DetailType,
+        source: entry.Source,
+        'detail-type': entry.DetailType,
         account: managementAccountId,
         time: isoTime(),
         region,
-        resources: Resources,
-        detail: JSON.parse(Detail) as unknown,
+        resources: entry.Resources ?? [],
+        detail: JSON.parse(entry.Detail!) as unknown,
       })
       return { EventId: id }
-    }),
-  }),
+    })
+    return { FailedEntryCount: answers.filter((answer) => 'ErrorCode' in answer).length, Entries: answers }
+  },
 })

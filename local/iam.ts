@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type * as IAM from '@aws-sdk/client-iam'
 import { managedPolicies } from './managed-policies.ts'
 import { checkAllowed, parsePolicy } from './sts.ts'
@@ -77,7 +78,7 @@ const describeUser = (user: User) => ({
 
 const describeUserWithTags = (user: User) => ({
   ...describeUser(user),
-  Tags: [...user.tags].map(([Key, Value]) => ({ Key, Value })),
+  ...(user.tags.size && { Tags: [...user.tags].map(([Key, Value]) => ({ Key, Value })) }),
 })
 
 const describeGroup = (group: Group) => ({
@@ -110,6 +111,10 @@ const below = <Entity extends { name: string; path: string; createdAt: number }>
     .sort((a, b) => (a.name < b.name ? -1 : 1))
 
 const checkTags = (tags: IAM.Tag[], already: User['tags']) => {
+  if (tags.length > quotas.tags)
+    throw invalid(
+      `1 validation error detected: Value at 'tags' failed to satisfy constraint: Member must have length less than or equal to ${quotas.tags}`,
+    )
   for (const { Key = '', Value = '' } of tags) {
     if (!/^[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,128}$/u.test(Key) || !/^[\p{L}\p{Z}\p{N}_.:/=+\-@]{0,256}$/u.test(Value))
       throw invalid(
@@ -257,7 +262,18 @@ const deleteLoginProfile = (world: World, account: Account, { UserName }: IAM.De
 
 const getAccountPasswordPolicy = (_world: World, { id, passwordPolicy }: Account) => {
   if (!passwordPolicy) throw noSuchEntity(`The Password Policy with domain name ${id} cannot be found.`)
-  return { PasswordPolicy: passwordPolicy }
+  return {
+    PasswordPolicy: {
+      MinimumPasswordLength: 6,
+      RequireSymbols: false,
+      RequireNumbers: false,
+      RequireUppercaseCharacters: false,
+      RequireLowercaseCharacters: false,
+      AllowUsersToChangePassword: false,
+      ExpirePasswords: !!passwordPolicy.MaxPasswordAge,
+      ...passwordPolicy,
+    },
+  }
 }
 
 // Groups
@@ -296,6 +312,13 @@ const attachGroupPolicy = (world: World, account: Account, { GroupName, PolicyAr
 const listAttachedGroupPolicies = (world: World, account: Account, input: IAM.ListAttachedGroupPoliciesRequest) =>
   page('AttachedPolicies', attached(groupOf(world, account, input.GroupName).policies), input)
 
+/** As RFC 3986 has it: JavaScript leaves more as it is. */
+const encodeDocument = (document: string) =>
+  encodeURIComponent(document).replace(
+    /[!'()*]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  )
+
 const putGroupPolicy = (
   world: World,
   account: Account,
@@ -316,7 +339,7 @@ const putGroupPolicy = (
 const getGroupPolicy = (world: World, account: Account, { GroupName, PolicyName = '' }: IAM.GetGroupPolicyRequest) => {
   const document = groupOf(world, account, GroupName).inline.get(PolicyName)
   if (document === undefined) throw noSuchEntity(`The group policy with name ${PolicyName} cannot be found.`)
-  return { GroupName, PolicyName, PolicyDocument: encodeURIComponent(document) }
+  return { GroupName, PolicyName, PolicyDocument: encodeDocument(document) }
 }
 
 const listGroupPolicies = (world: World, account: Account, input: IAM.ListGroupPoliciesRequest) =>
@@ -331,22 +354,34 @@ const attached = (arns: Set<string>) => [...arns].map((arn) => ({ PolicyName: na
 const policyExists = ({ policies }: Account, arn: string) =>
   policies.has(arn) || (arn.startsWith(managedPrefix) && managedPolicies.has(arn.slice(managedPrefix.length)))
 
-const attach = (account: Account, to: Set<string>, arn = '', quota: string) => {
+const checkArn = (arn: string) => {
   if (!arn.startsWith('arn:')) throw new AwsError('InvalidInput', `ARN ${arn} is not valid.`)
+}
+
+const attach = (account: Account, to: Set<string>, arn = '', quota: string) => {
+  checkArn(arn)
   if (!policyExists(account, arn)) throw noSuchEntity(`Policy ${arn} does not exist or is not attachable.`)
   checkQuota(!to.has(arn) && to.size >= quotas.policies, quota, quotas.policies)
   to.add(arn)
 }
 
 const getPolicy = (_world: World, account: Account, { PolicyArn = '' }: IAM.GetPolicyRequest) => {
+  checkArn(PolicyArn)
   if (!policyExists(account, PolicyArn)) throw noSuchEntity(`Policy ${PolicyArn} was not found.`)
+  const holders = [...account.users.values(), ...account.groups.values()]
   return {
     Policy: {
       PolicyName: nameIn(PolicyArn),
+      PolicyId: `ANPA${createHash('sha256').update(PolicyArn).digest('hex').slice(0, 17).toUpperCase()}`,
       Arn: PolicyArn,
       Path: /:policy(\/(?:.*\/)?)/.exec(PolicyArn)?.[1],
       DefaultVersionId: 'v1',
       IsAttachable: true,
+      AttachmentCount: holders.filter(({ policies }) => policies.has(PolicyArn)).length,
+      PermissionsBoundaryUsageCount: 0,
+      // Policies do not change here, and are as old as the account.
+      CreateDate: new Date(account.joinedAt),
+      UpdateDate: new Date(account.joinedAt),
     },
   }
 }
@@ -359,7 +394,14 @@ const getPolicyVersion = (
   const policy = account.policies.get(PolicyArn)
   if (!policy && policyExists(account, PolicyArn)) throw unsupported(`the document of ${PolicyArn}`)
   if (!policy || VersionId !== 'v1') throw noSuchEntity(`Policy ${PolicyArn} version ${VersionId} does not exist.`)
-  return { PolicyVersion: { Document: encodeURIComponent(policy.document), VersionId, IsDefaultVersion: true } }
+  return {
+    PolicyVersion: {
+      Document: encodeDocument(policy.document),
+      VersionId,
+      IsDefaultVersion: true,
+      CreateDate: new Date(account.joinedAt),
+    },
+  }
 }
 
 type Run = (world: World, account: Account, input: never, caller: Caller) => unknown

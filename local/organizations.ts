@@ -16,6 +16,7 @@ import {
 const creationSeconds = 20
 const roleDelaySeconds = 12
 const creationsInProgress = 5
+const mostTags = 50
 
 const arnOf = (world: World, resource: string) =>
   `arn:aws:organizations::${world.managementAccountId}:${resource.replace('/', `/${world.organizationId}/`)}`
@@ -51,6 +52,8 @@ const describeOrganization = (world: World) => ({
 })
 
 const listParents = (world: World, { ChildId = '' }: Organizations.ListParentsRequest) => {
+  if (!/^(?:\d{12}|ou-[0-9a-z]{4,32}-[a-z0-9]{8,32})$/.test(ChildId))
+    throw invalid('INVALID_PATTERN', 'ChildId is no id of an account or organizational unit.')
   const child = world.accounts.get(ChildId) ?? world.organizationalUnits.get(ChildId)
   if (!child)
     throw new AwsError('ChildNotFoundException', "You specified an account or organizational unit that doesn't exist.")
@@ -125,6 +128,28 @@ const listTargetsForPolicy = (world: World, { PolicyId }: Organizations.ListTarg
   }),
 })
 
+const checkText = (text: string, [shortest, longest]: [number, number], pattern: RegExp, name: string) => {
+  if (text.length < shortest) throw invalid('MIN_LENGTH_EXCEEDED', `${name} is shorter than ${shortest} characters.`)
+  if (text.length > longest) throw invalid('MAX_LENGTH_EXCEEDED', `${name} is longer than ${longest} characters.`)
+  if (!pattern.test(text)) throw invalid('INVALID_PATTERN', `${name} is not valid.`)
+}
+
+// ASCII; a local part without some characters; a domain of letters, digits, hyphens and dots (CreateAccount, API reference).
+const emailPattern = /^(?!\.)[!#$*+\-./0-9=?A-Z^_`a-z{}~]+@(?=.*\.)[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?$/
+
+const checkTags = (tags: Organizations.Tag[]) => {
+  for (const { Key = '', Value = '' } of tags) {
+    checkText(Key, [1, 128], /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u, 'Key')
+    checkText(Value, [0, 256], /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u, 'Value')
+  }
+  if (new Set(tags.map(({ Key }) => Key)).size < tags.length)
+    throw invalid('DUPLICATE_TAG_KEY', 'Tag keys must be unique.')
+  if (tags.length > mostTags)
+    throw new AwsError('ConstraintViolationException', `An account has at most ${mostTags} tags.`, 400, {
+      Reason: 'MAX_TAG_LIMIT_EXCEEDED',
+    })
+}
+
 const createAccount = (
   world: World,
   {
@@ -134,10 +159,10 @@ const createAccount = (
     Tags = [],
   }: Organizations.CreateAccountRequest,
 ) => {
-  if (!/^(?=.{6,64}$)[^\s@"'()<>[\]:;,\\|%&]+@[\x21-\x3f\x41-\x7e]+$/.test(Email))
-    throw invalid('INVALID_EMAIL', 'The email address is not valid.')
-  if (!/^[\x20-\x7e]{1,50}$/.test(AccountName)) throw invalid('INVALID_PATTERN', 'AccountName is not valid.')
+  checkText(Email, [6, 64], emailPattern, 'Email')
+  checkText(AccountName, [1, 50], /^[\x20-\x7e]*$/, 'AccountName')
   if (!/^[\w+=,.@-]{1,64}$/.test(RoleName)) throw invalid('INVALID_ROLE_NAME', 'RoleName is not valid.')
+  checkTags(Tags)
   const requests = [...world.createRequests.values()]
   if (requests.filter(({ state }) => state === 'IN_PROGRESS').length >= creationsInProgress)
     throw new AwsError('ConstraintViolationException', 'Too many account creations are in progress.', 400, {
@@ -190,6 +215,8 @@ const describeCreateAccountStatus = (
   world: World,
   { CreateAccountRequestId = '' }: Organizations.DescribeCreateAccountStatusRequest,
 ) => {
+  if (!/^car-[a-z0-9]{8,32}$/.test(CreateAccountRequestId))
+    throw invalid('INVALID_PATTERN', 'CreateAccountRequestId is no id of a request.')
   const request = world.createRequests.get(CreateAccountRequestId)
   if (!request)
     throw new AwsError(

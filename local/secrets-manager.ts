@@ -13,9 +13,11 @@ const secretsIn = (world: World) => {
   return [...world.secrets.values()]
 }
 
+const isNamed = ({ name, arn }: Secret, id: string) => [name, arn, arn.slice(0, -7)].includes(id)
+
 /** Finds a secret by its name or ARN. */
 const secretOf = (world: World, id = '') => {
-  const secret = secretsIn(world).find(({ name, arn }) => [name, arn, arn.slice(0, -7)].includes(id))
+  const secret = secretsIn(world).find((one) => isNamed(one, id))
   if (!secret) throw notFound("Secrets Manager can't find the specified secret.")
   return secret
 }
@@ -83,12 +85,16 @@ const putSecretValue = (world: World, input: SecretsManager.PutSecretValueReques
   return { ARN: secret.arn, Name: secret.name, VersionId, VersionStages: secret.versions.get(VersionId)?.stages }
 }
 
+/** The versions that have a stage; the others may go at any time. */
+const stagesOf = ({ versions }: Secret) =>
+  Object.fromEntries([...versions].filter(([, { stages }]) => stages.length).map(([id, { stages }]) => [id, stages]))
+
 const describe = (secret: Secret) => ({
   ARN: secret.arn,
   Name: secret.name,
   Description: secret.description,
   KmsKeyId: secret.kmsKeyId,
-  Tags: secret.tags,
+  ...(secret.tags.length && { Tags: secret.tags }),
   CreatedDate: new Date(secret.createdAt),
   LastChangedDate: new Date(secret.changedAt),
   ...(secret.deletionAt && { DeletedDate: new Date(secret.deletionAt) }),
@@ -96,12 +102,16 @@ const describe = (secret: Secret) => ({
 
 const describeSecret = (world: World, { SecretId }: SecretsManager.DescribeSecretRequest) => {
   const secret = secretOf(world, SecretId)
-  const staged = [...secret.versions].filter(([, { stages }]) => stages.length)
-  return { ...describe(secret), VersionIdsToStages: Object.fromEntries(staged.map(([id, { stages }]) => [id, stages])) }
+  return { ...describe(secret), VersionIdsToStages: stagesOf(secret) }
 }
 
 const getSecretValue = (world: World, { SecretId, VersionId, VersionStage }: SecretsManager.GetSecretValueRequest) => {
   const secret = usableSecretOf(world, SecretId)
+  if (VersionId && VersionStage && secret.versions.get(VersionId)?.stages.includes(VersionStage) === false)
+    throw new AwsError(
+      'InvalidRequestException',
+      'You provided a VersionStage that is not associated to the provided VersionId.',
+    )
   const stage = VersionStage ?? (VersionId ? undefined : 'AWSCURRENT')
   const [id, version] =
     [...secret.versions].find(
@@ -128,11 +138,20 @@ const restoreSecret = (world: World, { SecretId }: SecretsManager.RestoreSecretR
 }
 
 const deleteSecret = (world: World, input: SecretsManager.DeleteSecretRequest) => {
-  const { SecretId, RecoveryWindowInDays: days = 30, ForceDeleteWithoutRecovery } = input
+  const { SecretId = '', RecoveryWindowInDays, ForceDeleteWithoutRecovery } = input
+  if (ForceDeleteWithoutRecovery) {
+    if (RecoveryWindowInDays !== undefined)
+      throw invalidParameter("You can't use ForceDeleteWithoutRecovery in conjunction with RecoveryWindowInDays.")
+    // Nothing to delete is no error here, so that a retry succeeds.
+    const secret = secretsIn(world).find((one) => isNamed(one, SecretId))
+    if (secret) world.secrets.delete(secret.name)
+    return { ARN: secret?.arn, Name: secret?.name ?? SecretId, DeletionDate: new Date(world.now()) }
+  }
+  const days = RecoveryWindowInDays ?? 30
   if (days < 7 || days > 30)
     throw invalidParameter('The RecoveryWindowInDays value must be between 7 and 30 days (inclusive).')
   const secret = usableSecretOf(world, SecretId)
-  secret.deletionAt = world.now() + (ForceDeleteWithoutRecovery ? 0 : days * 24 * 60 * 60 * 1000)
+  secret.deletionAt = world.now() + days * 24 * 60 * 60 * 1000
   return { ARN: secret.arn, Name: secret.name, DeletionDate: new Date(secret.deletionAt) }
 }
 
@@ -142,7 +161,9 @@ const listSecrets = (world: World, input: SecretsManager.ListSecretsRequest) => 
   const secrets = secretsIn(world).filter(({ deletionAt }) => IncludePlannedDeletion || !deletionAt)
   const end = Number(NextToken) + MaxResults
   return {
-    SecretList: secrets.slice(Number(NextToken), end).map(describe),
+    SecretList: secrets
+      .slice(Number(NextToken), end)
+      .map((secret) => ({ ...describe(secret), SecretVersionsToStages: stagesOf(secret) })),
     NextToken: end < secrets.length ? String(end) : undefined,
   }
 }

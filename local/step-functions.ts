@@ -81,6 +81,9 @@ const allStates = (definition: Definition): [name: string, state: State][] =>
     ...(state.ItemProcessor ? allStates(state.ItemProcessor) : []),
   ])
 
+// Step Functions API Reference, StartExecution.
+const namePattern = /^[^\s<>{}[\]?*"#%\\^|~`$&,;:/\p{Cc}\p{Cs}\ufffe\uffff]{1,80}$/u
+
 /** A payload has at most 256 KiB (Step Functions Developer Guide, service-quotas). */
 const mostBytes = 262_144
 const checkSize = (input: unknown) => {
@@ -220,7 +223,12 @@ export const startStepFunctions = ({ definition, stateMachineArn, clock, invoke,
     return execution
   }
 
+  const checkArn = (arn: string) => {
+    if (!/^arn:[\w-]+:states:[\w-]+:\d{12}:\w+:.+$/.test(arn)) throw new AwsError('InvalidArn', `Invalid Arn: '${arn}'`)
+  }
+
   const executionOf = (executionArn = '') => {
+    checkArn(executionArn)
     const execution = executions.get(executionArn)
     if (!execution) throw new AwsError('ExecutionDoesNotExist', `Execution Does Not Exist: '${executionArn}'`)
     return execution
@@ -238,9 +246,10 @@ export const startStepFunctions = ({ definition, stateMachineArn, clock, invoke,
   const operations = {
     StartExecution: (_: unknown, asked: { stateMachineArn?: string; name?: string; input?: string }) => {
       const { name = randomUUID(), input = '{}' } = asked
+      checkArn(asked.stateMachineArn ?? '')
       if (asked.stateMachineArn !== stateMachineArn)
         throw new AwsError('StateMachineDoesNotExist', `State Machine Does Not Exist: '${asked.stateMachineArn}'`)
-      if (!/^[\w-]{1,80}$/.test(name)) throw new AwsError('InvalidName', `Invalid Name: '${name}'`)
+      if (!namePattern.test(name)) throw new AwsError('InvalidName', `Invalid Name: '${name}'`)
       if (!isJson(input) || Buffer.byteLength(input) > mostBytes)
         throw new AwsError('InvalidExecutionInput', 'The input must be JSON of at most 256 KiB')
       const execution = start(name, input)
@@ -253,10 +262,11 @@ export const startStepFunctions = ({ definition, stateMachineArn, clock, invoke,
       const { states: _states, history: _history, ...shown } = rest
       return {
         ...shown,
+        inputDetails: { included: true },
         startDate: startDate / 1000,
         ...(stopDate && { stopDate: stopDate / 1000 }),
         ...(redriveDate && { redriveDate: redriveDate / 1000 }),
-        ...(output !== undefined && { output: JSON.stringify(output) }),
+        ...(output !== undefined && { output: JSON.stringify(output), outputDetails: { included: true } }),
       }
     },
     /** Goes on at the state that failed, with its input; a Map's items that succeeded stay as they are. */

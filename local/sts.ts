@@ -13,6 +13,8 @@ import {
 type OneOrMany = string | string[]
 type Statement = {
   Effect?: string
+  Principal?: unknown
+  NotPrincipal?: unknown
   Action?: OneOrMany
   NotAction?: OneOrMany
   Resource?: OneOrMany
@@ -31,10 +33,18 @@ export const parsePolicy = (document: string): Statement[] => {
   }
   const statements = [policy?.Statement ?? []].flat()
   if (!statements.length) throw malformed('Syntax errors in policy.')
-  for (const { Effect, Action, NotAction, Resource, NotResource } of statements) {
+  for (const { Effect, Principal, NotPrincipal, Action, NotAction, Resource, NotResource } of statements) {
     if (Effect !== 'Allow' && Effect !== 'Deny') throw malformed('Policy statement must contain a valid Effect.')
-    if (![Action ?? NotAction ?? []].flat().length) throw malformed('Policy statement must contain actions.')
-    if (![Resource ?? NotResource ?? []].flat().length) throw malformed('Policy statement must contain resources.')
+    if (Principal !== undefined || NotPrincipal !== undefined)
+      throw malformed('Policy document should not specify a principal.')
+    const actions = [Action ?? NotAction ?? []].flat()
+    if (!actions.length) throw malformed('Policy statement must contain actions.')
+    if (!actions.every((action) => /^(?:\*|[\w-]+:.+)$/.test(action)))
+      throw malformed('Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.')
+    const resources = [Resource ?? NotResource ?? []].flat()
+    if (!resources.length) throw malformed('Policy statement must contain resources.')
+    if (!resources.every((resource) => /^(?:\*|arn:.+)$/.test(resource)))
+      throw malformed('Resource must be in ARN format or "*".')
   }
   return statements
 }
@@ -134,6 +144,7 @@ const assumeRole = (world: World, input: AssumeRoleRequest, caller: Caller) => {
     accountId,
     roleName,
     sessionName: RoleSessionName,
+    assumedRoleId: `AROA${randomText(world, lettersAndDigits, 17)}:${RoleSessionName}`,
     policy: Policy,
     function: caller.function,
     expiresAt: world.now() + seconds * 1000,
@@ -147,14 +158,14 @@ const assumeRole = (world: World, input: AssumeRoleRequest, caller: Caller) => {
       Expiration: new Date(session.expiresAt),
     },
     AssumedRoleUser: {
-      AssumedRoleId: `AROA${randomText(world, lettersAndDigits, 17)}:${RoleSessionName}`,
+      AssumedRoleId: session.assumedRoleId,
       Arn: arnOfCaller({ ...caller, accountId, session }),
     },
   }
 }
 
 const getCallerIdentity = (_world: World, _input: object, caller: Caller) => ({
-  UserId: caller.accessKeyId,
+  UserId: caller.session?.assumedRoleId ?? caller.accountId,
   Account: caller.accountId,
   Arn: arnOfCaller(caller),
 })

@@ -79,6 +79,8 @@ export type Session = {
   accountId: string
   roleName: string
   sessionName: string
+  /** Of the form ROLE-ID:SESSION-NAME. */
+  assumedRoleId: string
   /** The session policy's document, if one was sent. */
   policy: string | null
   /** The function that assumed the role. */

@@ -212,6 +212,16 @@ test('a connection can be broken, without an answer', async () => {
   await expect(new IAMClient(config()).send(new ListUsersCommand({}))).rejects.toMatchObject({ code: 'ECONNRESET' })
 })
 
+test.each([
+  [[], 'InvalidParameterValue'],
+  [['ada@example.com', 'nonsense'], 'InvalidParameterValue'],
+  [Array.from({ length: 51 }, (_, i) => `a${i}@example.com`), 'MessageRejected'],
+])('a mail to %j is refused as %s', async (to, name) => {
+  const { endpoint, config } = await start()
+  await expect(new SESClient(config()).send(mail('vending@example.com', ...to))).rejects.toMatchObject({ name })
+  expect(await endpoint.mails()).toEqual([])
+})
+
 test('an upstream takes a service over, whatever the credentials', async () => {
   const upstream = createServer((_, response) =>
     response

@@ -64,7 +64,7 @@ test.each(['', 'a b', 'x'.repeat(65), 'ümlaut'])('the user name %j is refused',
 
 test('tags are held against their pattern, their number, and duplicates', async () => {
   const tag = (Tags: IAM.Tag[]) => iam.send(new IAM.TagUserCommand({ UserName: 'ada', Tags }))
-  await createUser('ada', { Tags: [] })
+  expect((await createUser('ada', { Tags: [] })).User).not.toHaveProperty('Tags')
   await expect(tag([{ Key: 'a,b', Value: '' }])).rejects.toEqual(refusedAs('ValidationError'))
   await expect(
     tag([
@@ -72,6 +72,9 @@ test('tags are held against their pattern, their number, and duplicates', async 
       { Key: 'A', Value: '2' },
     ]),
   ).rejects.toEqual(refusedAs('InvalidInputException'))
+  await expect(tag(Array.from({ length: 51 }, (_, i) => ({ Key: `k${i}`, Value: 'v' })))).rejects.toEqual(
+    refusedAs('ValidationError'),
+  )
   await tag(Array.from({ length: 50 }, (_, i) => ({ Key: `k${i}`, Value: 'v' })))
   await tag([{ Key: 'K0', Value: 'new' }])
   await expect(tag([{ Key: 'one too many', Value: '' }])).rejects.toEqual(refusedAs('LimitExceededException'))
@@ -122,7 +125,17 @@ test('an account has no password policy until it is given one', async () => {
   const get = () => iam.send(new IAM.GetAccountPasswordPolicyCommand({}))
   await expect(get()).rejects.toEqual(refusedAs('NoSuchEntityException'))
   account.passwordPolicy = { MinimumPasswordLength: 20, RequireSymbols: true }
-  expect((await get()).PasswordPolicy).toMatchObject({ MinimumPasswordLength: 20, RequireSymbols: true })
+  expect((await get()).PasswordPolicy).toEqual({
+    MinimumPasswordLength: 20,
+    RequireSymbols: true,
+    RequireNumbers: false,
+    RequireUppercaseCharacters: false,
+    RequireLowercaseCharacters: false,
+    AllowUsersToChangePassword: false,
+    ExpirePasswords: false,
+  })
+  account.passwordPolicy = { MaxPasswordAge: 90 }
+  expect((await get()).PasswordPolicy).toMatchObject({ MinimumPasswordLength: 6, ExpirePasswords: true })
 })
 
 test('only policies that exist can be attached, ten to a group, and again does no harm', async () => {
@@ -173,10 +186,13 @@ test('an inline policy comes back as it was put, and nonsense is refused', async
   })
   await put(document)
   const got = await iam.send(new IAM.GetGroupPolicyCommand({ GroupName: 'Admins', PolicyName: 'inline' }))
-  expect(got.PolicyDocument).not.toBe(document)
+  expect(got.PolicyDocument).toContain('%22s3%3A%2A%22')
   expect(decodeURIComponent(got.PolicyDocument ?? '')).toBe(document)
   expect((await iam.send(new IAM.ListGroupPoliciesCommand({ GroupName: 'Admins' }))).PolicyNames).toEqual(['inline'])
-  for (const nonsense of ['nonsense', 'null', '{}', '{"Statement":[]}'])
+  const statement = (more: object) =>
+    JSON.stringify({ Statement: { Effect: 'Allow', Action: 's3:*', Resource: '*', ...more } })
+  const outOfPlace = [{ Principal: '*' }, { Action: 'everything' }, { Resource: ['*', 'bucket'] }].map(statement)
+  for (const nonsense of ['nonsense', 'null', '{}', '{"Statement":[]}', ...outOfPlace])
     await expect(put(nonsense)).rejects.toEqual(refusedAs('MalformedPolicyDocumentException'))
 })
 
@@ -184,7 +200,14 @@ test('policies are described, customer-managed ones with their document', async 
   const arn = `arn:aws:iam::${account.id}:policy/team/ours`
   account.policies.set(arn, { name: 'ours', document: '{"Statement":"100%"}' })
   const { Policy } = await iam.send(new IAM.GetPolicyCommand({ PolicyArn: arn }))
-  expect(Policy).toMatchObject({ PolicyName: 'ours', Path: '/team/', DefaultVersionId: 'v1' })
+  expect(Policy).toMatchObject({ PolicyName: 'ours', Path: '/team/', DefaultVersionId: 'v1', AttachmentCount: 0 })
+  expect(Policy?.PolicyId).toMatch(/^ANPA[0-9A-F]{17}$/)
+  await createGroup('Admins')
+  await iam.send(new IAM.AttachGroupPolicyCommand({ GroupName: 'Admins', PolicyArn: arn }))
+  expect((await iam.send(new IAM.GetPolicyCommand({ PolicyArn: arn }))).Policy?.AttachmentCount).toBe(1)
+  await expect(iam.send(new IAM.GetPolicyCommand({ PolicyArn: 'a-policy-by-its-name' }))).rejects.toEqual(
+    refusedAs('InvalidInputException'),
+  )
   const { PolicyVersion } = await iam.send(new IAM.GetPolicyVersionCommand({ PolicyArn: arn, VersionId: 'v1' }))
   expect(decodeURIComponent(PolicyVersion?.Document ?? '')).toBe('{"Statement":"100%"}')
   expect((await iam.send(new IAM.GetPolicyCommand({ PolicyArn: managed('ReadOnlyAccess') }))).Policy?.Path).toBe('/')

@@ -66,7 +66,7 @@ test('what is not there has the name of its absence', async () => {
   await expect(organizations.send(new ListParentsCommand({ ChildId: '999999999999' }))).rejects.toMatchObject({
     name: 'ChildNotFoundException',
   })
-  await expect(status('car-nothing')).rejects.toMatchObject({ name: 'CreateAccountStatusNotFoundException' })
+  await expect(status('car-nothing0')).rejects.toMatchObject({ name: 'CreateAccountStatusNotFoundException' })
 })
 
 test('parents lead up to the root', async () => {
@@ -163,11 +163,61 @@ test('five accounts are made at once', async () => {
   await create('new5@example.com')
 })
 
-test('nonsense is refused, and so is every account but the management account', async () => {
-  await expect(create('no address')).rejects.toMatchObject({ name: 'InvalidInputException' })
-  await expect(clientOf('555555555555').send(new DescribeOrganizationCommand({}))).rejects.toMatchObject({
+test('only the management account may ask, but any account learns its organization', async () => {
+  const member = clientOf('555555555555')
+  await expect(member.send(new DescribeAccountCommand({ AccountId: '111111111111' }))).rejects.toMatchObject({
     name: 'AccessDeniedException',
   })
+  expect((await member.send(new DescribeOrganizationCommand({}))).Organization?.MasterAccountId).toBe('111122223333')
+})
+
+test.each([
+  ['a@b.c', 'MIN_LENGTH_EXCEEDED'],
+  [`${'x'.repeat(53)}@example.com`, 'MAX_LENGTH_EXCEEDED'],
+  ['no address', 'INVALID_PATTERN'],
+  ['.ada@example.com', 'INVALID_PATTERN'],
+  ['ada@example', 'INVALID_PATTERN'],
+  ['ada@example.com-', 'INVALID_PATTERN'],
+  ['ada@exam_ple.com', 'INVALID_PATTERN'],
+  ['müller@example.com', 'INVALID_PATTERN'],
+])('the address %j is refused', async (Email, Reason) => {
+  await expect(create(Email)).rejects.toMatchObject({ name: 'InvalidInputException', Reason })
+})
+
+test.each(['ada@example.com', 'Sky.Kirk+tag@Sub.Example-1.com', 'a!#$*+/=?^_`{}~-@b.co'])(
+  'the address %j is taken',
+  async (Email) => {
+    await create(Email)
+  },
+)
+
+test.each([
+  [{ RoleName: 'a b' }, 'InvalidInputException', 'INVALID_ROLE_NAME'],
+  [{ AccountName: 'x'.repeat(51) }, 'InvalidInputException', 'MAX_LENGTH_EXCEEDED'],
+  [{ Tags: [{ Key: 'a', Value: 'b,c' }] }, 'InvalidInputException', 'INVALID_PATTERN'],
+  [
+    {
+      Tags: [
+        { Key: 'a', Value: '' },
+        { Key: 'a', Value: '' },
+      ],
+    },
+    'InvalidInputException',
+    'DUPLICATE_TAG_KEY',
+  ],
+  [
+    { Tags: Array.from({ length: 51 }, (_, i) => ({ Key: `k${i}`, Value: '' })) },
+    'ConstraintViolationException',
+    'MAX_TAG_LIMIT_EXCEEDED',
+  ],
+])('%j is refused as %s, %s', async (more, name, Reason) => {
+  await expect(create('new@example.com', more)).rejects.toMatchObject({ name, Reason })
+})
+
+test('what is no id is told from what is not there', async () => {
+  const invalid = { name: 'InvalidInputException', Reason: 'INVALID_PATTERN' }
+  await expect(organizations.send(new ListParentsCommand({ ChildId: 'Security' }))).rejects.toMatchObject(invalid)
+  await expect(status('nonsense')).rejects.toMatchObject(invalid)
 })
 
 test('service control policies are FullAWSAccess, what accounts are denied, and what else there is', async () => {

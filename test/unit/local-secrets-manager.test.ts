@@ -52,6 +52,9 @@ test('versions are named by their token', async () => {
   await expect(get('versions', { VersionId: 'c'.repeat(32) })).rejects.toMatchObject({
     name: 'ResourceNotFoundException',
   })
+  await expect(get('versions', { VersionId: first, VersionStage: 'AWSCURRENT' })).rejects.toMatchObject({
+    name: 'InvalidRequestException',
+  })
   await expect(get('nowhere')).rejects.toMatchObject({ name: 'ResourceNotFoundException' })
 })
 
@@ -67,11 +70,26 @@ test('a secret that is scheduled for deletion can be restored, until it is gone'
   await create('deleted', { ClientRequestToken: second })
 })
 
+test('a secret that is deleted by force is gone at once, and may have been gone before', async () => {
+  const force = (more: Partial<SM.DeleteSecretRequest> = {}) =>
+    secrets.send(new SM.DeleteSecretCommand({ SecretId: 'forced', ForceDeleteWithoutRecovery: true, ...more }))
+  await create('forced')
+  await expect(force({ RecoveryWindowInDays: 7 })).rejects.toMatchObject({ name: 'InvalidParameterException' })
+  await secrets.send(new SM.DeleteSecretCommand({ SecretId: 'forced' }))
+  expect(await force()).toMatchObject({ Name: 'forced', DeletionDate: new Date(clock.now()) })
+  expect(await force()).toMatchObject({ Name: 'forced' })
+  await create('forced', { ClientRequestToken: second })
+})
+
 test('secrets are listed, without the deleted ones', async () => {
   await create('listed')
   await create('hidden')
   await secrets.send(new SM.DeleteSecretCommand({ SecretId: 'hidden' }))
-  const names = (await secrets.send(new SM.ListSecretsCommand({}))).SecretList?.map(({ Name }) => Name)
+  const { SecretList } = await secrets.send(new SM.ListSecretsCommand({}))
+  const names = SecretList?.map(({ Name }) => Name)
+  expect(SecretList?.find(({ Name }) => Name === 'listed')).toMatchObject({
+    SecretVersionsToStages: { [first]: ['AWSCURRENT'] },
+  })
   expect(names).toContain('listed')
   expect(names).not.toContain('hidden')
 })

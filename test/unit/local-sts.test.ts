@@ -50,6 +50,7 @@ test('a session acts in the account whose role it took', async () => {
   const session = await signIn(id)
   expect(await session.sts.send(new GetCallerIdentityCommand({}))).toMatchObject({
     Account: id,
+    UserId: expect.stringMatching(/^AROA\w{17}:vend-1$/) as string,
     Arn: `arn:aws:sts::${id}:assumed-role/OrganizationAccountAccessRole/vend-1`,
   })
   await session.iam.send(new CreateUserCommand({ UserName: 'ada' }))

@@ -1,0 +1,69 @@
+import { EventBridgeClient, PutEventsCommand, type PutEventsRequestEntry } from '@aws-sdk/client-eventbridge'
+import { afterAll, beforeEach, expect, test } from 'vitest'
+import { startEndpoint } from '../../local/endpoint.ts'
+import { eventBridge } from '../../local/eventbridge.ts'
+import { createWorld, manualClock } from '../../local/world.ts'
+
+const world = createWorld(manualClock())
+const { managementAccountId, region } = world
+let events: unknown[] = []
+const bus = { managementAccountId, region, isoTime: () => 'now', putEvent: (event: unknown) => events.push(event) }
+const endpoint = await startEndpoint(world, { handlers: { events: eventBridge(bus) } })
+afterAll(() => endpoint.close())
+beforeEach(() => {
+  events = []
+})
+
+const client = new EventBridgeClient({
+  endpoint: endpoint.url,
+  region,
+  credentials: { accessKeyId: managementAccountId, secretAccessKey: 'local' },
+  maxAttempts: 1,
+})
+const entry = (more: Partial<PutEventsRequestEntry> = {}) => ({
+  Source: 'ours',
+  DetailType: 'Done',
+  Detail: '{}',
+  ...more,
+})
+const put = (...Entries: PutEventsRequestEntry[]) => client.send(new PutEventsCommand({ Entries }))
+
+test('an entry becomes an event', async () => {
+  const { Entries, FailedEntryCount } = await put(entry({ Detail: '{"a":1}', Resources: ['arn'] }))
+  expect(FailedEntryCount).toBe(0)
+  expect(events).toEqual([
+    {
+      version: '0',
+      id: Entries?.[0]?.EventId,
+      source: 'ours',
+      'detail-type': 'Done',
+      account: managementAccountId,
+      time: 'now',
+      region,
+      resources: ['arn'],
+      detail: { a: 1 },
+    },
+  ])
+})
+
+test.each([
+  [{ Source: '' }, 'InvalidArgument'],
+  [{ Detail: 'nonsense' }, 'MalformedDetail'],
+  [{ Detail: '[]' }, 'MalformedDetail'],
+  [{ Source: 'aws.organizations' }, 'NotAuthorizedForSourceException'],
+])('%j fails alone, as %s', async (more, ErrorCode) => {
+  const { Entries, FailedEntryCount } = await put(entry(), entry(more))
+  expect(FailedEntryCount).toBe(1)
+  expect(Entries).toMatchObject([{ EventId: expect.any(String) as string }, { ErrorCode }])
+  expect(events).toHaveLength(1)
+})
+
+test.each([
+  ['no entry', []],
+  ['eleven', Array.from({ length: 11 }, () => entry())],
+  ['none that is whole', [entry({ Source: '' })]],
+  ['more than 1 MB', [entry({ Detail: JSON.stringify('x'.repeat(1024 * 1024)) })]],
+])('a request with %s fails', async (_, entries) => {
+  await expect(put(...entries)).rejects.toMatchObject({ name: 'ValidationException' })
+  expect(events).toEqual([])
+})
