@@ -1,7 +1,7 @@
 import tseslint from 'typescript-eslint'
 
 export default tseslint.config(
-  { ignores: ['.serverless/', '.esbuild/', 'coverage/', 'node_modules/', '**/*.js', '**/*.cjs'] },
+  { ignores: ['.serverless/', '.esbuild/', 'coverage/', '.conformance/', 'node_modules/', '**/*.js', '**/*.cjs'] },
   ...tseslint.configs.recommendedTypeChecked,
   {
     languageOptions: { parserOptions: { projectService: true } },

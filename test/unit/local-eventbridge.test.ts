@@ -7,7 +7,13 @@ import { createWorld, manualClock } from '../../local/world.ts'
 const world = createWorld(manualClock())
 const { managementAccountId, region } = world
 let events: unknown[] = []
-const bus = { managementAccountId, region, isoTime: () => 'now', putEvent: (event: unknown) => events.push(event) }
+const bus = {
+  managementAccountId,
+  region,
+  isoTime: () => 'now',
+  putEvent: (event: unknown) => events.push(event),
+  rules: () => [],
+}
 const endpoint = await startEndpoint(world, { handlers: { events: eventBridge(bus) } })
 afterAll(() => endpoint.close())
 beforeEach(() => {

@@ -140,7 +140,15 @@ describe('vend', () => {
 
   test('an expired session says so', async () => {
     const { accountId, world } = { accountId: '111122223333', world: organization.world }
-    const session = { accountId, roleName: 'me', sessionName: 'me', policy: null, function: null, expiresAt: 0 }
+    const session = {
+      accountId,
+      roleName: 'me',
+      assumedRoleId: 'AROAME',
+      sessionName: 'me',
+      policy: null,
+      function: null,
+      expiresAt: 0,
+    }
     world.sessions.set('ASIAEXPIRED', { ...session, accessKeyId: 'ASIAEXPIRED' })
     const { stderr } = await run(
       ['list', '--stage', 'local', '--region', 'us-east-1', '--endpoint-url', organization.endpointUrl],

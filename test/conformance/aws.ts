@@ -1,0 +1,213 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { EventBridgeClient } from '@aws-sdk/client-eventbridge'
+import * as IAM from '@aws-sdk/client-iam'
+import * as Organizations from '@aws-sdk/client-organizations'
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import { SESClient, VerifyDomainIdentityCommand } from '@aws-sdk/client-ses'
+import { CreateStateMachineCommand, SFNClient } from '@aws-sdk/client-sfn'
+import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts'
+import { startClock } from '../../local/clock.ts'
+import { createLedger } from '../../local/create-ledger.ts'
+import { startEndpoint } from '../../local/endpoint.ts'
+import { eventBridge } from '../../local/eventbridge.ts'
+import { startStepFunctions } from '../../local/step-functions.ts'
+import { addAccount, createWorld, manualClock } from '../../local/world.ts'
+import type { Moto } from './moto.ts'
+
+type Credentials = { accessKeyId: string; secretAccessKey: string; sessionToken?: string }
+type Command<Out> = { resolveMiddleware: (...given: never[]) => (...given: never[]) => Promise<{ output: Out }> }
+type Refusal = { refused?: string; Reason?: string }
+
+/** Sends a command and gives what came back, a refusal as well: its name as the SDK throws it, and its HTTP status. */
+const asking =
+  (client: { send: (command: never) => Promise<unknown> }) =>
+  async <Out extends object>(command: Command<Out>): Promise<Partial<Out> & Refusal> => {
+    try {
+      const { $metadata: _, ...answer } = (await client.send(command as never)) as Record<string, unknown>
+      return answer as Partial<Out>
+    } catch (error) {
+      const { name, $metadata, Reason } = error as Error & { $metadata?: { httpStatusCode?: number }; Reason?: string }
+      return {
+        refused: `${name} ${$metadata?.httpStatusCode ?? '(no answer)'}`,
+        ...(Reason && { Reason }),
+      } as Partial<Out> & Refusal
+    }
+  }
+
+const clients = (endpoint: string, credentials: Credentials) => {
+  const config = { endpoint, region: 'us-east-1', credentials, maxAttempts: 1 }
+  const dynamodb = new DynamoDBClient(config)
+  return {
+    iam: asking(new IAM.IAMClient(config)),
+    sts: asking(new STSClient(config)),
+    organizations: asking(new Organizations.OrganizationsClient(config)),
+    secretsmanager: asking(new SecretsManagerClient(config)),
+    ses: asking(new SESClient(config)),
+    events: asking(new EventBridgeClient(config)),
+    states: asking(new SFNClient(config)),
+    dynamodb: asking(dynamodb),
+    /** For functions/shared/ledger.ts, whose expressions are what counts. */
+    ledger: { dynamodb, tableName: 'ledger' },
+  }
+}
+
+/** What both sides have: an organization with a management account, members, and what the scenarios need in them. */
+export type Aws = ReturnType<typeof clients> & {
+  managementAccountId: string
+  /** A member account, in which `iam` acts. */
+  accountId: string
+  /** A member account in an organizational unit. */
+  accountInUnit: string
+  unitId: string
+  /** `iam` in a member account whose password policy asks for 20 characters with a symbol and an upper-case letter. */
+  iamOfStrict: ReturnType<typeof clients>['iam']
+  /** The clients with a member account's credentials. */
+  ofMember: ReturnType<typeof clients>
+  stateMachineArn: string
+  /** Makes a customer-managed policy in the member account; gives its ARN. */
+  addPolicy: (name: string, document: string) => Promise<string>
+  /** Lets time go by, where time can be told to. */
+  later: (seconds: number) => void
+}
+
+export const roleName = 'OrganizationAccountAccessRole'
+const passwordPolicy = { MinimumPasswordLength: 20, RequireSymbols: true, RequireUppercaseCharacters: true }
+
+/** Succeeds, waits or fails, as its input says. */
+const definition = {
+  StartAt: 'What',
+  States: {
+    What: {
+      Type: 'Choice',
+      Choices: [
+        { Variable: '$.do', StringEquals: 'wait', Next: 'Wait' },
+        { Variable: '$.do', StringEquals: 'fail', Next: 'Fail' },
+      ],
+      Default: 'Succeed',
+    },
+    Wait: { Type: 'Wait', Seconds: 3, Next: 'Succeed' },
+    Fail: { Type: 'Fail', Error: 'OurError', Cause: 'because' },
+    Succeed: { Type: 'Pass', Result: { done: true }, End: true },
+  },
+}
+
+const memberCredentials = async (sts: ReturnType<typeof clients>['sts'], accountId: string) => {
+  const { Credentials, refused } = await sts(
+    new AssumeRoleCommand({ RoleArn: `arn:aws:iam::${accountId}:role/${roleName}`, RoleSessionName: 'conformance' }),
+  )
+  if (!Credentials) throw new Error(`The role of ${accountId} cannot be assumed: ${refused}`)
+  return {
+    accessKeyId: Credentials.AccessKeyId ?? '',
+    secretAccessKey: Credentials.SecretAccessKey ?? '',
+    sessionToken: Credentials.SessionToken ?? '',
+  }
+}
+
+/** The local organization, with the clock in the scenarios' hands. */
+export const startLocal = async () => {
+  const clock = manualClock()
+  const world = createWorld(clock)
+  const realClock = startClock(1)
+  const { managementAccountId, region } = world
+  const stateMachineArn = `arn:aws:states:${region}:${managementAccountId}:stateMachine:conformance`
+  const stepFunctions = startStepFunctions({
+    definition,
+    stateMachineArn,
+    clock: realClock,
+    invoke: async () => undefined,
+    onProgress: () => {},
+    onEnd: () => {},
+  })
+  const isoTime = () => new Date(clock.now()).toISOString()
+  const handlers = {
+    events: eventBridge({ managementAccountId, region, isoTime, putEvent: () => {} }),
+    states: stepFunctions.operations,
+  }
+  const endpoint = await startEndpoint(world, { handlers })
+  const own = clients(endpoint.url, { accessKeyId: managementAccountId, secretAccessKey: 'local' })
+  await createLedger(own.ledger.dynamodb, own.ledger.tableName)
+  const member = addAccount(world, { name: 'Member' })
+  const strict = addAccount(world, { name: 'Strict' })
+  strict.passwordPolicy = passwordPolicy
+  const inUnit = [...world.accounts.values()].find(({ parentId }) => parentId !== world.rootId)!
+  const ofMember = clients(endpoint.url, await memberCredentials(own.sts, member.id))
+
+  const aws: Aws = {
+    ...own,
+    managementAccountId,
+    accountId: member.id,
+    accountInUnit: inUnit.id,
+    unitId: inUnit.parentId,
+    iam: ofMember.iam,
+    iamOfStrict: clients(endpoint.url, await memberCredentials(own.sts, strict.id)).iam,
+    ofMember,
+    stateMachineArn,
+    addPolicy: async (name, document) => {
+      const arn = `arn:aws:iam::${member.id}:policy/${name}`
+      member.policies.set(arn, { name, document })
+      return arn
+    },
+    later: clock.advance,
+  }
+  return { aws, handlers, world, close: endpoint.close }
+}
+
+/** moto, brought to the same state by its own calls. */
+export const prepareMoto = async ({ url, loadNoMorePolicies }: Moto): Promise<Aws> => {
+  await fetch(`${url}/moto-api/config`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ stepfunctions: { execute_state_machine: true } }),
+  })
+  const own = clients(url, { accessKeyId: 'management', secretAccessKey: 'moto' })
+  const { Organization } = await own.organizations(new Organizations.CreateOrganizationCommand({ FeatureSet: 'ALL' }))
+  const create = async (name: string) => {
+    const { CreateAccountStatus } = await own.organizations(
+      new Organizations.CreateAccountCommand({ AccountName: name, Email: `${name.toLowerCase()}@example.com` }),
+    )
+    return CreateAccountStatus?.AccountId ?? ''
+  }
+  const [accountId, strictId, accountInUnit] = [await create('Member'), await create('Strict'), await create('Audit')]
+  loadNoMorePolicies()
+  const { Roots } = await own.organizations(new Organizations.ListRootsCommand({}))
+  const rootId = Roots?.[0]?.Id
+  const { OrganizationalUnit } = await own.organizations(
+    new Organizations.CreateOrganizationalUnitCommand({ ParentId: rootId, Name: 'Security' }),
+  )
+  const unitId = OrganizationalUnit?.Id ?? ''
+  await own.organizations(
+    new Organizations.MoveAccountCommand({
+      AccountId: accountInUnit,
+      SourceParentId: rootId,
+      DestinationParentId: unitId,
+    }),
+  )
+  await own.ses(new VerifyDomainIdentityCommand({ Domain: 'example.com' }))
+  await createLedger(own.ledger.dynamodb, own.ledger.tableName)
+  const { stateMachineArn = '' } = await own.states(
+    new CreateStateMachineCommand({
+      name: 'conformance',
+      roleArn: 'arn:aws:iam::123456789012:role/conformance',
+      definition: JSON.stringify(definition),
+    }),
+  )
+  const ofMember = clients(url, await memberCredentials(own.sts, accountId))
+  const iamOfStrict = clients(url, await memberCredentials(own.sts, strictId)).iam
+  await iamOfStrict(new IAM.UpdateAccountPasswordPolicyCommand(passwordPolicy))
+  return {
+    ...own,
+    managementAccountId: Organization?.MasterAccountId ?? '',
+    accountId,
+    accountInUnit,
+    unitId,
+    iam: ofMember.iam,
+    iamOfStrict,
+    ofMember,
+    stateMachineArn,
+    addPolicy: async (name, document) => {
+      const { Policy } = await ofMember.iam(new IAM.CreatePolicyCommand({ PolicyName: name, PolicyDocument: document }))
+      return Policy?.Arn ?? ''
+    },
+    later: () => {},
+  }
+}

@@ -1,0 +1,81 @@
+import type { Aws } from './aws.ts'
+
+export type Differing = { at: string; local: string; moto: string }
+
+// Each AWS makes these up. They are compared by being the same again within a case.
+const ownIds = new Set([
+  'UserId',
+  'GroupId',
+  'PolicyId',
+  'AccessKeyId',
+  'SecretAccessKey',
+  'SessionToken',
+  'MessageId',
+  'EventId',
+  'RandomPassword',
+])
+const patterns: [kind: string, pattern: RegExp][] = [
+  ['account', /(?<!\d)\d{12}(?!\d)/g],
+  ['role id', /AROA[A-Z0-9]+/g],
+  ['creation', /\bcar-[a-z0-9]+/g],
+  ['organization', /\bo-[a-z0-9]{10,32}/g],
+  ['root', /\br-[a-z0-9]{4,32}/g],
+  ['unit', /\bou-[a-z0-9]{4,32}-[a-z0-9]{8,32}/g],
+  ['suffix', /(?<=:secret:.*-)\w{6}$/g],
+]
+
+/** An answer with what each AWS makes up replaced by names: ids by the order in which they appear, dates by `<date>`. */
+export const masked = ({ managementAccountId, accountId }: Aws, name: string, answer: unknown) => {
+  const mine = new RegExp(name, 'gi')
+  const names = new Map([
+    [managementAccountId, '<management account>'],
+    [accountId, '<member account>'],
+  ])
+  const nameOf = (kind: string, id: string) => {
+    if (!names.has(id))
+      names.set(id, `<${kind} ${[...names.values()].filter((name) => name.startsWith(`<${kind} `)).length + 1}>`)
+    return names.get(id)!
+  }
+  const mask = (value: unknown, key: string): unknown => {
+    if (value instanceof Date) return '<date>'
+    if (Array.isArray(value)) return value.map((member) => mask(member, key))
+    if (typeof value === 'object' && value)
+      return Object.fromEntries(
+        Object.entries(value)
+          .filter(([, member]) => member !== undefined)
+          .sort(([a], [b]) => (a < b ? -1 : 1))
+          .map(([name, member]) => [name, mask(member, name)]),
+      )
+    if (typeof value !== 'string') return value
+    if (ownIds.has(key)) return nameOf(key, value)
+    return patterns.reduce(
+      (text, [kind, pattern]) => text.replace(pattern, (id) => nameOf(kind, id)),
+      value.replace(mine, '<name>'),
+    )
+  }
+  return mask(answer, '')
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
+
+const show = (value: unknown) => {
+  if (value === undefined) return 'nothing'
+  if (isObject(value) && 'refused' in value) return Object.values(value).reverse().join(', ')
+  return JSON.stringify(value)
+}
+
+/** Where two answers differ, and what each says there. A refusal differs from an answer as a whole. */
+export const differences = (local: unknown, moto: unknown, at = ''): Differing[] => {
+  if (isObject(local) && isObject(moto)) {
+    const refused = ['refused' in local, 'refused' in moto]
+    const isWhole = refused.includes(true) || (Array.isArray(local) && local.length !== Object.keys(moto).length)
+    if (refused[0] !== refused[1])
+      return [{ at, local: refused[0] ? show(local) : 'answers', moto: refused[1] ? show(moto) : 'answers' }]
+    if (!isWhole)
+      return [...new Set([...Object.keys(local), ...Object.keys(moto)])].flatMap((key) =>
+        differences(local[key], moto[key], at ? `${at}.${key}` : key),
+      )
+  }
+  const [here, there] = [show(local), show(moto)]
+  return here === there ? [] : [{ at, local: here, moto: there }]
+}

@@ -1,0 +1,117 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { format, resolveConfig } from 'prettier'
+import { afterAll, expect, test } from 'vitest'
+import { builtIn } from '../../local/endpoint.ts'
+import { prepareMoto, startLocal } from './aws.ts'
+import { differences, masked } from './compare.ts'
+import { known } from './differences.ts'
+import { motoVersion, startMoto } from './moto.ts'
+import { scenarios } from './scenarios.ts'
+
+const server = await startMoto()
+afterAll(server.stop)
+const moto = await prepareMoto(server)
+const local = await startLocal()
+afterAll(local.close)
+
+const cases = Object.entries(scenarios).flatMap(([service, operations]) =>
+  Object.entries(operations).flatMap(([operation, named]) =>
+    Object.entries(named).map(([what, run]) => ({
+      service,
+      operation,
+      run,
+      title: `${service} ${operation}: ${what}`,
+    })),
+  ),
+)
+const listed = new Map(known.flatMap(({ found }) => Object.entries(found)))
+/** By case, the differences that were found. */
+const compared = new Map<string, Record<string, [local: string, moto: string]>>()
+
+test.each(cases)('$title', async ({ service, operation, run, title }) => {
+  const name = `case${cases.findIndex((one) => one.title === title)}`
+  const before = local.world.calls.length
+  const [here, there] = await Promise.all([run({ ...local.aws, name }), run({ ...moto, name })])
+  expect(local.world.calls.slice(before)).toContainEqual(expect.objectContaining({ service, operation }))
+  const differing = differences(masked(local.aws, name, here), masked(moto, name, there))
+  const found = Object.fromEntries(
+    differing.map(({ at, local, moto }): [string, [string, string]] => [
+      at ? `${title} → ${at}` : title,
+      [local, moto],
+    ]),
+  )
+  compared.set(title, found)
+  const expected = [...listed].filter(([where]) => where === title || where.startsWith(`${title} → `))
+  expect(found, 'The differences that differences.ts lists for this case').toEqual(Object.fromEntries(expected))
+})
+
+test('every difference that is listed is of a case that there is, and once', () => {
+  const titles = cases.map(({ title }) => title)
+  expect([...listed.keys()].filter((where) => !titles.includes(where.split(' → ')[0] ?? ''))).toEqual([])
+  expect(listed.size).toBe(known.flatMap(({ found }) => Object.keys(found)).length)
+})
+
+test('every operation of the local organization has its cases', () => {
+  const operations = Object.entries({ ...builtIn, ...local.handlers }).flatMap(([service, table]) =>
+    Object.keys(table).map((operation) => `${service} ${operation}`),
+  )
+  const missing = operations.filter((one) => !cases.some(({ service, operation }) => `${service} ${operation}` === one))
+  expect(missing).toEqual([])
+})
+
+/** The names under which the SDK's packages and the endpoint know a service. */
+const services: Record<string, string> = { eventbridge: 'events', 'secrets-manager': 'secretsmanager', sfn: 'states' }
+
+test('every operation that the functions call has its cases', () => {
+  const root = path.join(import.meta.dirname, '../../functions')
+  const called = readdirSync(root, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .flatMap((file) => {
+      const text = readFileSync(path.join(root, file), 'utf8')
+      return [...text.matchAll(/import \{([^}]*)\} from '@aws-sdk\/client-([\w-]+)'/g)].flatMap(
+        ([, names = '', client = '']) =>
+          [...names.matchAll(/(\w+)Command\b/g)].map(([, operation]) => `${services[client] ?? client} ${operation}`),
+      )
+    })
+  expect(called).toContain('iam CreateUser')
+  const covered = cases.map(({ service, operation }) => `${service} ${operation}`)
+  expect([...new Set(called)].filter((one) => !covered.includes(one))).toEqual([])
+})
+
+const cell = (text: string) => text.replaceAll('|', '\\|')
+const code = (text: string) => (text === 'answers' || text === 'nothing' ? text : cell(`\`${text}\``))
+
+const page = () => {
+  const operations = new Set(cases.map(({ service, operation }) => `${service} ${operation}`))
+  const different = [...compared.values()].filter((found) => Object.keys(found).length).length
+  const rows = known.flatMap(({ page, aws, right, found }) =>
+    Object.entries(found).map(
+      ([where, [here, there]]) =>
+        `| ${cell(where)} | ${code(here)} | ${code(there)} | ${cell(aws)} (${page}) | ${right} |`,
+    ),
+  )
+  return `# Conformance
+
+The local organization was written by us, and so were the tests of it. \`npm run test:conformance\` holds it against an AWS that
+we did not write: the same calls, through the real SDK, on the local organization and on [moto](https://github.com/getmoto/moto)
+${motoVersion}; answers and error names are compared, with what each AWS makes up (ids, dates, account numbers) masked. It needs
+Python 3.11 or newer, and PyPI the first time: moto lives in a virtual environment of its own, \`.conformance/\`.
+
+**${operations.size} operations, ${cases.length} cases: ${cases.length - different} equal, ${different} different.** Every
+difference is below with what AWS's documentation says; one that is not listed fails the suite, and so does one that is listed and
+no longer there. _answers_: the call succeeds. _nothing_: the field is not there. The table is
+[differences.ts](../test/conformance/differences.ts); \`npm run test:conformance -- -u\` writes this page.
+
+| Case | The local organization | moto | AWS's documentation | Right |
+| --- | --- | --- | --- | --- |
+${rows.join('\n')}
+`
+}
+
+test('docs/conformance.md says what was found', async ({ skip }) => {
+  if (compared.size < cases.length) skip('Not every case was run')
+  const file = path.join(import.meta.dirname, '../../docs/conformance.md')
+  const config = await resolveConfig(file)
+  await expect(await format(page(), { ...config, parser: 'markdown' })).toMatchFileSnapshot(file)
+})

@@ -1,0 +1,1245 @@
+import * as DynamoDB from '@aws-sdk/client-dynamodb'
+import * as Events from '@aws-sdk/client-eventbridge'
+import * as IAM from '@aws-sdk/client-iam'
+import * as Organizations from '@aws-sdk/client-organizations'
+import * as SM from '@aws-sdk/client-secrets-manager'
+import * as SES from '@aws-sdk/client-ses'
+import * as SFN from '@aws-sdk/client-sfn'
+import * as STS from '@aws-sdk/client-sts'
+import { setTimeout } from 'node:timers/promises'
+import * as ledger from '../../functions/shared/ledger.ts'
+import { type Aws, roleName } from './aws.ts'
+
+/** Gives what is compared: an answer, or several by what they are. `name` is the case's own, the same on both sides. */
+export type Run = (aws: Aws & { name: string }) => Promise<unknown>
+
+const administrator = 'arn:aws:iam::aws:policy/AdministratorAccess'
+const password = 'Correct-horse-battery-9'
+const allow = (Action: string) =>
+  JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action, Resource: '*' }] })
+
+const createUser = (UserName: string, more: Partial<IAM.CreateUserRequest> = {}) =>
+  new IAM.CreateUserCommand({ UserName, ...more })
+const createGroup = (GroupName: string, more: Partial<IAM.CreateGroupRequest> = {}) =>
+  new IAM.CreateGroupCommand({ GroupName, ...more })
+const addUser = (GroupName: string, UserName: string) => new IAM.AddUserToGroupCommand({ GroupName, UserName })
+const tags = (count: number) => Array.from({ length: count }, (_, i) => ({ Key: `key${i}`, Value: `${i}` }))
+/** For where an answer says no more than that it is none. */
+const whetherRefused = ({ refused, Reason }: { refused?: string; Reason?: string }) =>
+  refused ? { refused, ...(Reason && { Reason }) } : { answers: true }
+
+const tagsOf = (answer: { User?: IAM.User | undefined }) =>
+  answer.User?.Tags?.toSorted((a, b) => (String(a.Key) < String(b.Key) ? -1 : 1)) ?? answer
+
+const createProfile = (UserName: string, more: Partial<IAM.CreateLoginProfileRequest> = {}) =>
+  new IAM.CreateLoginProfileCommand({ UserName, Password: password, PasswordResetRequired: true, ...more })
+const getProfile = (UserName: string) => new IAM.GetLoginProfileCommand({ UserName })
+
+/** Makes a user with a login profile. */
+const userWithProfile = async ({ iam, name }: Parameters<Run>[0]) => {
+  await iam(createUser(name))
+  await iam(createProfile(name))
+}
+
+/** Creates a login profile with a password, for a user of its own. Gives the refusal, if it is one. */
+const createWith = (iam: Aws['iam'], name: string) => async (Password: string) => {
+  const UserName = `${name}-${Password.length}`
+  await iam(createUser(UserName))
+  return whetherRefused(await iam(createProfile(UserName, { Password })))
+}
+
+const attachToGroup = (GroupName: string, PolicyArn = administrator) =>
+  new IAM.AttachGroupPolicyCommand({ GroupName, PolicyArn })
+const attachToUser = (UserName: string, PolicyArn = administrator) =>
+  new IAM.AttachUserPolicyCommand({ UserName, PolicyArn })
+const putPolicy = (GroupName: string, PolicyDocument: string, PolicyName = 'inline') =>
+  new IAM.PutGroupPolicyCommand({ GroupName, PolicyName, PolicyDocument })
+
+const putDocument =
+  (document: string): Run =>
+  async ({ iam, name }) => {
+    await iam(createGroup(name))
+    return iam(putPolicy(name, document))
+  }
+
+/** How many pages of two there are, and the names in them: IAM promises no order. */
+const inPages = async (
+  ask: (paging: { MaxItems: number; Marker?: string }) => Promise<{ Marker?: string | undefined }>,
+  list: string,
+  nameKey: string,
+  prefix = '',
+) => {
+  const pages: Record<string, string>[][] = []
+  let Marker: string | undefined
+  do {
+    const page = await ask({ MaxItems: 2, ...(Marker && { Marker }) })
+    pages.push((page as Record<string, Record<string, string>[]>)[list] ?? [])
+    Marker = page.Marker
+  } while (Marker && pages.length < 9)
+  const names = pages.flatMap((page) => page.map((member) => member[nameKey]))
+  return { pages: pages.length, names: names.filter((name) => name?.startsWith(prefix)).sort() }
+}
+
+const iam: Record<string, Record<string, Run>> = {
+  GetUser: {
+    'with tags': async ({ iam, name }) => {
+      await iam(createUser(name, { Path: '/account-vending/', Tags: tags(1) }))
+      return iam(new IAM.GetUserCommand({ UserName: name }))
+    },
+    'that is not there': ({ iam, name }) => iam(new IAM.GetUserCommand({ UserName: name })),
+    'by a name in another case': async ({ iam, name }) => {
+      await iam(createUser(name))
+      return iam(new IAM.GetUserCommand({ UserName: name.toUpperCase() }))
+    },
+    'by a name that cannot be': ({ iam }) => iam(new IAM.GetUserCommand({ UserName: 'a b' })),
+  },
+  ListUsers: {
+    'by path prefix': async ({ iam, name }) => {
+      await iam(createUser(`${name}-a`, { Path: `/${name}/`, Tags: tags(1) }))
+      await iam(createUser(`${name}-b`, { Path: `/${name}/below/` }))
+      await iam(createUser(`${name}-c`))
+      const { Users, ...rest } = await iam(new IAM.ListUsersCommand({ PathPrefix: `/${name}/` }))
+      return { ...rest, users: Users?.filter(({ UserName }) => UserName?.startsWith(name)) }
+    },
+    none: ({ iam, name }) => iam(new IAM.ListUsersCommand({ PathPrefix: `/${name}/` })),
+    'in pages': async ({ iam, name }) => {
+      for (const letter of ['c', 'a', 'b']) await iam(createUser(`${name}-${letter}`, { Path: `/${name}/` }))
+      return inPages(
+        (paging) => iam(new IAM.ListUsersCommand({ PathPrefix: `/${name}/`, ...paging })),
+        'Users',
+        'UserName',
+        name,
+      )
+    },
+  },
+  CreateUser: {
+    'with path and tags': ({ iam, name }) => iam(createUser(name, { Path: '/account-vending/', Tags: tags(2) })),
+    'with no tags': ({ iam, name }) => iam(createUser(name, { Tags: [] })),
+    twice: async ({ iam, name }) => {
+      await iam(createUser(name))
+      return iam(createUser(name))
+    },
+    'of a name in another case': async ({ iam, name }) => {
+      await iam(createUser(name))
+      return iam(createUser(name.toUpperCase()))
+    },
+    'with a space in the name': ({ iam, name }) => iam(createUser(`${name} b`)),
+    'with a name of 65': ({ iam }) => iam(createUser('x'.repeat(65))),
+    'with a path that does not end': ({ iam, name }) => iam(createUser(name, { Path: '/account-vending' })),
+    'with a tag twice': ({ iam, name }) =>
+      iam(createUser(name, { Tags: [...tags(1), { Key: 'KEY0', Value: 'again' }] })),
+    'with a comma in a tag': ({ iam, name }) => iam(createUser(name, { Tags: [{ Key: 'a', Value: 'b,c' }] })),
+    'with a tag key of 129': ({ iam, name }) => iam(createUser(name, { Tags: [{ Key: 'x'.repeat(129), Value: '' }] })),
+    'with a tag value of 257': ({ iam, name }) =>
+      iam(createUser(name, { Tags: [{ Key: 'a', Value: 'x'.repeat(257) }] })),
+    'with 51 tags': ({ iam, name }) => iam(createUser(name, { Tags: tags(51) })),
+  },
+  TagUser: {
+    'anew and over': async ({ iam, name }) => {
+      await iam(createUser(name, { Tags: tags(2) }))
+      const tagged = await iam(
+        new IAM.TagUserCommand({
+          UserName: name,
+          Tags: [
+            { Key: 'key1', Value: 'new' },
+            { Key: 'more', Value: '' },
+          ],
+        }),
+      )
+      return { tagged, tags: tagsOf(await iam(new IAM.GetUserCommand({ UserName: name }))) }
+    },
+    'by a key in another case': async ({ iam, name }) => {
+      await iam(createUser(name, { Tags: tags(1) }))
+      await iam(new IAM.TagUserCommand({ UserName: name, Tags: [{ Key: 'KEY0', Value: 'new' }] }))
+      return tagsOf(await iam(new IAM.GetUserCommand({ UserName: name })))
+    },
+    'past 50': async ({ iam, name }) => {
+      await iam(createUser(name, { Tags: tags(50) }))
+      return iam(new IAM.TagUserCommand({ UserName: name, Tags: [{ Key: 'more', Value: '' }] }))
+    },
+    'twice the same': async ({ iam, name }) => {
+      await iam(createUser(name))
+      return iam(new IAM.TagUserCommand({ UserName: name, Tags: [...tags(1), ...tags(1)] }))
+    },
+    'of nobody': ({ iam, name }) => iam(new IAM.TagUserCommand({ UserName: name, Tags: tags(1) })),
+  },
+  AttachUserPolicy: {
+    twice: async ({ iam, name }) => {
+      await iam(createUser(name))
+      return { first: await iam(attachToUser(name)), again: await iam(attachToUser(name)) }
+    },
+    'to nobody': ({ iam, name }) => iam(attachToUser(name)),
+    'of a policy that is not there': async ({ iam, name }) => {
+      await iam(createUser(name))
+      return iam(attachToUser(name, 'arn:aws:iam::aws:policy/Nonsense'))
+    },
+    'past ten': async ({ iam, name, addPolicy }) => {
+      await iam(createUser(name))
+      for (let i = 0; i < 10; i++) await iam(attachToUser(name, await addPolicy(`${name}-${i}`, allow('s3:*'))))
+      return iam(attachToUser(name))
+    },
+  },
+  ListAttachedUserPolicies: {
+    'of a user': async ({ iam, name }) => {
+      await iam(createUser(name))
+      await iam(attachToUser(name))
+      return iam(new IAM.ListAttachedUserPoliciesCommand({ UserName: name }))
+    },
+    'of nobody': ({ iam, name }) => iam(new IAM.ListAttachedUserPoliciesCommand({ UserName: name })),
+    'in pages': async ({ iam, name }) => {
+      await iam(createUser(name))
+      for (const policy of ['AdministratorAccess', 'IAMFullAccess', 'ReadOnlyAccess'])
+        await iam(attachToUser(name, `arn:aws:iam::aws:policy/${policy}`))
+      return inPages(
+        (paging) => iam(new IAM.ListAttachedUserPoliciesCommand({ UserName: name, ...paging })),
+        'AttachedPolicies',
+        'PolicyName',
+      )
+    },
+  },
+  GetLoginProfile: {
+    'that must be changed': async (aws) => {
+      await userWithProfile(aws)
+      return aws.iam(getProfile(aws.name))
+    },
+    'that is not there': async ({ iam, name }) => {
+      await iam(createUser(name))
+      return iam(getProfile(name))
+    },
+    'of nobody': ({ iam, name }) => iam(getProfile(name)),
+  },
+  CreateLoginProfile: {
+    'that must be changed': async ({ iam, name }) => {
+      await iam(createUser(name))
+      return iam(createProfile(name))
+    },
+    'that need not be changed': async ({ iam, name }) => {
+      await iam(createUser(name))
+      return iam(new IAM.CreateLoginProfileCommand({ UserName: name, Password: password }))
+    },
+    twice: async (aws) => {
+      await userWithProfile(aws)
+      return aws.iam(createProfile(aws.name))
+    },
+    'of nobody': ({ iam, name }) => iam(createProfile(name)),
+    'with a password that the default policy refuses': async ({ iam, name }) => {
+      const create = createWith(iam, name)
+      return { short: await create('Sh0rt-1'), 'of one class': await create('only-lower-case') }
+    },
+    "with a password that the account's policy refuses": async ({ iamOfStrict, name }) => {
+      const create = createWith(iamOfStrict, name)
+      return {
+        short: await create('Correct-horse-9'),
+        'without a symbol': await create('CorrectHorseBatteryStaple9'),
+        'without upper case': await create('correct-horse-battery-staple'),
+      }
+    },
+    'with a password of 129': async ({ iam, name }) => {
+      await iam(createUser(name))
+      return iam(createProfile(name, { Password: `Aa1-${'x'.repeat(125)}` }))
+    },
+  },
+  UpdateLoginProfile: {
+    'at once': async (aws) => {
+      await userWithProfile(aws)
+      return aws.iam(new IAM.UpdateLoginProfileCommand({ UserName: aws.name, Password: password }))
+    },
+    'after a while': async (aws) => {
+      await userWithProfile(aws)
+      aws.later(10)
+      const updated = await aws.iam(
+        new IAM.UpdateLoginProfileCommand({ UserName: aws.name, Password: password, PasswordResetRequired: false }),
+      )
+      return { updated, profile: await aws.iam(getProfile(aws.name)) }
+    },
+    'with nothing but a password': async (aws) => {
+      await userWithProfile(aws)
+      aws.later(10)
+      await aws.iam(new IAM.UpdateLoginProfileCommand({ UserName: aws.name, Password: password }))
+      return aws.iam(getProfile(aws.name))
+    },
+    'that is not there': async ({ iam, name }) => {
+      await iam(createUser(name))
+      return iam(new IAM.UpdateLoginProfileCommand({ UserName: name, Password: password }))
+    },
+    'of nobody': ({ iam, name }) => iam(new IAM.UpdateLoginProfileCommand({ UserName: name, Password: password })),
+    'with a password that the policy refuses': async (aws) => {
+      await userWithProfile(aws)
+      aws.later(10)
+      return aws.iam(new IAM.UpdateLoginProfileCommand({ UserName: aws.name, Password: 'short' }))
+    },
+  },
+  DeleteLoginProfile: {
+    'at once': async (aws) => {
+      await userWithProfile(aws)
+      return aws.iam(new IAM.DeleteLoginProfileCommand({ UserName: aws.name }))
+    },
+    'after a while': async (aws) => {
+      await userWithProfile(aws)
+      aws.later(10)
+      const deleted = await aws.iam(new IAM.DeleteLoginProfileCommand({ UserName: aws.name }))
+      return { deleted, profile: await aws.iam(getProfile(aws.name)) }
+    },
+    'that is not there': async ({ iam, name }) => {
+      await iam(createUser(name))
+      return iam(new IAM.DeleteLoginProfileCommand({ UserName: name }))
+    },
+    'of nobody': ({ iam, name }) => iam(new IAM.DeleteLoginProfileCommand({ UserName: name })),
+  },
+  GetAccountPasswordPolicy: {
+    'that is not there': ({ iam }) => iam(new IAM.GetAccountPasswordPolicyCommand({})),
+    'of an account that has one': ({ iamOfStrict }) => iamOfStrict(new IAM.GetAccountPasswordPolicyCommand({})),
+  },
+  ListGroups: {
+    'by path prefix': async ({ iam, name }) => {
+      await iam(createGroup(`${name}-a`, { Path: `/${name}/` }))
+      await iam(createGroup(`${name}-b`, { Path: `/${name}/below/` }))
+      await iam(createGroup(`${name}-c`))
+      const { Groups, ...rest } = await iam(new IAM.ListGroupsCommand({ PathPrefix: `/${name}/` }))
+      return {
+        ...rest,
+        groups: Groups?.filter(({ GroupName }) => GroupName?.startsWith(name)).map(({ GroupName }) => GroupName),
+      }
+    },
+    'in pages': async ({ iam, name }) => {
+      for (const letter of ['c', 'a', 'b']) await iam(createGroup(`${name}-${letter}`, { Path: `/${name}/` }))
+      return inPages(
+        (paging) => iam(new IAM.ListGroupsCommand({ PathPrefix: `/${name}/`, ...paging })),
+        'Groups',
+        'GroupName',
+        name,
+      )
+    },
+  },
+  GetGroup: {
+    'with its members': async ({ iam, name }) => {
+      await iam(createGroup(name, { Path: '/account-vending/' }))
+      await iam(createUser(name))
+      await iam(addUser(name, name))
+      return iam(new IAM.GetGroupCommand({ GroupName: name }))
+    },
+    'that is not there': ({ iam, name }) => iam(new IAM.GetGroupCommand({ GroupName: name })),
+    'by a name in another case': async ({ iam, name }) => {
+      await iam(createGroup(name))
+      return iam(new IAM.GetGroupCommand({ GroupName: name.toUpperCase() }))
+    },
+    'in pages': async ({ iam, name }) => {
+      await iam(createGroup(name))
+      for (const letter of ['c', 'a', 'b']) {
+        await iam(createUser(`${name}-${letter}`))
+        await iam(addUser(name, `${name}-${letter}`))
+      }
+      return inPages(
+        (paging) => iam(new IAM.GetGroupCommand({ GroupName: name, ...paging })),
+        'Users',
+        'UserName',
+        name,
+      )
+    },
+  },
+  CreateGroup: {
+    'with a path': ({ iam, name }) => iam(createGroup(name, { Path: '/account-vending/' })),
+    twice: async ({ iam, name }) => {
+      await iam(createGroup(name))
+      return iam(createGroup(name))
+    },
+    'of a name in another case': async ({ iam, name }) => {
+      await iam(createGroup(name))
+      return iam(createGroup(name.toUpperCase()))
+    },
+    'with a space in the name': ({ iam, name }) => iam(createGroup(`${name} b`)),
+    'with a name of 129': ({ iam }) => iam(createGroup('x'.repeat(129))),
+    'with a path that does not begin': ({ iam, name }) => iam(createGroup(name, { Path: 'ours/' })),
+  },
+  AddUserToGroup: {
+    twice: async ({ iam, name }) => {
+      await iam(createGroup(name))
+      await iam(createUser(name))
+      const [first, again] = [await iam(addUser(name, name)), await iam(addUser(name, name))]
+      const { Users } = await iam(new IAM.GetGroupCommand({ GroupName: name }))
+      return { first, again, members: Users?.map(({ UserName }) => UserName) }
+    },
+    'of nobody': async ({ iam, name }) => {
+      await iam(createGroup(name))
+      return iam(addUser(name, name))
+    },
+    'to a group that is not there': async ({ iam, name }) => {
+      await iam(createUser(name))
+      return iam(addUser(name, name))
+    },
+    'past ten': async ({ iam, name }) => {
+      await iam(createUser(name))
+      for (let i = 0; i < 11; i++) await iam(createGroup(`${name}-${i}`))
+      for (let i = 0; i < 10; i++) await iam(addUser(`${name}-${i}`, name))
+      return iam(addUser(`${name}-10`, name))
+    },
+  },
+  ListGroupsForUser: {
+    'of a member': async ({ iam, name }) => {
+      await iam(createUser(name))
+      for (const letter of ['a', 'b']) {
+        await iam(createGroup(`${name}-${letter}`))
+        await iam(addUser(`${name}-${letter}`, name))
+      }
+      return iam(new IAM.ListGroupsForUserCommand({ UserName: name }))
+    },
+    'of nobody': ({ iam, name }) => iam(new IAM.ListGroupsForUserCommand({ UserName: name })),
+  },
+  AttachGroupPolicy: {
+    twice: async ({ iam, name }) => {
+      await iam(createGroup(name))
+      return { first: await iam(attachToGroup(name)), again: await iam(attachToGroup(name)) }
+    },
+    'to a group that is not there': ({ iam, name }) => iam(attachToGroup(name)),
+    'of a policy that is not there': async ({ iam, name }) => {
+      await iam(createGroup(name))
+      return iam(attachToGroup(name, 'arn:aws:iam::aws:policy/Nonsense'))
+    },
+    "of a customer's policy that is not there": async ({ iam, name, accountId }) => {
+      await iam(createGroup(name))
+      return iam(attachToGroup(name, `arn:aws:iam::${accountId}:policy/nonsense`))
+    },
+    'of what is no ARN': async ({ iam, name }) => {
+      await iam(createGroup(name))
+      return iam(attachToGroup(name, 'AdministratorAccess-is-its-name'))
+    },
+    'past ten': async ({ iam, name, addPolicy }) => {
+      await iam(createGroup(name))
+      for (let i = 0; i < 10; i++) await iam(attachToGroup(name, await addPolicy(`${name}-${i}`, allow('s3:*'))))
+      return iam(attachToGroup(name))
+    },
+  },
+  ListAttachedGroupPolicies: {
+    'of a group': async ({ iam, name }) => {
+      await iam(createGroup(name))
+      await iam(attachToGroup(name))
+      await iam(attachToGroup(name, 'arn:aws:iam::aws:policy/job-function/Billing'))
+      const { AttachedPolicies, ...rest } = await iam(new IAM.ListAttachedGroupPoliciesCommand({ GroupName: name }))
+      return {
+        ...rest,
+        policies: AttachedPolicies?.toSorted((a, b) => (String(a.PolicyName) < String(b.PolicyName) ? -1 : 1)),
+      }
+    },
+    none: async ({ iam, name }) => {
+      await iam(createGroup(name))
+      return iam(new IAM.ListAttachedGroupPoliciesCommand({ GroupName: name }))
+    },
+    'of a group that is not there': ({ iam, name }) =>
+      iam(new IAM.ListAttachedGroupPoliciesCommand({ GroupName: name })),
+  },
+  PutGroupPolicy: {
+    'and over': async ({ iam, name }) => {
+      await iam(createGroup(name))
+      const [put, over] = [await iam(putPolicy(name, allow('s3:*'))), await iam(putPolicy(name, allow('ec2:*')))]
+      const { PolicyDocument } = await iam(new IAM.GetGroupPolicyCommand({ GroupName: name, PolicyName: 'inline' }))
+      return { put, over, document: decodeURIComponent(PolicyDocument ?? '') }
+    },
+    'to a group that is not there': ({ iam, name }) => iam(putPolicy(name, allow('s3:*'))),
+    'that is no JSON': putDocument('nonsense'),
+    'without a statement': putDocument('{"Version":"2012-10-17"}'),
+    'with an empty list of statements': putDocument('{"Version":"2012-10-17","Statement":[]}'),
+    'without an effect': putDocument('{"Version":"2012-10-17","Statement":{"Action":"s3:*","Resource":"*"}}'),
+    'without a resource': putDocument('{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:*"}}'),
+    'without an action': putDocument('{"Version":"2012-10-17","Statement":{"Effect":"Allow","Resource":"*"}}'),
+    'with an action that has no service': putDocument(allow('everything')),
+    'with a principal': putDocument(
+      '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"s3:*","Resource":"*"}}',
+    ),
+    'with a resource that is no ARN': putDocument(
+      '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:*","Resource":"bucket"}}',
+    ),
+    'of more than 5,120 characters': putDocument(
+      JSON.stringify({
+        Version: '2012-10-17',
+        Statement: [{ Effect: 'Allow', Action: 's3:*', Resource: `arn:aws:s3:::${'x'.repeat(5120)}` }],
+      }),
+    ),
+  },
+  GetGroupPolicy: {
+    'as it was put': async ({ iam, name }) => {
+      await iam(createGroup(name))
+      await iam(putPolicy(name, allow('s3:*')))
+      const { PolicyDocument, ...rest } = await iam(
+        new IAM.GetGroupPolicyCommand({ GroupName: name, PolicyName: 'inline' }),
+      )
+      return { ...rest, document: decodeURIComponent(PolicyDocument ?? '') }
+    },
+    'URL-encoded': async ({ iam, name }) => {
+      await iam(createGroup(name))
+      await iam(putPolicy(name, allow('s3:*')))
+      const { PolicyDocument } = await iam(new IAM.GetGroupPolicyCommand({ GroupName: name, PolicyName: 'inline' }))
+      return PolicyDocument
+    },
+    'that is not there': async ({ iam, name }) => {
+      await iam(createGroup(name))
+      return iam(new IAM.GetGroupPolicyCommand({ GroupName: name, PolicyName: 'inline' }))
+    },
+    'of a group that is not there': ({ iam, name }) =>
+      iam(new IAM.GetGroupPolicyCommand({ GroupName: name, PolicyName: 'inline' })),
+  },
+  ListGroupPolicies: {
+    'of a group': async ({ iam, name }) => {
+      await iam(createGroup(name))
+      for (const policy of ['b', 'a']) await iam(putPolicy(name, allow('s3:*'), policy))
+      const { PolicyNames, ...rest } = await iam(new IAM.ListGroupPoliciesCommand({ GroupName: name }))
+      return { ...rest, names: PolicyNames?.toSorted() }
+    },
+    none: async ({ iam, name }) => {
+      await iam(createGroup(name))
+      return iam(new IAM.ListGroupPoliciesCommand({ GroupName: name }))
+    },
+    'of a group that is not there': ({ iam, name }) => iam(new IAM.ListGroupPoliciesCommand({ GroupName: name })),
+  },
+  GetPolicy: {
+    "of AWS's": ({ iam }) =>
+      iam(new IAM.GetPolicyCommand({ PolicyArn: 'arn:aws:iam::aws:policy/job-function/Billing' })),
+    "of the account's": async ({ iam, name, addPolicy }) =>
+      iam(new IAM.GetPolicyCommand({ PolicyArn: await addPolicy(name, allow('s3:*')) })),
+    'that is not there': ({ iam }) =>
+      iam(new IAM.GetPolicyCommand({ PolicyArn: 'arn:aws:iam::aws:policy/Nonsense-of-ours' })),
+    'of what is no ARN': ({ iam }) => iam(new IAM.GetPolicyCommand({ PolicyArn: 'AdministratorAccess-is-its-name' })),
+  },
+  GetPolicyVersion: {
+    "of the account's": async ({ iam, name, addPolicy }) => {
+      const PolicyArn = await addPolicy(name, allow('s3:*'))
+      const { PolicyVersion, ...rest } = await iam(new IAM.GetPolicyVersionCommand({ PolicyArn, VersionId: 'v1' }))
+      return { ...rest, ...PolicyVersion, Document: decodeURIComponent(PolicyVersion?.Document ?? '') }
+    },
+    'that is not there': async ({ iam, name, addPolicy }) => {
+      const PolicyArn = await addPolicy(name, allow('s3:*'))
+      return iam(new IAM.GetPolicyVersionCommand({ PolicyArn, VersionId: 'v9' }))
+    },
+    'of a policy that is not there': ({ iam, accountId }) =>
+      iam(new IAM.GetPolicyVersionCommand({ PolicyArn: `arn:aws:iam::${accountId}:policy/nonsense`, VersionId: 'v1' })),
+  },
+}
+
+const assume = (accountId: string, more: Partial<STS.AssumeRoleRequest> = {}) =>
+  new STS.AssumeRoleCommand({
+    RoleArn: `arn:aws:iam::${accountId}:role/${roleName}`,
+    RoleSessionName: 'vend-1',
+    ...more,
+  })
+
+const assuming =
+  (more: Partial<STS.AssumeRoleRequest>): Run =>
+  ({ sts, accountId }) =>
+    sts(assume(accountId, more))
+
+const sts: Record<string, Record<string, Run>> = {
+  AssumeRole: {
+    'of a member account': async ({ sts, accountId }) => {
+      const { PackedPolicySize: _, ...answer } = await sts(
+        assume(accountId, { DurationSeconds: 900, Policy: allow('iam:*') }),
+      )
+      return answer
+    },
+    'with a space in the session name': assuming({ RoleSessionName: 'a b' }),
+    'with a session name of one': assuming({ RoleSessionName: 'a' }),
+    'with a session name of 65': assuming({ RoleSessionName: 'x'.repeat(65) }),
+    'for less than 15 minutes': assuming({ DurationSeconds: 899 }),
+    'for more than 12 hours': assuming({ DurationSeconds: 43_201 }),
+    'with what is no ARN': assuming({ RoleArn: 'a-role-by-its-name-alone' }),
+    'that is not there': ({ sts, accountId }) =>
+      sts(assume(accountId, { RoleArn: `arn:aws:iam::${accountId}:role/Nonsense` })),
+    'of an account that is not there': ({ sts }) => sts(assume('999999999999')),
+    'with a source identity': assuming({ SourceIdentity: 'ada' }),
+    'with session tags': assuming({ Tags: [{ Key: 'a', Value: 'b' }] }),
+    'with a policy that is no JSON': assuming({ Policy: 'nonsense' }),
+    'with a policy of more than 2,048 characters': assuming({
+      Policy: JSON.stringify({
+        Version: '2012-10-17',
+        Statement: [{ Effect: 'Allow', Action: 's3:*', Resource: `arn:aws:s3:::${'x'.repeat(2048)}` }],
+      }),
+    }),
+  },
+  GetCallerIdentity: {
+    'of a session': async ({ ofMember }) => {
+      const { UserId, ...rest } = await ofMember.sts(new STS.GetCallerIdentityCommand({}))
+      return { ...rest, isOfTheRole: UserId?.endsWith(':conformance') }
+    },
+  },
+}
+
+const createAccount = (AccountName: string, more: Partial<Organizations.CreateAccountRequest> = {}) =>
+  new Organizations.CreateAccountCommand({ AccountName, Email: `${AccountName}@example.com`, ...more })
+const describeCreation = (CreateAccountRequestId = '') =>
+  new Organizations.DescribeCreateAccountStatusCommand({ CreateAccountRequestId })
+/** Asks for an account; gives its id once it is there. */
+const accountMade = async ({ organizations, later, name }: Parameters<Run>[0]) => {
+  const { CreateAccountStatus } = await organizations(createAccount(name))
+  later(60)
+  const answer = await organizations(describeCreation(CreateAccountStatus?.Id))
+  return answer.CreateAccountStatus?.AccountId ?? ''
+}
+const creating =
+  (more: Partial<Organizations.CreateAccountRequest>): Run =>
+  async ({ organizations, name, later }) => {
+    const answer = await organizations(createAccount(name, more))
+    later(60)
+    return whetherRefused(answer)
+  }
+
+const organizations: Record<string, Record<string, Run>> = {
+  DescribeOrganization: {
+    'by the management account': async ({ organizations }) => {
+      const { Organization } = await organizations(new Organizations.DescribeOrganizationCommand({}))
+      const { MasterAccountEmail, ...rest } = Organization ?? {}
+      return { ...rest, hasEmail: !!MasterAccountEmail }
+    },
+    'by a member account': async ({ ofMember }) => {
+      const { Organization, refused } = await ofMember.organizations(new Organizations.DescribeOrganizationCommand({}))
+      return refused ? { refused } : { MasterAccountId: Organization?.MasterAccountId }
+    },
+  },
+  DescribeAccount: {
+    'that was created': async (aws) =>
+      aws.organizations(new Organizations.DescribeAccountCommand({ AccountId: await accountMade(aws) })),
+    'that is not there': ({ organizations }) =>
+      organizations(new Organizations.DescribeAccountCommand({ AccountId: '999999999999' })),
+    'by what is no id': ({ organizations }) =>
+      organizations(new Organizations.DescribeAccountCommand({ AccountId: '12345' })),
+    'by a member account': ({ ofMember, managementAccountId }) =>
+      ofMember.organizations(new Organizations.DescribeAccountCommand({ AccountId: managementAccountId })),
+  },
+  ListParents: {
+    'of an account in the root': ({ organizations, accountId }) =>
+      organizations(new Organizations.ListParentsCommand({ ChildId: accountId })),
+    'of an account in a unit': ({ organizations, accountInUnit }) =>
+      organizations(new Organizations.ListParentsCommand({ ChildId: accountInUnit })),
+    'of a unit': ({ organizations, unitId }) =>
+      organizations(new Organizations.ListParentsCommand({ ChildId: unitId })),
+    'of an account that is not there': ({ organizations }) =>
+      organizations(new Organizations.ListParentsCommand({ ChildId: '999999999999' })),
+    'of what is no id': ({ organizations }) =>
+      organizations(new Organizations.ListParentsCommand({ ChildId: 'Security' })),
+  },
+  ListAccounts: {
+    'with one that was created': async (aws) => {
+      const id = await accountMade(aws)
+      const accounts: Organizations.Account[] = []
+      let NextToken: string | undefined
+      do {
+        const page = await aws.organizations(new Organizations.ListAccountsCommand({ ...(NextToken && { NextToken }) }))
+        accounts.push(...(page.Accounts ?? []))
+        NextToken = page.NextToken
+      } while (NextToken)
+      return accounts.filter(({ Id }) => Id === id)
+    },
+    'in pages': async ({ organizations }) => {
+      const { Accounts, NextToken } = await organizations(new Organizations.ListAccountsCommand({ MaxResults: 2 }))
+      const next = await organizations(
+        new Organizations.ListAccountsCommand({ MaxResults: 2, ...(NextToken && { NextToken }) }),
+      )
+      const ids = [Accounts, next.Accounts].flatMap((page) => page?.map(({ Id }) => Id) ?? [])
+      return { first: Accounts?.length, second: next.Accounts?.length, different: new Set(ids).size }
+    },
+    'by a member account': ({ ofMember }) => ofMember.organizations(new Organizations.ListAccountsCommand({})),
+  },
+  CreateAccount: {
+    'and its end': async ({ organizations, name, later }) => {
+      const asked = await organizations(
+        createAccount(name, { RoleName: 'AWSControlTowerExecution', Tags: tags(1), IamUserAccessToBilling: 'ALLOW' }),
+      )
+      later(60)
+      const ended = await organizations(describeCreation(asked.CreateAccountStatus?.Id))
+      return { asked, ended }
+    },
+    'of an address that is taken': async ({ organizations, name, later }) => {
+      await organizations(createAccount(name))
+      later(60)
+      const { CreateAccountStatus, refused } = await organizations(
+        createAccount(name, { Email: `${name}@Example.com`.replace('Example', 'example') }),
+      )
+      later(60)
+      return refused ? { refused } : organizations(describeCreation(CreateAccountStatus?.Id))
+    },
+    'of an address that is too short': creating({ Email: 'a@b.c' }),
+    'of an address without @': creating({ Email: 'nonsense.example.com' }),
+    'of an address with a space': creating({ Email: 'a b@example.com' }),
+    'of an address that begins with a dot': creating({ Email: '.ada@example.com' }),
+    'of an address with a hyphen at the end': creating({ Email: 'ada@example.com-' }),
+    'of an address without a dot in the domain': creating({ Email: 'ada.lovelace@example' }),
+    'of an address of 65': creating({ Email: `${'x'.repeat(53)}@example.com` }),
+    'of an address that is not ASCII': creating({ Email: 'müller@example.com' }),
+    'of a name of 51': creating({ AccountName: 'x'.repeat(51) }),
+    'of a name that is not ASCII': creating({ AccountName: 'Müller' }),
+    'with a role name that cannot be': creating({ RoleName: 'a b' }),
+    'with a tag twice': creating({ Tags: [...tags(1), ...tags(1)] }),
+    'with a comma in a tag': creating({ Tags: [{ Key: 'a', Value: 'b,c' }] }),
+    'with 51 tags': creating({ Tags: tags(51) }),
+    'past five at once': async ({ organizations, name, later }) => {
+      for (let i = 0; i < 5; i++) await organizations(createAccount(`${name}-${i}`))
+      const answer = await organizations(createAccount(`${name}-5`))
+      later(60)
+      return whetherRefused(answer)
+    },
+    'by a member account': ({ ofMember, name }) => ofMember.organizations(createAccount(name)),
+  },
+  DescribeCreateAccountStatus: {
+    'that is not there': ({ organizations }) => organizations(describeCreation(`car-${'a'.repeat(32)}`)),
+    'of what is no id': ({ organizations }) => organizations(describeCreation('nonsense')),
+  },
+}
+
+const first = 'a'.repeat(32)
+const second = 'b'.repeat(32)
+const createSecret = (Name: string, more: Partial<SM.CreateSecretRequest> = {}) =>
+  new SM.CreateSecretCommand({ Name, SecretString: 'one', ClientRequestToken: first, ...more })
+const putValue = (SecretId: string, ClientRequestToken: string, SecretString: string) =>
+  new SM.PutSecretValueCommand({ SecretId, ClientRequestToken, SecretString })
+const getValue = (SecretId: string, more: Partial<SM.GetSecretValueRequest> = {}) =>
+  new SM.GetSecretValueCommand({ SecretId, ...more })
+const describeSecret = (SecretId: string) => new SM.DescribeSecretCommand({ SecretId })
+const deleteSecret = (SecretId: string, more: Partial<SM.DeleteSecretRequest> = {}) =>
+  new SM.DeleteSecretCommand({ SecretId, ...more })
+
+/** A secret with two versions. */
+const twoVersions = async ({ secretsmanager, name }: Parameters<Run>[0]) => {
+  await secretsmanager(createSecret(name))
+  return secretsmanager(putValue(name, second, 'two'))
+}
+/** A secret that is scheduled for deletion. */
+const marked = async ({ secretsmanager, name }: Parameters<Run>[0]) => {
+  await secretsmanager(createSecret(name))
+  await secretsmanager(deleteSecret(name, { RecoveryWindowInDays: 7 }))
+}
+
+const classes = (text = '') => ({
+  length: text.length,
+  lower: /[a-z]/.test(text),
+  upper: /[A-Z]/.test(text),
+  digit: /\d/.test(text),
+  punctuation: /[^\w\s]|_/.test(text),
+  space: text.includes(' '),
+})
+const random =
+  (more: SM.GetRandomPasswordRequest): Run =>
+  async ({ secretsmanager }) => {
+    const { RandomPassword, refused } = await secretsmanager(new SM.GetRandomPasswordCommand(more))
+    return refused
+      ? { refused }
+      : {
+          ...classes(RandomPassword),
+          excluded: [...(more.ExcludeCharacters ?? '')].some((one) => RandomPassword?.includes(one)),
+        }
+  }
+
+const secretsmanager: Record<string, Record<string, Run>> = {
+  CreateSecret: {
+    'with all that we send': ({ secretsmanager, name }) =>
+      secretsmanager(createSecret(`account-vending/${name}`, { Description: 'ours', Tags: tags(2) })),
+    'twice the same': async ({ secretsmanager, name }) => {
+      await secretsmanager(createSecret(name))
+      return secretsmanager(createSecret(name))
+    },
+    'again with another value': async ({ secretsmanager, name }) => {
+      await secretsmanager(createSecret(name))
+      return secretsmanager(createSecret(name, { SecretString: 'two' }))
+    },
+    'again with another token': async ({ secretsmanager, name }) => {
+      await secretsmanager(createSecret(name))
+      return secretsmanager(createSecret(name, { ClientRequestToken: second }))
+    },
+    'where one is scheduled for deletion': async (aws) => {
+      await marked(aws)
+      return aws.secretsmanager(createSecret(aws.name, { ClientRequestToken: second }))
+    },
+    'with a space in the name': ({ secretsmanager, name }) => secretsmanager(createSecret(`${name} b`)),
+    'with a token of 31': ({ secretsmanager, name }) =>
+      secretsmanager(createSecret(name, { ClientRequestToken: 'x'.repeat(31) })),
+    'with a token of 65': ({ secretsmanager, name }) =>
+      secretsmanager(createSecret(name, { ClientRequestToken: 'x'.repeat(65) })),
+    'with an empty value': ({ secretsmanager, name }) => secretsmanager(createSecret(name, { SecretString: '' })),
+    'with a value of 65,537': ({ secretsmanager, name }) =>
+      secretsmanager(createSecret(name, { SecretString: 'x'.repeat(65_537) })),
+    'by a member account': async ({ ofMember, name }) => {
+      const { ARN } = await ofMember.secretsmanager(createSecret(name))
+      return ofMember.secretsmanager(describeSecret(ARN ?? name))
+    },
+  },
+  PutSecretValue: {
+    'of a second version': async (aws) => {
+      const put = await twoVersions(aws)
+      const { VersionIdsToStages } = await aws.secretsmanager(describeSecret(aws.name))
+      return { put, VersionIdsToStages }
+    },
+    'of a third version': async (aws) => {
+      await twoVersions(aws)
+      await aws.secretsmanager(putValue(aws.name, 'c'.repeat(32), 'three'))
+      return (await aws.secretsmanager(describeSecret(aws.name))).VersionIdsToStages
+    },
+    'twice the same': async (aws) => {
+      await twoVersions(aws)
+      return aws.secretsmanager(putValue(aws.name, second, 'two'))
+    },
+    'again with another value': async (aws) => {
+      await twoVersions(aws)
+      return aws.secretsmanager(putValue(aws.name, second, 'three'))
+    },
+    'again of a version that is not current any more': async (aws) => {
+      await twoVersions(aws)
+      return aws.secretsmanager(putValue(aws.name, first, 'one'))
+    },
+    'to a secret that is not there': ({ secretsmanager, name }) => secretsmanager(putValue(name, first, 'one')),
+    'to a secret that is scheduled for deletion': async (aws) => {
+      await marked(aws)
+      return aws.secretsmanager(putValue(aws.name, second, 'two'))
+    },
+    'with a token of 31': async ({ secretsmanager, name }) => {
+      await secretsmanager(createSecret(name))
+      return secretsmanager(putValue(name, 'x'.repeat(31), 'two'))
+    },
+  },
+  DescribeSecret: {
+    'with tags': async ({ secretsmanager, name }) => {
+      await secretsmanager(createSecret(name, { Description: 'ours', Tags: tags(1) }))
+      return secretsmanager(describeSecret(name))
+    },
+    'by its ARN': async ({ secretsmanager, name }) => {
+      const { ARN = '' } = await secretsmanager(createSecret(name))
+      return {
+        whole: await secretsmanager(describeSecret(ARN)),
+        short: await secretsmanager(describeSecret(ARN.slice(0, -7))),
+      }
+    },
+    'that is not there': ({ secretsmanager, name }) => secretsmanager(describeSecret(name)),
+    'that is scheduled for deletion': async (aws) => {
+      await marked(aws)
+      return aws.secretsmanager(describeSecret(aws.name))
+    },
+  },
+  GetSecretValue: {
+    'of the current version': async (aws) => {
+      await twoVersions(aws)
+      return aws.secretsmanager(getValue(aws.name))
+    },
+    'of the one before': async (aws) => {
+      await twoVersions(aws)
+      return {
+        'by its stage': await aws.secretsmanager(getValue(aws.name, { VersionStage: 'AWSPREVIOUS' })),
+        'by its id': await aws.secretsmanager(getValue(aws.name, { VersionId: first })),
+      }
+    },
+    'of a version that is not there': async (aws) => {
+      await twoVersions(aws)
+      return aws.secretsmanager(getValue(aws.name, { VersionId: 'c'.repeat(32) }))
+    },
+    'of a stage that is not there': async ({ secretsmanager, name }) => {
+      await secretsmanager(createSecret(name))
+      return secretsmanager(getValue(name, { VersionStage: 'AWSPREVIOUS' }))
+    },
+    'of a version that has another stage': async (aws) => {
+      await twoVersions(aws)
+      return aws.secretsmanager(getValue(aws.name, { VersionId: first, VersionStage: 'AWSCURRENT' }))
+    },
+    'that is not there': ({ secretsmanager, name }) => secretsmanager(getValue(name)),
+    'that is scheduled for deletion': async (aws) => {
+      await marked(aws)
+      return aws.secretsmanager(getValue(aws.name))
+    },
+  },
+  RestoreSecret: {
+    'that is scheduled for deletion': async (aws) => {
+      await marked(aws)
+      const restored = await aws.secretsmanager(new SM.RestoreSecretCommand({ SecretId: aws.name }))
+      return { restored, value: (await aws.secretsmanager(getValue(aws.name))).SecretString }
+    },
+    'that is not scheduled for deletion': async ({ secretsmanager, name }) => {
+      await secretsmanager(createSecret(name))
+      return secretsmanager(new SM.RestoreSecretCommand({ SecretId: name }))
+    },
+    'that is not there': ({ secretsmanager, name }) => secretsmanager(new SM.RestoreSecretCommand({ SecretId: name })),
+  },
+  DeleteSecret: {
+    'in seven days': async ({ secretsmanager, name }) => {
+      await secretsmanager(createSecret(name))
+      return secretsmanager(deleteSecret(name, { RecoveryWindowInDays: 7 }))
+    },
+    'in six days': async ({ secretsmanager, name }) => {
+      await secretsmanager(createSecret(name))
+      return secretsmanager(deleteSecret(name, { RecoveryWindowInDays: 6 }))
+    },
+    'in 31 days': async ({ secretsmanager, name }) => {
+      await secretsmanager(createSecret(name))
+      return secretsmanager(deleteSecret(name, { RecoveryWindowInDays: 31 }))
+    },
+    'at once': async ({ secretsmanager, name }) => {
+      await secretsmanager(createSecret(name))
+      const deleted = await secretsmanager(deleteSecret(name, { ForceDeleteWithoutRecovery: true }))
+      return { deleted, anew: await secretsmanager(createSecret(name, { ClientRequestToken: second })) }
+    },
+    'at once and in seven days': async ({ secretsmanager, name }) => {
+      await secretsmanager(createSecret(name))
+      return secretsmanager(deleteSecret(name, { ForceDeleteWithoutRecovery: true, RecoveryWindowInDays: 7 }))
+    },
+    'at once, after it was scheduled': async (aws) => {
+      await marked(aws)
+      return aws.secretsmanager(deleteSecret(aws.name, { ForceDeleteWithoutRecovery: true }))
+    },
+    twice: async (aws) => {
+      await marked(aws)
+      return aws.secretsmanager(deleteSecret(aws.name))
+    },
+    'that is not there': ({ secretsmanager, name }) => secretsmanager(deleteSecret(name)),
+    'that is not there, at once': ({ secretsmanager, name }) =>
+      secretsmanager(deleteSecret(name, { ForceDeleteWithoutRecovery: true })),
+  },
+  ListSecrets: {
+    'with and without the deleted': async (aws) => {
+      await marked(aws)
+      await aws.secretsmanager(createSecret(`${aws.name}-b`, { Description: 'ours', Tags: tags(1) }))
+      const ours = async (more: SM.ListSecretsRequest = {}) =>
+        (await aws.secretsmanager(new SM.ListSecretsCommand(more))).SecretList?.filter(({ Name }) =>
+          Name?.startsWith(aws.name),
+        )
+      return {
+        without: await ours(),
+        names: (await ours({ IncludePlannedDeletion: true }))?.map(({ Name }) => Name).sort(),
+      }
+    },
+    'in pages': async ({ secretsmanager, name }) => {
+      for (const letter of ['a', 'b', 'c']) await secretsmanager(createSecret(`${name}-${letter}`))
+      const page = await secretsmanager(new SM.ListSecretsCommand({ MaxResults: 2 }))
+      const next = await secretsmanager(
+        new SM.ListSecretsCommand({ MaxResults: 2, ...(page.NextToken && { NextToken: page.NextToken }) }),
+      )
+      const names = [page, next].flatMap(({ SecretList }) => SecretList?.map(({ Name }) => Name) ?? [])
+      return { first: page.SecretList?.length, different: new Set(names).size }
+    },
+  },
+  GetRandomPassword: {
+    'by default': random({}),
+    'of four, with each type': random({ PasswordLength: 4, RequireEachIncludedType: true }),
+    'of digits': random({
+      PasswordLength: 100,
+      ExcludeLowercase: true,
+      ExcludeUppercase: true,
+      ExcludePunctuation: true,
+    }),
+    'with the space': random({ PasswordLength: 4000, IncludeSpace: true }),
+    'without the characters that we exclude': random({
+      PasswordLength: 1000,
+      ExcludeCharacters: '0O1lI|"\'`=+-@,./:;<>?\\~',
+    }),
+    'too short for each type': random({ PasswordLength: 3, RequireEachIncludedType: true }),
+    'of none': random({ PasswordLength: 0 }),
+    'of 4,097': random({ PasswordLength: 4097 }),
+    'of nothing': random({
+      ExcludeLowercase: true,
+      ExcludeUppercase: true,
+      ExcludePunctuation: true,
+      ExcludeNumbers: true,
+    }),
+  },
+}
+
+const mail = (Source: string, to: string[] = ['ada@example.com'], Data = 'Hello') =>
+  new SES.SendEmailCommand({
+    Source,
+    Destination: { ToAddresses: to },
+    Message: { Subject: { Data: 'Subject' }, Body: { Text: { Data }, Html: { Data: '<b>Hello</b>' } } },
+  })
+
+const ses: Record<string, Record<string, Run>> = {
+  SendEmail: {
+    'by a verified domain': ({ ses }) => ses(mail('Vending <vending@example.com>')),
+    'by an address that is not verified': ({ ses }) => ses(mail('vending@elsewhere.org')),
+    'to nobody': ({ ses }) => ses(mail('vending@example.com', [])),
+    'to 51': ({ ses }) =>
+      ses(
+        mail(
+          'vending@example.com',
+          Array.from({ length: 51 }, (_, i) => `a${i}@example.com`),
+        ),
+      ),
+    'to what is no address': ({ ses }) => ses(mail('vending@example.com', ['nonsense'])),
+  },
+}
+
+const putEvents = (...Entries: Events.PutEventsRequestEntry[]) => new Events.PutEventsCommand({ Entries })
+const entry = (more: Partial<Events.PutEventsRequestEntry> = {}): Events.PutEventsRequestEntry => ({
+  Source: 'account-vending',
+  DetailType: 'Account Vended',
+  Detail: '{"accountId":"444455556666"}',
+  Resources: ['arn:aws:states:us-east-1:111122223333:execution:vend-account:1'],
+  ...more,
+})
+const putting =
+  (...entries: Events.PutEventsRequestEntry[]): Run =>
+  async ({ events }) => {
+    const { Entries, ...rest } = await events(putEvents(...entries))
+    // Messages are for people.
+    return rest.refused ? rest : { ...rest, Entries: Entries?.map(({ EventId, ErrorCode }) => ErrorCode ?? !!EventId) }
+  }
+
+const events: Record<string, Record<string, Run>> = {
+  PutEvents: {
+    'of two': putting(entry(), entry()),
+    'of none': putting(),
+    'of eleven': putting(...Array.from({ length: 11 }, () => entry())),
+    'with a detail that is no JSON': putting(entry(), entry({ Detail: 'nonsense' })),
+    'with one that has no source': async (aws) => {
+      const { Source: _, ...rest } = entry()
+      return putting(entry(), rest)(aws)
+    },
+    'without a source': async (aws) => {
+      const { Source: _, ...rest } = entry()
+      return putting(rest)(aws)
+    },
+    'without a detail type': async (aws) => {
+      const { DetailType: _, ...rest } = entry()
+      return putting(rest)(aws)
+    },
+    'without a detail': async (aws) => {
+      const { Detail: _, ...rest } = entry()
+      return putting(rest)(aws)
+    },
+    "with a source of AWS's own": putting(entry({ Source: 'aws.organizations' })),
+    'of more than 1 MB': putting(entry({ Detail: JSON.stringify({ text: 'x'.repeat(1_100_000) }) })),
+  },
+}
+
+const startExecution = (stateMachineArn: string, name: string, input?: string) =>
+  new SFN.StartExecutionCommand({ stateMachineArn, name, ...(input !== undefined && { input }) })
+
+const executionArnOf = (stateMachineArn: string, name: string) =>
+  `${stateMachineArn.replace(':stateMachine:', ':execution:')}:${name}`
+
+/** Starts an execution and describes it when it has ended. */
+const ended =
+  (input: string): Run =>
+  async ({ states, stateMachineArn, name }) => {
+    const { executionArn = '' } = await states(startExecution(stateMachineArn, name, input))
+    for (let tries = 0; ; tries++) {
+      const execution = await states(new SFN.DescribeExecutionCommand({ executionArn }))
+      const { output, ...rest } = execution
+      if (rest.status !== 'RUNNING' || tries > 100)
+        return { ...rest, ...(output && { output: JSON.parse(output) as unknown }) }
+      await setTimeout(50)
+    }
+  }
+
+const states: Record<string, Record<string, Run>> = {
+  StartExecution: {
+    'of a name': ({ states, stateMachineArn, name }) => states(startExecution(stateMachineArn, name, '{}')),
+    'of a machine that is not there': ({ states, stateMachineArn, name }) =>
+      states(startExecution(`${stateMachineArn}-of-nobody`, name, '{}')),
+    'with a space in the name': ({ states, stateMachineArn }) => states(startExecution(stateMachineArn, 'a b', '{}')),
+    'with a dot in the name': ({ states, stateMachineArn, name }) =>
+      states(startExecution(stateMachineArn, `${name}.b`, '{}')),
+    'of what is no ARN': ({ states, name }) => states(startExecution('nonsense', name, '{}')),
+    'with a name of 81': ({ states, stateMachineArn }) => states(startExecution(stateMachineArn, 'x'.repeat(81), '{}')),
+    'with an input that is no JSON': ({ states, stateMachineArn, name }) =>
+      states(startExecution(stateMachineArn, name, 'nonsense')),
+    'with an input of more than 256 KiB': ({ states, stateMachineArn, name }) =>
+      states(startExecution(stateMachineArn, name, JSON.stringify('x'.repeat(262_144)))),
+    'twice the same, while it runs': async ({ states, stateMachineArn, name }) => {
+      const one = await states(startExecution(stateMachineArn, name, '{"do":"wait"}'))
+      const again = await states(startExecution(stateMachineArn, name, '{"do":"wait"}'))
+      return again.refused ? again : { isTheSame: one.executionArn === again.executionArn }
+    },
+    'again with another input': async ({ states, stateMachineArn, name }) => {
+      await states(startExecution(stateMachineArn, name, '{"do":"wait"}'))
+      return states(startExecution(stateMachineArn, name, '{}'))
+    },
+    'twice the same, after its end': async (aws) => {
+      await ended('{"do":"succeed"}')(aws)
+      return aws.states(startExecution(aws.stateMachineArn, aws.name, '{"do":"succeed"}'))
+    },
+  },
+  RedriveExecution: {
+    'that failed': async (aws) => {
+      const { executionArn } = (await ended('{"do":"fail"}')(aws)) as SFN.DescribeExecutionOutput
+      return whetherRefused(await aws.states(new SFN.RedriveExecutionCommand({ executionArn })))
+    },
+    'that succeeded': async (aws) => {
+      const { executionArn } = (await ended('{"do":"succeed"}')(aws)) as SFN.DescribeExecutionOutput
+      return whetherRefused(await aws.states(new SFN.RedriveExecutionCommand({ executionArn })))
+    },
+    'that is not there': ({ states, stateMachineArn, name }) =>
+      states(new SFN.RedriveExecutionCommand({ executionArn: executionArnOf(stateMachineArn, name) })),
+  },
+  StopExecution: {
+    'that runs': async ({ states, stateMachineArn, name }) => {
+      const { executionArn = '' } = await states(startExecution(stateMachineArn, name, '{"do":"wait"}'))
+      await setTimeout(100)
+      const stopped = await states(new SFN.StopExecutionCommand({ executionArn, error: 'OurError', cause: 'because' }))
+      await setTimeout(300)
+      return { stopped, execution: await states(new SFN.DescribeExecutionCommand({ executionArn })) }
+    },
+    'that is not there': ({ states, stateMachineArn, name }) =>
+      states(new SFN.StopExecutionCommand({ executionArn: executionArnOf(stateMachineArn, name) })),
+  },
+  DescribeExecution: {
+    'that runs': async ({ states, stateMachineArn, name }) => {
+      const { executionArn } = await states(startExecution(stateMachineArn, name, '{"do":"wait"}'))
+      return states(new SFN.DescribeExecutionCommand({ executionArn }))
+    },
+    'that succeeded': ended('{"do":"succeed"}'),
+    'that failed': ended('{"do":"fail"}'),
+    'that is not there': ({ states, stateMachineArn, name }) =>
+      states(new SFN.DescribeExecutionCommand({ executionArn: executionArnOf(stateMachineArn, name) })),
+    'of what is no ARN': ({ states }) => states(new SFN.DescribeExecutionCommand({ executionArn: 'nonsense' })),
+  },
+}
+
+const vend = { id: first, executionArn: 'arn:aws:states:us-east-1:444455556666:execution:vend-account:1' }
+const group = { name: 'Administrators', policies: [administrator], inline: {} }
+const admin = {
+  userName: 'Ada',
+  email: 'ada@example.com',
+  groups: ['Administrators'],
+  policies: [],
+  tags: {},
+  passwordResetRequired: true,
+}
+
+const takeLease = ({ ledger: table, name }: Parameters<Run>[0], by = vend, seen?: ledger.Lease) =>
+  ledger.takeLease(table, {
+    vend: by,
+    account: { id: name, name: 'Example' },
+    ask: { groups: [group], admins: [admin] },
+    askHash: 'hash',
+    requestedBy: 'ada',
+    seen,
+  })
+const read = async ({ ledger: table, name }: Parameters<Run>[0]) => {
+  const text = JSON.stringify((await ledger.readAccount(table, name)) ?? null)
+  // Each side has its own moment.
+  return JSON.parse(
+    text.replace(/"\d{4}-\d\d-\d\dT[^"]*"/g, '"<time>"').replace(/"renewedAt":\d+/g, '"renewedAt":0'),
+  ) as unknown
+}
+const other = { ...vend, executionArn: `${vend.executionArn}-other` }
+/** What a function of the ledger gives, or the name of what it throws. */
+const settled = async (work: Promise<unknown>) => {
+  try {
+    return (await work) === undefined ? 'nothing' : 'an answer'
+  } catch (error) {
+    return { refused: (error as Error).name }
+  }
+}
+
+const dynamodb: Record<string, Record<string, Run>> = {
+  GetItem: {
+    'that is not there': read,
+    'of a table that is not there': ({ dynamodb }) =>
+      dynamodb(new DynamoDB.GetItemCommand({ TableName: 'nowhere', Key: { pk: { S: 'a' } } })),
+    'by a key that the table does not have': ({ dynamodb }) =>
+      dynamodb(new DynamoDB.GetItemCommand({ TableName: 'ledger', Key: { id: { S: 'a' } } })),
+  },
+  PutItem: {
+    'of a note, once': async ({ ledger: table, name }) => ({
+      first: await ledger.noteOnce(table, name, { messageId: 'one' }),
+      again: (await ledger.noteOnce(table, name, { messageId: 'two' }))?.['messageId'],
+    }),
+    'under a condition that does not hold': async ({ dynamodb, name }) => {
+      const put = new DynamoDB.PutItemCommand({
+        TableName: 'ledger',
+        Item: { pk: { S: name } },
+        ConditionExpression: 'attribute_not_exists(pk)',
+      })
+      return { first: await dynamodb(put), again: await dynamodb(put) }
+    },
+  },
+  UpdateItem: {
+    'that takes a lease': async (aws) => {
+      const taken = await takeLease(aws)
+      return { taken, record: await read(aws) }
+    },
+    'that another holds': async (aws) => {
+      await takeLease(aws)
+      return takeLease(aws, other)
+    },
+    'that takes over what was seen': async (aws) => {
+      await takeLease(aws)
+      const { lease } = (await ledger.readAccount(aws.ledger, aws.name)) ?? {}
+      const taken = await takeLease(aws, other, lease)
+      return { taken, record: await read(aws), again: await takeLease(aws, vend, lease) }
+    },
+    'that begins steps': async (aws) => {
+      await takeLease(aws)
+      const step = { accountId: aws.name, state: 'StorePassword', userName: 'Ada', storesPassword: true }
+      await ledger.beginStep(aws.ledger, { ...step, vend })
+      return { record: await read(aws), other: await settled(ledger.beginStep(aws.ledger, { ...step, vend: other })) }
+    },
+    'that records kept, mail and renewal': async (aws) => {
+      await takeLease(aws)
+      const accountId = aws.name
+      await ledger.recordKept(aws.ledger, { accountId, vend, kept: ['Bob'], signingIn: [] })
+      const mailed = { accountId, userName: 'Ada', email: 'ada@example.com', secretVersion: first, messageId: 'one' }
+      await ledger.recordMail(aws.ledger, mailed)
+      await ledger.recordRenewal(aws.ledger, { accountId, vend, userName: 'Ada' })
+      return read(aws)
+    },
+    'that records a vend, twice': async (aws) => {
+      await takeLease(aws)
+      const vended = {
+        accountId: aws.name,
+        vend,
+        groups: [group] as never,
+        admins: [{ ...admin, kept: false }] as never,
+      }
+      await ledger.recordVend(aws.ledger, vended)
+      return { again: await settled(ledger.recordVend(aws.ledger, vended)), record: await read(aws) }
+    },
+    'that records a failure': async (aws) => {
+      await takeLease(aws)
+      const failure = { accountId: aws.name, error: 'OurError', cause: 'because' }
+      await ledger.recordFailure(aws.ledger, { ...failure, executionArn: vend.executionArn })
+      await ledger.recordFailure(aws.ledger, { ...failure, executionArn: other.executionArn, cause: 'another' })
+      return read(aws)
+    },
+    'of a mail where no account is': (aws) =>
+      settled(
+        ledger.recordMail(aws.ledger, {
+          accountId: aws.name,
+          userName: 'Ada',
+          email: 'a',
+          secretVersion: first,
+          messageId: 'one',
+        }),
+      ),
+    'below an attribute that is not there': ({ dynamodb, name }) =>
+      dynamodb(
+        new DynamoDB.UpdateItemCommand({
+          TableName: 'ledger',
+          Key: { pk: { S: name } },
+          UpdateExpression: 'SET a.b = :c',
+          ExpressionAttributeValues: { ':c': { S: 'd' } },
+        }),
+      ),
+  },
+  CreateTable: {
+    twice: ({ dynamodb }) =>
+      dynamodb(
+        new DynamoDB.CreateTableCommand({
+          TableName: 'ledger',
+          BillingMode: 'PAY_PER_REQUEST',
+          AttributeDefinitions: [{ AttributeName: 'pk', AttributeType: 'S' }],
+          KeySchema: [{ AttributeName: 'pk', KeyType: 'HASH' }],
+        }),
+      ),
+  },
+  DescribeTable: {
+    'of the ledger': async ({ dynamodb }) => {
+      const { Table, ...rest } = await dynamodb(new DynamoDB.DescribeTableCommand({ TableName: 'ledger' }))
+      const { TableName, TableStatus, KeySchema, CreationDateTime } = Table ?? {}
+      return { ...rest, TableName, TableStatus, KeySchema, CreationDateTime }
+    },
+    'that is not there': ({ dynamodb }) => dynamodb(new DynamoDB.DescribeTableCommand({ TableName: 'nowhere' })),
+  },
+}
+
+/** By service and operation, what is done on both sides. */
+export const scenarios: Record<string, Record<string, Record<string, Run>>> = {
+  iam,
+  sts,
+  organizations,
+  secretsmanager,
+  ses,
+  events,
+  states,
+  dynamodb,
+}
