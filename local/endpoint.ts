@@ -53,29 +53,23 @@ const restOperations: Record<string, string> = {
 
 type Reply = { status: number; type: string; body: string }
 
+type Answering = {
+  upstreams?: Record<string, string>
+  handlers?: Record<string, Record<string, Handler>>
+  intercept?: Intercept
+}
+
 /**
- * Opens the organization to AWS's SDKs on 127.0.0.1.
+ * Answers one request of AWS's SDKs.
  *
  * A service in `upstreams` is forwarded as it is; operations in `handlers` come before the built-in ones; `intercept`
  * runs before every operation, forwarded or not, and may throw an `AwsError`, or an ECONNRESET to break the connection.
  */
-export const startEndpoint = async (
+export const answering = (
   world: World,
-  {
-    port = 0,
-    upstreams = {},
-    handlers = {},
-    intercept,
-  }: {
-    port?: number
-    upstreams?: Record<string, string>
-    handlers?: Record<string, Record<string, Handler>>
-    intercept?: Intercept
-  } = {},
+  { upstreams = {}, handlers = {}, intercept }: Answering,
+  { database, post }: { database?: { url: string } | undefined; post?: MailCatcher | undefined } = {},
 ) => {
-  const database = upstreams['dynamodb'] ? undefined : await startDynalite()
-  const post = upstreams['ses'] ? undefined : await startMailCatcher(world)
-
   const answer = async (request: Request, record: Call, caller: Caller): Promise<Reply> => {
     const { service, operation, input } = request
     await intercept?.({ service, operation, input, caller, record })
@@ -132,8 +126,19 @@ export const startEndpoint = async (
             )
       record.error = known.code
       return protocol.refuse(known)
+    } finally {
+      record.end = world.now()
     }
   }
+  return handle
+}
+
+/** Opens the organization to AWS's SDKs on 127.0.0.1. */
+export const startEndpoint = async (world: World, { port = 0, ...options }: Answering & { port?: number } = {}) => {
+  const { upstreams = {} } = options
+  const database = upstreams['dynamodb'] ? undefined : await startDynalite()
+  const post = upstreams['ses'] ? undefined : await startMailCatcher(world)
+  const handle = answering(world, options, { database, post })
 
   const server = createServer((request, response) => {
     const { method = '', url = '', headers } = request
@@ -352,6 +357,8 @@ const startDynalite = async () => {
 
 /** What aws-ses-v2-local shows at /store. */
 type Caught = { messageId: string; from: string; subject: string; body: { text?: string; html?: string } }
+
+type MailCatcher = Awaited<ReturnType<typeof startMailCatcher>>
 
 const startMailCatcher = async (world: World) => {
   const catcher = require('aws-ses-v2-local') as typeof import('aws-ses-v2-local')

@@ -26,6 +26,8 @@ export const bundleFunctions = async (vendingFile: string): Promise<Map<string, 
   return new Map(outputFiles.map(({ path: file, text }) => [path.basename(file, '.js'), text]))
 }
 
+type Loading = { clock: Clock; log: (line: string) => void; require?: (module: string) => unknown }
+
 /**
  * Loads a function's bundle as Lambda does: with an environment, a log and a clock of its own.
  * Answers a function that invokes it; what it throws leaves as it is.
@@ -33,7 +35,7 @@ export const bundleFunctions = async (vendingFile: string): Promise<Map<string, 
 export const loadFunction = (
   bundle: string,
   { name, environment, timeoutSeconds }: DeployedFunction,
-  { clock, log }: { clock: Clock; log: (line: string) => void },
+  { clock, log, require = createRequire(import.meta.url) }: Loading,
 ) => {
   const stdout = new Writable({
     write: (chunk: Buffer, _, done) => {
@@ -50,7 +52,7 @@ export const loadFunction = (
   const run = compileFunction(bundle, ['module', 'exports', 'require', 'process', 'console', 'Date'], {
     filename: `${name}.cjs`,
   }) as (...scope: unknown[]) => void
-  run(module, module.exports, createRequire(import.meta.url), ownProcess, new Console(stdout), clock.Date)
+  run(module, module.exports, require, ownProcess, new Console(stdout), clock.Date)
 
   return (event: unknown) => {
     const end = Date.now() + timeoutSeconds * 1000

@@ -111,6 +111,8 @@ export type Call = {
   /** The error's code, if the call failed. */
   error?: string
   at: number
+  /** When it was answered. */
+  end?: number
   tag?: unknown
 }
 

@@ -42,7 +42,13 @@ test('every call is on record with its service, operation, account, function and
   const iam = new IAMClient(config('555555555555'))
   await iam.send(new ListUsersCommand({}))
   await iam.send(new CreateUserCommand({ UserName: 'administrator' })).catch(() => {})
-  const by = { service: 'iam', accountId: '555555555555', function: 'create-admin-user', at: world.now() }
+  const by = {
+    service: 'iam',
+    accountId: '555555555555',
+    function: 'create-admin-user',
+    at: world.now(),
+    end: world.now(),
+  }
   expect(world.calls).toEqual([
     { ...by, operation: 'ListUsers' },
     { ...by, operation: 'CreateUser', error: 'EntityAlreadyExists' },

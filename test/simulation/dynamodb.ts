@@ -1,0 +1,152 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { AttributeValue } from '@aws-sdk/client-dynamodb'
+import { AwsError, type Handler } from '../../local/endpoint.ts'
+
+type Item = Record<string, AttributeValue>
+type Input = {
+  TableName: string
+  Key: Item
+  Item: Item
+  UpdateExpression: string
+  ConditionExpression?: string
+  ExpressionAttributeNames?: Record<string, string>
+  ExpressionAttributeValues?: Item
+  ReturnValues?: string
+} & Record<string, unknown>
+
+const unsupported = (what: string) => new Error(`The in-memory DynamoDB does not know ${what}`)
+const invalid = (message: string) => new AwsError('ValidationException', message)
+const badPath = () => invalid('The document path provided in the update expression is invalid for update')
+
+/** DynamoDB's size of an item: names and values in UTF-8; a list or map has 3 bytes, and 1 for each member. */
+const sizeOf = (value: AttributeValue): number => {
+  const { S, N, BOOL, NULL, L, M, ...more } = value as object as Record<string, unknown>
+  if (typeof S === 'string') return Buffer.byteLength(S)
+  if (typeof N === 'string') return Math.ceil(N.replace(/[-.]/g, '').length / 2) + 1
+  if (typeof BOOL === 'boolean' || NULL) return 1
+  if (Array.isArray(L)) return 3 + (L as AttributeValue[]).reduce((sum, member) => sum + 1 + sizeOf(member), 0)
+  if (M) return 3 + itemSize(M as Item) + Object.keys(M as Item).length
+  throw unsupported(`a value of the type ${Object.keys(more).join()}`)
+}
+const itemSize = (item: Item | undefined): number =>
+  Object.entries(item ?? {}).reduce((sum, [name, value]) => sum + Buffer.byteLength(name) + sizeOf(value), 0)
+
+/**
+ * DynamoDB in memory, as far as the ledger uses it: one table with a string key `pk`; GetItem, PutItem, UpdateItem with SET
+ * (values, if_not_exists) and REMOVE; conditions of `=`, attribute_exists, attribute_not_exists and AND. What it does not
+ * know it refuses. `units` are the request units that on-demand capacity is billed by.
+ */
+export const inMemoryDynamoDB = (tableName: string, now: () => number) => {
+  const items = new Map<string, Item>()
+  const units = { read: 0, write: 0 }
+  const madeAt = now()
+
+  const check = (operation: string, input: Input, known: string[]) => {
+    const other = Object.keys(input).filter((name) => !known.includes(name))
+    if (other.length) throw unsupported(`${other.join(', ')} of ${operation}`)
+    if (input.TableName !== tableName)
+      throw new AwsError('ResourceNotFoundException', 'Cannot do operations on a non-existent table')
+  }
+  const keyOf = ({ pk }: Item) => {
+    if (!pk?.S) throw invalid('The provided key element does not match the schema')
+    return pk.S
+  }
+  const pathOf = ({ ExpressionAttributeNames: names = {} }: Input, path: string) =>
+    path.split('.').map((part) => {
+      if (!/^#?\w+$/.test(part)) throw unsupported(`the path ${path}`)
+      const name = part.startsWith('#') ? names[part] : part
+      if (name === undefined)
+        throw invalid(`An expression attribute name used in the document path is not defined: ${part}`)
+      return name
+    })
+  const valueOf = ({ ExpressionAttributeValues: values = {} }: Input, placeholder: string) => {
+    const value = values[placeholder]
+    if (!value) throw invalid(`An expression attribute value used in expression is not defined: ${placeholder}`)
+    return value
+  }
+  const read = (item: Item | undefined, path: string[]): AttributeValue | undefined => {
+    let node: AttributeValue | undefined = { M: item ?? {} }
+    for (const name of path) node = node?.M && Object.hasOwn(node.M, name) ? node.M[name] : undefined
+    return node
+  }
+  const write = (item: Item, path: string[], value: AttributeValue | undefined) => {
+    const parent = read(item, path.slice(0, -1))?.M
+    const name = path.at(-1) ?? ''
+    if (!parent) throw badPath()
+    if (value) parent[name] = value
+    else delete parent[name]
+  }
+  const holds = (item: Item | undefined, input: Input, condition: string): boolean => {
+    const [, negated, asked] = /^attribute_(not_)?exists\(([^()]+)\)$/.exec(condition) ?? []
+    if (asked) return (read(item, pathOf(input, asked)) === undefined) === Boolean(negated)
+    const [, path, placeholder] = /^([\w#.]+) = (:\w+)$/.exec(condition) ?? []
+    if (!path || !placeholder) throw unsupported(`the condition ${condition}`)
+    return isDeepStrictEqual(read(item, pathOf(input, path)), valueOf(input, placeholder))
+  }
+  const checkCondition = (before: Item | undefined, input: Input) => {
+    const conditions = input.ConditionExpression?.split(' AND ') ?? []
+    if (conditions.every((condition) => holds(before, input, condition))) return
+    units.write += Math.max(1, Math.ceil(itemSize(before) / 1024))
+    throw new AwsError('ConditionalCheckFailedException', 'The conditional request failed')
+  }
+  const put = (before: Item | undefined, after: Item) => {
+    units.write += Math.ceil(Math.max(itemSize(before), itemSize(after)) / 1024)
+    items.set(keyOf(after), after)
+  }
+  const update = (before: Item | undefined, input: Input) => {
+    const after = structuredClone(before ?? input.Key)
+    const [, sets = '', removes = ''] = /^SET (.+?)(?: REMOVE (.+))?$/.exec(input.UpdateExpression) ?? []
+    if (!sets) throw unsupported(`the update ${input.UpdateExpression}`)
+    // Commas within if_not_exists( , ) do not part assignments.
+    for (const assignment of sets.split(/, (?![^(]*\))/)) {
+      const [, path = '', fallbackOf, other, own] =
+        /^([\w#.]+) = (?:if_not_exists\(([\w#.]+), (:\w+)\)|(:\w+))$/.exec(assignment) ?? []
+      if (!path) throw unsupported(`the assignment ${assignment}`)
+      // Every expression sees the item as it was before.
+      const there = fallbackOf ? read(before, pathOf(input, fallbackOf)) : undefined
+      write(after, pathOf(input, path), structuredClone(there ?? valueOf(input, other ?? own ?? '')))
+    }
+    for (const path of removes ? removes.split(', ') : []) write(after, pathOf(input, path), undefined)
+    return after
+  }
+
+  const expressions = ['ConditionExpression', 'ExpressionAttributeNames', 'ExpressionAttributeValues']
+  const operations: Record<string, (input: Input) => unknown> = {
+    DescribeTable: (input) => {
+      check('DescribeTable', input, ['TableName'])
+      return { Table: { TableName: tableName, TableStatus: 'ACTIVE', CreationDateTime: new Date(madeAt) } }
+    },
+    GetItem: (input) => {
+      check('GetItem', input, ['TableName', 'Key', 'ConsistentRead'])
+      const item = items.get(keyOf(input.Key))
+      const blocks = Math.max(1, Math.ceil(itemSize(item) / 4096))
+      units.read += input['ConsistentRead'] ? blocks : blocks / 2
+      return item ? { Item: item } : {}
+    },
+    PutItem: (input) => {
+      check('PutItem', input, ['TableName', 'Item', ...expressions])
+      const before = items.get(keyOf(input.Item))
+      checkCondition(before, input)
+      put(before, structuredClone(input.Item))
+      return {}
+    },
+    UpdateItem: (input) => {
+      check('UpdateItem', input, ['TableName', 'Key', 'UpdateExpression', 'ReturnValues', ...expressions])
+      if (!['NONE', 'ALL_NEW'].includes(input.ReturnValues ?? 'NONE'))
+        throw unsupported(`ReturnValues ${input.ReturnValues}`)
+      const before = items.get(keyOf(input.Key))
+      checkCondition(before, input)
+      const after = update(before, input)
+      put(before, after)
+      return input.ReturnValues === 'ALL_NEW' ? { Attributes: after } : {}
+    },
+  }
+  return {
+    items,
+    units,
+    /** For the endpoint's `handlers`. */
+    operations: Object.fromEntries(
+      Object.entries(operations).map(([name, run]): [string, Handler] => [name, (_, input) => run(input as Input)]),
+    ),
+  }
+}

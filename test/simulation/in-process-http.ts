@@ -1,0 +1,64 @@
+import { EventEmitter } from 'node:events'
+import { createRequire } from 'node:module'
+import { Readable } from 'node:stream'
+import type { answering } from '../../local/endpoint.ts'
+
+type Handle = ReturnType<typeof answering>
+type Response = Readable & { statusCode: number; headers: Record<string, string> }
+
+/** As much of node:http's ClientRequest as the SDK's request handler uses. */
+class Request extends EventEmitter {
+  readonly #answer: (body: string) => Promise<Response>
+  #isDestroyed = false
+  constructor(answer: (body: string) => Promise<Response>) {
+    super()
+    this.#answer = answer
+  }
+  end(body: Buffer | string = '') {
+    void this.#answer(body.toString()).then(
+      (response) => {
+        if (!this.#isDestroyed) this.emit('response', response)
+        this.emit('close')
+      },
+      (error: unknown) => this.emit('error', error),
+    )
+  }
+  destroy() {
+    this.#isDestroyed = true
+  }
+  setTimeout() {
+    return this
+  }
+}
+
+class Agent {
+  destroy() {
+    // There are no sockets.
+  }
+}
+
+/**
+ * `require` for a function's bundle: node:http is replaced by one whose requests are answered by `handle`, without
+ * sockets, so that the SDK itself runs as it is deployed.
+ */
+export const requireInProcess = (handle: Handle, now: () => number) => {
+  const answer = (headers: Record<string, string>) => async (body: string) => {
+    const reply = await handle(headers, body)
+    const response = Object.assign(new Readable({ read: () => undefined }), {
+      statusCode: reply.status,
+      headers: { 'content-type': reply.type, date: new Date(now()).toUTCString() },
+    })
+    response.push(reply.body)
+    response.push(null)
+    return response
+  }
+  const request = (options: { headers: Record<string, string> }, onResponse: (response: Response) => void) => {
+    // Node hands a server its headers in lower case.
+    const headers = Object.fromEntries(
+      Object.entries(options.headers).map(([name, value]) => [name.toLowerCase(), value]),
+    )
+    return new Request(answer(headers)).once('response', onResponse)
+  }
+  const require = createRequire(import.meta.url)
+  return (module: string): unknown => (module === 'node:http' ? { request, Agent } : require(module))
+}

@@ -1,0 +1,151 @@
+import { loadVending } from '../../infra/vending.ts'
+import { startClock } from '../../local/clock.ts'
+import { readDeployed } from '../../local/deployed.ts'
+import { answering } from '../../local/endpoint.ts'
+import { bundleFunctions, loadFunction } from '../../local/lambda.ts'
+import { type Execution, startStepFunctions } from '../../local/step-functions.ts'
+import { addAccount, createWorld } from '../../local/world.ts'
+import { accountCreated } from '../support/events.ts'
+import { inMemoryDynamoDB } from './dynamodb.ts'
+import { requireInProcess } from './in-process-http.ts'
+import { latencies } from './latencies.ts'
+import { draw, randomFrom } from './random.ts'
+import { inVirtualTime, sleep } from './virtual-time.ts'
+
+export type Definition = ReturnType<typeof readDeployed>['definition']
+export type Invocation = { name: string; start: number; end: number; isCold: boolean; error?: string }
+export type Simulated = Awaited<ReturnType<Awaited<ReturnType<typeof loadSimulation>>['vend']>>
+
+type World = {
+  /** Decides everything that is random. The same seed gives the same result. */
+  seed: string
+  /** What starts the workflow; else the event that the account was created. */
+  input?: object
+  /** The account, where it is not one that Organizations just created, with a role that can be assumed. */
+  account?: Parameters<typeof addAccount>[1]
+  staleness?: number
+  /** The workflow, if not the one that is deployed. */
+  definition?: Definition
+  /**
+   * Milliseconds that something takes: a service's call, or one of the others in `latencies`. `which` is one of its kind in the
+   * world, so that chance does not hang on the order of what happens at the same moment.
+   */
+  takes?: (what: string, which: string) => number
+}
+
+/** The account that is vended in every world. */
+export const accountId = '444455556666'
+
+type Handle = ReturnType<typeof answering>
+
+/**
+ * Loads the deployed functions once, as warm Lambdas of many simulated worlds. They run as they are, SDK and all, and so does the
+ * definition; only sockets and time are not real. What a function keeps in memory outlives a world, as it outlives a vend on AWS.
+ */
+export const loadSimulation = async (vendingFile: string) => {
+  const vending = loadVending(vendingFile)
+  const clock = startClock(1)
+  const place = createWorld()
+  const { managementAccountId, region, partition } = place
+  const deployed = readDeployed(vending, { partition, region, accountId: managementAccountId })
+  const bundles = await bundleFunctions(vendingFile)
+  let handle: Handle | undefined
+  let logBytes = 0
+  const require = requireInProcess((headers, body) => {
+    if (!handle) throw new Error('A function called AWS after its world had ended')
+    return handle(headers, body)
+  }, clock.now)
+  const functions = new Map(
+    deployed.functions.map((fn) => {
+      const environment = {
+        ...fn.environment,
+        AWS_REGION: region,
+        // By this the endpoint knows which function calls.
+        AWS_SDK_UA_APP_ID: fn.name,
+        AWS_ACCESS_KEY_ID: managementAccountId,
+        AWS_SECRET_ACCESS_KEY: 'local',
+        AWS_ENDPOINT_URL: 'http://in-process',
+      }
+      const log = (line: string) => (logBytes += Buffer.byteLength(line))
+      const run = loadFunction(bundles.get(fn.name) ?? '', { ...fn, environment }, { clock, log, require })
+      return [deployed.lambdaArn(camelCase(fn.name)), { name: fn.name, run }]
+    }),
+  )
+
+  /** Vends the account `accountId` in a world of its own. */
+  const vend = ({ seed, input = accountCreated(accountId), ...given }: World) => {
+    const { account: asked = {}, staleness = 0, definition = deployed.definition } = given
+    const { takes = (what, which) => draw(latencies[what] ?? unknown(what), randomFrom(`${seed} ${which}`)) } = given
+    return inVirtualTime(randomFrom(`${seed} jitter`), async () => {
+      const { now, setTimer } = clock
+      const counts = new Map<string, number>()
+      const nth = (what: string) => {
+        counts.set(what, (counts.get(what) ?? 0) + 1)
+        return `${what} ${counts.get(what)}`
+      }
+      const random = randomFrom(`${seed} world`)
+      const world = createWorld({ now, setTimer, random, staleness, accessRole: vending.accessRole })
+      const ledger = inMemoryDynamoDB(deployed.ledgerTable, now)
+      const mails: object[] = []
+      const sendEmail = (_: unknown, mail: object) => ({ MessageId: `${seed}-${mails.push(mail)}` })
+      handle = answering(world, {
+        handlers: {
+          dynamodb: ledger.operations,
+          ses: { SendEmail: sendEmail },
+          events: { PutEvents: () => ({ FailedEntryCount: 0, Entries: [{ EventId: seed }] }) },
+        },
+        intercept: ({ service, operation, caller }) =>
+          sleep(takes(service, nth(`${caller.function} ${operation} latency`))),
+      })
+      logBytes = 0
+
+      const invocations: Invocation[] = []
+      const invoke = async (arn: string, input: unknown) => {
+        const { name, run } = functions.get(arn) ?? unknown(arn)
+        await sleep(takes('transition', nth(`${name} transition`)))
+        const isCold = !invocations.some((before) => before.name === name)
+        const invocation: Invocation = { name, start: now(), end: NaN, isCold }
+        invocations.push(invocation)
+        const starting = isCold ? takes('coldStart', nth(`${name} coldStart`)) : 0
+        await sleep(starting + takes('invocation', nth(`${name} invocation`)))
+        try {
+          return await run(input)
+        } catch (error) {
+          invocation.error = (error as Error).name
+          throw error
+        } finally {
+          invocation.end = now()
+        }
+      }
+
+      let transitions = 0
+      const ended = Promise.withResolvers<Execution>()
+      const stepFunctions = startStepFunctions({
+        definition: definition as never,
+        stateMachineArn: deployed.stateMachineArn,
+        clock,
+        invoke,
+        // Step Functions bills each entry of a state, and each retry as one more.
+        onProgress: ({ what }) => (transitions += what === 'entered' || what === 'retried' ? 1 : 0),
+        onEnd: ended.resolve,
+      })
+      const account = addAccount(world, { id: accountId, name: 'Sandbox', ...asked })
+      const start = now()
+      // As long as the names that EventBridge makes.
+      stepFunctions.start(`world-${seed}`.padEnd(73, '-').slice(0, 73), JSON.stringify(input))
+      const execution = await ended.promise
+      handle = undefined
+      const { calls } = world
+      return { execution, account, start, calls, mails, invocations, transitions, logBytes, units: ledger.units }
+    })
+  }
+  // The first use of an SDK client takes more turns than later ones: after this, every world finds the same functions.
+  await vend({ seed: 'warm-up' })
+  return { deployed, vend }
+}
+
+const unknown = (what: string): never => {
+  throw new Error(`The simulation does not know ${what}`)
+}
+
+const camelCase = (name: string) => name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase())

@@ -1,0 +1,39 @@
+import { install } from '@sinonjs/fake-timers'
+
+/** When every world begins. */
+export const epoch = Date.parse('2026-11-01T09:20:50Z')
+
+const turn = setImmediate
+
+/**
+ * Runs something in virtual time: computing takes none, and where everything waits, the clock jumps to the next timer.
+ * `Date`, timers and `Math.random` are replaced for the whole process meanwhile; nothing inside may touch sockets or files.
+ */
+export const inVirtualTime = async <Result>(random: () => number, run: () => Promise<Result>): Promise<Result> => {
+  const clock = install({
+    now: epoch,
+    toFake: ['Date', 'setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'],
+    // The SDK clears timers that it never set (-1).
+    shouldClearNativeTimers: true,
+  })
+  const ownRandom = Math.random
+  Math.random = random
+  try {
+    let ended = false
+    const result = run().finally(() => (ended = true))
+    // Whoever awaits it hears of a failure; until then it is not unhandled.
+    result.catch(() => undefined)
+    for (;;) {
+      // Promises and streams go on until they wait for a timer.
+      await new Promise((resolve) => turn(resolve))
+      if (ended) return await result
+      if (!clock.countTimers()) throw new Error('In virtual time everything waits for something that never comes')
+      clock.next()
+    }
+  } finally {
+    Math.random = ownRandom
+    clock.uninstall()
+  }
+}
+
+export const sleep = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds))

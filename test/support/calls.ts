@@ -1,0 +1,223 @@
+import type { Call } from '../../local/world.ts'
+
+type Reason = { calls: string[]; because: string }
+/** A call of one vend, and the calls that must have been answered before it is made. */
+export type PlannedCall = { id: string; step: string; call: string; does: string; after: Reason[] }
+
+const after = (because: string, ...calls: string[]): Reason => ({ calls, because })
+
+const inspected = ['list users', 'list groups', 'read password policy', 'read policy']
+
+/**
+ * Every AWS call of a vend of one administrator into an account that exists, first try, by hand, with the reason of each
+ * dependency. Calls that do not depend on each other go out together. Tests hold the measured times against it, and
+ * docs/pictures/calls.svg is drawn from it.
+ */
+export const plannedCalls: PlannedCall[] = [
+  {
+    id: 'describe account',
+    step: 'accept-request',
+    call: 'organizations:DescribeAccount',
+    does: 'who it is, and whether it may be vended',
+    after: [],
+  },
+  { id: 'read record', step: 'accept-request', call: 'dynamodb:GetItem', does: 'what is on record', after: [] },
+  {
+    id: 'take lease',
+    step: 'accept-request',
+    call: 'dynamodb:UpdateItem',
+    does: 'takes the lease',
+    after: [after('only what may be vended, and is missing, is taken on', 'describe account', 'read record')],
+  },
+  {
+    id: 'enter for groups',
+    step: 'create-admin-group',
+    call: 'sts:AssumeRole',
+    does: 'enters the account',
+    after: [after('one execution at a time enters an account', 'take lease')],
+  },
+  {
+    id: 'begin groups',
+    step: 'create-admin-group',
+    call: 'dynamodb:UpdateItem',
+    does: 'renews the lease, records the step',
+    after: [after('renews what was taken', 'take lease')],
+  },
+  ...[
+    ['list users', 'iam:ListUsers', 'who is there'],
+    ['list groups', 'iam:ListGroups', 'which groups are there'],
+    ['read password policy', 'iam:GetAccountPasswordPolicy', 'how long a password must be'],
+    ['read policy', 'iam:GetPolicy', 'whether the policy exists'],
+  ].map(([id = '', call = '', does = '']) => ({
+    id,
+    step: 'create-admin-group',
+    call,
+    does,
+    after: [
+      after('calls in the account need its session', 'enter for groups'),
+      after('nothing goes on without the lease', 'begin groups'),
+    ],
+  })),
+  {
+    id: 'create group',
+    step: 'create-admin-group',
+    call: 'iam:CreateGroup',
+    does: 'makes the group',
+    after: [after('nothing is written before everything was looked at', ...inspected)],
+  },
+  {
+    id: 'attach policy',
+    step: 'create-admin-group',
+    call: 'iam:AttachGroupPolicy',
+    does: 'gives it its rights',
+    after: [after('the group must be there', 'create group')],
+  },
+  {
+    id: 'random password',
+    step: 'store-password',
+    call: 'secretsmanager:GetRandomPassword',
+    does: 'makes a password as long as the account asks',
+    after: [after('no password is made while the group may still fail', 'attach policy')],
+  },
+  {
+    id: 'begin password',
+    step: 'store-password',
+    call: 'dynamodb:UpdateItem',
+    does: 'renews the lease, records whose password is ours',
+    after: [after('no password is claimed while the group may still fail', 'attach policy')],
+  },
+  {
+    id: 'create secret',
+    step: 'store-password',
+    call: 'secretsmanager:CreateSecret',
+    does: 'stores it',
+    after: [
+      after('it stores that password', 'random password'),
+      after('a crash must not leave a password that nobody knows to be ours', 'begin password'),
+    ],
+  },
+  {
+    id: 'enter for user',
+    step: 'create-admin-user',
+    call: 'sts:AssumeRole',
+    does: 'enters the account, with other rights',
+    after: [after('no user before the password is safe', 'create secret')],
+  },
+  {
+    id: 'read secret',
+    step: 'create-admin-user',
+    call: 'secretsmanager:GetSecretValue',
+    does: 'reads the password, which no state holds',
+    after: [after('it must be stored', 'create secret')],
+  },
+  {
+    id: 'begin user',
+    step: 'create-admin-user',
+    call: 'dynamodb:UpdateItem',
+    does: 'renews the lease, records the step',
+    after: [after('no user before the password is safe', 'create secret')],
+  },
+  {
+    id: 'create user',
+    step: 'create-admin-user',
+    call: 'iam:CreateUser',
+    does: 'makes the user, with tags',
+    after: [
+      after('calls in the account need its session', 'enter for user'),
+      after('nothing is written without the lease', 'begin user'),
+      after('no user whose password cannot be read', 'read secret'),
+    ],
+  },
+  {
+    id: 'add to group',
+    step: 'create-admin-user',
+    call: 'iam:AddUserToGroup',
+    does: 'makes the user an administrator',
+    after: [after('the user must be there', 'create user')],
+  },
+  {
+    id: 'create login profile',
+    step: 'create-admin-user',
+    call: 'iam:CreateLoginProfile',
+    does: 'lets the user sign in',
+    after: [after('the user must be there', 'create user')],
+  },
+  {
+    id: 'begin mail',
+    step: 'send-login-email',
+    call: 'dynamodb:UpdateItem',
+    does: 'renews the lease, tells which mails were sent',
+    after: [after('the mail says that one can sign in', 'add to group', 'create login profile')],
+  },
+  {
+    id: 'send mail',
+    step: 'send-login-email',
+    call: 'ses:SendEmail',
+    does: 'mails how to sign in',
+    after: [after('a mail cannot be taken back: only with the lease, only once', 'begin mail')],
+  },
+  {
+    id: 'record mail',
+    step: 'send-login-email',
+    call: 'dynamodb:UpdateItem',
+    does: 'records the mail, by SES’s id',
+    after: [after('SES gives the id', 'send mail')],
+  },
+  {
+    id: 'record vend',
+    step: 'record-vended',
+    call: 'dynamodb:UpdateItem',
+    does: 'records what was made, gives the lease back',
+    after: [after('vended means that the mail is on record', 'record mail')],
+  },
+  {
+    id: 'tell event bus',
+    step: 'record-vended',
+    call: 'events:PutEvents',
+    does: 'tells “Account Vended”',
+    after: [after('who hears it finds it on record', 'record vend')],
+  },
+]
+
+export const dependenciesOf = ({ after }: PlannedCall) => after.flatMap(({ calls }) => calls)
+
+/** The ids along the longest chain of dependencies; of chains of the same length, the first. */
+export const longestChain = (planned: PlannedCall[]) => {
+  const chains = new Map<string, string[]>()
+  for (const call of planned) {
+    const before = dependenciesOf(call).map((id) => {
+      const chain = chains.get(id)
+      if (!chain) throw new Error(`${call.id} depends on ${id}, which does not come before it`)
+      return chain
+    })
+    const longest = before.reduce((best, chain) => (chain.length > best.length ? chain : best), [])
+    chains.set(call.id, [...longest, call.id])
+  }
+  return [...chains.values()].reduce((best, chain) => (chain.length > best.length ? chain : best), [])
+}
+
+/** Finds the recorded call of each planned one. Throws if one is missing, or if there are others. */
+export const matchCalls = (planned: PlannedCall[], recorded: Call[]) => {
+  const left = [...recorded]
+  const found = new Map(
+    planned.map(({ id, step, call }) => {
+      const i = left.findIndex(
+        ({ function: by, service, operation }) => by === step && `${service}:${operation}` === call,
+      )
+      const [match] = i < 0 ? [] : left.splice(i, 1)
+      if (!match) throw new Error(`${step} did not call ${call} (${id})`)
+      return [id, match]
+    }),
+  )
+  const [other] = left
+  if (other) throw new Error(`${other.function} called ${other.service}:${other.operation}, which is not planned`)
+  return found
+}
+
+/** Where recorded times do not agree with the plan: a call begins as soon as what it depends on is answered, never before. */
+export const disagreements = (planned: PlannedCall[], recorded: Map<string, Call>, start: number) =>
+  planned.flatMap((call) => {
+    const ready = Math.max(start, ...dependenciesOf(call).map((id) => recorded.get(id)?.end ?? NaN))
+    const at = recorded.get(call.id)?.at
+    return at === ready ? [] : [`${call.id} began at ${at}; what it depends on was answered at ${ready}`]
+  })

@@ -1,0 +1,199 @@
+import {
+  type AttributeValue,
+  DescribeTableCommand,
+  DynamoDBClient,
+  GetItemCommand,
+  PutItemCommand,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb'
+import { marshall } from '@aws-sdk/util-dynamodb'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createLedger } from '../../local/create-ledger.ts'
+import { startEndpoint } from '../../local/endpoint.ts'
+import { createWorld } from '../../local/world.ts'
+import { inMemoryDynamoDB } from '../simulation/dynamodb.ts'
+
+// The same operations, side by side on dynalite and on the in-memory DynamoDB of the simulation.
+
+const TableName = 'ledger'
+const memory = inMemoryDynamoDB(TableName, Date.now)
+const open = async (handlers = {}) => {
+  const world = createWorld()
+  const endpoint = await startEndpoint(world, { handlers })
+  const dynamodb = new DynamoDBClient({
+    endpoint: endpoint.url,
+    region: world.region,
+    credentials: { accessKeyId: world.managementAccountId, secretAccessKey: 'local' },
+    maxAttempts: 1,
+  })
+  return { dynamodb, close: endpoint.close }
+}
+let both: Awaited<ReturnType<typeof open>>[]
+beforeAll(async () => {
+  both = await Promise.all([open(), open({ dynamodb: memory.operations })])
+  await createLedger(both[0]!.dynamodb, TableName)
+})
+afterAll(async () => void (await Promise.all(both.map(({ close }) => close()))))
+
+const Key = marshall({ pk: 'account#1' })
+const get = new GetItemCommand({ TableName, Key, ConsistentRead: true })
+const item = { pk: 'account#1', name: 'Sandbox', tries: 3, lease: { holder: 'a', renewedAt: 1.5 }, mails: {} }
+const put = new PutItemCommand({ TableName, Item: marshall(item) })
+const update = (
+  UpdateExpression: string,
+  { condition, names, values }: { condition?: string; names?: Record<string, string>; values?: object } = {},
+) =>
+  new UpdateItemCommand({
+    TableName,
+    Key,
+    UpdateExpression,
+    ReturnValues: 'ALL_NEW',
+    ...(condition && { ConditionExpression: condition }),
+    ...(names && { ExpressionAttributeNames: names }),
+    ...(values && { ExpressionAttributeValues: marshall(values) as Record<string, AttributeValue> }),
+  })
+
+type Command = GetItemCommand | PutItemCommand | UpdateItemCommand
+const cases: [name: string, before: Command[], command: Command][] = [
+  ['an item that is not there', [], get],
+  ['an item that is there', [put], get],
+  ['an update that makes the item', [], update('SET #a = :a', { names: { '#a': 'name' }, values: { ':a': 'x' } })],
+  ['a new attribute', [put], update('SET fresh = :a', { values: { ':a': [1, null, true, { b: 'c' }] } })],
+  ['a path into a map', [put], update('SET lease.holder = :a', { values: { ':a': 'b' } })],
+  [
+    'a name with spaces in a path',
+    [put],
+    update('SET #m.#k = :a', { names: { '#m': 'mails', '#k': 'ada ada@example.com' }, values: { ':a': { at: 'x' } } }),
+  ],
+  ['a path into what is not there', [put], update('SET nothing.there = :a', { values: { ':a': 1 } })],
+  ['a path into a string', [put], update('SET pk2 = :a, lease.holder.x = :a', { values: { ':a': 1 } })],
+  ['if_not_exists of what is there', [put], update('SET tries = if_not_exists(tries, :a)', { values: { ':a': 9 } })],
+  [
+    'if_not_exists of what is not, beside others',
+    [put],
+    update('SET lease.renewedAt = :b, #n = if_not_exists(#n, :a), mails = if_not_exists(mails, :a)', {
+      names: { '#n': 'fresh' },
+      values: { ':a': { x: 1 }, ':b': 7 },
+    }),
+  ],
+  [
+    'REMOVE of what is there and what is not',
+    [put],
+    update('SET x = :a REMOVE lease, failure', { values: { ':a': 1 } }),
+  ],
+  [
+    'a condition that holds',
+    [put],
+    update('SET x = :a', {
+      condition: 'lease.holder = :h AND lease.renewedAt = :r',
+      values: { ':a': 1, ':h': 'a', ':r': 1.5 },
+    }),
+  ],
+  [
+    'a condition of which one half holds',
+    [put],
+    update('SET x = :a', {
+      condition: 'lease.holder = :h AND lease.renewedAt = :r',
+      values: { ':a': 1, ':h': 'a', ':r': 2 },
+    }),
+  ],
+  [
+    'a condition on what is not there',
+    [],
+    update('SET x = :a', { condition: 'lease.holder = :a', values: { ':a': 1 } }),
+  ],
+  [
+    'attribute_exists of what is not there',
+    [],
+    update('SET x = :a', { condition: 'attribute_exists(pk)', values: { ':a': 1 } }),
+  ],
+  [
+    'attribute_exists of what is',
+    [put],
+    update('SET x = :a', { condition: 'attribute_exists(pk)', values: { ':a': 1 } }),
+  ],
+  [
+    'attribute_not_exists',
+    [put],
+    update('SET x = :a', { condition: 'attribute_not_exists(lease)', values: { ':a': 1 } }),
+  ],
+  [
+    'a number that is equal however it is written',
+    [put],
+    update('SET x = :a', { condition: 'tries = :a', values: { ':a': 3.0 } }),
+  ],
+  [
+    'a string that only looks like the number',
+    [put],
+    update('SET x = :a', { condition: 'tries = :a', values: { ':a': '3' } }),
+  ],
+  ['a put over an item', [put], new PutItemCommand({ TableName, Item: marshall({ pk: 'account#1', other: 1 }) })],
+  [
+    'a put on condition',
+    [put],
+    new PutItemCommand({ TableName, Item: Key, ConditionExpression: 'attribute_not_exists(pk)' }),
+  ],
+  ['a value that is not given', [put], update('SET x = :a, y = :b', { values: { ':a': 1 } })],
+  ['another table', [], new GetItemCommand({ TableName: 'other', Key })],
+]
+
+const clear = new PutItemCommand({ TableName, Item: Key })
+const outcome = async (dynamodb: DynamoDBClient, command: Command) => {
+  const answer: unknown = await dynamodb.send(command as GetItemCommand).then(
+    (output) => ({ ...output, $metadata: undefined }),
+    (error: Error) => ({ refused: error.name }),
+  )
+  const { Item } = await dynamodb.send(get)
+  return { answer, Item }
+}
+
+test.each(cases)('%s: as dynalite does it', async (_, before, command) => {
+  const [dynalite, inMemory] = await Promise.all(
+    both.map(async ({ dynamodb }) => {
+      // No DeleteItem here: what no case asks for, the in-memory one need not know.
+      if (before.length) await dynamodb.send(clear)
+      for (const first of before) await dynamodb.send(first as GetItemCommand)
+      return outcome(dynamodb, command)
+    }),
+  )
+  expect(inMemory).toEqual(dynalite)
+})
+
+test('the table is described with its creation date', async () => {
+  const [dynalite, inMemory] = await Promise.all(
+    both.map(({ dynamodb }) => dynamodb.send(new DescribeTableCommand({ TableName }))),
+  )
+  for (const { Table } of [dynalite!, inMemory!]) {
+    expect(Table?.TableStatus).toBe('ACTIVE')
+    expect(Table?.CreationDateTime).toBeInstanceOf(Date)
+  }
+})
+
+test.each<[string, Command]>([
+  ['a condition', update('SET x = :a', { condition: 'tries < :a', values: { ':a': 1 } })],
+  ['an assignment', update('SET x = tries + :a', { values: { ':a': 1 } })],
+  ['an update', update('ADD x :a', { values: { ':a': 1 } })],
+  ['an operation', new PutItemCommand({ TableName, Item: Key, ReturnValues: 'ALL_OLD' })],
+])('%s that the in-memory DynamoDB does not know is refused loudly', async (_, command) => {
+  await expect(both[1]!.dynamodb.send(command as GetItemCommand)).rejects.toMatchObject({
+    name: 'LocalOrganizationFailure',
+    message: expect.stringContaining('The in-memory DynamoDB does not know') as string,
+  })
+})
+
+test('request units are counted as AWS bills them: 1 KB a write, 4 KB a consistent read', () => {
+  const { operations, units } = inMemoryDynamoDB(TableName, Date.now)
+  const run = (name: string, input: object) =>
+    operations[name]?.(undefined as never, input as never, undefined as never)
+  const Item = marshall({ pk: 'account#1', text: 'x'.repeat(5000) })
+  run('PutItem', { TableName, Item })
+  expect(units).toEqual({ read: 0, write: 5 })
+  run('GetItem', { TableName, Key, ConsistentRead: true })
+  expect(units).toEqual({ read: 2, write: 5 })
+  // The larger of the item before and after.
+  run('PutItem', { TableName, Item: Key })
+  expect(units).toEqual({ read: 2, write: 10 })
+  const refused = { TableName, Item: Key, ConditionExpression: 'attribute_not_exists(pk)' }
+  expect(() => run('PutItem', refused)).toThrow('The conditional request failed')
+  expect(units).toEqual({ read: 2, write: 11 })
+})

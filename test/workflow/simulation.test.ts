@@ -1,0 +1,82 @@
+import { beforeAll, expect, test } from 'vitest'
+import { loadSimulation, type Simulated } from '../simulation/simulation.ts'
+import { exampleVending } from '../support/organization.ts'
+
+type Simulation = Awaited<ReturnType<typeof loadSimulation>>
+let simulation: Simulation
+beforeAll(async () => void (simulation = await loadSimulation(exampleVending)))
+
+const seconds = (milliseconds: number) => milliseconds / 1000
+
+const shown = ({ execution, calls, invocations, transitions, logBytes, units }: Simulated) => ({
+  status: execution.status,
+  calls: calls.map(({ service, operation, at, end, error }) => ({ service, operation, at, end, error })),
+  invocations,
+  transitions,
+  logBytes,
+  units,
+})
+
+test('the same seed gives the same world, call for call and millisecond for millisecond', async () => {
+  const run = async () => {
+    const worlds = []
+    for (let i = 0; i < 10; i++)
+      worlds.push(shown(await simulation.vend({ seed: `${i}`, account: { roleUsableAfter: i * 10 }, staleness: 0.5 })))
+    return worlds
+  }
+  const first = await run()
+  expect(await run()).toEqual(first)
+  expect(first.map(({ status }) => status)).toEqual(Array(10).fill('SUCCEEDED'))
+  expect(new Set(first.map((world) => JSON.stringify(world.calls))).size).toBe(10)
+})
+
+const pausesOf = ({ invocations }: Simulated, name: string) => {
+  const tries = invocations.filter((invocation) => invocation.name === name)
+  return tries.slice(1).map(({ start }, i) => seconds(start - (tries[i]?.end ?? NaN)))
+}
+
+test('while a role cannot be assumed, pauses are the definition’s: 2 s × 1.5, at most 15 s, each with full jitter', async () => {
+  const shares: number[] = []
+  for (let i = 0; i < 10; i++) {
+    const world = await simulation.vend({ seed: `${i}`, account: { roleUsableAfter: 300 }, takes: () => 0 })
+    expect(world.execution.status).toBe('SUCCEEDED')
+    const pauses = pausesOf(world, 'create-admin-group')
+    pauses.forEach((pause, n) => {
+      const most = Math.min(15, 2 * 1.5 ** n)
+      expect(pause).toBeGreaterThanOrEqual(0)
+      expect(pause).toBeLessThanOrEqual(most)
+      shares.push(pause / most)
+    })
+    // The try before the last came too early, the last in time.
+    const [before, last] = world.invocations.filter(({ name }) => name === 'create-admin-group').slice(-2)
+    expect(before?.start).toBeLessThan(world.account.roleUsableFrom)
+    expect(last?.start).toBeGreaterThanOrEqual(world.account.roleUsableFrom)
+  }
+  const mean = shares.reduce((sum, share) => sum + share, 0) / shares.length
+  expect(mean).toBeGreaterThan(0.45)
+  expect(mean).toBeLessThan(0.55)
+})
+
+test('an invited account without the role is given 8 pauses of 15 s, without jitter', async () => {
+  const world = await simulation.vend({
+    seed: 'invited',
+    input: { accountId: '444455556666' },
+    account: { joinedMethod: 'INVITED' },
+    takes: () => 0,
+  })
+  expect(world.execution).toMatchObject({ status: 'FAILED', error: 'AccessRoleMissingError' })
+  expect(pausesOf(world, 'create-admin-group')).toEqual(Array(8).fill(15))
+})
+
+test('what calls take is what a vend takes: computing is free', async () => {
+  const takes = (what: string) => ({ coldStart: 0, invocation: 0, transition: 0 })[what] ?? 100
+  const { calls, start } = await simulation.vend({ seed: 'a', input: { accountId: '444455556666' }, takes })
+  expect(seconds((calls.at(-1)?.end ?? NaN) - start)).toBe(1.6)
+})
+
+test('a state entered and a retry are a transition each', async () => {
+  const { transitions } = await simulation.vend({ seed: 'a' })
+  expect(transitions).toBe(9)
+  const late = await simulation.vend({ seed: 'a', account: { roleUsableAfter: 60 } })
+  expect(late.transitions).toBe(9 + late.invocations.length - 6)
+})
