@@ -25,7 +25,7 @@ const sizeOf = (value: AttributeValue): number => {
   if (typeof N === 'string') return Math.ceil(N.replace(/[-.]/g, '').length / 2) + 1
   if (typeof BOOL === 'boolean' || NULL) return 1
   if (Array.isArray(L)) return 3 + (L as AttributeValue[]).reduce((sum, member) => sum + 1 + sizeOf(member), 0)
-  if (M) return 3 + itemSize(M as Item) + Object.keys(M as Item).length
+  if (M) return 3 + itemSize(M as Item) + Object.keys(M).length
   throw unsupported(`a value of the type ${Object.keys(more).join()}`)
 }
 const itemSize = (item: Item | undefined): number =>

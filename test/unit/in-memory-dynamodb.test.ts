@@ -1,5 +1,4 @@
 import {
-  type AttributeValue,
   DescribeTableCommand,
   DynamoDBClient,
   GetItemCommand,
@@ -41,7 +40,11 @@ const item = { pk: 'account#1', name: 'Sandbox', tries: 3, lease: { holder: 'a',
 const put = new PutItemCommand({ TableName, Item: marshall(item) })
 const update = (
   UpdateExpression: string,
-  { condition, names, values }: { condition?: string; names?: Record<string, string>; values?: object } = {},
+  {
+    condition,
+    names,
+    values,
+  }: { condition?: string; names?: Record<string, string>; values?: Record<string, unknown> } = {},
 ) =>
   new UpdateItemCommand({
     TableName,
@@ -50,7 +53,7 @@ const update = (
     ReturnValues: 'ALL_NEW',
     ...(condition && { ConditionExpression: condition }),
     ...(names && { ExpressionAttributeNames: names }),
-    ...(values && { ExpressionAttributeValues: marshall(values) as Record<string, AttributeValue> }),
+    ...(values && { ExpressionAttributeValues: marshall(values) }),
   })
 
 type Command = GetItemCommand | PutItemCommand | UpdateItemCommand

@@ -1,9 +1,16 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
+import { drawCalls } from '../../docs/draw-calls.ts'
 import { drawDeployedWorkflow } from '../../docs/draw-workflow.ts'
 
+const picture = (name: string) =>
+  readFileSync(path.join(import.meta.dirname, '../../docs/pictures', `${name}.svg`), 'utf8')
+
 test('the README’s picture shows the definition as it is (npm run picture draws it anew)', async () => {
-  const picture = readFileSync(path.join(import.meta.dirname, '../../docs/pictures/workflow.svg'), 'utf8')
-  expect(picture).toBe(await drawDeployedWorkflow())
+  expect(picture('workflow')).toBe(await drawDeployedWorkflow())
+})
+
+test('the calls’ picture shows the dependencies that the tests hold', async () => {
+  expect(picture('calls')).toBe(await drawCalls())
 })
