@@ -142,8 +142,9 @@ export const inMemoryDynamoDB = (tableName: string, now: () => number) => {
     },
   }
   return {
-    items,
     units,
+    /** What is stored, as DynamoDB bills it: 100 bytes more an item. */
+    bytes: () => [...items.values()].reduce((sum, item) => sum + 100 + itemSize(item), 0),
     /** For the endpoint's `handlers`. */
     operations: Object.fromEntries(
       Object.entries(operations).map(([name, run]): [string, Handler] => [name, (_, input) => run(input as Input)]),

@@ -136,7 +136,18 @@ export const loadSimulation = async (vendingFile: string) => {
       const execution = await ended.promise
       handle = undefined
       const { calls } = world
-      return { execution, account, start, calls, mails, invocations, transitions, logBytes, units: ledger.units }
+      return {
+        execution,
+        account,
+        start,
+        calls,
+        mails,
+        invocations,
+        transitions,
+        logBytes,
+        units: ledger.units,
+        ledgerBytes: ledger.bytes(),
+      }
     })
   }
   // The first use of an SDK client takes more turns than later ones: after this, every world finds the same functions.

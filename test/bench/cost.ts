@@ -1,0 +1,150 @@
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { parse } from 'yaml'
+import { latencies } from '../simulation/latencies.ts'
+import { accountId, type loadSimulation, type Simulated } from '../simulation/simulation.ts'
+import { type Figures, round } from './figures.ts'
+import priceTable from './prices.json' with { type: 'json' }
+
+type Simulation = Awaited<ReturnType<typeof loadSimulation>>
+type Price = keyof typeof priceTable.prices
+/** How much is used of what has a price. */
+export type Usage = Partial<Record<Price, number>>
+
+export const priceOf = (usage: Usage) =>
+  Object.entries(usage).reduce((sum, [name, amount]) => {
+    const { usd, per } = priceTable.prices[name as Price]
+    return sum + (amount * usd) / per
+  }, 0)
+
+export const addUp = (usages: Usage[]) =>
+  usages.reduce<Usage>((all, usage) => {
+    for (const [name, amount] of Object.entries(usage)) all[name as Price] = (all[name as Price] ?? 0) + amount
+    return all
+  }, {})
+
+const root = path.join(import.meta.dirname, '..', '..')
+// References to other resources are not looked at here.
+const reference = (tag: string) => ({ tag, resolve: (text: string) => text })
+const read = (file: string) =>
+  parse(readFileSync(path.join(root, file), 'utf8'), {
+    merge: true,
+    logLevel: 'error',
+    customTags: ['!Ref', '!GetAtt', '!Sub'].map(reference),
+  }) as Record<string, unknown>
+
+type Resource = { Type: string; Properties?: { EnableKeyRotation?: boolean } }
+const deployed = () => {
+  const { provider, resources } = read('serverless.yml') as {
+    provider: { memorySize: number; architecture: string; tracing: { lambda: boolean } }
+    resources: string[]
+  }
+  const files = resources.map((line) => /^\$\{file\((.+)\)\}$/.exec(line)?.[1] ?? '')
+  return {
+    provider,
+    resources: files.flatMap((file) => Object.values(read(file)['Resources'] as Record<string, Resource>)),
+  }
+}
+
+// What costs nothing by merely being there.
+const freeWhenIdle = [
+  'AWS::DynamoDB::Table',
+  'AWS::Events::Rule',
+  'AWS::IAM::Role',
+  'AWS::KMS::Alias',
+  'AWS::Lambda::Permission',
+  'AWS::Logs::LogGroup',
+  'AWS::SNS::Topic',
+  'AWS::SQS::Queue',
+  'AWS::SQS::QueuePolicy',
+]
+
+/** What a month costs in which nothing is vended, after so many yearly rotations of the keys. */
+export const idleMonth = (resources: Resource[], rotations: number): Usage =>
+  addUp(
+    resources.map(({ Type, Properties }): Usage => {
+      if (Type === 'AWS::KMS::Key')
+        return { kmsKeyMonth: 1, kmsRotationMonth: Properties?.EnableKeyRotation ? Math.min(2, rotations) : 0 }
+      if (Type === 'AWS::CloudWatch::Alarm') return { alarmMonth: 1 }
+      if (freeWhenIdle.includes(Type)) return {}
+      throw new Error(`test/bench/cost.ts does not know what ${Type} costs when nothing is vended`)
+    }),
+  )
+
+// Secrets Manager asks KMS for a data key and checks it for a new secret, and decrypts it for a read.
+const kmsRequests: Record<string, number> = { CreateSecret: 2, PutSecretValue: 2, GetSecretValue: 1 }
+// What Lambda itself logs of an invocation: START, END, REPORT. An assumption.
+const platformLogBytes = 400
+
+/** What one simulated vend used. Durations are the simulation's, with what it assumes. */
+export const usageOf = (
+  { calls, invocations, transitions, logBytes, mails, units, ledgerBytes }: Simulated,
+  memoryMegabytes: number,
+): Usage => ({
+  transition: transitions,
+  lambdaRequest: invocations.length,
+  // Billed by the millisecond, with the init of a cold start.
+  lambdaGigabyteSecond: invocations.reduce(
+    (sum, { start, end }) => sum + (Math.ceil(end - start) / 1000) * (memoryMegabytes / 1024),
+    0,
+  ),
+  ledgerWriteUnit: units.write,
+  ledgerReadUnit: units.read,
+  ledgerGigabyteMonth: ledgerBytes / 1e9,
+  secretsManagerCall: calls.filter(({ service }) => service === 'secretsmanager').length,
+  kmsRequest: calls.reduce((sum, { operation }) => sum + (kmsRequests[operation] ?? 0), 0),
+  mail: mails.length,
+  customEvent: calls.filter(({ operation }) => operation === 'PutEvents').length,
+  logGigabyte: (logBytes + invocations.length * platformLogBytes) / 1e9,
+  trace: 1,
+})
+
+/** What vending costs: `simulated` are new accounts of a year, as `time` vended them. */
+export const countCost = async ({ vend }: Simulation, simulated: Simulated[]) => {
+  const { provider, resources } = deployed()
+  const usage = (world: Simulated) => usageOf(world, provider.memorySize)
+  const first = usage(
+    await vend({ seed: 'cost', input: { accountId }, takes: (what) => latencies[what]?.median ?? NaN }),
+  )
+  const year = addUp(simulated.map(usage))
+  const [idle, afterOneRotation, afterTwo] = [0, 1, 2].map((rotations) => priceOf(idleMonth(resources, rotations)))
+  const perThousand = (priceOf(year) / simulated.length) * 1000
+  const months = 12
+  const costs = {
+    oneVendFirstTry: priceOf(first),
+    oneNewAccount: perThousand / 1000,
+    thousandNewAccounts: perThousand,
+    yearOfThousandAccounts: perThousand + months * (idle ?? NaN),
+    idleMonth: idle ?? NaN,
+    idleMonthAfterOneRotation: afterOneRotation ?? NaN,
+    idleMonthAfterTwoRotations: afterTwo ?? NaN,
+    secretMonth: priceOf({ secretMonth: 1 }),
+    secretWeek: priceOf({ secretMonth: 7 / 30 }),
+  }
+  const figures: Figures = {
+    'cost: one vend, first try, in USD': { value: round(costs.oneVendFirstTry, 7), rule: 'ratio' },
+    'cost: one new account with its retries, in USD': { value: round(costs.oneNewAccount, 7), rule: 'ratio' },
+    'cost: idle month, in USD': { value: round(costs.idleMonth), rule: 'count', bound: 3 },
+    'cost: idle month after two yearly rotations of the key, in USD': {
+      value: round(costs.idleMonthAfterTwoRotations),
+      rule: 'ratio',
+      bound: 3,
+    },
+  }
+  const kinds = Object.fromEntries(
+    [...Map.groupBy(resources, ({ Type }) => Type)].map(([type, all]) => [type, all.length]),
+  )
+  const details = {
+    costs,
+    usage: {
+      oneVendFirstTry: first,
+      oneNewAccount: Object.fromEntries(
+        Object.entries(year).map(([name, amount]) => [name, amount / simulated.length]),
+      ),
+    },
+    memoryMegabytes: provider.memorySize,
+    resources: kinds,
+    prices: priceTable,
+  }
+  return { figures, details }
+}

@@ -1,0 +1,129 @@
+import Table from 'cli-table3'
+import type { countCost } from './cost.ts'
+import { type Figures, mark, round } from './figures.ts'
+import prices from './prices.json' with { type: 'json' }
+import { type measureStart, mostBytes } from './start.ts'
+import type { measureTime } from './time.ts'
+import type { countWork } from './work.ts'
+
+type Cell = string | number
+const noLines = { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' }
+const isNumber = (cell: Cell = '') => typeof cell === 'number' || /^([$–\d]|$)/.test(cell)
+
+const table = (title: string, head: string[], rows: Cell[][]) => {
+  const colAligns = head.map((_, i) => (rows.every((row) => isNumber(row[i])) ? 'right' : 'left'))
+  const drawn = new Table({ head, style: { head: [], border: [] }, chars: noLines, colAligns })
+  drawn.push(...rows)
+  console.log(`\n${title}\n${drawn.toString()}`)
+}
+
+const withMark = (figures: Figures, name: string) => {
+  const figure = figures[name]
+  if (!figure) throw new Error(`There is no figure ${name}`)
+  return `${figure.value} ${mark(figure)}`.trim()
+}
+
+export const printStart = ({ figures, details }: Awaited<ReturnType<typeof measureStart>>) => {
+  const spread = ({ median, quartiles }: { median: number; quartiles: number[] }) =>
+    `${median} (${quartiles.join('–')})`
+  const kilobytes = (bytes: number) => round(bytes / 1024, 0)
+  table(
+    `Start: median (quartiles) of ${details.processes} fresh processes, taken in turns. An empty handler takes ${spread(details.empty)} ms`,
+    ['bundle', 'KB ≤ 350', 'bare', 'usual', 'init ms', 'bare clients', 'usual way', '÷ bare ≤ 1.4', '÷ usual ≤ 0.5'],
+    details.bundles.map(({ name, deployed, bare, usual }) => [
+      name,
+      `${kilobytes(deployed.bytes)} ${deployed.bytes <= mostBytes ? '✔' : '✘'}`,
+      kilobytes(bare.bytes),
+      kilobytes(usual.bytes),
+      spread(deployed),
+      spread(bare),
+      spread(usual),
+      withMark(figures, `start: init of ${name} to its bare clients`),
+      withMark(figures, `start: init of ${name} to the usual way`),
+    ]),
+  )
+}
+
+export const printWork = ({ figures, details }: Awaited<ReturnType<typeof countWork>>) => {
+  table(
+    'Work: one vend by hand into an account that exists, one administrator, first try',
+    ['counted', ''],
+    Object.keys(figures).map((name) => [name.replace('work: ', ''), withMark(figures, name)]),
+  )
+  table(
+    'What goes out together, and why not sooner (all reasons are in docs/pictures/calls.svg)',
+    ['', 'step', 'calls', 'the first of them waits, because'],
+    details.moments.map(({ step, together, waitsBecause }, i) => [i + 1, step, together.join(', '), waitsBecause]),
+  )
+}
+
+export const printTime = ({ figures, details }: Awaited<ReturnType<typeof measureTime>>) => {
+  const { worlds, ours, peers, roleDelays, assumptions } = details
+  const p95 = withMark(figures, 'time: role assumable to mail sent, p95 in seconds')
+  const seconds = (value?: number) => value ?? '–'
+  table(
+    `Time: seconds from “role assumable” to “mail sent” in ${worlds} simulated accounts, the same for each row. ` +
+      `Their roles can be assumed after ${roleDelays.p50} s (p50), ${roleDelays.p95} s (p95), ${roleDelays.max} s (longest)`,
+    ['workflow', 'p50', 'p95 ≤ 30', 'longest', 'mailed', 'failed: role not there yet'],
+    [
+      ['retries of the definition', seconds(ours.p50), p95, seconds(ours.max), ours.mailed, ours.failed],
+      ...peers.map(({ who, seconds: wait, ...peer }) => [
+        `fixed wait of ${wait} s (${who})`,
+        seconds(peer.p50),
+        seconds(peer.p95),
+        seconds(peer.max),
+        peer.mailed,
+        peer.failed,
+      ]),
+    ],
+  )
+  const { roleDelay, staleness } = assumptions.accountsInSeconds
+  table(
+    'Assumed, since AWS publishes no such figures; lognormal, in milliseconds where nothing else is said',
+    ['', 'median', 'p99', 'resting on'],
+    [
+      ...Object.entries(assumptions.latenciesInMilliseconds).map(([what, { median, p99, from }]) => [
+        what,
+        median,
+        p99,
+        from,
+      ]),
+      ['role delay', `${roleDelay.median} s`, `${roleDelay.p99} s`, roleDelay.from],
+      ['a call misses what is 2 s old', `${staleness.chance * 100} %`, '', staleness.from],
+    ],
+  )
+}
+
+const usd = (amount: number) => `$${amount.toFixed(amount < 0.1 ? 5 : 2)}`
+
+export const printCost = ({ figures, details }: Awaited<ReturnType<typeof countCost>>) => {
+  const { costs, usage, resources } = details
+  const idle = withMark(figures, 'cost: idle month, in USD')
+  const later = withMark(figures, 'cost: idle month after two yearly rotations of the key, in USD')
+  const [peer] = prices.peers
+  table(
+    `Cost: counted work × list prices of ${prices.date} in ${prices.region}, no free tiers; durations are the simulation’s`,
+    ['USD', 'here', peer?.who ?? ''],
+    [
+      ['one vend, first try', usd(costs.oneVendFirstTry), '–'],
+      ['one new account, with its retries (mean)', usd(costs.oneNewAccount), '–'],
+      ['1,000 new accounts a year, idling apart', usd(costs.thousandNewAccounts), '–'],
+      ['idle, a month ≤ 3', `$${idle}`, `$${peer?.idleMonth}`],
+      ['idle, a month, after two yearly rotations of the key ≤ 3', `$${later}`, '–'],
+      ['each secret, for a week', usd(costs.secretWeek), '–'],
+      ['each secret, for a month', usd(costs.secretMonth), '–'],
+    ],
+  )
+  const shown = (value: number) => String(Number(value.toPrecision(4)))
+  table(
+    'What a vend uses',
+    ['', 'price', 'first try', 'USD', 'new account (mean)', 'USD'],
+    Object.entries(usage.oneVendFirstTry).map(([name, first]) => {
+      const { usd: price, per } = prices.prices[name as keyof typeof prices.prices]
+      const mean = usage.oneNewAccount[name] ?? NaN
+      const cost = (amount: number) => ((amount * price) / per).toFixed(7)
+      return [name, `$${price} / ${per}`, shown(first), cost(first), shown(mean), cost(mean)]
+    }),
+  )
+  table('What is there when nothing is vended', ['resource', 'deployed'], Object.entries(resources))
+}

@@ -1,0 +1,120 @@
+import { execFile } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { promisify } from 'node:util'
+import { build, type BuildOptions } from 'esbuild'
+import { bundling } from '../../infra/esbuild.ts'
+import { loadVending } from '../../infra/vending.ts'
+import { readDeployed } from '../../local/deployed.ts'
+import { type Figure, type Figures, median, quantile, round } from './figures.ts'
+
+const root = path.join(import.meta.dirname, '..', '..')
+const handlerOf = (name: string) => path.join(root, 'functions', name, 'handler.ts')
+
+/** The SDK clients that a handler makes, by package, read from its source. */
+const clientsOf = (name: string) => {
+  const source = readFileSync(handlerOf(name), 'utf8')
+  const imports = [...source.matchAll(/^import \{ (\w+Client) \} from '(@aws-sdk\/client-[\w-]+)'$/gm)]
+  const made = new Set([...source.matchAll(/new (\w+Client)\(/g)].map(([, client]) => client))
+  if (imports.length !== made.size || imports.some(([, client]) => !made.has(client)))
+    throw new Error(`functions/${name}/handler.ts makes clients in a way that this benchmark does not read`)
+  return imports.map(([, client = '', from = '']) => ({ client, from }))
+}
+
+const bareClients = (name: string) => {
+  const clients = clientsOf(name)
+  return [
+    ...clients.map(({ client, from }) => `import { ${client} } from '${from}'`),
+    `export const clients = [${clients.map(({ client }) => `new ${client}()`).join(', ')}]`,
+  ].join('\n')
+}
+
+/** esbuild's defaults but for what a bundle for Lambda needs; classic zod; the SDK's whole chain of credentials. */
+const theUsualWay = ({ plugins = [] }: BuildOptions): BuildOptions => ({
+  bundle: true,
+  minify: true,
+  platform: 'node',
+  format: 'cjs',
+  alias: { 'zod/mini': path.join(import.meta.dirname, 'classic-zod.ts') },
+  // Mails and vending.yml, without which a handler is none.
+  plugins,
+})
+
+const initTime = async (file: string, env: Record<string, string>) => {
+  const script =
+    'const t = process.hrtime.bigint(); require(process.argv[1]); console.log(Number(process.hrtime.bigint() - t) / 1e6)'
+  const { stdout } = await promisify(execFile)(process.execPath, ['-e', script, file], { env })
+  // A function may log while it starts; the time comes last.
+  const time = Number(stdout.trim().split('\n').at(-1))
+  if (!(time >= 0)) throw new Error(`${file} did not tell how long it took to start: ${stdout}`)
+  return time
+}
+
+type Options = { vendingFile: string; processes: number; onProgress: (line: string) => void }
+
+/** Size of each bundle, and how long a fresh process takes to load it, beside what it is compared with. */
+export const measureStart = async ({ vendingFile, processes, onProgress }: Options) => {
+  const place = { partition: 'aws', region: 'us-east-1', accountId: '111122223333' }
+  const { functions } = readDeployed(loadVending(vendingFile), place)
+  const deployed = bundling(vendingFile)
+  const folder = mkdtempSync(path.join(tmpdir(), 'account-vending-bench-'))
+  try {
+    const empty = path.join(folder, 'empty.cjs')
+    writeFileSync(empty, 'exports.handler=async()=>{};')
+    const variants = await Promise.all(
+      functions.map(async ({ name, environment }) => {
+        const file = (kind: string) => path.join(folder, `${name}.${kind}.cjs`)
+        const bare = { contents: bareClients(name), resolveDir: root }
+        await build({ ...deployed, entryPoints: [handlerOf(name)], outfile: file('deployed') })
+        await build({ ...deployed, stdin: bare, outfile: file('bare') })
+        await build({ ...theUsualWay(deployed), entryPoints: [handlerOf(name)], outfile: file('usual') })
+        const credentials = { AWS_ACCESS_KEY_ID: 'none', AWS_SECRET_ACCESS_KEY: 'none' }
+        const env = { ...environment, ...credentials, AWS_REGION: place.region, AWS_LAMBDA_FUNCTION_NAME: name }
+        return { name, env, files: { deployed: file('deployed'), bare: file('bare'), usual: file('usual') } }
+      }),
+    )
+
+    const times = new Map<string, number[]>()
+    // One of each in every round, so that whatever else the machine does hits all alike. The first round only fills caches.
+    for (let i = 0; i <= processes; i++) {
+      onProgress(`start: round ${i} of ${processes}`)
+      for (const { file, env } of [
+        { file: empty, env: {} },
+        ...variants.flatMap(({ files, env }) => Object.values(files).map((file) => ({ file, env }))),
+      ]) {
+        const time = await initTime(file, env)
+        if (i) times.set(file, [...(times.get(file) ?? []), time])
+      }
+    }
+
+    const told = (file: string) => {
+      const measured = times.get(file) ?? []
+      const at = (share: number) => round(quantile(measured, share), 1)
+      return { bytes: statSync(file).size, median: at(0.5), quartiles: [at(0.25), at(0.75)] as [number, number] }
+    }
+    const ratio = (file: string, other: string) =>
+      round(median(times.get(file) ?? []) / median(times.get(other) ?? []), 3)
+    const bundles = variants.map(({ name, files }) => ({
+      name,
+      clients: clientsOf(name).map(({ client }) => client),
+      deployed: told(files.deployed),
+      bare: told(files.bare),
+      usual: told(files.usual),
+      toBare: ratio(files.deployed, files.bare),
+      toUsual: ratio(files.deployed, files.usual),
+    }))
+    const figures: Figures = Object.fromEntries(
+      bundles.flatMap(({ name, deployed, toBare, toUsual }): [string, Figure][] => [
+        [`start: bytes of ${name}`, { value: deployed.bytes, rule: 'count', bound: mostBytes }],
+        [`start: init of ${name} to its bare clients`, { value: toBare, rule: 'ratio', bound: 1.4 }],
+        [`start: init of ${name} to the usual way`, { value: toUsual, rule: 'ratio', bound: 0.5 }],
+      ]),
+    )
+    return { figures, details: { processes, empty: told(empty), bundles } }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+export const mostBytes = 350 * 1024

@@ -1,0 +1,97 @@
+import { accounts, latencies } from '../simulation/latencies.ts'
+import { draw, randomFrom } from '../simulation/random.ts'
+import type { Definition, loadSimulation, Simulated } from '../simulation/simulation.ts'
+import { type Figures, quantile, round } from './figures.ts'
+
+type Simulation = Awaited<ReturnType<typeof loadSimulation>>
+type State = { Default?: string; Retry?: { ErrorEquals: string[] }[] }
+
+/** Seconds that peers wait before they enter a new account (docs/decisions/0005-simulated-time.md says who they are). */
+export const peersWaits = [
+  { who: 'Account Factory for Terraform', seconds: 65 },
+  { who: 'AWS Deployment Framework', seconds: 60 },
+  { who: 'JimmyDqv/AWS-Account-Vending-Machine', seconds: 180 },
+  { who: 'DavidFerreira21/api-account-factory', seconds: 300 },
+]
+
+/** The same workflow with a fixed wait before it enters the account, and no retry for a role that is not there yet. */
+export const withFixedWait = (definition: Definition, seconds: number): Definition => {
+  const states = definition.States as Record<string, State>
+  const entry = 'CreateAdminGroup'
+  const { [entry]: group, IsThereAnythingToDo: choice } = states
+  const isRetried = ({ ErrorEquals }: { ErrorEquals: string[] }) => ErrorEquals.includes('AccountNotReadyError')
+  if (choice?.Default !== entry || !group?.Retry?.some(isRetried))
+    throw new Error('The workflow does not enter the account as this benchmark thinks')
+  return {
+    ...definition,
+    States: {
+      ...states,
+      IsThereAnythingToDo: { ...choice, Default: 'WaitForTheAccount' },
+      WaitForTheAccount: { Type: 'Wait', Seconds: seconds, Next: entry },
+      [entry]: { ...group, Retry: group.Retry.filter((retry) => !isRetried(retry)) },
+    },
+  }
+}
+
+/** What a world's account is like: the same for every workflow that is tried in it. */
+export const worldOf = (i: number) => ({
+  seed: `account-${i}`,
+  account: { roleUsableAfter: draw(accounts.roleDelay, randomFrom(`account-${i} role`)) },
+  staleness: accounts.staleness.chance,
+})
+
+/** Seconds from the moment when the role could be assumed until SES had taken the mail; undefined if there is no mail. */
+export const secondsToMail = ({ calls, account }: Simulated) => {
+  const sent = calls.find(({ operation, error }) => operation === 'SendEmail' && !error)
+  return sent?.end === undefined ? undefined : (sent.end - account.roleUsableFrom) / 1000
+}
+
+type Options = { worlds: number; onProgress: (line: string) => void }
+
+export const measureTime = async ({ deployed, vend }: Simulation, { worlds, onProgress }: Options) => {
+  const run = async (what: string, definition: Definition) => {
+    const simulated: Simulated[] = []
+    for (let i = 0; i < worlds; i++) {
+      if (i % 100 === 0) onProgress(`time: ${what}, account ${i} of ${worlds}`)
+      simulated.push(await vend({ ...worldOf(i), definition }))
+    }
+    const times = simulated.flatMap((world) => secondsToMail(world) ?? [])
+    const errors = simulated.flatMap(({ execution }) => execution.error ?? [])
+    const at = (share: number) => round(quantile(times, share), 1)
+    return {
+      simulated,
+      told: {
+        mailed: times.length,
+        failed: errors.length,
+        errors: [...new Set(errors)],
+        ...(times.length && { p50: at(0.5), p95: at(0.95), max: at(1) }),
+      },
+    }
+  }
+  const ours = await run('with the definition’s retries', deployed.definition)
+  const peers = []
+  for (const { who, seconds } of peersWaits) {
+    const { told } = await run(`waiting ${seconds} s`, withFixedWait(deployed.definition, seconds))
+    peers.push({ who, seconds, ...told })
+  }
+  const { p50 = NaN, p95 = NaN, max = NaN, failed } = ours.told
+  const delays = Array.from({ length: worlds }, (_, i) => worldOf(i).account.roleUsableAfter)
+  const figures: Figures = {
+    'time: role assumable to mail sent, p50 in seconds': { value: p50, rule: 'ratio' },
+    'time: role assumable to mail sent, p95 in seconds': { value: p95, rule: 'ratio', bound: 30 },
+    'time: role assumable to mail sent, longest in seconds': { value: max, rule: 'ratio' },
+    'time: accounts that failed': { value: failed, rule: 'count', bound: 0 },
+  }
+  const details = {
+    worlds,
+    assumptions: { latenciesInMilliseconds: latencies, accountsInSeconds: accounts },
+    roleDelays: {
+      p50: round(quantile(delays, 0.5), 1),
+      p95: round(quantile(delays, 0.95), 1),
+      max: round(quantile(delays, 1), 1),
+    },
+    ours: ours.told,
+    peers,
+  }
+  return { figures, details, simulated: ours.simulated }
+}
