@@ -120,7 +120,7 @@ export const startLocal = async () => {
   })
   const isoTime = () => new Date(clock.now()).toISOString()
   const handlers = {
-    events: eventBridge({ managementAccountId, region, isoTime, putEvent: () => {} }),
+    events: eventBridge({ managementAccountId, region, isoTime, putEvent: () => {}, rules: () => [] }),
     states: stepFunctions.operations,
   }
   const endpoint = await startEndpoint(world, { handlers })

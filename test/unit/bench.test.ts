@@ -1,0 +1,163 @@
+import { describe, expect, test } from 'vitest'
+import { addUp, idleMonth, priceOf, usageOf } from '../bench/cost.ts'
+import { type Figures, mark, median, quantile, worseThan } from '../bench/figures.ts'
+import priceTable from '../bench/prices.json' with { type: 'json' }
+import results from '../bench/results.json' with { type: 'json' }
+import { secondsToMail, withFixedWait } from '../bench/time.ts'
+import type { Simulated } from '../simulation/simulation.ts'
+
+describe('quantiles', () => {
+  test('lie between neighbours in proportion, whatever the order', () => {
+    expect(median([3, 1, 2])).toBe(2)
+    expect(median([4, 1, 2, 3])).toBe(2.5)
+    const hundred = Array.from({ length: 101 }, (_, i) => 100 - i)
+    expect(quantile(hundred, 0.95)).toBe(95)
+    expect(quantile(hundred, 1)).toBe(100)
+    expect(quantile([7], 0.95)).toBe(7)
+  })
+
+  test('of nothing there are none', () => {
+    expect(() => median([])).toThrow('no quantile of nothing')
+  })
+})
+
+describe('--check', () => {
+  const before: Figures = {
+    'work: calls': { value: 25, rule: 'count' },
+    'start: init': { value: 1.2, rule: 'ratio', bound: 1.4 },
+    'start: bytes': { value: 358_000, rule: 'count', bound: 358_400 },
+  }
+  const now = (changed: Record<string, number>): Figures =>
+    Object.fromEntries(
+      Object.entries(before).map(([name, figure]) => [name, { ...figure, value: changed[name] ?? figure.value }]),
+    )
+
+  test('says nothing where nothing is worse', () => {
+    expect(worseThan(before, before)).toEqual([])
+    expect(worseThan(before, now({ 'work: calls': 24, 'start: init': 0.9, 'start: bytes': 300_000 }))).toEqual([])
+  })
+
+  test('names a count that grew by one', () => {
+    expect(worseThan(before, now({ 'work: calls': 26 }))).toEqual(['work: calls grew from 25 to 26.'])
+  })
+
+  test('names a ratio that is more than a fifth worse, and lets noise pass', () => {
+    expect(worseThan(before, now({ 'start: init': 1.43 }))).toEqual([])
+    expect(worseThan(before, now({ 'start: init': 1.45 }))).toEqual([
+      'start: init is 1.45; it was 1.2, and a fifth more is allowed.',
+    ])
+  })
+
+  test('names a count above its bound even if it was so before', () => {
+    const above: Figures = { 'start: bytes': { value: 400_000, rule: 'count', bound: 358_400 } }
+    expect(worseThan(above, above)).toEqual(['start: bytes is 400000, above its bound of 358400.'])
+  })
+
+  test('names a figure that nobody has recorded', () => {
+    expect(worseThan({}, { fresh: { value: 1, rule: 'count' } })).toEqual([
+      'fresh has no figure in test/bench/results.json: run npm run bench and commit it.',
+    ])
+  })
+
+  test('a goal is met at its bound', () => {
+    expect([1.4, 1.41].map((value) => mark({ value, rule: 'ratio', bound: 1.4 }))).toEqual(['✔', '✘'])
+    expect(mark({ value: 1, rule: 'count' })).toBe('')
+  })
+})
+
+describe('cost', () => {
+  test('is usage times price, and usages add up', () => {
+    // 1,000 transitions, a mail, half a secret for a month.
+    expect(priceOf({ transition: 1000, mail: 1, secretMonth: 0.5 })).toBeCloseTo(0.025 + 0.00016 + 0.2, 10)
+    expect(addUp([{ transition: 9 }, { transition: 12, mail: 1 }])).toEqual({ transition: 21, mail: 1 })
+    expect(priceOf({})).toBe(0)
+  })
+
+  test('bills each millisecond of an invocation, begun ones whole, with its memory', () => {
+    const world = {
+      calls: [
+        { service: 'secretsmanager', operation: 'CreateSecret' },
+        { service: 'secretsmanager', operation: 'GetSecretValue' },
+        { service: 'events', operation: 'PutEvents' },
+        { service: 'iam', operation: 'CreateUser' },
+      ],
+      invocations: [
+        { start: 0, end: 499.2 },
+        { start: 1000, end: 1500 },
+      ],
+      transitions: 9,
+      logBytes: 200,
+      mails: [{}],
+      units: { read: 1, write: 10 },
+      ledgerBytes: 1500,
+    } as unknown as Simulated
+    expect(usageOf(world, 512)).toEqual({
+      transition: 9,
+      lambdaRequest: 2,
+      lambdaGigabyteSecond: 0.5,
+      ledgerWriteUnit: 10,
+      ledgerReadUnit: 1,
+      ledgerGigabyteMonth: 0.0000015,
+      secretsManagerCall: 2,
+      kmsRequest: 3,
+      mail: 1,
+      customEvent: 1,
+      logGigabyte: 0.000001,
+      trace: 1,
+    })
+  })
+
+  test('of an idle month is counted from the resources; one whose price nobody looked up is refused', () => {
+    const resources = [
+      { Type: 'AWS::KMS::Key', Properties: { EnableKeyRotation: true } },
+      { Type: 'AWS::CloudWatch::Alarm' },
+      { Type: 'AWS::CloudWatch::Alarm' },
+      { Type: 'AWS::IAM::Role' },
+    ]
+    expect([0, 1, 2, 9].map((rotations) => priceOf(idleMonth(resources, rotations)))).toEqual([1.2, 2.2, 3.2, 3.2])
+    expect(() => idleMonth([{ Type: 'AWS::EC2::NatGateway' }], 0)).toThrow('AWS::EC2::NatGateway')
+  })
+
+  test('rests on a dated table with a source for each price', () => {
+    expect(priceTable.date).toMatch(/^\d{4}-\d\d-\d\d$/)
+    for (const { source } of Object.values(priceTable.prices)) expect(source).toMatch(/^https:\/\/aws\.amazon\.com\//)
+  })
+})
+
+describe('time', () => {
+  const definition = {
+    States: {
+      IsThereAnythingToDo: { Type: 'Choice', Default: 'CreateAdminGroup' },
+      CreateAdminGroup: { Retry: [{ ErrorEquals: ['AccountNotReadyError'] }, { ErrorEquals: ['Throttling'] }] },
+    },
+  }
+
+  test('a fixed wait stands before the account is entered, in place of the retry', () => {
+    expect(withFixedWait(definition, 65).States).toEqual({
+      IsThereAnythingToDo: { Type: 'Choice', Default: 'WaitForTheAccount' },
+      WaitForTheAccount: { Type: 'Wait', Seconds: 65, Next: 'CreateAdminGroup' },
+      CreateAdminGroup: { Retry: [{ ErrorEquals: ['Throttling'] }] },
+    })
+  })
+
+  test('a workflow that waits in another way is not compared', () => {
+    expect(() => withFixedWait({ States: {} }, 65)).toThrow('does not enter the account')
+  })
+
+  test('ends when SES has taken the mail, not at a try that failed', () => {
+    const calls = [
+      { operation: 'SendEmail', error: 'Throttling', end: 5000 },
+      { operation: 'SendEmail', end: 9000 },
+    ]
+    const account = { roleUsableFrom: 1000 }
+    expect(secondsToMail({ calls, account } as unknown as Simulated)).toBe(8)
+    expect(secondsToMail({ calls: [], account } as unknown as Simulated)).toBeUndefined()
+  })
+})
+
+test('the figures in the repository are of a whole run', () => {
+  expect(results.time.worlds).toBe(1000)
+  expect(results.start.processes).toBe(30)
+  for (const part of ['start', 'work', 'time', 'cost'])
+    expect(Object.keys(results.figures).some((name) => name.startsWith(`${part}: `))).toBe(true)
+})
