@@ -107,7 +107,12 @@ export const printCost = ({ figures, details }: Awaited<ReturnType<typeof countC
     [
       ['one vend, first try', usd(costs.oneVendFirstTry), '–'],
       ['one new account, with its retries (mean)', usd(costs.oneNewAccount), '–'],
-      ['1,000 new accounts a year, idling apart', usd(costs.thousandNewAccounts), '–'],
+      ['1,000 new accounts', usd(costs.thousandNewAccounts), '–'],
+      [
+        '1,000 new accounts in a year, and its twelve idle months',
+        usd(costs.yearOfThousandAccounts),
+        `$${12 * (peer?.idleMonth ?? NaN)} idle`,
+      ],
       ['idle, a month ≤ 3', `$${idle}`, `$${peer?.idleMonth}`],
       ['idle, a month, after two yearly rotations of the key ≤ 3', `$${later}`, '–'],
       ['each secret, for a week', usd(costs.secretWeek), '–'],
