@@ -5,7 +5,7 @@ import { loadSimulation } from '../simulation/simulation.ts'
 import { countCost } from './cost.ts'
 import { type Figures, mark, worseThan } from './figures.ts'
 import { printCost, printStart, printTime, printWork } from './print.ts'
-import { measureStart } from './start.ts'
+import { measureStart, measureStartAgainst } from './start.ts'
 import { measureTime, worldOf } from './time.ts'
 import { countWork } from './work.ts'
 
@@ -59,7 +59,8 @@ const main = async ({ check, wanted }: ReturnType<typeof parse>) => {
   }
 
   if (has('start')) {
-    const start = await measureStart({ vendingFile, processes, onProgress })
+    const options = { vendingFile, processes, onProgress }
+    const start = await (check ? measureStartAgainst(before?.figures ?? {}, options) : measureStart(options))
     printStart(start)
     keep('start', start)
   }

@@ -7,7 +7,7 @@ import { build, type BuildOptions } from 'esbuild'
 import { bundling } from '../../infra/esbuild.ts'
 import { loadVending } from '../../infra/vending.ts'
 import { readDeployed } from '../../local/deployed.ts'
-import { type Figure, type Figures, median, quantile, round } from './figures.ts'
+import { type Figure, type Figures, median, quantile, round, worseThan } from './figures.ts'
 
 const root = path.join(import.meta.dirname, '..', '..')
 const handlerOf = (name: string) => path.join(root, 'functions', name, 'handler.ts')
@@ -51,12 +51,20 @@ const initTime = async (file: string, env: Record<string, string>) => {
   return time
 }
 
-type Options = { vendingFile: string; processes: number; onProgress: (line: string) => void }
+type Options = {
+  vendingFile: string
+  processes: number
+  /** Of these functions; else of all. */
+  only?: string[]
+  onProgress: (line: string) => void
+}
 
 /** Size of each bundle, and how long a fresh process takes to load it, beside what it is compared with. */
-export const measureStart = async ({ vendingFile, processes, onProgress }: Options) => {
+export const measureStart = async ({ vendingFile, processes, only, onProgress }: Options) => {
   const place = { partition: 'aws', region: 'us-east-1', accountId: '111122223333' }
-  const { functions } = readDeployed(loadVending(vendingFile), place)
+  const functions = readDeployed(loadVending(vendingFile), place).functions.filter(
+    ({ name }) => !only || only.includes(name),
+  )
   const deployed = bundling(vendingFile)
   const folder = mkdtempSync(path.join(tmpdir(), 'account-vending-bench-'))
   try {
@@ -104,17 +112,41 @@ export const measureStart = async ({ vendingFile, processes, onProgress }: Optio
       toBare: ratio(files.deployed, files.bare),
       toUsual: ratio(files.deployed, files.usual),
     }))
-    const figures: Figures = Object.fromEntries(
-      bundles.flatMap(({ name, deployed, toBare, toUsual }): [string, Figure][] => [
-        [`start: bytes of ${name}`, { value: deployed.bytes, rule: 'count', bound: mostBytes }],
-        [`start: init of ${name} to its bare clients`, { value: toBare, rule: 'ratio', bound: 1.4 }],
-        [`start: init of ${name} to the usual way`, { value: toUsual, rule: 'ratio', bound: 0.5 }],
-      ]),
-    )
-    return { figures, details: { processes, empty: told(empty), bundles } }
+    return { figures: figuresOf(bundles), details: { processes, empty: told(empty), bundles } }
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
 }
+
+type Bundle = { name: string; deployed: { bytes: number }; toBare: number; toUsual: number }
+
+const figuresOf = (bundles: Bundle[]): Figures =>
+  Object.fromEntries(
+    bundles.flatMap(({ name, deployed, toBare, toUsual }): [string, Figure][] => [
+      [`start: bytes of ${name}`, { value: deployed.bytes, rule: 'count', bound: mostBytes }],
+      [`start: init of ${name} to its bare clients`, { value: toBare, rule: 'ratio', bound: 1.4 }],
+      [`start: init of ${name} to the usual way`, { value: toUsual, rule: 'ratio', bound: 0.5 }],
+    ]),
+  )
+
+/**
+ * Measures, and measures again with twice as many processes where a ratio of times looks worse than before: on a machine that does
+ * other work besides, it may be that.
+ */
+export const measureStartAgainst = async (before: Figures, options: Options) => {
+  const first = await measureStart(options)
+  const only = first.details.bundles
+    .filter((bundle) => ratiosWorse(before, figuresOf([bundle])))
+    .map(({ name }) => name)
+  if (!only.length) return first
+  const second = await measureStart({ ...options, only, processes: 2 * options.processes })
+  const bundles = first.details.bundles.map(
+    (bundle) => second.details.bundles.find(({ name }) => name === bundle.name) ?? bundle,
+  )
+  return { figures: figuresOf(bundles), details: { ...first.details, bundles } }
+}
+
+const ratiosWorse = (before: Figures, now: Figures) =>
+  worseThan(before, Object.fromEntries(Object.entries(now).filter(([, { rule }]) => rule === 'ratio'))).length > 0
 
 export const mostBytes = 350 * 1024
