@@ -89,7 +89,7 @@ export const printTime = ({ figures, details }: Awaited<ReturnType<typeof measur
         from,
       ]),
       ['role delay', `${roleDelay.median} s`, `${roleDelay.p99} s`, roleDelay.from],
-      ['a call misses what is 2 s old', `${staleness.chance * 100} %`, '', staleness.from],
+      ['a call misses what was made within 2 s', `${staleness.chance * 100} %`, '', staleness.from],
     ],
   )
 }
