@@ -102,7 +102,7 @@ export const printCost = ({ figures, details }: Awaited<ReturnType<typeof countC
   const later = withMark(figures, 'cost: idle month after two yearly rotations of the key, in USD')
   const [peer] = prices.peers
   table(
-    `Cost: counted work × list prices of ${prices.date} in ${prices.region}, no free tiers; durations are the simulation’s`,
+    `Cost: counted work × list prices of ${prices.date} in ${prices.region}, no free tiers, most of them not verified (prices.json says which); durations are the simulation’s`,
     ['USD', 'here', peer?.who ?? ''],
     [
       ['one vend, first try', usd(costs.oneVendFirstTry), '–'],
