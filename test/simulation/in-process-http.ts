@@ -42,22 +42,25 @@ class Agent {
  * sockets, so that the SDK itself runs as it is deployed.
  */
 export const requireInProcess = (handle: Handle, now: () => number) => {
-  const answer = (headers: Record<string, string>) => async (body: string) => {
-    const reply = await handle(headers, body)
-    const response = Object.assign(new Readable({ read: () => undefined }), {
-      statusCode: reply.status,
-      headers: { 'content-type': reply.type, date: new Date(now()).toUTCString() },
-    })
-    response.push(reply.body)
-    response.push(null)
-    return response
-  }
-  const request = (options: { headers: Record<string, string> }, onResponse: (response: Response) => void) => {
+  type Options = { method: string; path: string; headers: Record<string, string> }
+  const answer =
+    ({ method, path, headers }: Options) =>
+    async (body: string) => {
+      const reply = await handle({ method, url: path, headers, body })
+      const response = Object.assign(new Readable({ read: () => undefined }), {
+        statusCode: reply.status,
+        headers: { 'content-type': reply.type, date: new Date(now()).toUTCString() },
+      })
+      response.push(reply.body)
+      response.push(null)
+      return response
+    }
+  const request = (options: Options, onResponse: (response: Response) => void) => {
     // Node hands a server its headers in lower case.
     const headers = Object.fromEntries(
       Object.entries(options.headers).map(([name, value]) => [name.toLowerCase(), value]),
     )
-    return new Request(answer(headers)).once('response', onResponse)
+    return new Request(answer({ ...options, headers })).once('response', onResponse)
   }
   const require = createRequire(import.meta.url)
   return (module: string): unknown => (module === 'node:http' ? { request, Agent } : require(module))

@@ -51,9 +51,9 @@ export const loadSimulation = async (vendingFile: string) => {
   const bundles = await bundleFunctions(vendingFile)
   let handle: Handle | undefined
   let logBytes = 0
-  const require = requireInProcess((headers, body) => {
+  const require = requireInProcess((incoming) => {
     if (!handle) throw new Error('A function called AWS after its world had ended')
-    return handle(headers, body)
+    return handle(incoming)
   }, clock.now)
   const functions = new Map(
     deployed.functions.map((fn) => {
