@@ -102,6 +102,7 @@ export const startStepFunctions = ({ definition, stateMachineArn, clock, invoke,
   /** What each execution's tasks returned, by state and input: a redrive does not run these again. */
   const returned = new Map<string, Map<string, unknown>>()
   const aborts = new Map<string, () => void>()
+  const stopped = new Set<string>()
   const states = new Map(allStates(definition))
   const machine = new StateMachine(onClock(definition, clock.speed) as StateMachineDefinition, {
     // Checked when the service is packaged; here the pauses are fractions.
@@ -116,6 +117,9 @@ export const startStepFunctions = ({ definition, stateMachineArn, clock, invoke,
     const invokeTask = (name: string, functionArn: string) => async (input: unknown) => {
       const task = JSON.stringify([name, input])
       if (results.has(task)) return structuredClone(results.get(task)) as never
+      // The library goes on with what waits for its next try when an execution is stopped, at once and without pauses.
+      if (execution.status !== 'RUNNING' || execution.redriveCount !== redriveCount || stopped.has(executionArn))
+        throw Object.assign(new Error('The execution has ended'), { name: 'ExecutionEnded' })
       try {
         checkSize(input)
         // What a function returns travels as JSON.
@@ -280,6 +284,7 @@ export const startStepFunctions = ({ definition, stateMachineArn, clock, invoke,
             ? 'Execution is older than 14 days and cannot be redriven'
             : `Execution is ${execution.status} and cannot be redriven`,
         )
+      stopped.delete(execution.executionArn)
       execution.status = 'RUNNING'
       execution.redriveCount += 1
       execution.redriveDate = clock.now()
@@ -297,6 +302,7 @@ export const startStepFunctions = ({ definition, stateMachineArn, clock, invoke,
       if (execution.status === 'RUNNING') {
         if (error) execution.error = error
         if (cause) execution.cause = cause
+        stopped.add(execution.executionArn)
         aborts.get(execution.executionArn)?.()
       }
       return { stopDate: clock.now() / 1000 }

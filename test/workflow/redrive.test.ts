@@ -103,6 +103,22 @@ test('an execution that was stopped is told, and goes on by a redrive', async ()
   })
 })
 
+test('an execution that was stopped begins no step again', async () => {
+  const target = account('310000000007')
+  const execution = start('310000000007', 'ada')
+  const isAt = (state: string) => execution.history.some((happened) => happened.state === state)
+  while (!isAt('StorePassword')) await new Promise((resolve) => setTimeout(resolve, 1))
+  target.roleUsableFrom = organization.world.now() + 3_600_000
+  while (!execution.history.some(({ state, what }) => state === 'CreateAdminUser' && what === 'failed'))
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  const since = organization.world.calls.length
+  await sfn.send(new StopExecutionCommand({ executionArn: execution.executionArn }))
+  await organization.settled()
+  await new Promise((resolve) => setTimeout(resolve, 200))
+  // One that was under way may end.
+  expect(callsOf('create-admin-user', since)).toBeLessThanOrEqual(3)
+})
+
 test('what runs, or ended well, cannot be redriven; nor what is not there', async () => {
   account('310000000005')
   const execution = start('310000000005', 'ada')
