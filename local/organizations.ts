@@ -94,7 +94,8 @@ const policiesOf = (world: World): ServiceControlPolicy[] => {
   ]
 }
 
-const policyOf = (world: World, id: string | undefined) => {
+const policyOf = (world: World, id = '') => {
+  if (!/^p-\w{8,128}$/.test(id)) throw invalid('INVALID_PATTERN', 'PolicyId is no id of a policy.')
   const policy = policiesOf(world).find((policy) => policy.id === id)
   if (!policy)
     throw new AwsError('PolicyNotFoundException', "We can't find a policy with the PolicyId that you specified.")

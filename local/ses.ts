@@ -9,7 +9,11 @@ const getIdentityVerificationAttributes = (
   VerificationAttributes: new Map(
     Identities.filter((identity) => sesIdentities.has(identity)).map((identity) => [
       identity,
-      { VerificationStatus: 'Success' },
+      {
+        VerificationStatus: 'Success',
+        // Only a domain is verified by a token.
+        ...(!identity.includes('@') && { VerificationToken: Buffer.from(identity).toString('base64') }),
+      },
     ]),
   ),
 })

@@ -4,7 +4,12 @@ import { CreateTableCommand, DynamoDBClient, GetItemCommand, PutItemCommand } fr
 import { CreateRoleCommand, CreateUserCommand, IAMClient, ListUsersCommand } from '@aws-sdk/client-iam'
 import { GetAccountSettingsCommand, LambdaClient, ListFunctionsCommand } from '@aws-sdk/client-lambda'
 import { ListSecretsCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
-import { GetSendQuotaCommand, SendEmailCommand, SESClient } from '@aws-sdk/client-ses'
+import {
+  GetIdentityVerificationAttributesCommand,
+  GetSendQuotaCommand,
+  SendEmailCommand,
+  SESClient,
+} from '@aws-sdk/client-ses'
 import { GetAccountCommand, SESv2Client } from '@aws-sdk/client-sesv2'
 import { SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn'
 import { afterEach, expect, test } from 'vitest'
@@ -226,6 +231,19 @@ test.each([
   const { endpoint, config } = await start()
   await expect(new SESClient(config()).send(mail('vending@example.com', ...to))).rejects.toMatchObject({ name })
   expect(await endpoint.mails()).toEqual([])
+})
+
+test('a domain that is verified has its token, an address has none', async () => {
+  const { world, config } = await start()
+  world.sesIdentities.add('eve@elsewhere.org')
+  const Identities = ['example.com', 'eve@elsewhere.org', 'nowhere.org']
+  const { VerificationAttributes } = await new SESClient(config()).send(
+    new GetIdentityVerificationAttributesCommand({ Identities }),
+  )
+  expect(VerificationAttributes).toEqual({
+    'example.com': { VerificationStatus: 'Success', VerificationToken: expect.any(String) as string },
+    'eve@elsewhere.org': { VerificationStatus: 'Success' },
+  })
 })
 
 test('an upstream takes a service over, whatever the credentials', async () => {

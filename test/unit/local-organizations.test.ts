@@ -232,7 +232,11 @@ test('service control policies are FullAWSAccess, what accounts are denied, and 
   })
   const { Targets } = await organizations.send(new ListTargetsForPolicyCommand({ PolicyId }))
   expect(Targets).toEqual([{ TargetId: account.id, Name: 'Denied', Type: 'ACCOUNT' }])
-  await expect(organizations.send(new DescribePolicyCommand({ PolicyId: 'p-nothing' }))).rejects.toMatchObject({
+  await expect(organizations.send(new DescribePolicyCommand({ PolicyId: 'p-nothing0' }))).rejects.toMatchObject({
     name: 'PolicyNotFoundException',
+  })
+  await expect(organizations.send(new DescribePolicyCommand({ PolicyId: 'nonsense' }))).rejects.toMatchObject({
+    name: 'InvalidInputException',
+    Reason: 'INVALID_PATTERN',
   })
 })

@@ -110,7 +110,7 @@ const advanced = (...fields: AdvancedFieldSelector[]) => ({
 })
 const policy = (statement: object, targets = ['r-exam']) =>
   set('serviceControlPolicies', [
-    { id: 'p-1', name: 'NoUsers', document: { Version: '2012-10-17', Statement: [statement] }, targets },
+    { id: 'p-nousers1', name: 'NoUsers', document: { Version: '2012-10-17', Statement: [statement] }, targets },
   ])
 const denied = { Effect: 'Deny', Action: 'iam:*', Resource: '*' }
 const ses = { isInSandbox: false, isSendingEnabled: true, max24HourSend: 50_000, sentLast24Hours: 0 }
