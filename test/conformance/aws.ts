@@ -1,12 +1,22 @@
+import { CloudFormationClient, CreateStackCommand } from '@aws-sdk/client-cloudformation'
+import {
+  CloudTrailClient,
+  CreateTrailCommand,
+  PutEventSelectorsCommand,
+  StartLoggingCommand,
+} from '@aws-sdk/client-cloudtrail'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
-import { EventBridgeClient } from '@aws-sdk/client-eventbridge'
+import { EventBridgeClient, PutRuleCommand } from '@aws-sdk/client-eventbridge'
 import * as IAM from '@aws-sdk/client-iam'
+import { LambdaClient } from '@aws-sdk/client-lambda'
 import * as Organizations from '@aws-sdk/client-organizations'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { SESClient, VerifyDomainIdentityCommand } from '@aws-sdk/client-ses'
+import { SESv2Client } from '@aws-sdk/client-sesv2'
 import { CreateStateMachineCommand, SFNClient } from '@aws-sdk/client-sfn'
 import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts'
 import { startClock } from '../../local/clock.ts'
+import { cloudFormation } from '../../local/cloudformation.ts'
 import { createLedger } from '../../local/create-ledger.ts'
 import { startEndpoint } from '../../local/endpoint.ts'
 import { eventBridge } from '../../local/eventbridge.ts'
@@ -43,7 +53,11 @@ const clients = (endpoint: string, credentials: Credentials) => {
     organizations: asking(new Organizations.OrganizationsClient(config)),
     secretsmanager: asking(new SecretsManagerClient(config)),
     ses: asking(new SESClient(config)),
+    sesv2: asking(new SESv2Client(config)),
     events: asking(new EventBridgeClient(config)),
+    cloudtrail: asking(new CloudTrailClient(config)),
+    cloudformation: asking(new CloudFormationClient(config)),
+    lambda: asking(new LambdaClient(config)),
     states: asking(new SFNClient(config)),
     dynamodb: asking(dynamodb),
     /** For functions/shared/ledger.ts, whose expressions are what counts. */
@@ -64,11 +78,31 @@ export type Aws = ReturnType<typeof clients> & {
   /** The clients with a member account's credentials. */
   ofMember: ReturnType<typeof clients>
   stateMachineArn: string
+  /** A service control policy of the unit above. */
+  policyId: string
   /** Makes a customer-managed policy in the member account; gives its ARN. */
   addPolicy: (name: string, document: string) => Promise<string>
   /** Lets time go by, where time can be told to. */
   later: (seconds: number) => void
 }
+
+export const serviceControlPolicy = {
+  Version: '2012-10-17',
+  Statement: [{ Effect: 'Deny', Action: 'iam:CreateUser', Resource: '*' }],
+}
+/** A stack and rules of these names are on both sides, and a trail of the organization. */
+export const stackName = 'conformance'
+export const ruleNames = ['conformance-a', 'conformance-b', 'other']
+const rulePattern = { source: ['aws.organizations'] }
+export const trailName = 'organization-trail'
+const eventSelectors = [
+  {
+    ReadWriteType: 'All' as const,
+    IncludeManagementEvents: true,
+    DataResources: [],
+    ExcludeManagementEventSources: [],
+  },
+]
 
 export const roleName = 'OrganizationAccountAccessRole'
 const passwordPolicy = { MinimumPasswordLength: 20, RequireSymbols: true, RequireUppercaseCharacters: true }
@@ -119,8 +153,23 @@ export const startLocal = async () => {
     onEnd: () => {},
   })
   const isoTime = () => new Date(clock.now()).toISOString()
+  world.trails = [
+    { name: trailName, homeRegion: region, isMultiRegion: true, isOrganization: true, isLogging: true, eventSelectors },
+  ]
   const handlers = {
-    events: eventBridge({ managementAccountId, region, isoTime, putEvent: () => {}, rules: () => [] }),
+    events: eventBridge({
+      managementAccountId,
+      region,
+      isoTime,
+      putEvent: () => {},
+      rules: () => ruleNames.map((name) => ({ name, enabled: name !== 'other', pattern: rulePattern })),
+    }),
+    cloudformation: cloudFormation({
+      stackName,
+      stackId: `arn:aws:cloudformation:${region}:${managementAccountId}:stack/${stackName}/local`,
+      createdAt: clock.now(),
+      outputs: { Name: 'value' },
+    }),
     states: stepFunctions.operations,
   }
   const endpoint = await startEndpoint(world, { handlers })
@@ -130,6 +179,13 @@ export const startLocal = async () => {
   const strict = addAccount(world, { name: 'Strict' })
   strict.passwordPolicy = passwordPolicy
   const inUnit = [...world.accounts.values()].find(({ parentId }) => parentId !== world.rootId)!
+  const policyId = 'p-conformance'
+  world.serviceControlPolicies.push({
+    id: policyId,
+    name: 'Deny',
+    document: serviceControlPolicy,
+    targets: [inUnit.parentId],
+  })
   const ofMember = clients(endpoint.url, await memberCredentials(own.sts, member.id))
 
   const aws: Aws = {
@@ -142,6 +198,7 @@ export const startLocal = async () => {
     iamOfStrict: clients(endpoint.url, await memberCredentials(own.sts, strict.id)).iam,
     ofMember,
     stateMachineArn,
+    policyId,
     addPolicy: async (name, document) => {
       const arn = `arn:aws:iam::${member.id}:policy/${name}`
       member.policies.set(arn, { name, document })
@@ -182,6 +239,51 @@ export const prepareMoto = async ({ url, loadNoMorePolicies }: Moto): Promise<Aw
       DestinationParentId: unitId,
     }),
   )
+  await own.organizations(
+    new Organizations.EnablePolicyTypeCommand({ RootId: rootId, PolicyType: 'SERVICE_CONTROL_POLICY' }),
+  )
+  const { Policy } = await own.organizations(
+    new Organizations.CreatePolicyCommand({
+      Name: 'Deny',
+      Description: 'ours',
+      Type: 'SERVICE_CONTROL_POLICY',
+      Content: JSON.stringify(serviceControlPolicy),
+    }),
+  )
+  const policyId = Policy?.PolicySummary?.Id ?? ''
+  await own.organizations(new Organizations.AttachPolicyCommand({ PolicyId: policyId, TargetId: unitId }))
+  await own.organizations(
+    new Organizations.EnableAWSServiceAccessCommand({ ServicePrincipal: 'cloudtrail.amazonaws.com' }),
+  )
+  // The trail's bucket: S3's client is no dependency.
+  await fetch(`${url}/conformance`, { method: 'PUT' })
+  await own.cloudtrail(
+    new CreateTrailCommand({
+      Name: trailName,
+      S3BucketName: 'conformance',
+      IsMultiRegionTrail: true,
+      IsOrganizationTrail: true,
+    }),
+  )
+  await own.cloudtrail(new PutEventSelectorsCommand({ TrailName: trailName, EventSelectors: eventSelectors }))
+  await own.cloudtrail(new StartLoggingCommand({ Name: trailName }))
+  for (const Name of ruleNames)
+    await own.events(
+      new PutRuleCommand({
+        Name,
+        EventPattern: JSON.stringify(rulePattern),
+        State: Name === 'other' ? 'DISABLED' : 'ENABLED',
+      }),
+    )
+  await own.cloudformation(
+    new CreateStackCommand({
+      StackName: stackName,
+      TemplateBody: JSON.stringify({
+        Resources: { Queue: { Type: 'AWS::SQS::Queue' } },
+        Outputs: { Name: { Value: 'value' } },
+      }),
+    }),
+  )
   await own.ses(new VerifyDomainIdentityCommand({ Domain: 'example.com' }))
   await createLedger(own.ledger.dynamodb, own.ledger.tableName)
   const { stateMachineArn = '' } = await own.states(
@@ -204,6 +306,7 @@ export const prepareMoto = async ({ url, loadNoMorePolicies }: Moto): Promise<Aw
     iamOfStrict,
     ofMember,
     stateMachineArn,
+    policyId,
     addPolicy: async (name, document) => {
       const { Policy } = await ofMember.iam(new IAM.CreatePolicyCommand({ PolicyName: name, PolicyDocument: document }))
       return Policy?.Arn ?? ''

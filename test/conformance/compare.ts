@@ -13,6 +13,7 @@ const ownIds = new Set([
   'MessageId',
   'EventId',
   'RandomPassword',
+  'VerificationToken',
 ])
 const patterns: [kind: string, pattern: RegExp][] = [
   ['account', /(?<!\d)\d{12}(?!\d)/g],
@@ -21,6 +22,7 @@ const patterns: [kind: string, pattern: RegExp][] = [
   ['organization', /\bo-[a-z0-9]{10,32}/g],
   ['root', /\br-[a-z0-9]{4,32}/g],
   ['unit', /\bou-[a-z0-9]{4,32}-[a-z0-9]{8,32}/g],
+  ['policy', /\bp-(?!FullAWSAccess)\w{8,128}/g],
   ['suffix', /(?<=:secret:.*-)\w{6}$/g],
 ]
 

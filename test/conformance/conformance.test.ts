@@ -61,11 +61,21 @@ test('every operation of the local organization has its cases', () => {
 })
 
 /** The names under which the SDK's packages and the endpoint know a service. */
-const services: Record<string, string> = { eventbridge: 'events', 'secrets-manager': 'secretsmanager', sfn: 'states' }
+const services: Record<string, string> = {
+  sesv2: 'ses',
+  eventbridge: 'events',
+  'secrets-manager': 'secretsmanager',
+  sfn: 'states',
+}
 
-test('every operation that the functions call has its cases', () => {
-  const root = path.join(import.meta.dirname, '../../functions')
-  const called = readdirSync(root, { recursive: true, encoding: 'utf8' })
+test('every operation that the functions and the command call has its cases', () => {
+  const root = path.join(import.meta.dirname, '../..')
+  const called = ['functions', 'cli']
+    .flatMap((folder) =>
+      readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' }).map((file) =>
+        path.join(folder, file),
+      ),
+    )
     .filter((file) => file.endsWith('.ts'))
     .flatMap((file) => {
       const text = readFileSync(path.join(root, file), 'utf8')

@@ -672,4 +672,32 @@ export const known: Difference[] = [
       'states DescribeExecution: that failed → redriveCount': ['0', 'nothing'],
     },
   },
+  {
+    page: 'Organizations API Reference, DescribePolicy, InvalidInputException',
+    aws: 'An id has its pattern, and the exception says the reason: INVALID_PATTERN. moto gives none.',
+    right: 'local',
+    found: {
+      'organizations DescribePolicy: of what is no id': [
+        'InvalidInputException 400, INVALID_PATTERN',
+        'InvalidInputException 400',
+      ],
+    },
+  },
+  {
+    page: 'CloudTrail API Reference, GetEventSelectors',
+    aws: 'A trail has event selectors or advanced ones. Whether an empty list of the others is sent is not said.',
+    right: 'both',
+    found: {
+      'cloudtrail GetEventSelectors: of management events → AdvancedEventSelectors': ['nothing', '[]'],
+    },
+  },
+  {
+    page: 'Lambda API Reference, GetAccountSettings; SES API v2 Reference, GetAccount',
+    aws: 'Both are operations. moto does not know them and answers with a page.',
+    right: 'local',
+    found: {
+      'ses GetAccount: of version 2': ['answers', 'SyntaxError 404'],
+      'lambda GetAccountSettings: of the account': ['answers', 'SyntaxError 404'],
+    },
+  },
 ]

@@ -1,14 +1,18 @@
+import { DescribeStacksCommand } from '@aws-sdk/client-cloudformation'
+import * as CloudTrail from '@aws-sdk/client-cloudtrail'
 import * as DynamoDB from '@aws-sdk/client-dynamodb'
 import * as Events from '@aws-sdk/client-eventbridge'
 import * as IAM from '@aws-sdk/client-iam'
+import { GetAccountSettingsCommand } from '@aws-sdk/client-lambda'
 import * as Organizations from '@aws-sdk/client-organizations'
 import * as SM from '@aws-sdk/client-secrets-manager'
 import * as SES from '@aws-sdk/client-ses'
+import { GetAccountCommand } from '@aws-sdk/client-sesv2'
 import * as SFN from '@aws-sdk/client-sfn'
 import * as STS from '@aws-sdk/client-sts'
 import { setTimeout } from 'node:timers/promises'
 import * as ledger from '../../functions/shared/ledger.ts'
-import { type Aws, roleName } from './aws.ts'
+import { type Aws, roleName, stackName, trailName } from './aws.ts'
 
 /** Gives what is compared: an answer, or several by what they are. `name` is the case's own, the same on both sides. */
 export type Run = (aws: Aws & { name: string }) => Promise<unknown>
@@ -580,6 +584,9 @@ const creating =
     return whetherRefused(answer)
   }
 
+/** What a policy says of itself, but for its ARN and description: nothing here reads them. */
+const withoutDescription = ({ Arn: _, Description: __, ...summary }: Organizations.PolicySummary) => summary
+
 const organizations: Record<string, Record<string, Run>> = {
   DescribeOrganization: {
     'by the management account': async ({ organizations }) => {
@@ -675,6 +682,44 @@ const organizations: Record<string, Record<string, Run>> = {
       return whetherRefused(answer)
     },
     'by a member account': ({ ofMember, name }) => ofMember.organizations(createAccount(name)),
+  },
+  ListPolicies: {
+    'of service control': async ({ organizations }) => {
+      const { Policies, ...rest } = await organizations(
+        new Organizations.ListPoliciesCommand({ Filter: 'SERVICE_CONTROL_POLICY' }),
+      )
+      const sorted = Policies?.toSorted((a, b) => (String(a.Name) < String(b.Name) ? -1 : 1))
+      return { ...rest, policies: sorted?.map(withoutDescription) }
+    },
+  },
+  DescribePolicy: {
+    'that is ours': async ({ organizations, policyId }) => {
+      const { Policy, ...rest } = await organizations(new Organizations.DescribePolicyCommand({ PolicyId: policyId }))
+      const { PolicySummary = {}, Content = '' } = Policy ?? {}
+      return { ...rest, summary: withoutDescription(PolicySummary), document: JSON.parse(Content) as unknown }
+    },
+    "that is AWS's": async ({ organizations }) => {
+      const { Policy } = await organizations(new Organizations.DescribePolicyCommand({ PolicyId: 'p-FullAWSAccess' }))
+      return { name: Policy?.PolicySummary?.Name, document: JSON.parse(Policy?.Content ?? '') as unknown }
+    },
+    'that is not there': ({ organizations }) =>
+      organizations(new Organizations.DescribePolicyCommand({ PolicyId: 'p-99999999' })),
+    'of what is no id': ({ organizations }) =>
+      organizations(new Organizations.DescribePolicyCommand({ PolicyId: 'nonsense' })),
+  },
+  ListTargetsForPolicy: {
+    'of a unit': async ({ organizations, policyId }) => {
+      const { Targets, ...rest } = await organizations(
+        new Organizations.ListTargetsForPolicyCommand({ PolicyId: policyId }),
+      )
+      return { ...rest, targets: Targets?.map(({ Arn: _, ...target }) => target) }
+    },
+    'that is not there': ({ organizations }) =>
+      organizations(new Organizations.ListTargetsForPolicyCommand({ PolicyId: 'p-99999999' })),
+  },
+  ListAWSServiceAccessForOrganization: {
+    'of CloudTrail': ({ organizations }) =>
+      organizations(new Organizations.ListAWSServiceAccessForOrganizationCommand({})),
   },
   DescribeCreateAccountStatus: {
     'that is not there': ({ organizations }) => organizations(describeCreation(`car-${'a'.repeat(32)}`)),
@@ -941,7 +986,16 @@ const mail = (Source: string, to: string[] = ['ada@example.com'], Data = 'Hello'
     Message: { Subject: { Data: 'Subject' }, Body: { Text: { Data }, Html: { Data: '<b>Hello</b>' } } },
   })
 
+const verification = (...Identities: string[]) => new SES.GetIdentityVerificationAttributesCommand({ Identities })
+
 const ses: Record<string, Record<string, Run>> = {
+  GetIdentityVerificationAttributes: {
+    'of a domain that is verified': ({ ses }) => ses(verification('example.com')),
+    'of one that is not there': ({ ses }) => ses(verification('example.com', 'elsewhere.org')),
+  },
+  GetAccount: {
+    'of version 2': async ({ sesv2 }) => whetherRefused(await sesv2(new GetAccountCommand({}))),
+  },
   SendEmail: {
     'by a verified domain': ({ ses }) => ses(mail('Vending <vending@example.com>')),
     'by an address that is not verified': ({ ses }) => ses(mail('vending@elsewhere.org')),
@@ -974,6 +1028,21 @@ const putting =
   }
 
 const events: Record<string, Record<string, Run>> = {
+  ListRules: {
+    'by prefix': ({ events }) => events(new Events.ListRulesCommand({ NamePrefix: 'conformance-' })),
+    'that is switched off': ({ events }) => events(new Events.ListRulesCommand({ NamePrefix: 'other' })),
+    none: ({ events }) => events(new Events.ListRulesCommand({ NamePrefix: 'nonsense' })),
+    'in pages': async ({ events }) => {
+      const page = await events(new Events.ListRulesCommand({ Limit: 2 }))
+      const next = await events(
+        new Events.ListRulesCommand({ Limit: 2, ...(page.NextToken && { NextToken: page.NextToken }) }),
+      )
+      return [page, next].map(({ Rules, NextToken }) => ({
+        names: Rules?.map(({ Name }) => Name),
+        isLast: NextToken === undefined,
+      }))
+    },
+  },
   PutEvents: {
     'of two': putting(entry(), entry()),
     'of none': putting(),
@@ -1081,6 +1150,64 @@ const states: Record<string, Record<string, Run>> = {
     'that is not there': ({ states, stateMachineArn, name }) =>
       states(new SFN.DescribeExecutionCommand({ executionArn: executionArnOf(stateMachineArn, name) })),
     'of what is no ARN': ({ states }) => states(new SFN.DescribeExecutionCommand({ executionArn: 'nonsense' })),
+  },
+}
+
+const cloudtrail: Record<string, Record<string, Run>> = {
+  DescribeTrails: {
+    'of the organization': async ({ cloudtrail }) => {
+      const { trailList, ...rest } = await cloudtrail(
+        new CloudTrail.DescribeTrailsCommand({ includeShadowTrails: true }),
+      )
+      // Where its files go is not kept here.
+      return {
+        ...rest,
+        trails: trailList?.map(({ Name, TrailARN, HomeRegion, IsMultiRegionTrail, IsOrganizationTrail }) => ({
+          Name,
+          TrailARN,
+          HomeRegion,
+          IsMultiRegionTrail,
+          IsOrganizationTrail,
+        })),
+      }
+    },
+  },
+  GetTrailStatus: {
+    'that logs': async ({ cloudtrail }) => {
+      const { IsLogging, refused } = await cloudtrail(new CloudTrail.GetTrailStatusCommand({ Name: trailName }))
+      return refused ? { refused } : { IsLogging }
+    },
+    'that is not there': ({ cloudtrail }) => cloudtrail(new CloudTrail.GetTrailStatusCommand({ Name: 'nonsense' })),
+  },
+  GetEventSelectors: {
+    'of management events': ({ cloudtrail }) =>
+      cloudtrail(new CloudTrail.GetEventSelectorsCommand({ TrailName: trailName })),
+    'that is not there': ({ cloudtrail }) =>
+      cloudtrail(new CloudTrail.GetEventSelectorsCommand({ TrailName: 'nonsense' })),
+  },
+}
+
+const cloudformation: Record<string, Record<string, Run>> = {
+  DescribeStacks: {
+    'by name': async ({ cloudformation }) => {
+      const { Stacks, ...rest } = await cloudformation(new DescribeStacksCommand({ StackName: stackName }))
+      return {
+        ...rest,
+        stacks: Stacks?.map(({ StackName, StackStatus, CreationTime, Outputs }) => ({
+          StackName,
+          StackStatus,
+          CreationTime,
+          Outputs,
+        })),
+      }
+    },
+    'that is not there': ({ cloudformation }) => cloudformation(new DescribeStacksCommand({ StackName: 'nonsense' })),
+  },
+}
+
+const lambda: Record<string, Record<string, Run>> = {
+  GetAccountSettings: {
+    'of the account': async ({ lambda }) => whetherRefused(await lambda(new GetAccountSettingsCommand({}))),
   },
 }
 
@@ -1241,5 +1368,8 @@ export const scenarios: Record<string, Record<string, Record<string, Run>>> = {
   ses,
   events,
   states,
+  cloudtrail,
+  cloudformation,
+  lambda,
   dynamodb,
 }
