@@ -107,9 +107,9 @@ export async function createAdminGroup(
   { vend, account, groups, admins }: Input,
 ) {
   // The session and the lease do not need each other; both are needed before the first write.
-  const [iam, record] = await together([
-    signIn(),
+  const [record, iam] = await together([
     beginStep(ledger, { accountId: account.id, vend, state: 'CreateAdminGroup' }),
+    signIn(),
   ])
   const inspected = await inspectAccount(iam, { vend, groups, admins, record })
   // All that happens in the account: a denial here is IAM's, and not one of this service's own table.

@@ -44,10 +44,10 @@ type Clients = { secrets: SecretsManagerClient; ledger: Ledger; signIn: () => Pr
  */
 export async function createAdminUser(clients: Clients, { vend, account, admin, groups, secret }: Input) {
   const { userName: UserName, policies, tags, passwordResetRequired } = admin
-  const [iam, password] = await together([
+  const [, iam, password] = await together([
+    beginStep(clients.ledger, { accountId: account.id, vend, state: 'CreateAdminUser', userName: UserName }),
     clients.signIn(),
     readPassword(clients.secrets, secret),
-    beginStep(clients.ledger, { accountId: account.id, vend, state: 'CreateAdminUser', userName: UserName }),
   ])
   try {
     await createUser(iam, UserName, tags)

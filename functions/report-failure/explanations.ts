@@ -12,6 +12,12 @@ const slowDown = explain(
   'Nothing needs mending. Go on at the step that failed:',
 )
 
+const secretGone = explain(
+  'start',
+  'The secret that holds the stored password was deleted, or is scheduled for deletion.',
+  'Start again: the secret gets a new password, unless the user signs in with one already:',
+)
+
 /** Every named error that can end an execution, by name. */
 export const explanations: Record<string, Explanation> = {
   InvalidInputError: explain(
@@ -135,6 +141,8 @@ export const explanations: Record<string, Explanation> = {
     'The account’s password policy refused the stored password: the policy was probably changed after it was stored.',
     'Delete the secret that this notice names, then start again: a new password is made by the policy of today:',
   ),
+  InvalidRequestException: secretGone,
+  ResourceNotFoundException: secretGone,
   LimitExceededException: explain(
     'redrive',
     'A quota of the account or of Secrets Manager is reached.',

@@ -3,6 +3,7 @@ import middy from '@middy/core'
 import type { APIGatewayProxyEventV2WithIAMAuthorizer, APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
 import { nameConnectionFailure } from './aws-errors.ts'
 import { InvalidInputError } from './errors.ts'
+import { lambdaEndsIt } from './step.ts'
 
 export type ApiEvent = APIGatewayProxyEventV2WithIAMAuthorizer
 type Answer = { status: number; headers?: Record<string, string>; body: object }
@@ -58,7 +59,7 @@ const problem = (error: unknown) => {
 
 /** Turns a core function into the handler of an HTTP API route: errors become `application/problem+json`. */
 export const api = (run: (event: ApiEvent) => Promise<Answer>) =>
-  middy<ApiEvent, APIGatewayProxyStructuredResultV2>().handler(async (event: ApiEvent) => {
+  middy<ApiEvent, APIGatewayProxyStructuredResultV2>(lambdaEndsIt).handler(async (event: ApiEvent) => {
     logger.resetKeys()
     logger.appendKeys({ route: event.routeKey, accountId: event.pathParameters?.['accountId'] })
     try {

@@ -71,9 +71,16 @@ const logOutcome = (): middy.MiddlewareObj => ({
   onError: ({ error }) => logger.error('failed', { error: error?.name, reason: error?.message }),
 })
 
+/**
+ * For middy: no answer of its own when time runs out. It would leave what is under way frozen in the sandbox, to go on with
+ * the next invocation, minutes later, when another try has finished the step and a person may have chosen a password.
+ * Lambda's own time-out ends the sandbox.
+ */
+export const lambdaEndsIt = { timeoutEarlyInMillis: 0 }
+
 /** Turns a core function into a Lambda handler: check the input, run, let errors leave under their own name. */
 export const step = <S extends z.ZodMiniType, Out>(schema: S, run: (input: z.output<S>) => Promise<Out>) =>
-  middy<unknown, Out>()
+  middy<unknown, Out>(lambdaEndsIt)
     .use(logOutcome())
     .handler(async (event: unknown) => {
       try {

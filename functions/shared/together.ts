@@ -1,5 +1,6 @@
 /**
- * Does several things side by side and waits for every one, then throws the first failure.
+ * Does several things side by side and waits for every one, then throws the first failure in the order given: the lease
+ * comes first, because who lost it has to stop whatever else failed.
  *
  * `Promise.all` would answer at the first failure: Lambda then freezes what still runs, and lets it go on minutes later,
  * when another try has finished the step and a person may have chosen a password.

@@ -45,7 +45,8 @@ export async function storePassword(
 ) {
   if (signsIn) return { secretName: null, secretArn: null, secretVersion: null }
   // On record before the secret is there: a crash after this line leaves a user whose password is known to be ours.
-  const [{ RandomPassword }, record] = await together([
+  const [record, { RandomPassword }] = await together([
+    beginStep(ledger, { accountId: account.id, vend, state: 'StorePassword', userName, storesPassword: true }),
     secrets.send(
       new GetRandomPasswordCommand({
         PasswordLength: Math.max(passwordLength, minimumPasswordLength),
@@ -53,7 +54,6 @@ export async function storePassword(
         RequireEachIncludedType: true,
       }),
     ),
-    beginStep(ledger, { accountId: account.id, vend, state: 'StorePassword', userName, storesPassword: true }),
   ])
   const name = secretName(account.id, userName)
   const password = { ClientRequestToken: vend.id, SecretString: RandomPassword }

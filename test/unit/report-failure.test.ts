@@ -494,7 +494,7 @@ describe('the contract of errors', () => {
             key === 'ErrorEquals' ? (part as string[]) : errorEquals(part),
           )
         : []
-    const aws = ['TimeoutError', 'InternalServiceError', 'InternalServerError']
+    const aws = ['InternalServiceError', 'InternalServerError']
     const ours = new Set(
       errorEquals(definition).filter((name) => name.endsWith('Error') && !name.includes('.') && !aws.includes(name)),
     )

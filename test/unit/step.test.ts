@@ -35,6 +35,13 @@ describe('step', () => {
     expect(run).toHaveBeenCalledTimes(2)
   })
 
+  test('leaves it to Lambda to end what takes too long: an answer before that would leave it frozen, to go on later', async () => {
+    const end = Date.now() + 20
+    const run = () => new Promise<string>((resolve) => setTimeout(() => resolve('done'), 60))
+    const late = { ...context, getRemainingTimeInMillis: () => end - Date.now() }
+    expect(await step(input, run)({ userName: 'ada' }, late)).toBe('done')
+  })
+
   test('refuses an input that does not parse before anything runs', async () => {
     const run = vi.fn(async () => 'done')
     await expect(invoke(run, { userName: 7 })).rejects.toThrow(InvalidInputError)
