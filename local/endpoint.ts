@@ -17,7 +17,9 @@ import { AwsError, type Call, type Caller, type Operations, unsupported, type Wo
 export { AwsError } from './world.ts'
 
 type Input = Record<string, unknown>
-export type Intercept = (interception: Interception) => void | Promise<void>
+/** Runs before a call, and may throw in its place; what it answers runs when the call has taken effect, with its error's code. */
+export type Intercept = (interception: Interception) => After | void | Promise<After | void>
+type After = (error: string | undefined) => void | Promise<void>
 export type Interception = { service: string; operation: string; input: Input; caller: Caller; record: Call }
 export type Mail = {
   messageId: string
@@ -72,7 +74,19 @@ export const answering = (
 ) => {
   const answer = async (request: Request, record: Call, caller: Caller): Promise<Reply> => {
     const { service, operation, input } = request
-    await intercept?.({ service, operation, input, caller, record })
+    const after = (await intercept?.({ service, operation, input, caller, record })) ?? undefined
+    const reply = await perform(request, caller).catch((error: unknown) => {
+      if (error instanceof AwsError) return error
+      throw error
+    })
+    const refused = reply instanceof AwsError
+    await after?.(refused ? reply.code : reply.status >= 300 ? errorCodeIn(reply.body) : undefined)
+    if (refused) throw reply
+    return reply
+  }
+
+  const perform = async (request: Request, caller: Caller): Promise<Reply> => {
+    const { service, operation, input } = request
     const upstream = upstreams[service]
     if (upstream) return forward(upstream, request)
     const run = handlers[service]?.[operation] ?? builtIn[service]?.[operation]

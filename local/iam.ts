@@ -17,7 +17,6 @@ import {
 
 // Over the query protocol every value arrives as a string, whatever its type says.
 
-const forgetfulSeconds = 2
 const unmodifiableSeconds = 3
 const quotas = { users: 5000, groups: 300, groupsPerUser: 10, policies: 10, tags: 50, inlineBytes: 5120 }
 
@@ -51,7 +50,7 @@ const checkPath = (path = '/') => {
 
 /** IAM is eventually consistent: what was made just now is not always seen. */
 const isSeen = (world: World, { createdAt }: { createdAt: number }) =>
-  world.now() - createdAt >= forgetfulSeconds * 1000 || world.random() >= world.staleness
+  world.now() - createdAt >= world.forgetfulSeconds * 1000 || world.random() >= world.staleness
 
 const userOf = (world: World, account: Account, name: string | undefined): User => {
   const user = account.users.get(checkName('userName', name, 128).toLowerCase())

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module'
 import path from 'node:path'
 import { Writable } from 'node:stream'
 import { compileFunction } from 'node:vm'
-import { build } from 'esbuild'
+import { build, type Plugin } from 'esbuild'
 import { bundling } from '../infra/esbuild.ts'
 import type { Clock } from './clock.ts'
 import type { DeployedFunction } from './deployed.ts'
@@ -13,12 +13,14 @@ const root = path.join(import.meta.dirname, '..')
 type Handler = (event: unknown, context: object) => Promise<unknown>
 
 /** Bundles every function as the deployment does, in memory. Answers the bundles' text, by folder name. */
-export const bundleFunctions = async (vendingFile: string): Promise<Map<string, string>> => {
+export const bundleFunctions = async (vendingFile: string, plugins: Plugin[] = []): Promise<Map<string, string>> => {
   const names = readdirSync(path.join(root, 'functions')).filter((name) =>
     existsSync(path.join(root, 'functions', name, 'handler.ts')),
   )
+  const own = bundling(vendingFile)
   const { outputFiles = [] } = await build({
-    ...bundling(vendingFile),
+    ...own,
+    plugins: [...plugins, ...(own.plugins ?? [])],
     entryPoints: Object.fromEntries(names.map((name) => [name, path.join(root, 'functions', name, 'handler.ts')])),
     outdir: 'bundles',
     write: false,

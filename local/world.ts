@@ -153,8 +153,9 @@ export type World = {
   otherRules: { name: string; enabled: boolean; pattern: object }[]
   /** The access role of accounts that Organizations creates here, unless they ask for another. */
   accessRole: string
-  /** How likely a call is not to see a user or group that was made within the last 2 seconds. */
+  /** How likely a call is not to see a user or group that was made within the last `forgetfulSeconds`. */
   staleness: number
+  forgetfulSeconds: number
   calls: Call[]
   /** Hands an event of AWS's own to EventBridge. */
   emit: (event: object) => void
@@ -234,6 +235,7 @@ export const createWorld = ({
     otherRules: [],
     accessRole,
     staleness,
+    forgetfulSeconds: 2,
     calls: [],
     emit,
   }
