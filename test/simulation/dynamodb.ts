@@ -143,6 +143,8 @@ export const inMemoryDynamoDB = (tableName: string, now: () => number) => {
   }
   return {
     units,
+    item: (pk: string) => items.get(pk),
+    all: () => [...items.values()],
     /** What is stored, as DynamoDB bills it: 100 bytes more an item. */
     bytes: () => [...items.values()].reduce((sum, item) => sum + 100 + itemSize(item), 0),
     /** For the endpoint's `handlers`. */

@@ -20,3 +20,11 @@ export const draw = ({ median, p99, most = Infinity }: Distribution, random: () 
   const normal = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
   return Math.min(most, median * Math.exp((Math.log(p99 / median) / z99) * normal))
 }
+
+export type Rng = () => number
+export const oneOf = <T>(random: Rng, choices: readonly T[]): T => choices[Math.floor(random() * choices.length)]!
+/** A random part of the choices, at least one, in their order. */
+export const someOf = <T>(random: Rng, choices: readonly T[]): T[] => {
+  const chosen = choices.filter(() => random() < 0.5)
+  return chosen.length ? chosen : [oneOf(random, choices)]
+}

@@ -1,15 +1,12 @@
-import { loadVending } from '../../infra/vending.ts'
-import { startClock } from '../../local/clock.ts'
-import { readDeployed } from '../../local/deployed.ts'
+import type { readDeployed } from '../../local/deployed.ts'
 import { answering } from '../../local/endpoint.ts'
-import { bundleFunctions, loadFunction } from '../../local/lambda.ts'
 import { type Execution, startStepFunctions } from '../../local/step-functions.ts'
 import { addAccount, createWorld } from '../../local/world.ts'
 import { accountCreated } from '../support/events.ts'
 import { inMemoryDynamoDB } from './dynamodb.ts'
-import { requireInProcess } from './in-process-http.ts'
 import { latencies } from './latencies.ts'
 import { draw, randomFrom } from './random.ts'
+import { loadService } from './service.ts'
 import { inVirtualTime, sleep } from './virtual-time.ts'
 
 export type Definition = ReturnType<typeof readDeployed>['definition']
@@ -36,41 +33,13 @@ type World = {
 /** The account that is vended in every world. */
 export const accountId = '444455556666'
 
-type Handle = ReturnType<typeof answering>
-
 /**
  * Loads the deployed functions once, as warm Lambdas of many simulated worlds. They run as they are, SDK and all, and so does the
  * definition; only sockets and time are not real. What a function keeps in memory outlives a world, as it outlives a vend on AWS.
  */
 export const loadSimulation = async (vendingFile: string) => {
-  const vending = loadVending(vendingFile)
-  const clock = startClock(1)
-  const place = createWorld()
-  const { managementAccountId, region, partition } = place
-  const deployed = readDeployed(vending, { partition, region, accountId: managementAccountId })
-  const bundles = await bundleFunctions(vendingFile)
-  let handle: Handle | undefined
-  let logBytes = 0
-  const require = requireInProcess((incoming) => {
-    if (!handle) throw new Error('A function called AWS after its world had ended')
-    return handle(incoming)
-  }, clock.now)
-  const functions = new Map(
-    deployed.functions.map((fn) => {
-      const environment = {
-        ...fn.environment,
-        AWS_REGION: region,
-        // By this the endpoint knows which function calls.
-        AWS_SDK_UA_APP_ID: fn.name,
-        AWS_ACCESS_KEY_ID: managementAccountId,
-        AWS_SECRET_ACCESS_KEY: 'local',
-        AWS_ENDPOINT_URL: 'http://in-process',
-      }
-      const log = (line: string) => (logBytes += Buffer.byteLength(line))
-      const run = loadFunction(bundles.get(fn.name) ?? '', { ...fn, environment }, { clock, log, require })
-      return [deployed.lambdaArn(camelCase(fn.name)), { name: fn.name, run }]
-    }),
-  )
+  const service = await loadService(vendingFile)
+  const { vending, deployed, clock, functionOf } = service
 
   /** Vends the account `accountId` in a world of its own. */
   const vend = ({ seed, input = accountCreated(accountId), ...given }: World) => {
@@ -88,7 +57,7 @@ export const loadSimulation = async (vendingFile: string) => {
       const ledger = inMemoryDynamoDB(deployed.ledgerTable, now)
       const mails: object[] = []
       const sendEmail = (_: unknown, mail: object) => ({ MessageId: `${seed}-${mails.push(mail)}` })
-      handle = answering(world, {
+      const handle = answering(world, {
         handlers: {
           dynamodb: ledger.operations,
           ses: { SendEmail: sendEmail },
@@ -97,11 +66,12 @@ export const loadSimulation = async (vendingFile: string) => {
         intercept: ({ service, operation, caller }) =>
           sleep(takes(service, nth(`${caller.function} ${operation} latency`))),
       })
-      logBytes = 0
+      let logBytes = 0
+      const log = (line: string) => (logBytes += Buffer.byteLength(line))
 
       const invocations: Invocation[] = []
       const invoke = async (arn: string, input: unknown) => {
-        const { name, run } = functions.get(arn) ?? unknown(arn)
+        const name = functionOf(arn)
         await sleep(takes('transition', nth(`${name} transition`)))
         const isCold = !invocations.some((before) => before.name === name)
         const invocation: Invocation = { name, start: now(), end: NaN, isCold }
@@ -109,7 +79,7 @@ export const loadSimulation = async (vendingFile: string) => {
         const starting = isCold ? takes('coldStart', nth(`${name} coldStart`)) : 0
         await sleep(starting + takes('invocation', nth(`${name} invocation`)))
         try {
-          return await run(input)
+          return await service.invoke(name, input, { handle, log })
         } catch (error) {
           invocation.error = (error as Error).name
           throw error
@@ -134,7 +104,6 @@ export const loadSimulation = async (vendingFile: string) => {
       // As long as the names that EventBridge makes.
       stepFunctions.start(`world-${seed}`.padEnd(73, '-').slice(0, 73), JSON.stringify(input))
       const execution = await ended.promise
-      handle = undefined
       const { calls } = world
       return {
         execution,
@@ -158,5 +127,3 @@ export const loadSimulation = async (vendingFile: string) => {
 const unknown = (what: string): never => {
   throw new Error(`The simulation does not know ${what}`)
 }
-
-const camelCase = (name: string) => name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase())

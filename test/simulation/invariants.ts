@@ -1,0 +1,359 @@
+import { createHash } from 'node:crypto'
+import { unmarshall } from '@aws-sdk/util-dynamodb'
+import { ourPath } from '../../functions/shared/account-role.ts'
+import { type AccountRecord, mailKey } from '../../functions/shared/ledger.ts'
+import { type Admin, adminsRequest, type Ask, completeRequest } from '../../functions/shared/request.ts'
+import { secretName } from '../../functions/shared/secret-name.ts'
+import { parseInput } from '../../functions/shared/step.ts'
+import type { Vending } from '../../infra/vending.ts'
+import type { Interception } from '../../local/endpoint.ts'
+import type { Execution } from '../../local/step-functions.ts'
+import { accountOfExecution } from '../../local/vend.ts'
+import type { Account, World } from '../../local/world.ts'
+import type { inMemoryDynamoDB } from './dynamodb.ts'
+import type { Arrival, Plan } from './plan.ts'
+import type { Invocation } from './service.ts'
+
+/** What must never happen has happened. */
+export class Violation extends Error {
+  override readonly name = 'Violation'
+  readonly invariant: string
+  constructor(invariant: string, what: string) {
+    super(what)
+    this.invariant = invariant
+  }
+}
+
+const mutating = /^(Create|Put|Attach|Add|Update|Delete|Tag)/
+const vendId = (executionArn: string) => createHash('sha256').update(executionArn).digest('hex').slice(0, 32)
+const lower = (text: string) => text.toLowerCase()
+const changePassword = 'arn:aws:iam::aws:policy/IAMUserChangePassword'
+
+type Given = {
+  plan: Plan
+  world: World
+  vending: Vending
+  ledger: ReturnType<typeof inMemoryDynamoDB>
+  /** Step Functions' limit for an execution, in seconds. */
+  executionSeconds: number
+}
+type Acceptance = 'accepted' | 'unknown' | 'refused'
+type Mail = { Destination: { ToAddresses: string[] } }
+type Send = { invocation: Invocation; recorded: boolean }
+
+/**
+ * The promises of the service, held against one world: some at every call, the others at its end. The first one that is
+ * broken is kept. Numbers are those of docs/decisions/0006-simulation.md.
+ */
+export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }: Given) => {
+  let first: Violation | undefined
+  const broken = (invariant: string, what: string) => void (first ??= new Violation(invariant, what))
+
+  const asks: (Arrival & { acceptance: Acceptance })[] = []
+  const passwords = new Set<string>(['Somebody-elses-1'])
+  const sends = new Map<string, Send[]>()
+  const ownPasswords = new Map<string, string>()
+  const ends: { key: string; execution: string }[] = []
+  const reported = new Set<string>()
+  const events: string[] = []
+  const mails: string[] = []
+  let tellMail: (accountId: string, userName: string) => void = () => undefined
+
+  const record = (accountId: string) => {
+    const item = ledger.item(`account#${accountId}`)
+    return item && (unmarshall(item) as AccountRecord)
+  }
+
+  // What is not ours
+  const foreignIn = ({ users, groups, policies }: Account, wasThere: Set<string>) =>
+    JSON.stringify([
+      [...users.values()]
+        .filter(({ name, path }) => path !== ourPath || wasThere.has(lower(name)))
+        .map(({ groups, policies, tags, login, ...user }) => ({
+          ...user,
+          passwordLastUsed: 0,
+          groups: [...groups].map(({ name }) => name),
+          policies: [...policies],
+          tags: [...tags],
+          login,
+        })),
+      [...groups.values()]
+        .filter(({ path }) => path !== ourPath)
+        .map(({ policies, inline, ...group }) => ({ ...group, policies: [...policies], inline: [...inline] })),
+      [...policies],
+    ])
+  const foreignUsers = new Map<string, Set<string>>()
+  const foreign = new Map<string, string>()
+  const foreignMade = (accountId: string) => {
+    const account = world.accounts.get(accountId)
+    if (!account) return
+    // Ours is the path; and a login profile that was there before is not.
+    const there =
+      foreignUsers.get(accountId) ?? new Set([...account.users].flatMap(([name, { login }]) => (login ? [name] : [])))
+    foreignUsers.set(accountId, there)
+    foreign.set(accountId, foreignIn(account, there))
+  }
+  for (const { id } of world.accounts.values()) foreignMade(id)
+  /** Users of our path that somebody made before, without a password: this service takes them up if they are asked for. */
+  const leftovers = new Set(
+    [...world.accounts.values()].flatMap(({ id, users }) => [...users.keys()].map((name) => `${id} ${name}`)),
+  )
+  const isForeign = (account: Account, userName: string) => {
+    const user = account.users.get(lower(userName))
+    return (
+      user !== undefined &&
+      (user.path !== ourPath ||
+        (foreignUsers.get(account.id)?.has(lower(userName)) === true && user.login !== undefined))
+    )
+  }
+
+  const checkForeign = (accountId: string, by: string) => {
+    const account = world.accounts.get(accountId)
+    if (account && foreignIn(account, foreignUsers.get(accountId) ?? new Set()) !== foreign.get(accountId))
+      broken('3 untouched', `what was there before in ${accountId} was changed by ${by}`)
+  }
+  const checkOwnPasswords = (by: string) => {
+    for (const [key, password] of ownPasswords) {
+      const [accountId = '', userName = ''] = key.split(' ')
+      if (world.accounts.get(accountId)?.users.get(userName)?.login?.password !== password)
+        broken('3 own password', `the password that ${userName} of ${accountId} chose was replaced by ${by}`)
+    }
+  }
+
+  /** After every call that reached AWS. */
+  const called = ({ service, operation, input, caller }: Interception, error: string | undefined, by?: Invocation) => {
+    if (service === 'secretsmanager' && 'SecretString' in input) passwords.add(String(input['SecretString']))
+    if (error) return
+    if (service === 'dynamodb' && operation === 'UpdateItem' && by?.name === 'send-login-email') {
+      const names = Object.values((input['ExpressionAttributeNames'] ?? {}) as Record<string, string>)
+      if (names.includes('mails'))
+        for (const list of sends.values()) for (const send of list) if (send.invocation === by) send.recorded = true
+    }
+    if (service !== 'iam' || !mutating.test(operation)) return
+    const by_ = `${caller.function} ${operation}`
+    const holder = record(caller.accountId)?.lease?.holder
+    if (!plan.accounts.some(({ id }) => id === caller.accountId))
+      broken('1 nothing else', `${by_} wrote into ${caller.accountId}, for which nobody asked`)
+    else if (!holder || caller.session?.sessionName !== `vend-${vendId(holder)}`)
+      broken(
+        '7 one at a time',
+        `${by_} wrote into ${caller.accountId} as ${caller.session?.sessionName}, while the lease is ${holder ? `vend-${vendId(holder)}'s` : 'nobody’s'}`,
+      )
+    checkForeign(caller.accountId, by_)
+    checkOwnPasswords(by_)
+  }
+
+  const mailed = (by: Invocation | undefined, mail: Mail) => {
+    mails.push(JSON.stringify(mail))
+    if (by?.name === 'report-failure') {
+      const { detail } = by.input as { detail: { executionArn: string; stopDate: number; status: string } }
+      reported.add(`${detail.executionArn}#${detail.stopDate}#${detail.status}`)
+    }
+    if (by?.name !== 'send-login-email') return
+    const { account, admin, secretVersion } = by.input as {
+      account: { id: string }
+      admin: { userName: string; email: string }
+      secretVersion: string
+    }
+    if (mail.Destination.ToAddresses.join() !== admin.email)
+      broken('4 mailed', `a mail for ${admin.email} went to ${mail.Destination.ToAddresses.join()}`)
+    const key = `${account.id} ${mailKey(admin.userName, admin.email)} ${secretVersion}`
+    sends.set(key, [...(sends.get(key) ?? []), { invocation: by, recorded: false }])
+    tellMail(account.id, admin.userName)
+  }
+
+  const ended = ({ executionArn, status, startDate, stopDate = 0, redriveDate, name }: Execution) => {
+    if (stopDate - (redriveDate ?? startDate) > (executionSeconds + 1) * 1000)
+      broken('6 bounded', `execution ${name} ran for ${(stopDate - startDate) / 1000} s`)
+    if (status !== 'SUCCEEDED') ends.push({ key: `${executionArn}#${stopDate}#${status}`, execution: name })
+  }
+
+  // What the world made impossible for good
+  const isImpossible = (accountId: string) => {
+    const planned = plan.accounts.find(({ id }) => id === accountId)
+    return (
+      planned?.denied === 'for-good' ||
+      planned?.suspendedAt !== undefined ||
+      (planned?.foreign.group !== undefined && planned.foreign.group.policy !== 'AdministratorAccess')
+    )
+  }
+  const hopeless = ['AccountNotActiveError', 'DeniedByPolicyError', 'GroupNotOursError']
+  const isHopeless = (execution: Execution) =>
+    isImpossible(accountOfExecution(execution) ?? '') && hopeless.includes(execution.error ?? '')
+
+  const askOf = ({ accountId, request }: Arrival): Ask =>
+    completeRequest(parseInput(adminsRequest, request), vending, {
+      accountId,
+      accountEmail: world.accounts.get(accountId)?.email ?? '',
+      partition: 'aws',
+    })
+  const isEvent = ({ door }: Arrival) => door !== 'manual' && door !== 'api'
+
+  const checkAdmin = (account: Account, asked: Admin, all: Admin[]) => {
+    const what = `${asked.userName} of ${account.id}`
+    if (isForeign(account, asked.userName)) return
+    const user = account.users.get(lower(asked.userName))
+    if (!user) return broken('1 complete', `${what} is missing`)
+    const groups = [...user.groups].map(({ name }) => lower(name))
+    const missing = [
+      ...asked.groups.filter((name) => !groups.includes(lower(name))),
+      ...asked.policies.filter((arn) => !user.policies.has(arn)),
+      ...Object.keys(asked.tags).filter(
+        (tag) =>
+          !all.some(
+            ({ userName, tags }) => lower(userName) === lower(asked.userName) && tags[tag] === user.tags.get(tag),
+          ),
+      ),
+    ]
+    if (missing.length) broken('1 complete', `${what} lacks ${missing.join(', ')}`)
+    if (!user.login) broken('1 complete', `${what} has no console sign-in`)
+    const mailedTo = [...sends.keys()].some((key) =>
+      key.startsWith(`${account.id} ${mailKey(asked.userName, asked.email)} `),
+    )
+    if (!mailedTo && !ownPasswords.has(`${account.id} ${lower(asked.userName)}`))
+      broken('4 mailed', `${what} was never mailed at ${asked.email}`)
+    return undefined
+  }
+
+  const checkNothingElse = (account: Account, all: Ask[]) => {
+    const admins = all.flatMap(({ admins }) => admins)
+    const groups = all.flatMap(({ groups }) => groups)
+    for (const user of account.users.values()) {
+      if (isForeign(account, user.name)) continue
+      const asked = admins.filter(({ userName }) => lower(userName) === lower(user.name))
+      const allowedGroups = asked.flatMap((admin) => admin.groups.map(lower))
+      const allowedPolicies = [...asked.flatMap(({ policies }) => policies), changePassword]
+      const extra = [
+        ...(asked.length || leftovers.has(`${account.id} ${lower(user.name)}`) ? [] : ['the user']),
+        ...[...user.groups].map(({ name }) => name).filter((name) => !allowedGroups.includes(lower(name))),
+        ...[...user.policies].filter((arn) => !allowedPolicies.includes(arn)),
+      ]
+      if (extra.length) broken('1 nothing else', `${user.name} of ${account.id}: nobody asked for ${extra.join(', ')}`)
+    }
+    for (const group of account.groups.values()) {
+      if (group.path !== ourPath) continue
+      const asked = groups.find(({ name }) => lower(name) === lower(group.name))
+      const extra = [...group.policies].filter((arn) => !asked?.policies.includes(arn))
+      const missing = asked?.policies.filter((arn) => !group.policies.has(arn)) ?? []
+      if (!asked || extra.length)
+        broken('1 nothing else', `the group ${group.name} of ${account.id} has ${extra.join(', ')}`)
+      if (missing.length && !isImpossible(account.id))
+        broken('1 complete', `the group ${group.name} of ${account.id} lacks ${missing.join(', ')}`)
+    }
+  }
+
+  const checkPasswords = (account: Account) => {
+    for (const user of account.users.values()) {
+      const key = `${account.id} ${lower(user.name)}`
+      if (isForeign(account, user.name) || !user.login || ownPasswords.has(key)) continue
+      const secret = world.secrets.get(secretName(account.id, user.name))
+      const [version, current] =
+        [...(secret?.versions ?? [])].find(([, { stages }]) => stages.includes('AWSCURRENT')) ?? []
+      if (!secret || secret.deletionAt || current?.value !== user.login.password)
+        broken('2 stored password', `${user.name} of ${account.id} cannot sign in with the stored password`)
+      if (user.login.resetRequired !== vending.passwordResetRequired)
+        broken(
+          '2 stored password',
+          `${user.name} of ${account.id} must ${vending.passwordResetRequired ? '' : 'not '}change the password, and need${vending.passwordResetRequired ? ' not' : 's to'}`,
+        )
+      if (
+        ![...sends.keys()].some((sent) => sent.startsWith(`${key} `) && sent.endsWith(` ${version}`)) &&
+        !isImpossible(account.id)
+      )
+        broken('4 mailed', `${user.name} of ${account.id} was not mailed for the password of today`)
+    }
+    if (isImpossible(account.id) || plan.intrusion) return
+    for (const { name, deletionAt } of world.secrets.values()) {
+      const userName = name.startsWith(`account-vending/${account.id}/`)
+        ? name.slice(name.lastIndexOf('/') + 1)
+        : undefined
+      if (userName && !deletionAt && !account.users.get(userName)?.login)
+        broken('2 stored password', `${name} holds a password with which nobody can sign in`)
+    }
+  }
+
+  const checkMails = () => {
+    for (const [key, list] of sends)
+      if (list.filter(({ recorded }) => recorded).length > 1)
+        broken('4 mailed', `${key.split(' ').slice(0, 3).join(' ')} was mailed again though a mail was on record`)
+  }
+
+  const checkSecrecy = (places: Record<string, string>) => {
+    for (const [place, text] of Object.entries(places))
+      for (const password of passwords)
+        if (text.includes(password) || text.includes(JSON.stringify(password).slice(1, -1)))
+          broken('5 secrecy', `a password is in ${place}`)
+  }
+
+  const atEnd = (
+    executions: Execution[],
+    { logs, deadLetters, trace }: { logs: string[]; deadLetters: unknown[]; trace: string[] },
+  ) => {
+    if (deadLetters.length) broken('6 reported', `${deadLetters.length} dead letters cannot be replayed`)
+    for (const { key, execution } of ends)
+      if (!reported.has(key)) broken('6 reported', `nobody was told of the failure of ${execution}`)
+    checkMails()
+    checkOwnPasswords('the end')
+    for (const { id } of plan.accounts) {
+      const account = world.accounts.get(id)
+      if (!account) continue
+      checkForeign(id, 'somebody')
+      const asked = asks.filter(({ accountId, acceptance }) => accountId === id && acceptance !== 'refused')
+      checkNothingElse(account, asked.map(askOf))
+      checkPasswords(account)
+      const here = executions.filter((execution) => accountOfExecution(execution) === id)
+      const there = record(id)
+      const stillFailed = here.filter(({ status }) => status !== 'SUCCEEDED').length > 0
+      if (there?.lease && !stillFailed) broken('7 lease', `the lease of ${id} is left behind`)
+      if (isImpossible(id)) {
+        const last = there && here.find(({ executionArn }) => executionArn === there.executionArn)
+        if (last && last.status !== 'SUCCEEDED' && there.status !== 'FAILED')
+          broken('6 ledger', `the record of ${id} is ${there.status}, its execution ${last.status}`)
+        continue
+      }
+      const accepted = asked.filter(({ acceptance }) => acceptance === 'accepted')
+      if (accepted.length && there?.status !== 'VENDED')
+        broken('6 ledger', `the record of ${id} is ${there?.status ?? 'missing'} at the end`)
+      if (accepted.length && !there?.vendedAt) broken('1 complete', `${id} was never vended`)
+      const requests = accepted.filter((one) => !isEvent(one)).map(askOf)
+      const admins = asked.map(askOf).flatMap(({ admins }) => admins)
+      for (const { admins: wanted } of requests) for (const admin of wanted) checkAdmin(account, admin, admins)
+    }
+    checkSecrecy({
+      'the history': JSON.stringify(executions),
+      'a log': logs.join(''),
+      'an event': events.join(),
+      'a mail': mails.join(),
+      'the ledger': JSON.stringify(ledger.all()),
+      'the trace': trace.join('\n'),
+    })
+  }
+
+  return {
+    called,
+    mailed,
+    ended,
+    atEnd,
+    foreignMade: (accountId: string, userName: string) => {
+      foreignUsers.get(accountId)?.add(lower(userName))
+      foreignMade(accountId)
+    },
+    isHopeless,
+    isImpossible,
+    asked: (arrival: Arrival, acceptance: Acceptance) => asks.push({ ...arrival, acceptance }),
+    told: (details: string[]) => events.push(...details),
+    onMail: (listener: typeof tellMail) => (tellMail = listener),
+    choseOwn: (accountId: string, userName: string, password: string) => {
+      passwords.add(password)
+      ownPasswords.set(`${accountId} ${lower(userName)}`, password)
+    },
+    /** A request after everything: the account can be vended again. */
+    probed: (accountId: string, { status, error, output }: Execution) => {
+      if (status !== 'SUCCEEDED' || (output as { outcome?: string }).outcome !== 'Vended')
+        broken('7 vended again', `${accountId} could not be vended at the end: ${status} ${error ?? ''}`)
+      if (record(accountId)?.lease) broken('7 lease', `the lease of ${accountId} is left behind`)
+    },
+    duplicateMails: () => [...sends.values()].reduce((sum, list) => sum + list.length - 1, 0),
+    violation: () => first,
+  }
+}

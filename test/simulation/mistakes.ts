@@ -1,0 +1,140 @@
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import type { Plugin } from 'esbuild'
+
+/** A mistake that somebody could make: in a file of functions/, `right` becomes `wrong`. */
+type Mistake = { name: string; file: string; changes: [right: string, wrong: string][] }
+
+/** Mistakes that the simulation must find, each by itself. */
+export const mistakes: Mistake[] = [
+  {
+    name: 'the login profile is set before its password is stored',
+    file: 'create-admin-user/create-admin-user.ts',
+    changes: [
+      ['import { GetSecretValueCommand,', 'import { PutSecretValueCommand, GetSecretValueCommand,'],
+      [
+        '? setPassword(iam, { UserName, Password: password, PasswordResetRequired: passwordResetRequired })',
+        `? setPassword(iam, { UserName, Password: 'New-' + password, PasswordResetRequired: passwordResetRequired }).then(() =>
+            clients.secrets.send(new PutSecretValueCommand({ SecretId: secret.secretArn ?? '', SecretString: 'New-' + password, ClientRequestToken: vend.id + '-2' })))`,
+      ],
+    ],
+  },
+  {
+    name: 'the lease is not asked for',
+    file: 'shared/ledger.ts',
+    changes: [
+      [
+        'condition: (value) => `lease.holder = ${value(vend.executionArn)}`,',
+        "condition: () => 'attribute_exists(pk)',",
+      ],
+    ],
+  },
+  {
+    name: 'the lease is taken from whoever has it',
+    file: 'accept-request/accept-request.ts',
+    changes: [['if (lease && lease.holder !== executionArn) {', 'if (lease && lease.holder === executionArn) {']],
+  },
+  {
+    name: 'the lease is taken over as soon as its execution has ended',
+    file: 'shared/ledger.ts',
+    changes: [['export const leaseRestSeconds = 90', 'export const leaseRestSeconds = 0']],
+  },
+  {
+    name: 'the lease is not given back',
+    file: 'shared/ledger.ts',
+    changes: [["remove: ['lease', 'failure'],", "remove: ['failure'],"]],
+  },
+  {
+    name: 'a mail is put on record before it is sent',
+    file: 'send-login-email/send-login-email.ts',
+    changes: [
+      [
+        '  const MessageId = await send(',
+        "  await recordMail(ledger, { accountId: account.id, userName, email, secretVersion, messageId: '' })\n  const MessageId = await send(",
+      ],
+    ],
+  },
+  {
+    name: 'a mail that is on record is sent again',
+    file: 'shared/ledger.ts',
+    changes: [['?.secretVersion === secretVersion', '?.secretVersion === `${secretVersion}?`']],
+  },
+  {
+    name: 'a lost answer of CreateUser is taken for somebody else’s user',
+    file: 'create-admin-user/create-admin-user.ts',
+    changes: [['if (User?.Path !== ourPath)', 'if (User)']],
+  },
+  {
+    name: 'a login profile that is not ours gets a new password',
+    file: 'create-admin-group/create-admin-group.ts',
+    changes: [['(user.Path !== ourPath || profileNotOurs)', '(user.Path !== ourPath || (profileNotOurs && false))']],
+  },
+  {
+    name: 'a user that is not ours is taken up',
+    file: 'create-admin-group/create-admin-group.ts',
+    changes: [['(user.Path !== ourPath || profileNotOurs)', 'profileNotOurs']],
+  },
+  {
+    name: 'a password that a person uses is replaced',
+    file: 'create-admin-user/create-admin-user.ts',
+    changes: [['if (User?.PasswordLastUsed) return', '']],
+  },
+  {
+    name: 'an error is swallowed',
+    file: 'create-admin-user/create-admin-user.ts',
+    changes: [
+      [
+        'iam.send(new AddUserToGroupCommand({ UserName, GroupName: name })),',
+        'iam.send(new AddUserToGroupCommand({ UserName, GroupName: name })).catch(() => undefined),',
+      ],
+    ],
+  },
+  {
+    name: 'a failure is noted as told before it is told',
+    file: 'report-failure/report-failure.ts',
+    changes: [
+      [
+        "  const { MessageId = '' } = await ses.send(",
+        "  await noteOnce(ledger, name, { messageId: '' })\n  const { MessageId = '' } = await ses.send(",
+      ],
+    ],
+  },
+  {
+    name: 'a failure is not put on record',
+    file: 'report-failure/report-failure.ts',
+    changes: [['if (accountId && !redriven)', 'if (accountId && redriven)']],
+  },
+  {
+    name: 'the password leaves its step',
+    file: 'create-admin-user/create-admin-user.ts',
+    changes: [['return { userName: UserName }', 'console.log(password)\n  return { userName: UserName }']],
+  },
+  {
+    name: 'a secret that is scheduled for deletion keeps its old password',
+    file: 'store-password/store-password.ts',
+    changes: [
+      [
+        'await secrets.send(new RestoreSecretCommand({ SecretId: name }))\n      return putNew()',
+        'return stored(await secrets.send(new RestoreSecretCommand({ SecretId: name })))',
+      ],
+    ],
+  },
+]
+
+/** Bundles the functions with a mistake in them. */
+export const withMistake = ({ name, file, changes }: Mistake): Plugin => ({
+  name: 'mistake',
+  setup(build) {
+    const place = path.join(import.meta.dirname, '..', '..', 'functions', file)
+    build.onLoad({ filter: /\.ts$/ }, ({ path }) => {
+      if (path !== place) return undefined
+      let contents = readFileSync(path, 'utf8')
+      for (const [right, wrong] of changes) {
+        // The code has moved on: the mistake must move with it.
+        if (contents.split(right).length !== 2) throw new Error(`The mistake “${name}” does not fit ${file} any more`)
+        contents = contents.replace(right, () => wrong)
+      }
+      return { contents, loader: 'ts' }
+    })
+  },
+})

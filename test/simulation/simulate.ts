@@ -1,0 +1,254 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
+import path from 'node:path'
+import { parseArgs } from 'node:util'
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
+import { parse, stringify } from 'yaml'
+import { bundleFunctions } from '../../local/lambda.ts'
+import { mistakes, withMistake } from './mistakes.ts'
+import type { Plan } from './plan.ts'
+import { loadService, type Service } from './service.ts'
+import { type Result, runWorld } from './world.ts'
+
+const usage = `Usage: npm run simulate -- [options]
+
+Vends accounts in many small simulated worlds with faults, and holds the service's promises against each.
+
+  --seeds N     how many worlds (100 if left out)
+  --from S      the first seed (a fresh one if left out)
+  --seed S      this world only, with its trace
+  --self-test   make known mistakes, one at a time: each must be found within 2,000 worlds
+  --help        show this
+
+The last line on stdout is JSON. Exit codes: 0 all promises held, 1 one was broken, 2 a mistake in the command.
+`
+const selfTestSeeds = 2000
+
+const configs: Record<Plan['config'], object> = {
+  plain: { automatic: 'organizations' },
+  groups: {
+    automatic: 'organizations',
+    passwordResetRequired: false,
+    groups: [
+      { name: 'Administrators', policies: ['AdministratorAccess'] },
+      { name: 'Readers', policies: ['ReadOnlyAccess'] },
+    ],
+  },
+  'control-tower': { automatic: 'control-tower' },
+}
+type Bundles = Record<Plan['config'], { vendingFile: string; bundles: Map<string, string> }>
+type Task = { from: number; seeds: number; stopAtViolation: boolean }
+
+const writeConfigs = (folder: string) => {
+  const example = parse(readFileSync(path.join(import.meta.dirname, '..', 'support', 'vending.yml'), 'utf8')) as object
+  return Object.fromEntries(
+    Object.entries(configs).map(([name, config]) => {
+      const file = path.join(folder, `${name}.yml`)
+      writeFileSync(file, stringify({ ...example, ...config }))
+      return [name, file]
+    }),
+  ) as Record<Plan['config'], string>
+}
+
+const bundleAll = async (files: Record<Plan['config'], string>, mistake?: (typeof mistakes)[number]) => {
+  const all = Object.entries(files).map(async ([name, vendingFile]) => {
+    const bundles = await bundleFunctions(vendingFile, mistake ? [withMistake(mistake)] : [])
+    return [name, { vendingFile, bundles }] as const
+  })
+  return Object.fromEntries(await Promise.all(all)) as Bundles
+}
+
+const loadAll = async (bundles: Bundles) => {
+  const services: [string, Service][] = []
+  for (const [name, { vendingFile, bundles: texts }] of Object.entries(bundles))
+    services.push([name, await loadService(vendingFile, texts)])
+  return Object.fromEntries(services) as Record<Plan['config'], Service>
+}
+
+/** The first use of an SDK client takes another way than later ones: after this, a seed finds the same functions always. */
+const warmUp = async (services: Record<Plan['config'], Service>) => {
+  for (let seed = -1; seed > -12; seed--) await runWorld(services, seed).catch(() => undefined)
+}
+
+// A worker runs what it is given, world by world.
+
+const work = async () => {
+  // Faults are errors by the thousand, and nobody reads where each came from.
+  Error.stackTraceLimit = 0
+  const services = await loadAll(workerData as Bundles)
+  await warmUp(services)
+  parentPort?.on('message', ({ from, seeds, stopAtViolation }: Task) => {
+    void (async () => {
+      for (let seed = from; seed < from + seeds; seed++) {
+        const result = await runWorld(services, seed).catch((error: unknown): Result => crash(seed, error))
+        parentPort?.postMessage({ ...result, trace: result.violation ? result.trace : [] })
+        if (result.violation && stopAtViolation) break
+      }
+      parentPort?.postMessage('idle')
+    })()
+  })
+  parentPort?.postMessage('idle')
+}
+
+const crash = (seed: number, error: unknown): Result => ({
+  seed,
+  violation: { invariant: 'crash', what: error instanceof Error ? (error.stack ?? error.message) : String(error) },
+  faults: {},
+  vends: 0,
+  duplicateMails: 0,
+  simulatedSeconds: 0,
+  trace: [],
+})
+
+/** Runs seeds in as many workers as there are processors. `tell` hears of each world. */
+const runSeeds = (bundles: Bundles, { from, seeds, stopAtViolation }: Task, tell: (result: Result) => void) => {
+  let next = from
+  const chunk = 10
+  const workers = Array.from(
+    { length: Math.min(availableParallelism(), Math.ceil(seeds / chunk)) },
+    () => new Worker(new URL(import.meta.url), { workerData: bundles }),
+  )
+  let isStopped = false
+  const done = workers.map(
+    (worker) =>
+      new Promise<void>((resolve, reject) => {
+        worker.once('error', reject)
+        worker.on('message', (message: Result | 'idle') => {
+          if (message !== 'idle') {
+            if (message.violation && stopAtViolation) isStopped = true
+            return tell(message)
+          }
+          const rest = isStopped ? 0 : Math.min(chunk, from + seeds - next)
+          if (rest <= 0) return void worker.terminate().then(() => resolve())
+          worker.postMessage({ from: next, seeds: rest, stopAtViolation } satisfies Task)
+          next += rest
+        })
+      }),
+  )
+  return Promise.all(done)
+}
+
+const tell = ({ seed, violation, trace }: Result) =>
+  process.stderr.write(
+    `seed ${seed} breaks “${violation?.invariant}”: ${violation?.what}\n${trace.join('\n')}\n` +
+      `Again: npm run simulate -- --seed ${seed}\n\n`,
+  )
+
+const simulate = async (bundles: Bundles, from: number, seeds: number) => {
+  const begun = performance.now()
+  const total = { seeds: 0, violations: 0, faults: {} as Record<string, number>, vends: 0, duplicateMails: 0 }
+  let simulatedSeconds = 0
+  const seconds = () => (performance.now() - begun) / 1000
+  const progress = setInterval(
+    () =>
+      process.stderr.write(
+        `${total.seeds} of ${seeds} seeds, ${total.violations} violations, ${(total.seeds / seconds()).toFixed(0)} a second\n`,
+      ),
+    10_000,
+  )
+  process.stderr.write(`Seeds ${from} to ${from + seeds - 1}\n`)
+  await runSeeds(bundles, { from, seeds, stopAtViolation: false }, (result) => {
+    total.seeds += 1
+    total.vends += result.vends
+    total.duplicateMails += result.duplicateMails
+    simulatedSeconds += result.simulatedSeconds
+    for (const [kind, count] of Object.entries(result.faults)) total.faults[kind] = (total.faults[kind] ?? 0) + count
+    if (!result.violation) return
+    total.violations += 1
+    // The first few show what is wrong.
+    if (total.violations <= 5) tell(result)
+    else process.stderr.write(`seed ${result.seed} breaks “${result.violation.invariant}”: ${result.violation.what}\n`)
+  })
+  clearInterval(progress)
+  return {
+    ...total,
+    simulatedHours: Math.round(simulatedSeconds / 3600),
+    wallSeconds: Math.round(seconds()),
+    from,
+  }
+}
+
+const selfTest = async (files: Record<Plan['config'], string>) => {
+  const right = await loadAll(await bundleAll(files))
+  await warmUp(right)
+  const found: { mistake: string; seeds: number | null; invariant: string | null }[] = []
+  for (const mistake of mistakes) {
+    let seeds = 0
+    let broken: Result | undefined
+    const bundles = await bundleAll(files, mistake)
+    await runSeeds(bundles, { from: 1, seeds: selfTestSeeds, stopAtViolation: true }, (result) => {
+      if (!broken) seeds += 1
+      if (result.violation) broken ??= result
+    })
+    // It counts only if the same world holds without the mistake.
+    const sound = broken && (await runWorld(right, broken.seed))
+    const invariant = sound && !sound.violation ? (broken?.violation?.invariant ?? null) : null
+    found.push({ mistake: mistake.name, seeds: invariant === null ? null : seeds, invariant })
+    process.stderr.write(
+      invariant === null
+        ? `✘ not found in ${seeds} worlds: ${mistake.name}\n`
+        : `✔ found after ${String(seeds).padStart(4)} worlds by “${invariant}”: ${mistake.name}\n`,
+    )
+  }
+  return found
+}
+
+const wholeNumber = (option: string, text: string) => {
+  const number = Number(text)
+  if (Number.isSafeInteger(number) && number >= 0) return number
+  process.stderr.write(`--${option} ${text}: must be a whole number\n`)
+  return process.exit(2)
+}
+
+const readOptions = () => {
+  try {
+    return parseArgs({
+      options: {
+        seeds: { type: 'string', default: '100' },
+        from: { type: 'string' },
+        seed: { type: 'string' },
+        'self-test': { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    }).values
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${usage}`)
+    return process.exit(2)
+  }
+}
+
+const run = async () => {
+  const options = readOptions()
+  if (options.help) return void process.stdout.write(usage)
+  const seeds = wholeNumber('seeds', options.seeds)
+  const folder = mkdtempSync(path.join(tmpdir(), 'account-vending-'))
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  const files = writeConfigs(folder)
+
+  if (options['self-test']) {
+    const found = await selfTest(files)
+    process.stdout.write(
+      `${JSON.stringify({ mistakes: found.length, found: found.filter(({ seeds }) => seeds).length })}\n`,
+    )
+    process.exitCode = found.every(({ seeds }) => seeds) ? 0 : 1
+    return
+  }
+  const bundles = await bundleAll(files)
+  if (options.seed !== undefined) {
+    const seed = wholeNumber('seed', options.seed)
+    const services = await loadAll(bundles)
+    await warmUp(services)
+    const result = await runWorld(services, seed).catch((error: unknown) => crash(seed, error))
+    const { trace, violation, ...rest } = result
+    process.stdout.write(`${trace.join('\n')}\n${JSON.stringify({ ...rest, violation: violation ?? null })}\n`)
+    process.exitCode = violation ? 1 : 0
+    return
+  }
+  const from = options.from === undefined ? Math.floor(Math.random() * 2 ** 40) : wholeNumber('from', options.from)
+  const total = await simulate(bundles, from, seeds)
+  process.stdout.write(`${JSON.stringify(total)}\n`)
+  process.exitCode = total.violations ? 1 : 0
+}
+
+if (isMainThread) await run()
+else await work()

@@ -1,0 +1,426 @@
+import { answering } from '../../local/endpoint.ts'
+import { rulesFor } from '../../local/eventbridge.ts'
+import { signIn } from '../../local/iam.ts'
+import { type Execution, startStepFunctions } from '../../local/step-functions.ts'
+import { accountOfExecution } from '../../local/vend.ts'
+import { addAccount, addGroup, addUser, createWorld } from '../../local/world.ts'
+import { explanations, unforeseen } from '../../functions/report-failure/explanations.ts'
+import { secretName } from '../../functions/shared/secret-name.ts'
+import { accountCreated, accountJoined, managedAccount } from '../support/events.ts'
+import { inMemoryDynamoDB } from './dynamodb.ts'
+import { type Fault, faultsOf } from './faults.ts'
+import { invariantsOf, Violation } from './invariants.ts'
+import { type Arrival, drawPlan, type Plan } from './plan.ts'
+import { randomFrom } from './random.ts'
+import type { Service } from './service.ts'
+import { inVirtualTime, sleep } from './virtual-time.ts'
+
+export type Result = {
+  seed: number
+  violation?: { invariant: string; what: string }
+  faults: Record<string, number>
+  vends: number
+  duplicateMails: number
+  simulatedSeconds: number
+  trace: string[]
+}
+
+const day = 24 * 60 * 60
+/** An operator goes on after a failure within Step Functions' 14 days, so often at most. */
+const mostRounds = 6
+
+/** Runs the world of a seed from its beginning to its end, and holds the invariants against it. */
+export const runWorld = (services: Record<Plan['config'], Service>, seed: number): Promise<Result> => {
+  const random = randomFrom(`world ${seed}`)
+  const plan = drawPlan(seed, random)
+  return inVirtualTime(random, () => live(services[plan.config], plan, random))
+}
+
+const live = async (service: Service, plan: Plan, random: () => number): Promise<Result> => {
+  const { deployed, vending, clock } = service
+  const start = clock.now()
+  const result: Result = {
+    seed: plan.seed,
+    faults: {},
+    vends: 0,
+    duplicateMails: 0,
+    simulatedSeconds: 0,
+    trace: [],
+  }
+  const trace = (line: string) => {
+    result.trace.push(`${((clock.now() - start) / 1000).toFixed(3).padStart(10)} ${line}`)
+  }
+  const count = ({ kind, what }: Fault | { kind: string; what: string }) => {
+    result.faults[kind] = (result.faults[kind] ?? 0) + 1
+    trace(`  ! ${kind} ${what}`)
+  }
+  const logs: string[] = []
+
+  // The organization
+  const world = createWorld({
+    now: clock.now,
+    setTimer: clock.setTimer,
+    random,
+    staleness: plan.staleness,
+    accessRole: vending.accessRole,
+  })
+  world.forgetfulSeconds = 30
+  const uuid = () => {
+    const digits = Array.from({ length: 32 }, () => Math.floor(random() * 16).toString(16)).join('')
+    return digits.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
+  }
+  const ledger = inMemoryDynamoDB(deployed.ledgerTable, clock.now)
+  const byId = new Map(plan.accounts.map((account) => [account.id, account]))
+  for (const planned of plan.accounts) {
+    const account = addAccount(world, {
+      id: planned.id,
+      name: planned.name,
+      email: `root-${planned.id}@example.com`,
+      joinedMethod: planned.joinedMethod,
+      roleName: vending.accessRole,
+      // The ledger was made when the service was installed, which is before.
+      joinedAt: start + 1,
+    })
+    if (planned.minimumPasswordLength) account.passwordPolicy = { MinimumPasswordLength: planned.minimumPasswordLength }
+    const { user, group } = planned.foreign
+    if (group)
+      addGroup(world, account, { name: group.name, createdAt: start - day * 1000 }).policies.add(
+        `arn:aws:iam::aws:policy/${group.policy}`,
+      )
+    if (user) {
+      const there = addUser(world, account, { ...user, createdAt: start - day * 1000 })
+      if (user.signsIn)
+        there.login = { password: 'Somebody-elses-1', resetRequired: false, createdAt: start - day * 1000 }
+    }
+    if (planned.denied) account.deniedActions = ['iam:CreateUser']
+    if (planned.scheduledSecretOf) {
+      const name = secretName(planned.id, planned.scheduledSecretOf)
+      count({ kind: 'secret-scheduled-for-deletion', what: name })
+      world.secrets.set(name, {
+        name,
+        arn: `arn:aws:secretsmanager:us-east-1:${world.managementAccountId}:secret:${name}-abcdef`,
+        tags: [],
+        createdAt: start - day * 1000,
+        changedAt: start - day * 1000,
+        deletionAt: start + 20 * day * 1000,
+        versions: new Map([
+          [
+            'an-earlier-installation-made-this',
+            { value: 'An-old-password-123', stages: ['AWSCURRENT'], createdAt: start },
+          ],
+        ]),
+      })
+    }
+  }
+  const faults = faultsOf(plan, { random, start, accounts: byId, current: service.current, note: count })
+  const invariants = invariantsOf({
+    plan,
+    world,
+    vending,
+    ledger,
+    executionSeconds: (deployed.definition as { TimeoutSeconds?: number }).TimeoutSeconds ?? 0,
+  })
+
+  // The service
+  type Mail = { Destination: { ToAddresses: string[] }; Message: { Subject: { Data: string }; Body: object } }
+  const sendEmail = (_: unknown, input: object) => {
+    const mail = input as Mail
+    const invocation = service.current()
+    invariants.mailed(invocation, mail)
+    trace(`    mail to ${mail.Destination.ToAddresses.join()}: ${mail.Message.Subject.Data}`)
+    return { MessageId: uuid() }
+  }
+  const putEvents = (_: unknown, input: object) => {
+    const { Entries } = input as { Entries: { Detail: string }[] }
+    invariants.told(Entries.map(({ Detail }) => Detail))
+    return { FailedEntryCount: 0, Entries: Entries.map(() => ({ EventId: uuid() })) }
+  }
+  const deadLetters: unknown[] = []
+  const underWay = new Set<Promise<unknown>>()
+  const track = (work: Promise<unknown>) => {
+    underWay.add(work)
+    void work.catch(() => undefined).finally(() => underWay.delete(work))
+  }
+  const endpoint: Parameters<Service['invoke']>[2] = {
+    log: (line) => logs.push(line),
+    handle: async () => Promise.reject(new Error('not there yet')),
+  }
+  const invoke = async (name: string, input: unknown) => {
+    trace(`  > ${name}`)
+    try {
+      const output = await faults.boundary(name, () => service.invoke(name, input, endpoint))
+      trace(`  < ${name}`)
+      return output
+    } catch (error) {
+      trace(`  x ${name} ${(error as Error).name}`)
+      throw error
+    }
+  }
+  const stepFunctions = startStepFunctions({
+    definition: deployed.definition as never,
+    stateMachineArn: deployed.stateMachineArn,
+    clock,
+    invoke: (arn, input) => invoke(service.functionOf(arn), input),
+    onProgress: () => undefined,
+    onEnd: (execution) => {
+      trace(
+        `execution ${execution.name.slice(0, 8)} ${execution.status} ${execution.error ?? outcomeOf(execution) ?? ''}`,
+      )
+      invariants.ended(execution)
+      ends.get(execution.executionArn)?.()
+      deliver(statusEvent(execution))
+    },
+  })
+  /** StartExecution by the API's function. */
+  const startFromOutside: typeof stepFunctions.operations.StartExecution = (_, asked) => {
+    const answer = stepFunctions.operations.StartExecution(_, asked)
+    if (!ends.has(answer.executionArn)) follow(answer.executionArn)
+    return answer
+  }
+  endpoint.handle = answering(world, {
+    handlers: {
+      dynamodb: ledger.operations,
+      ses: { SendEmail: sendEmail },
+      events: { PutEvents: putEvents },
+      states: { ...stepFunctions.operations, StartExecution: startFromOutside },
+    },
+    intercept: async (interception) => {
+      const after = await faults.intercept(interception)
+      return async (error) => {
+        const { service: of, operation, record } = interception
+        trace(`    ${record.function} ${of}:${operation}${error ? ` ${error}` : ''}`)
+        if (error === 'ConditionalCheckFailedException') count({ kind: 'conditional-check-failed', what: operation })
+        invariants.called(interception, error, service.current())
+        await after?.(error)
+      }
+    },
+  })
+
+  const statusEvent = ({
+    executionArn,
+    stateMachineArn,
+    name,
+    status,
+    startDate,
+    stopDate,
+    input,
+    redriveCount,
+  }: Execution) => ({
+    version: '0',
+    id: uuid(),
+    'detail-type': 'Step Functions Execution Status Change',
+    source: 'aws.states',
+    account: world.managementAccountId,
+    time: new Date(clock.now()).toISOString(),
+    region: world.region,
+    resources: [executionArn],
+    detail: { executionArn, stateMachineArn, name, status, startDate, stopDate, input, redriveCount },
+  })
+  /** Lambda's asynchronous invocation: two more tries, then the dead-letter queue. */
+  const report = async (event: unknown) => {
+    for (const pause of [0, 60, 120]) {
+      await sleep(pause * 1000)
+      try {
+        return await invoke('report-failure', event)
+      } catch {
+        // Tried again, or kept.
+      }
+    }
+    count({ kind: 'dead-letter', what: 'report-failure' })
+    return deadLetters.push(event)
+  }
+  const ends = new Map<string, () => void>()
+  /** The world goes on until each execution has ended. */
+  const follow = (executionArn: string) => track(new Promise<void>((resolve) => ends.set(executionArn, resolve)))
+  const startExecution = (name: string, input: string) => {
+    const execution = stepFunctions.start(name, input)
+    if (execution === 'ExecutionAlreadyExists') return undefined
+    trace(`execution ${name.slice(0, 8)} starts ${input.slice(0, 200)}`)
+    follow(execution.executionArn)
+    return execution
+  }
+  const deliver = (event: unknown) => {
+    for (const { target } of rulesFor(deployed.rules, event)) {
+      if (target === 'VendAccount') startExecution(`${uuid()}_${uuid()}`, JSON.stringify(event))
+      else track(report(event))
+    }
+  }
+
+  // What comes in
+  const eventOf = ({ door, accountId }: Arrival) =>
+    ({
+      created: () => accountCreated(accountId),
+      joined: () => accountJoined(accountId),
+      'managed-create': () => managedAccount(accountId, 'Create'),
+      'managed-update': () => managedAccount(accountId, 'Update'),
+    })[door as 'created']()
+  /** A client of the API asks again with its key until it hears an answer. */
+  const ask = async ({ accountId, request }: Arrival) => {
+    const key = uuid()
+    for (let tries = 0; tries < 4; tries++) {
+      const answer = (await invoke('request-admins', {
+        version: '2.0',
+        routeKey: 'POST /accounts/{accountId}/admins',
+        headers: { 'idempotency-key': key },
+        pathParameters: { accountId },
+        requestContext: { authorizer: { iam: { userArn: 'arn:aws:sts::111122223333:assumed-role/operator/local' } } },
+        body: JSON.stringify(request),
+        isBase64Encoded: false,
+      }).catch(() => ({ statusCode: 500 }))) as { statusCode: number }
+      trace(`API answers ${answer.statusCode}`)
+      if (answer.statusCode < 500) return answer.statusCode
+      await sleep(5000)
+    }
+    return 500
+  }
+  const arrive = async (arrival: Arrival) => {
+    await sleep(arrival.at * 1000)
+    trace(`${arrival.door} ${arrival.accountId} ${JSON.stringify(arrival.request)}`)
+    if (arrival.door === 'api') {
+      const status = await ask(arrival)
+      invariants.asked(arrival, status === 202 ? 'accepted' : status >= 500 ? 'unknown' : 'refused')
+    } else if (arrival.door === 'manual') {
+      startExecution(`manual-${uuid()}`, JSON.stringify({ accountId: arrival.accountId, ...arrival.request }))
+      invariants.asked(arrival, 'accepted')
+    } else {
+      deliver(eventOf(arrival))
+      invariants.asked(arrival, 'accepted')
+    }
+  }
+
+  // People
+  const personSignsIn = async (accountId: string, userName: string) => {
+    await sleep(random() * day * 1000)
+    const secret = world.secrets.get(secretName(accountId, userName))
+    const user = world.accounts.get(accountId)?.users.get(userName.toLowerCase())
+    const password = [...(secret?.versions.values() ?? [])].find(({ stages }) => stages.includes('AWSCURRENT'))?.value
+    // Between a new password's storing and its setting nobody can sign in: asked again later.
+    if (!password || !user?.login || secret?.deletionAt || isRunning(accountId)) return
+    if (signIn(world, accountId, userName, password) === 'refused')
+      throw new Violation('2 stored password', `${userName} of ${accountId} cannot sign in with the stored password`)
+    trace(`${userName} of ${accountId} signs in and chooses a password`)
+    const chosen = `Chosen-by-${userName}-1`
+    user.login = { ...user.login, password: chosen, resetRequired: false }
+    invariants.choseOwn(accountId, userName, chosen)
+    if (secret && random() < 0.5) secret.deletionAt = clock.now() + 30 * day * 1000
+  }
+  invariants.onMail((accountId, userName) => {
+    if (random() < plan.people) track(personSignsIn(accountId, userName))
+  })
+  const isRunning = (accountId: string) =>
+    [...stepFunctions.executions.values()].some(
+      ({ status, input }) => status === 'RUNNING' && input.includes(accountId),
+    )
+  const intrude = async ({ at, accountId, userName }: NonNullable<Plan['intrusion']>) => {
+    await sleep(at * 1000)
+    const account = world.accounts.get(accountId)
+    if (!account || account.users.has(userName.toLowerCase())) return
+    count({ kind: 'user-made-by-hand', what: userName })
+    addUser(world, account, { name: userName })
+    invariants.foreignMade(accountId, userName)
+  }
+  const suspend = async (accountId: string, at: number) => {
+    await sleep(at * 1000)
+    count({ kind: 'account-suspended', what: accountId })
+    const account = world.accounts.get(accountId)
+    if (account) account.state = 'SUSPENDED'
+  }
+
+  // The operator
+  const runs = () => [...stepFunctions.executions.values()].filter(({ status }) => status === 'RUNNING')
+  const stop = async (at: number) => {
+    await sleep(at * 1000)
+    for (const { executionArn } of runs()) {
+      count({ kind: 'aborted', what: executionArn.slice(-8) })
+      stepFunctions.operations.StopExecution(undefined, { executionArn })
+    }
+  }
+  const failed = () =>
+    [...stepFunctions.executions.values()].filter(({ status }) => ['FAILED', 'TIMED_OUT', 'ABORTED'].includes(status))
+  const superseded = new Set<string>()
+  /** Goes on as the failure notice says. */
+  const goOn = (execution: Execution) => {
+    const { executionArn, input, status, error = '' } = execution
+    if (superseded.has(executionArn)) return
+    const { goOn } = explanations[status === 'ABORTED' ? 'Aborted' : error] ?? unforeseen
+    if (goOn === 'redrive') {
+      count({ kind: 'redriven', what: executionArn.slice(-8) })
+      stepFunctions.operations.RedriveExecution(undefined, { executionArn })
+      follow(executionArn)
+    } else {
+      superseded.add(executionArn)
+      const asked = JSON.parse(input) as { accountId?: string }
+      const again = asked.accountId ? input : JSON.stringify({ accountId: accountOfExecution(execution) })
+      count({ kind: 'started-again', what: executionArn.slice(-8) })
+      startExecution(`again-${uuid()}`, again)
+    }
+  }
+  const settled = async () => {
+    // A timer of Node's reaches 24 days.
+    const end = clock.now() + 20 * day * 1000
+    while (underWay.size) {
+      await Promise.race([Promise.allSettled(underWay), sleep(end - clock.now())])
+      if (clock.now() >= end)
+        throw new Violation(
+          '6 bounded',
+          `after 20 days still runs: ${runs()
+            .map(({ name }) => name)
+            .join(', ')}`,
+        )
+    }
+  }
+  const redrive = async (at: number) => {
+    await sleep(at * 1000)
+    for (const execution of failed()) goOn(execution)
+  }
+
+  try {
+    for (const arrival of plan.arrivals) track(arrive(arrival))
+    for (const at of plan.stops) track(stop(at))
+    for (const at of plan.redrives) track(redrive(at))
+    for (const { id, suspendedAt } of plan.accounts) if (suspendedAt) track(suspend(id, suspendedAt))
+    if (plan.intrusion) track(intrude(plan.intrusion))
+    await sleep(plan.heals * 1000)
+    await settled()
+
+    trace('everything heals')
+    faults.heal()
+    world.staleness = 0
+    for (const { id, denied } of plan.accounts) {
+      const account = world.accounts.get(id)
+      if (account && denied === 'for-a-while') account.deniedActions = []
+    }
+    for (let round = 0; round < mostRounds; round++) {
+      for (const execution of failed()) if (!invariants.isHopeless(execution)) goOn(execution)
+      await settled()
+    }
+    for (const event of deadLetters.splice(0)) {
+      trace('a dead letter is replayed')
+      await report(event)
+    }
+    await settled()
+    invariants.atEnd([...stepFunctions.executions.values()], { logs, deadLetters, trace: result.trace })
+
+    // Whatever happened, an account can be vended again.
+    for (const { id } of plan.probes ? plan.accounts : []) {
+      if (invariants.isImpossible(id)) continue
+      const probe = startExecution(
+        `probe-${uuid()}`,
+        JSON.stringify({ accountId: id, admins: [{ userName: 'probe', email: 'probe@example.com' }] }),
+      )
+      await settled()
+      invariants.probed(id, probe as Execution)
+    }
+  } catch (error) {
+    if (!(error instanceof Violation)) throw error
+    result.violation = { invariant: error.invariant, what: error.message }
+  }
+  const caught = invariants.violation()
+  if (caught) result.violation = { invariant: caught.invariant, what: caught.message }
+  result.vends = [...stepFunctions.executions.values()].filter((one) => outcomeOf(one) === 'Vended').length
+  result.duplicateMails = invariants.duplicateMails()
+  result.simulatedSeconds = (clock.now() - start) / 1000
+  return result
+}
+
+const outcomeOf = ({ output }: Execution) => (output as { outcome?: string } | undefined)?.outcome

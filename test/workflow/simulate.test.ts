@@ -1,0 +1,104 @@
+import { execFile } from 'node:child_process'
+import path from 'node:path'
+import { promisify } from 'node:util'
+import { describe, expect, test } from 'vitest'
+import { bundleFunctions } from '../../local/lambda.ts'
+import { mistakes, withMistake } from '../simulation/mistakes.ts'
+import { drawPlan, faultKinds } from '../simulation/plan.ts'
+import { randomFrom } from '../simulation/random.ts'
+import { loadService } from '../simulation/service.ts'
+import { runWorld } from '../simulation/world.ts'
+import { vendingFile } from '../support/organization.ts'
+
+const root = path.join(import.meta.dirname, '..', '..')
+const simulate = async (...args: string[]) => {
+  type Failure = { code: number; stdout: string; stderr: string }
+  const run = promisify(execFile)(process.execPath, ['test/simulation/simulate.ts', ...args], {
+    cwd: root,
+    maxBuffer: 2 ** 26,
+  })
+  const { code, stdout, stderr } = await run.then(
+    (ended) => ({ code: 0, ...ended }),
+    (failure: Failure) => failure,
+  )
+  return { code, stdout, stderr, last: stdout.trimEnd().split('\n').at(-1) ?? '' }
+}
+
+describe('npm run simulate', () => {
+  test('ends with a line of JSON, and exit code 0 if every promise held', async () => {
+    const { code, stderr, last } = await simulate('--seeds', '12', '--from', '1')
+    expect(code).toBe(0)
+    expect(stderr).toContain('Seeds 1 to 12')
+    expect(JSON.parse(last)).toMatchObject({ seeds: 12, violations: 0, vends: expect.any(Number) as number })
+    expect(Object.keys(JSON.parse(last) as object)).toEqual([
+      'seeds',
+      'violations',
+      'faults',
+      'vends',
+      'duplicateMails',
+      'simulatedHours',
+      'wallSeconds',
+      'from',
+    ])
+  })
+
+  test('--seed replays a world exactly, with its trace', async () => {
+    const [first, second] = [await simulate('--seed', '112'), await simulate('--seed', '112')]
+    expect(first.code).toBe(0)
+    expect(first.stdout.split('\n').length).toBeGreaterThan(50)
+    expect(first.stdout).toContain('! slow')
+    expect(second.stdout).toBe(first.stdout)
+  })
+
+  test('a mistake in the command is a sentence', async () => {
+    const { code, stderr } = await simulate('--seeds', 'many')
+    expect(code).toBe(2)
+    expect(stderr).toBe('--seeds many: must be a whole number\n')
+    const other = await simulate('--frobnicate')
+    expect(other.code).toBe(2)
+    expect(other.stderr).toContain("Unknown option '--frobnicate'")
+  })
+})
+
+test('the worlds know every fault, door and circumstance', () => {
+  const plans = Array.from({ length: 1000 }, (_, seed) => drawPlan(seed, randomFrom(`world ${seed}`)))
+  expect(new Set(plans.flatMap(({ faults }) => [...faults.kinds, faults.ses]))).toEqual(
+    new Set([...faultKinds, 'well']),
+  )
+  expect(new Set(plans.flatMap(({ arrivals }) => arrivals.map(({ door }) => door)))).toEqual(
+    new Set(['created', 'joined', 'managed-create', 'managed-update', 'manual', 'api']),
+  )
+  const accounts = plans.flatMap(({ accounts }) => accounts)
+  expect(new Set(accounts.map(({ refusal }) => refusal)).size).toBe(5)
+  expect(accounts.some(({ foreign }) => foreign.user?.path === '/account-vending/' && foreign.user.signsIn)).toBe(true)
+  expect(accounts.some(({ foreign }) => foreign.group)).toBe(true)
+  expect(new Set(accounts.map(({ denied }) => denied))).toEqual(new Set([undefined, 'for-a-while', 'for-good']))
+  expect(accounts.some(({ roleUsableAfter }) => roleUsableAfter > 300)).toBe(true)
+  for (const has of [
+    plans.some(({ stops }) => stops.length),
+    plans.some(({ redrives }) => redrives.length),
+    plans.some(({ intrusion }) => intrusion),
+    plans.some(({ arrivals: [first, second] }) => second && first?.at === second.at),
+  ])
+    expect(has).toBeTruthy()
+})
+
+test.each(['the lease is not given back', 'an error is swallowed', 'the password leaves its step'])(
+  'it sees a mistake: %s',
+  async (name) => {
+    const mistake = mistakes.find((one) => one.name === name)!
+    const file = vendingFile()
+    const wrong = await loadService(file, await bundleFunctions(file, [withMistake(mistake)]))
+    const right = await loadService(file)
+    const everywhere = (service: typeof right) => ({ plain: service, groups: service, 'control-tower': service })
+    const isPlain = (seed: number) => drawPlan(seed, randomFrom(`world ${seed}`)).config === 'plain'
+    for (let seed = 1; seed < 300; seed++) {
+      if (!isPlain(seed)) continue
+      const { violation } = await runWorld(everywhere(wrong), seed)
+      if (!violation) continue
+      expect((await runWorld(everywhere(right), seed)).violation).toBeUndefined()
+      return
+    }
+    throw new Error('not found in 300 worlds')
+  },
+)
