@@ -145,7 +145,12 @@ const run = async () => {
       `${JSON.stringify({ vends: vends.map(({ notices: _, ...vend }) => vend), notices }, null, 2)}\n`,
     )
   else say(`\n${table(vends, organization.world.managementAccountId)}`)
-  for (const { execution, response } of vends) {
+  for (const { door, execution, response, matched } of vends) {
+    if (door === 'event' && !matched)
+      say(
+        styleText('yellow', 'No rule took an event: ') +
+          `with automatic: ${organization.vending.automatic} in vending.yml, other events are left alone.`,
+      )
     if (execution?.error) say(styleText('red', `${execution.error}: ${execution.cause}`))
     if (response && response.status >= 400)
       say(styleText('red', `HTTP ${response.status}: ${JSON.stringify(response.body)}`))

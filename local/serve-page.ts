@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import path from 'node:path'
 import { text } from 'node:stream/consumers'
 import { drawWorkflow } from '../docs/draw-workflow.ts'
+import { explanations, unforeseen } from '../functions/report-failure/explanations.ts'
 import { ourPath } from '../functions/shared/account-role.ts'
 import { type Breakage, type breaker, breakages } from './break.ts'
 import type { LocalOrganization } from './start-organization.ts'
@@ -13,7 +14,7 @@ import { accountOfExecution, clientConfig, enter, readInput } from './vend.ts'
 export type Snapshot = Awaited<ReturnType<typeof snapshotOf>>
 /** What the page's buttons ask for. */
 export type Action =
-  | { do: 'enter'; input: string }
+  | { do: 'enter'; input: string; expects?: 'event' }
   | { do: 'new-account'; name: string; breakage: Breakage }
   | { do: 'mend'; accountId: string }
   | { do: 'redrive'; executionArn: string }
@@ -71,6 +72,9 @@ const snapshotOf = async (organization: LocalOrganization) => {
           outcome: (execution.output as { outcome?: string } | undefined)?.outcome,
           error,
           cause: sentenceIn(execution.cause),
+          ...(['FAILED', 'TIMED_OUT', 'ABORTED'].includes(status) && {
+            explained: explanations[status === 'ABORTED' ? 'Aborted' : (error ?? '')] ?? unforeseen,
+          }),
           startDate,
           stopDate,
           states,
@@ -168,7 +172,10 @@ export const servePage = async (
       await sfn.send(new RedriveExecutionCommand({ executionArn: action.executionArn }))
       return {}
     }
-    const { executions, response, matched } = await enter(organization, readInput(action.input))
+    const input = readInput(action.input)
+    if (action.expects === 'event' && input.door !== 'event')
+      throw new Error('This is not an event: it must be a JSON object with source and detail-type')
+    const { executions, response, matched } = await enter(organization, input)
     return { executions: executions.map(({ executionArn }) => executionArn), response, matched }
   }
 

@@ -49,7 +49,11 @@ const EventDoor = ({ snapshot, act }: Props) => {
           Event
           <textarea rows={8} value={event} onInput={({ currentTarget }) => setEvent(currentTarget.value)} />
         </label>
-        <button type="button" class="secondary" onClick={() => void act({ do: 'enter', input: event }, 'Pushed.')}>
+        <button
+          type="button"
+          class="secondary"
+          onClick={() => void act({ do: 'enter', input: event, expects: 'event' }, 'Pushed.')}
+        >
           Push
         </button>
       </details>
@@ -96,6 +100,10 @@ const AccountField = ({
   </label>
 )
 
+/** An address that mails may go to. */
+export const addressOf = ({ allowedRecipient }: Snapshot, userName: string) =>
+  allowedRecipient.includes('@') ? allowedRecipient : `${userName.toLowerCase()}@${allowedRecipient}`
+
 const ManualDoor = ({ snapshot, act }: Props) => {
   const [accountId, setAccountId] = useState('555555555555')
   const [input, setInput] = useState<string>()
@@ -128,8 +136,7 @@ const ManualDoor = ({ snapshot, act }: Props) => {
 const ApiDoor = ({ snapshot, act }: Props) => {
   const [accountId, setAccountId] = useState('555555555555')
   const [userName, setUserName] = useState('ada')
-  const { allowedRecipient } = snapshot
-  const email = allowedRecipient.includes('@') ? allowedRecipient : `${userName.toLowerCase()}@${allowedRecipient}`
+  const email = addressOf(snapshot, userName)
   const request = {
     method: 'POST',
     path: `/accounts/${accountId}/admins`,
@@ -164,7 +171,7 @@ const Breakages = ({ act }: Props) => {
   return (
     <article>
       <h3>Break something</h3>
-      <p>A new account, and watch the workflow recover:</p>
+      <p>A new account, and watch what the workflow does about it:</p>
       <div class="buttons">
         {make(
           'role-not-ready',

@@ -70,22 +70,32 @@ export const Executions = ({
 const GoOn = ({ snapshot, execution, act }: { snapshot: Snapshot; execution: Execution; act: Act }) => {
   const account = snapshot.accounts.find(({ id }) => id === execution.accountId)
   if (execution.status === 'RUNNING' || execution.status === 'SUCCEEDED') return null
-  const { executionArn } = execution
+  const { executionArn, explained } = execution
   return (
-    <p class="buttons">
-      {account && account.deniedActions.length > 0 && (
-        <button
-          type="button"
-          class="secondary"
-          onClick={() => void act({ do: 'mend', accountId: account.id }, 'The policy is lifted. Now redrive.')}
-        >
-          Lift the policy
-        </button>
+    <>
+      <p>
+        {explained?.what} {explained?.advice}
+      </p>
+      {explained?.goOn === 'redrive' && (
+        <p class="buttons">
+          {account && account.deniedActions.length > 0 && (
+            <button
+              type="button"
+              class="secondary"
+              onClick={() => void act({ do: 'mend', accountId: account.id }, 'The policy is lifted. Now redrive.')}
+            >
+              Lift the policy
+            </button>
+          )}
+          <button
+            type="button"
+            onClick={() => void act({ do: 'redrive', executionArn }, 'It goes on where it stopped.')}
+          >
+            Redrive
+          </button>
+        </p>
       )}
-      <button type="button" onClick={() => void act({ do: 'redrive', executionArn }, 'It goes on where it stopped.')}>
-        Redrive
-      </button>
-    </p>
+    </>
   )
 }
 
@@ -134,6 +144,8 @@ const Graph = ({ execution }: { execution: Execution }) => {
     <div
       class="graph"
       ref={place}
+      // On a phone it is moved sideways.
+      tabIndex={0}
       role="img"
       aria-label={`The workflow: ${standing.join(', ')}`}
       // The picture is this server's own, drawn from the definition.

@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks'
 import type { Snapshot } from '../serve-page.ts'
+import { addressOf } from './doors.tsx'
 
 /** Lines to copy: the API and the AWS endpoint answer any program on this machine. */
 export const Outside = ({ snapshot }: { snapshot: Snapshot }) => {
@@ -34,7 +35,7 @@ export const Outside = ({ snapshot }: { snapshot: Snapshot }) => {
     ],
     [
       'Ask the API for one more administrator',
-      `${curl} -d '{"admins":[{"userName":"grace"}]}' ${apiUrl}/accounts/${account.id}/admins`,
+      `${curl} -d '{"admins":[{"userName":"outside","email":"${addressOf(snapshot, 'outside')}"}]}' ${apiUrl}/accounts/${account.id}/admins`,
     ],
     ['How the account stands', `${curl} ${apiUrl}/accounts/${account.id}`],
   ]

@@ -6,7 +6,7 @@ import { type Figures, quantile, round } from './figures.ts'
 type Simulation = Awaited<ReturnType<typeof loadSimulation>>
 type State = { Default?: string; Retry?: { ErrorEquals: string[] }[] }
 
-/** Seconds that peers wait before they enter a new account (docs/decisions/0005-simulated-time.md says who they are). */
+/** Seconds that peers wait before they enter a new account (docs/decisions/0006-simulated-time.md says who they are). */
 export const peersWaits = [
   { who: 'Account Factory for Terraform', seconds: 65 },
   { who: 'AWS Deployment Framework', seconds: 60 },

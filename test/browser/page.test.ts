@@ -216,7 +216,7 @@ test('everything is within reach of the keyboard, and what has the focus is seen
   await page.locator('.graph svg').waitFor()
   const controls = await page.locator('button, select, input:checked, input:not([type=radio]), summary, a').count()
   const reached = new Set<string>()
-  for (let i = 0; i < controls + 10; i++) {
+  for (let i = 0; i < controls + 50; i++) {
     await page.keyboard.press('Tab')
     const focused = await page.evaluate(() => {
       const one = document.activeElement
