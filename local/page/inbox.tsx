@@ -47,8 +47,18 @@ export const Inbox = ({ mails }: { mails: Snapshot['mails'] }) => {
           {look === 'text' ? (
             <pre tabIndex={0}>{mail.text}</pre>
           ) : (
-            // A mail may hold anything: no scripts, no forms, no way out.
-            <iframe key={look} class={look} title={`Mail: ${mail.subject}`} sandbox="" srcdoc={mail.html ?? ''} />
+            // A mail may hold anything: no scripts, no forms, no way out. Of the same origin only so that its height can be read.
+            <iframe
+              key={`${look} ${mail.messageId}`}
+              class={look}
+              title={`Mail: ${mail.subject}`}
+              sandbox="allow-same-origin"
+              srcdoc={mail.html ?? ''}
+              onLoad={({ currentTarget }) => {
+                const height = currentTarget.contentDocument?.documentElement.scrollHeight
+                if (height) currentTarget.style.height = `${height + 2}px`
+              }}
+            />
           )}
         </article>
       )}

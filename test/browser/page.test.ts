@@ -95,8 +95,12 @@ test('the inbox shows a mail as HTML, at a phone’s width, and as text', async 
   await page.getByLabel('Phone').check()
   await mail.getByText('grace', { exact: true }).first().waitFor()
   expect((await page.locator('iframe').boundingBox())?.width).toBe(360)
-  const overflow = await page.frames()[1]?.evaluate(() => document.documentElement.scrollWidth - innerWidth)
-  expect(overflow).toBeLessThanOrEqual(0)
+  const hidden = () =>
+    page.frames()[1]?.evaluate(() => {
+      const { scrollWidth, scrollHeight } = document.documentElement
+      return { width: scrollWidth - innerWidth, height: scrollHeight - innerHeight }
+    })
+  await expect.poll(hidden).toEqual({ width: 0, height: 0 })
   await page.getByLabel('Text').check()
   expect(await page.locator('.mail pre').innerText()).toContain('User name')
   expect(await page.locator('iframe').count()).toBe(0)
