@@ -9,6 +9,7 @@ import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { SESClient } from '@aws-sdk/client-ses'
 import { SESv2Client } from '@aws-sdk/client-sesv2'
 import { SFNClient } from '@aws-sdk/client-sfn'
+import { SQSClient } from '@aws-sdk/client-sqs'
 import { STSClient } from '@aws-sdk/client-sts'
 
 /** Where AWS is. What is left out is found as every SDK finds it: environment, profile, single sign-on. */
@@ -32,6 +33,7 @@ const prefixes: Record<string, string> = {
   SESClient: 'ses',
   SESv2Client: 'ses',
   SFNClient: 'states',
+  SQSClient: 'sqs',
   STSClient: 'sts',
 }
 
@@ -76,6 +78,8 @@ export const makeClients = (place: Place = {}) => {
     ses: namingActions(new SESClient(own)),
     sesv2: namingActions(new SESv2Client(own)),
     sfn: namingActions(new SFNClient(own)),
+    // Else it speaks to the queue's own address, whatever endpoint is set.
+    sqs: namingActions(new SQSClient({ ...own, useQueueUrlAsEndpoint: false })),
     sts: namingActions(new STSClient(own)),
     iamOf: (credentials: Place['credentials']) =>
       namingActions(new IAMClient({ ...config, ...(credentials && { credentials }) })),

@@ -1,5 +1,5 @@
 import { explanations, unforeseen } from '../functions/report-failure/explanations.ts'
-import { isEvent } from '../functions/shared/event.ts'
+import { isEvent } from '../functions/shared/event-shape.ts'
 
 export type GoOn = {
   error: string

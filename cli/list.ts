@@ -8,6 +8,7 @@ import { showState } from './status.ts'
 export type Listed = {
   accountId: string
   name: string
+  /** As Organizations says; – if the account is not there. */
   state: string
   status: string
   updatedAt?: string
@@ -15,7 +16,7 @@ export type Listed = {
 }
 
 /**
- * Lists all accounts of the organization, each with how its vend stands. `onProgress` hears how many were read so far:
+ * Lists all accounts of the organization, and those on record that left it, each with how its vend stands. `onProgress` hears how many were read so far:
  * Organizations gives 20 at a time, about 8 times a second.
  * Throws `NotDeployedError`.
  */
@@ -35,7 +36,11 @@ export async function list(
     return accounts
   }
   const [accounts, records] = await Promise.all([readAccounts(), scanAccounts(ledger)])
-  return accounts
+  const here = new Set(accounts.map(({ accountId }) => accountId))
+  const departed = [...records].flatMap(([accountId, { accountName }]) =>
+    here.has(accountId) ? [] : [{ accountId, name: accountName, state: '–' }],
+  )
+  return [...accounts, ...departed]
     .map((account) => {
       const { status = 'NOT_VENDED', updatedAt, failure } = records.get(account.accountId) ?? {}
       return { ...account, status, ...(updatedAt && { updatedAt }), ...(failure && { error: failure.error }) }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { accountOfEvent, isEvent } from '../functions/shared/event.ts'
+import { accountOfEvent } from '../functions/shared/event.ts'
+import { isEvent } from '../functions/shared/event-shape.ts'
 import { manualRequest } from '../functions/shared/request.ts'
 import { parseInput } from '../functions/shared/step.ts'
 import { UsageError } from './errors.ts'

@@ -41,7 +41,15 @@ export const findService = async (
   }
   const stateMachineArn = output('VendAccountArn')
   const ledger: Ledger = { dynamodb, tableName: output('LedgerTable') }
-  return { stateMachineArn, ledger, ...placeOf(stateMachineArn) }
+  return {
+    stateMachineArn,
+    ledger,
+    ...placeOf(stateMachineArn),
+    /** Asked for by `replay` alone: an older deployment has no such output. */
+    get deadLetterQueueUrl() {
+      return output('DeadLetterQueueUrl')
+    },
+  }
 }
 export type Service = Awaited<ReturnType<typeof findService>>
 

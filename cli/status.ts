@@ -18,7 +18,7 @@ type Recorded = Pick<Account, Always> & {
   status: string
 }
 export type Status = Omit<Recorded, 'status' | 'failure'> & {
-  /** NOT_VENDED, VENDING, VENDED or FAILED; for one execution also the end state in which it found nothing to do. */
+  /** NOT_VENDED, VENDING, VENDED, FAILED, DEPARTED or CLOSED; for one execution also the end state in which it found nothing to do. */
   status: string
   execution?: { status: string; startDate?: string; stopDate?: string; redriveCount: number }
   failure?: GoOn & { cause: string }
@@ -100,7 +100,8 @@ const describe = async (sfn: SFNClient, executionArn: string): Promise<DescribeE
 }
 
 const stateOf = (recorded: string, execution: DescribeExecutionOutput | undefined, isOther: boolean) => {
-  if (!isOther && recorded === 'VENDED') return recorded
+  // What the record says for good, whatever its last execution did.
+  if (!isOther && ['VENDED', 'DEPARTED', 'CLOSED'].includes(recorded)) return recorded
   if (!execution?.status) return recorded
   if (execution.status === 'RUNNING' || execution.status === 'PENDING_REDRIVE') return 'VENDING'
   if (execution.status !== 'SUCCEEDED') return 'FAILED'
@@ -158,6 +159,8 @@ const colours: Record<string, 'green' | 'red' | 'yellow' | 'dim'> = {
   FAILED: 'red',
   VENDING: 'yellow',
   NOT_VENDED: 'dim',
+  DEPARTED: 'dim',
+  CLOSED: 'dim',
 }
 /** How a vend stands, in its colour. */
 export const showState = (state: string) => styleText(colours[state] ?? 'bold', state)

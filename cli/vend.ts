@@ -8,7 +8,7 @@ import { width, wrap } from './show.ts'
 // Each command loads what it needs when it runs: help and mistakes are told at once.
 
 /** How an account's vend can stand. */
-const statuses = ['NOT_VENDED', 'VENDING', 'VENDED', 'FAILED']
+const statuses = ['NOT_VENDED', 'VENDING', 'VENDED', 'FAILED', 'DEPARTED', 'CLOSED']
 
 const program = new Command('vend')
   .description('The operator’s command of account-vending: first administrators for new AWS accounts.')
@@ -200,6 +200,33 @@ program
       redriven,
       () => `Goes on: ${redriven.executionArn}\nFollow it: npx vend status ${redriven.accountId} --watch${options}`,
     )
+  })
+
+// replay
+
+program
+  .command('replay')
+  .description('do again what the dead letters were about: start the workflow, report a failure, sweep')
+  .option('--dry-run', 'list them, and leave them as they are')
+  .option('--limit <COUNT>', 'at most so many, 1 to 1000 (default: 100)', (text) => {
+    if (!/^\d{1,4}$/.test(text) || Number(text) < 1 || Number(text) > 1000)
+      throw new InvalidArgumentError('It is a number from 1 to 1000.')
+    return Number(text)
+  })
+  .addHelpText(
+    'after',
+    `
+A message is deleted once its replay succeeded; nothing is made twice by it. First mend what the alarm
+was about, then replay.
+
+Exit codes: 0 all done (with --dry-run: listed), 1 one failed and was kept, 2 a mistake in the command.`,
+  )
+  .action(async ({ dryRun = false, limit = 100 }: { dryRun?: boolean; limit?: number }, command: Command) => {
+    const { clients, stage, json } = await settingOf(command.optsWithGlobals<Global>())
+    const { replay, showReplayed } = await import('./replay.ts')
+    const letters = await replay(clients, { stage, dryRun, limit })
+    answer(json, letters, () => showReplayed(letters, { limit }))
+    process.exitCode = letters.some(({ outcome }) => outcome === 'failed') ? 1 : 0
   })
 
 // csv

@@ -15,6 +15,11 @@ export const builtIn = async (file: string, vendingFile = file): Promise<string 
 const builtInPlugin = (vendingFile?: string): Plugin => ({
   name: 'built-in',
   setup(build) {
+    // Each client brings its package.json along, 2 KB, to say its version in the user agent.
+    build.onLoad({ filter: /\/@aws-sdk\/client-[\w-]+\/package\.json$/ }, async ({ path }) => {
+      const { version } = JSON.parse(await readFile(path, 'utf8')) as { version: string }
+      return { contents: JSON.stringify({ version }), loader: 'json' }
+    })
     build.onLoad({ filter: /\.(mjml|txt|yml)$/ }, async ({ path }) => {
       const contents = await builtIn(path, vendingFile)
       return contents === undefined ? undefined : { contents, loader: path.endsWith('.yml') ? 'json' : 'text' }
@@ -35,8 +40,11 @@ export const bundling = (vendingFile?: string): BuildOptions => ({
   legalComments: 'none',
   // What the SDK imports when it needs it is inside the bundle, or Node's own.
   supported: { 'dynamic-import': false },
-  // On Lambda the credentials are in the environment; the full chain is 130 KB.
-  alias: { '@aws-sdk/credential-provider-node': fileURLToPath(new URL('lambda-credentials.ts', import.meta.url)) },
+  alias: {
+    // On Lambda the credentials are in the environment; the full chain is 130 KB.
+    '@aws-sdk/credential-provider-node': fileURLToPath(new URL('lambda-credentials.ts', import.meta.url)),
+    '@aws-sdk/endpoint-cache': fileURLToPath(new URL('no-endpoint-cache.ts', import.meta.url)),
+  },
   plugins: [builtInPlugin(vendingFile)],
 })
 

@@ -8,8 +8,11 @@ const root = path.join(import.meta.dirname, '..')
 export type Rule = {
   name: string
   enabled: boolean
-  pattern: Record<string, unknown>
-  /** Id of the target: VendAccount or ReportFailure. */
+  /** Of a rule that takes events. */
+  pattern?: Record<string, unknown>
+  /** Of a rule that goes by the clock. */
+  schedule?: string
+  /** Id of the target: VendAccount, ReportFailure or Sweep. */
   target: string
 }
 export type DeployedFunction = {
@@ -73,11 +76,14 @@ export const readDeployed = (vending: Vending, { partition, region, accountId }:
   const rules = Object.entries(read('infra/rules.yml')['Resources'] ?? {})
     .filter(([, resource]) => (resource as { Type: string }).Type === 'AWS::Events::Rule')
     .map(([name, resource]): Rule => {
-      const { State, EventPattern, Targets } = (resource as { Properties: Record<string, unknown> }).Properties
+      const { State, EventPattern, ScheduleExpression, Targets } = (
+        resource as { Properties: Record<string, unknown> }
+      ).Properties
       return {
         name,
         enabled: resolve(State) === 'ENABLED',
-        pattern: resolve(EventPattern) as Rule['pattern'],
+        ...(EventPattern !== undefined && { pattern: resolve(EventPattern) as Record<string, unknown> }),
+        ...(typeof ScheduleExpression === 'string' && { schedule: ScheduleExpression }),
         target: (Targets as { Id: string }[])[0]?.Id ?? '',
       }
     })
@@ -116,6 +122,7 @@ export const readDeployed = (vending: Vending, { partition, region, accountId }:
     definition: resolve(read('statemachine/vend-account.asl.yml')) as { States: Record<string, unknown> },
     stateMachineArn: refer('VendAccount'),
     ledgerTable: refer('Ledger'),
+    deadLetters: `${service}-DeadLetters`,
     lambdaArn,
     stackName: service,
     apiRoles: { operator: mayInvoke('OperatorRole'), requester: mayInvoke('RequesterRole') },

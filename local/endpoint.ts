@@ -52,8 +52,9 @@ const restOperations: Record<string, string> = {
   'GET /2016-08-19/account-settings': 'GetAccountSettings',
   'GET /v2/email/account': 'GetAccount',
 }
+const invocation = /^\/2015-03-31\/functions\/([^/]+)\/invocations$/
 
-type Reply = { status: number; type: string; body: string }
+type Reply = { status: number; type: string; body: string; headers?: Record<string, string> }
 
 type Answering = {
   upstreams?: Record<string, string>
@@ -159,9 +160,10 @@ export const startEndpoint = async (world: World, { port = 0, ...options }: Answ
     void buffer(request)
       .then((body) => handle({ method, url, headers, body: body.toString() }))
       .then(
-        ({ status, type, body }) =>
+        ({ status, type, body, headers }) =>
           response
             .writeHead(status, {
+              ...headers,
               'content-type': type,
               'x-amzn-requestid': randomUUID(),
               // An SDK that sees another time than its own corrects its clock and tries again.
@@ -258,6 +260,20 @@ const json = {
   }),
 }
 
+/** Lambda's Invoke: what the function answers is the answer. */
+const invoking = {
+  ...json,
+  reply: (_operation: string, output: unknown): Reply => {
+    const { payload, error } = output as { payload?: unknown; error?: string }
+    return {
+      status: 200,
+      type: 'application/json',
+      body: JSON.stringify(payload ?? null),
+      ...(error && { headers: { 'x-amz-function-error': error } }),
+    }
+  },
+}
+
 type Request = {
   service: string
   operation: string
@@ -275,7 +291,20 @@ const readRequest = (incoming: Incoming): Request => {
   const target = headers['x-amz-target']
   const from = { ...incoming, service, accessKeyId }
   const [path = ''] = url.split('?')
-  if (path !== '/')
+  const [, FunctionName] = (method === 'POST' && invocation.exec(path)) || []
+  if (FunctionName)
+    return {
+      ...from,
+      operation: 'Invoke',
+      input: {
+        FunctionName: decodeURIComponent(FunctionName),
+        InvocationType: headers['x-amz-invocation-type'],
+        Payload: body,
+      },
+      protocol: invoking,
+    }
+  // SQS is spoken to at the queue's own path.
+  if (path !== '/' && target === undefined)
     return {
       ...from,
       operation: restOperations[`${method} ${path}`] ?? `${method} ${path}`,

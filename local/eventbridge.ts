@@ -25,14 +25,14 @@ export const matchesPattern = (pattern: unknown, event: unknown): boolean => {
 
 /** The enabled rules that take an event. */
 export const rulesFor = (rules: Rule[], event: unknown) =>
-  rules.filter(({ enabled, pattern }) => enabled && matchesPattern(pattern, event))
+  rules.filter(({ enabled, pattern }) => enabled && pattern && matchesPattern(pattern, event))
 
 type Bus = {
   managementAccountId: string
   region: string
   isoTime: () => string
   putEvent: (event: unknown) => unknown
-  rules: () => { name: string; enabled: boolean; pattern: object }[]
+  rules: () => { name: string; enabled: boolean; pattern?: object; schedule?: string }[]
 }
 type Entry = { Source?: string; DetailType?: string; Detail?: string; Resources?: string[] }
 
@@ -80,11 +80,12 @@ export const eventBridge = ({ managementAccountId, region, isoTime, putEvent, ru
     const named = rules().filter(({ name }) => name.startsWith(NamePrefix))
     const end = Number(NextToken) + Limit
     return {
-      Rules: named.slice(Number(NextToken), end).map(({ name, enabled, pattern }) => ({
+      Rules: named.slice(Number(NextToken), end).map(({ name, enabled, pattern, schedule }) => ({
         Name: name,
         Arn: `arn:aws:events:${region}:${managementAccountId}:rule/${name}`,
         State: enabled ? 'ENABLED' : 'DISABLED',
-        EventPattern: JSON.stringify(pattern),
+        ...(pattern && { EventPattern: JSON.stringify(pattern) }),
+        ...(schedule && { ScheduleExpression: schedule }),
         EventBusName: 'default',
       })),
       ...(end < named.length && { NextToken: String(end) }),

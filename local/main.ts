@@ -109,7 +109,7 @@ const run = async () => {
       say(
         styleText(
           'red',
-          `A failure could not be reported (${String(error)}). On AWS its event waits in the dead-letter queue.`,
+          `A failure could not be reported (${String(error)}). Its event waits in the dead-letter queue: npx vend --local replay.`,
         ),
       ),
   }).catch((error: unknown) => {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import type { sweep } from '../functions/sweep/sweep.ts'
 import { loadVending } from '../infra/vending.ts'
 import { type ApiRequest, apiGateway, type ApiRole, readRequest, signApiRequest } from './api-gateway.ts'
 import { startClock } from './clock.ts'
@@ -11,8 +12,9 @@ import { readDeployed } from './deployed.ts'
 import { type Intercept, startEndpoint } from './endpoint.ts'
 import { eventBridge, rulesFor } from './eventbridge.ts'
 import { bundleFunctions, loadFunction } from './lambda.ts'
+import { startQueue } from './sqs.ts'
 import { type Execution, type Progress, startStepFunctions } from './step-functions.ts'
-import { createWorld } from './world.ts'
+import { AwsError, createWorld } from './world.ts'
 
 /** Seconds of the organization that pass in one second. */
 export const defaultSpeed = 60
@@ -115,13 +117,61 @@ export const startOrganization = async ({ vendingFile, speed = defaultSpeed, sta
         const execution = stepFunctions.start(`${randomUUID()}_${randomUUID()}`, JSON.stringify(event))
         return execution === 'ExecutionAlreadyExists' ? [] : [execution]
       }
-      void track(invoke('report-failure', event)).catch((error: unknown) => options.onDeadLetter?.(event, error))
+      void track(invokeAsync('report-failure', event))
       return []
     })
     return { matched: rules.length > 0, executions }
   }
 
+  const queue = startQueue({ now: clock.now, queueName: deployed.deadLetters })
+  /**
+   * As EventBridge invokes a function: on AWS Lambda tries a failure twice more, then keeps what it was about as a dead letter
+   * (Lambda Developer Guide, invocation-async-retain-records). Answers what the function does; undefined if it failed.
+   */
+  const invokeAsync = async (name: string, event: unknown) => {
+    try {
+      return await invoke(name, event)
+    } catch (error) {
+      const { name: errorType, message: errorMessage } = error as Error
+      queue.send(
+        JSON.stringify({
+          version: '1.0',
+          timestamp: isoTime(),
+          requestContext: {
+            requestId: randomUUID(),
+            functionArn: `${deployed.lambdaArn(camelCase(name))}:$LATEST`,
+            condition: 'RetriesExhausted',
+            approximateInvokeCount: 3,
+          },
+          requestPayload: event,
+          responseContext: { statusCode: 200, executedVersion: '$LATEST', functionError: 'Unhandled' },
+          responsePayload: { errorType, errorMessage, trace: [] },
+        }),
+      )
+      options.onDeadLetter?.(event, error)
+      return undefined
+    }
+  }
+
+  const lambda = {
+    Invoke: async (_: unknown, { FunctionName = '', Payload }: { FunctionName?: string; Payload?: string }) => {
+      const { name } =
+        deployed.functions.find(({ name }) =>
+          [deployed.lambdaArn(camelCase(name)), `${stackName}-${camelCase(name)}`].includes(FunctionName),
+        ) ?? {}
+      if (!name) throw new AwsError('ResourceNotFoundException', `Function not found: ${FunctionName}`, 404)
+      try {
+        return { payload: await track(invoke(name, JSON.parse(Payload || 'null'))) }
+      } catch (error) {
+        const { name: errorType, message: errorMessage } = error as Error
+        return { error: 'Unhandled', payload: { errorType, errorMessage, trace: [] } }
+      }
+    },
+  }
+
   const handlers = {
+    lambda,
+    sqs: queue.operations,
     events: eventBridge({
       managementAccountId,
       region,
@@ -137,7 +187,12 @@ export const startOrganization = async ({ vendingFile, speed = defaultSpeed, sta
       stackName,
       stackId: `arn:${partition}:cloudformation:${region}:${managementAccountId}:stack/${stackName}/local`,
       createdAt: clock.now(),
-      outputs: { LedgerTable: deployed.ledgerTable, VendAccountArn: deployed.stateMachineArn },
+      outputs: {
+        LedgerTable: deployed.ledgerTable,
+        VendAccountArn: deployed.stateMachineArn,
+        // The SDK takes the path alone from it where the endpoint is another one.
+        DeadLetterQueueUrl: `https://sqs.${region}.amazonaws.com/${managementAccountId}/${deployed.deadLetters}`,
+      },
     }),
     states: stepFunctions.operations,
   }
@@ -212,6 +267,23 @@ export const startOrganization = async ({ vendingFile, speed = defaultSpeed, sta
     executions: stepFunctions.executions,
     putEvent,
     startExecution: (name: string, input: string) => stepFunctions.start(name, input),
+    /** Bodies and attributes of what waits in the dead-letter queue. */
+    deadLetters: queue.messages,
+    /** Has the schedule run the sweep, which it does not by itself here. Answers what the sweep did; undefined if it failed. */
+    sweep: () =>
+      track(
+        invokeAsync('sweep', {
+          version: '0',
+          id: randomUUID(),
+          'detail-type': 'Scheduled Event',
+          source: 'aws.events',
+          account: managementAccountId,
+          time: isoTime(),
+          region,
+          resources: [`arn:${partition}:events:${region}:${managementAccountId}:rule/${stackName}-SweepRule-LOCAL0123456`],
+          detail: {},
+        }) as Promise<Awaited<ReturnType<typeof sweep>> | undefined>,
+      ),
     /** Sends a request to the API over the wire, signed by one of its roles. `sent` replaces the signed body. */
     requestApi: async (request: ApiRequest, role: ApiRole['name'] = 'operator', sent = request.body) => {
       const signer = apiRoles.find(({ name }) => name === role)

@@ -1,14 +1,22 @@
 import { createHash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
-import { DescribeTableCommand } from '@aws-sdk/client-dynamodb'
 import type { OrganizationsClient } from '@aws-sdk/client-organizations'
-import { DescribeExecutionCommand, type SFNClient } from '@aws-sdk/client-sfn'
+import type { SFNClient } from '@aws-sdk/client-sfn'
 import * as z from 'zod/mini'
 import { findMemberAccount, type ProtectedPlaces } from '../shared/account.ts'
-import { isNamed } from '../shared/aws-errors.ts'
 import { AccountBusyError, InvalidInputError } from '../shared/errors.ts'
-import { accountOfEvent, isEvent } from '../shared/event.ts'
-import { type AccountRecord, entryOf, type Ledger, leaseRestSeconds, readAccount, takeLease } from '../shared/ledger.ts'
+import { accountOfEvent } from '../shared/event.ts'
+import { isEvent, isOfSweep } from '../shared/event-shape.ts'
+import { isRunning } from '../shared/execution.ts'
+import {
+  type AccountRecord,
+  entryOf,
+  type Ledger,
+  ledgerMadeAt,
+  leaseRestSeconds,
+  readAccount,
+  takeLease,
+} from '../shared/ledger.ts'
 import {
   type Admin,
   type AdminsRequest,
@@ -102,19 +110,8 @@ const addToRecord = (record: AccountRecord | undefined, ask: Ask): Ask => {
   return { groups: [...groups, ...others], admins }
 }
 
-const isRunning = async (sfn: SFNClient, executionArn: string) => {
-  try {
-    const { status } = await sfn.send(new DescribeExecutionCommand({ executionArn }))
-    return status === 'RUNNING' || status === 'PENDING_REDRIVE'
-  } catch (error) {
-    if (isNamed(error, 'ExecutionDoesNotExist')) return false
-    throw error
-  }
-}
-
-/** When the service was installed: its ledger was made then. */
-const madeAt = async ({ dynamodb, tableName }: Ledger) =>
-  (await dynamodb.send(new DescribeTableCommand({ TableName: tableName }))).Table?.CreationDateTime
+/** What is on record of an account that left or was closed is no longer what is there. */
+const isGone = (record: AccountRecord | undefined) => record?.status === 'DEPARTED' || record?.status === 'CLOSED'
 
 /**
  * Decides what becomes of a request, by reading alone: nothing is written, so that `vend plan` decides by it as well.
@@ -134,18 +131,21 @@ export async function decideRequest(
     : parseInput(manualRequest, request)
   const id = asked.accountId
 
-  const [account, record, installedAt] = await Promise.all([
+  const [account, onFile, installedAt] = await Promise.all([
     findMemberAccount(organizations, { accountId: id, managementAccountId, protectedPlaces: config.protected }),
     readAccount(ledger, id),
-    byEvent ? madeAt(ledger) : undefined,
+    byEvent ? ledgerMadeAt(ledger) : undefined,
   ])
   const vend = { id: createHash('sha256').update(executionArn).digest('hex').slice(0, 32), executionArn }
   const nothingToDo = (outcome: 'AlreadyVended' | 'AlreadyInProgress' | 'NotNew') => ({ outcome, accountId: id })
 
   // An event asks that a new account get its first administrators, not for anybody in particular.
-  if (byEvent && record?.vendedAt) return nothingToDo('AlreadyVended')
+  // One that was closed and is open again has them still; one that departed comes as a new one.
+  if (byEvent && onFile?.vendedAt && onFile.status !== 'DEPARTED') return nothingToDo('AlreadyVended')
   if (installedAt && installedAt > new Date(account.joinedAt)) return nothingToDo('NotNew')
 
+  const returned = isGone(onFile)
+  const record = onFile && returned ? { ...onFile, groups: {}, admins: {} } : onFile
   const ask = completeRequest(asked, config, { accountId: id, accountEmail: account.email, partition })
   const redefined = redefinedGroups(record, ask, asked, config)
   if (redefined.length) throw new InvalidInputError(redefined)
@@ -175,9 +175,10 @@ export async function decideRequest(
     vend,
     account,
     record,
+    returned,
     ask: missing,
     askHash,
-    requestedBy: byEvent ? 'event' : (requestedBy ?? 'manual execution'),
+    requestedBy: byEvent ? (isOfSweep(request) ? 'sweep' : 'event') : (requestedBy ?? 'manual execution'),
   }
 }
 
@@ -194,8 +195,9 @@ const busy = (accountId: string) => new AccountBusyError(`Account ${accountId} i
 export async function acceptRequest(clients: Clients, input: z.output<typeof acceptRequestInput>, config: Config) {
   const decided = await decideRequest(clients, input, config)
   if (decided.outcome !== 'Accepted') return decided
-  const { outcome, vend, account, record, ask, askHash, requestedBy } = decided
-  const taken = await takeLease(clients.ledger, { vend, account, ask, askHash, requestedBy, seen: record?.lease })
+  const { outcome, vend, account, record, returned, ask, askHash, requestedBy } = decided
+  const seen = record?.lease
+  const taken = await takeLease(clients.ledger, { vend, account, ask, askHash, requestedBy, seen, returned })
   // Somebody was faster: the next try sees whom, and whether it is the same request.
   if (!taken) throw busy(account.id)
 

@@ -2,12 +2,22 @@ import { SendEmailCommand, type SESClient } from '@aws-sdk/client-ses'
 import { DescribeExecutionCommand, type DescribeExecutionOutput, type SFNClient } from '@aws-sdk/client-sfn'
 import * as z from 'zod/mini'
 import { ExecutionNotSettledError } from '../shared/errors.ts'
-import { accountOfEvent, isEvent } from '../shared/event.ts'
-import { type AccountRecord, type Ledger, noteOnce, readAccount, readNote, recordFailure } from '../shared/ledger.ts'
+import { accountOfEvent } from '../shared/event.ts'
+import { isEvent } from '../shared/event-shape.ts'
+import { type EndedBadly, explainFailure, parseJson } from '../shared/failure.ts'
+import {
+  type AccountRecord,
+  failureNote,
+  type Ledger,
+  noteOnce,
+  readAccount,
+  readNote,
+  recordFailure,
+} from '../shared/ledger.ts'
 import { fillHtml, fillText, oneLine } from '../shared/mail.ts'
 import { secretName } from '../shared/secret-name.ts'
 import { placeOf } from '../shared/step.ts'
-import { creationFailures, explanations, unforeseen } from './explanations.ts'
+import { creationFailures } from './explanations.ts'
 import html from './failure-notice.mjml'
 import text from './failure-notice.txt'
 
@@ -85,10 +95,17 @@ export async function reportFailure(clients: Clients, input: z.output<typeof rep
   // An event that comes late finds the execution redriven, and at work again.
   if (accountId && !redriven)
     await recordFailure(clients.ledger, { accountId, executionArn, error: notice.error, cause: notice.cause })
-  return tellOnce(clients, `failure#${executionArn}#${stopDate}#${status}`, notice, config)
+  // The sweep finds by the account what a refused request left nothing else of.
+  return tellOnce(clients, failureNote(executionArn, stopDate, status), notice, config, accountId)
 }
 
-const tellOnce = async ({ ses, ledger }: Clients, name: string, notice: Notice, config: Config) => {
+const tellOnce = async (
+  { ses, ledger }: Clients,
+  name: string,
+  notice: Notice,
+  config: Config,
+  accountId?: string,
+) => {
   if (await readNote(ledger, name)) return { told: [] }
   const values = { ...notice, runbook: config.runbook ?? '' }
   const { MessageId = '' } = await ses.send(
@@ -106,7 +123,7 @@ const tellOnce = async ({ ses, ledger }: Clients, name: string, notice: Notice, 
     }),
   )
   // After the mail: a notice that came twice is better than one that never came.
-  await noteOnce(ledger, name, { messageId: MessageId })
+  await noteOnce(ledger, name, { messageId: MessageId, ...(accountId && { accountId }) })
   return { told: config.notify }
 }
 
@@ -143,14 +160,6 @@ const creationNotice = (input: z.output<typeof accountResult>): Notice => {
   }
 }
 
-const parseJson = (json: string | undefined): unknown => {
-  try {
-    return JSON.parse(json ?? '')
-  } catch {
-    return undefined
-  }
-}
-
 const accountAskedFor = ({ input, executionArn = '' }: DescribeExecutionOutput) => {
   const asked = parseJson(input)
   try {
@@ -162,46 +171,17 @@ const accountAskedFor = ({ input, executionArn = '' }: DescribeExecutionOutput) 
   return typeof id === 'string' && /^\d{12}$/.test(id) ? id : undefined
 }
 
-// Step Functions gives a Lambda's failure as JSON: {errorType, errorMessage, trace}.
-const sentence = (cause = '') => {
-  const thrown = parseJson(cause)
-  return typeof thrown === 'object' && thrown && 'errorMessage' in thrown ? String(thrown.errorMessage) : cause
-}
-
 const executionNotice = (
   execution: DescribeExecutionOutput,
-  status: 'FAILED' | 'TIMED_OUT' | 'ABORTED',
+  status: EndedBadly,
   accountId: string | undefined,
   record: AccountRecord | undefined,
-): Notice => {
-  const { executionArn = '', stateMachineArn = '', input = '' } = execution
-  const error = {
-    FAILED: execution.error ?? 'Failed',
-    TIMED_OUT: 'States.Timeout',
-    ABORTED: execution.error ?? 'Aborted',
-  }[status]
-  const { what, advice, goOn } = explanations[status === 'ABORTED' ? 'Aborted' : error] ?? unforeseen
-  const asked = parseJson(input)
-  const again = JSON.stringify(isEvent(asked) || asked === undefined ? { accountId: accountId ?? 'ACCOUNT_ID' } : asked)
-  const region = placeOf(executionArn).region
-  return {
-    title: accountId ? `Vending account ${accountId} failed` : 'A request for account vending failed',
-    what,
-    error,
-    cause: [sentence(execution.cause), goOn === 'correct' && `The input was: ${again.slice(0, 1000)}`]
-      .filter(Boolean)
-      .join('\n'),
-    ...progress(record, executionArn, accountId),
-    advice,
-    command:
-      goOn === 'redrive'
-        ? `aws stepfunctions redrive-execution --region ${region} --execution-arn ${shellQuoted(executionArn)}`
-        : `aws stepfunctions start-execution --region ${region} --state-machine-arn ${shellQuoted(stateMachineArn)} --input ${goOn === 'start' ? shellQuoted(again) : 'file://request.json'}`,
-    execution: executionArn,
-  }
-}
-
-const shellQuoted = (value: string) => `'${value.replaceAll("'", `'\\''`)}'`
+): Notice => ({
+  title: accountId ? `Vending account ${accountId} failed` : 'A request for account vending failed',
+  ...explainFailure(execution, status, accountId),
+  ...progress(record, execution.executionArn ?? '', accountId),
+  execution: execution.executionArn ?? '',
+})
 
 /** What this execution finished and what it did not, a line each: a step is done when the next one has begun. */
 const progress = (record: AccountRecord | undefined, executionArn: string, accountId = '') => {

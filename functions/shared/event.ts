@@ -52,6 +52,3 @@ export const accountOfEvent = (event: unknown, managementAccountId: string): str
   if (ids.length === 1 && ids[0]) return ids[0]
   throw notVended(`must name exactly one member account, but names ${ids.join(', ') || 'none'}`)
 }
-
-/** Whether an execution's input came from EventBridge. */
-export const isEvent = (input: unknown) => typeof input === 'object' && input !== null && 'detail-type' in input

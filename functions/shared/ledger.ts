@@ -1,5 +1,6 @@
 import {
   type AttributeValue,
+  DescribeTableCommand,
   type DynamoDBClient,
   GetItemCommand,
   paginateScan,
@@ -27,7 +28,8 @@ export type Lease = {
 
 export type AccountRecord = {
   accountName: string
-  status: 'VENDING' | 'VENDED' | 'FAILED'
+  /** DEPARTED from the organization, or CLOSED: the sweep found it so, and ended its secrets. */
+  status: 'VENDING' | 'VENDED' | 'FAILED' | 'DEPARTED' | 'CLOSED'
   /** ISO 8601, as all times but the lease's. */
   updatedAt: string
   /** The last execution that worked on the account. */
@@ -71,25 +73,60 @@ export const readAccount = async ({ dynamodb, tableName }: Ledger, accountId: st
   return Item && (unmarshall(Item) as AccountRecord)
 }
 
-/** Reads how the vends of all accounts stand, by account id. */
-export const scanAccounts = async ({ dynamodb, tableName }: Ledger) => {
-  const records = new Map<string, Pick<AccountRecord, 'status' | 'updatedAt' | 'failure'>>()
+/** When the service was installed: its ledger was made then. */
+export const ledgerMadeAt = async ({ dynamodb, tableName }: Ledger) =>
+  (await dynamodb.send(new DescribeTableCommand({ TableName: tableName }))).Table?.CreationDateTime
+
+/** Reads these attributes of all items whose key begins with `prefix`, by the rest of their keys. */
+const scan = async <Item>({ dynamodb, tableName }: Ledger, prefix: string, attributes: (keyof Item & string)[]) => {
+  const found = new Map<string, Item>()
   const pages = paginateScan(
     { client: dynamodb },
     {
       TableName: tableName,
-      FilterExpression: 'begins_with(pk, :account)',
-      ProjectionExpression: 'pk, #status, updatedAt, failure',
-      ExpressionAttributeNames: { '#status': 'status' },
-      ExpressionAttributeValues: marshall({ ':account': 'account#' }),
+      FilterExpression: 'begins_with(pk, :prefix)',
+      ProjectionExpression: ['pk', ...attributes.map((_, i) => `#a${i}`)].join(', '),
+      ExpressionAttributeNames: Object.fromEntries(attributes.map((name, i) => [`#a${i}`, name])),
+      ExpressionAttributeValues: marshall({ ':prefix': prefix }),
     },
   )
   for await (const { Items = [] } of pages)
     for (const item of Items) {
-      const { pk, ...record } = unmarshall(item) as AccountRecord & { pk: string }
-      records.set(pk.slice('account#'.length), record)
+      const { pk, ...rest } = unmarshall(item) as { pk: string }
+      found.set(pk.slice(prefix.length), rest as Item)
     }
-  return records
+  return found
+}
+
+type Standing = Pick<AccountRecord, 'accountName' | 'status' | 'updatedAt' | 'executionArn' | 'vendedAt' | 'failure'>
+
+/** Reads how the vends of all accounts stand, by account id. */
+export const scanAccounts = (ledger: Ledger) =>
+  scan<Standing>(ledger, 'account#', [
+    'accountName',
+    'status',
+    'updatedAt',
+    'executionArn',
+    'vendedAt',
+    'failure',
+  ])
+
+/** The name of the note that a failure was told. */
+export const failureNote = (executionArn: string, stopDate: number, status: string) =>
+  `failure#${executionArn}#${stopDate}#${status}`
+
+/**
+ * Reads the executions whose failure was told within 90 days, by account id: of each account one.
+ * A request that was refused left nothing else on record.
+ */
+export const scanToldFailures = async (ledger: Ledger) => {
+  const notes = await scan<{ accountId?: string }>(ledger, 'failure#', ['accountId'])
+  return new Map(
+    [...notes].flatMap(([name, { accountId }]) => (accountId ? [[accountId, name.split('#')[0] ?? '']] : [])) as [
+      accountId: string,
+      executionArn: string,
+    ][],
+  )
 }
 
 type Change = {
@@ -135,6 +172,8 @@ const updateAccount = async ({ dynamodb, tableName }: Ledger, accountId: string,
   return unmarshall(Attributes as Record<string, AttributeValue>) as AccountRecord
 }
 
+const made = ['groups', 'admins']
+
 /**
  * Takes the account's lease for an execution, if nobody holds it or `seen`, an ended holder's lease, is still there.
  * Answers whether it could; one's own lease is taken again.
@@ -148,6 +187,7 @@ export const takeLease = async (
     askHash,
     requestedBy,
     seen,
+    returned = false,
   }: {
     vend: Vend
     account: { id: string; name: string }
@@ -155,6 +195,8 @@ export const takeLease = async (
     askHash: string
     requestedBy: string
     seen: Lease | undefined
+    /** The account is back: what was made before is not relied on. Whose passwords are ours stays known. */
+    returned?: boolean
   },
 ) => {
   const now = new Date()
@@ -171,9 +213,10 @@ export const takeLease = async (
         [['asked'], { groups: ask.groups.map(({ name }) => name), users: ask.admins.map(({ userName }) => userName) }],
         [['lease'], { holder: vend.executionArn, ask: askHash, renewedAt: now.getTime() } satisfies Lease],
         ...(own ? [] : ([[['steps'], first]] as [string[], unknown][])),
+        ...(returned ? made.map((attribute): [string[], unknown] => [[attribute], {}]) : []),
       ],
-      ensure: ['passwords', 'mails', 'groups', 'admins'].map((attribute) => [[attribute], {}]),
-      remove: ['failure'],
+      ensure: ['passwords', 'mails', ...(returned ? [] : made)].map((attribute) => [[attribute], {}]),
+      remove: ['failure', ...(returned ? ['vendedAt', 'vendedBy'] : [])],
       condition: (value) =>
         seen
           ? `lease.holder = ${value(seen.holder)} AND lease.renewedAt = ${value(seen.renewedAt)}`
@@ -350,8 +393,34 @@ export const recordFailure = async (
 }
 
 /**
+ * Marks an account as gone and ends its lease, if its record is still as it was read. Answers whether it was: somebody may be
+ * vending it by now.
+ */
+export const recordGone = async (
+  ledger: Ledger,
+  { accountId, status, record }: { accountId: string; status: 'DEPARTED' | 'CLOSED'; record: AccountRecord },
+) => {
+  try {
+    await updateAccount(ledger, accountId, {
+      set: [
+        [['status'], status],
+        [['updatedAt'], new Date().toISOString()],
+      ],
+      remove: ['lease'],
+      condition: (value) =>
+        `updatedAt = ${value(record.updatedAt)} AND ` +
+        (record.lease ? `lease.renewedAt = ${value(record.lease.renewedAt)}` : 'attribute_not_exists(lease)'),
+    })
+    return true
+  } catch (error) {
+    if (isNamed(error, 'ConditionalCheckFailedException')) return false
+    throw error
+  }
+}
+
+/**
  * Writes a note under a name of its own, once: answers undefined if it was written, else the note that was there.
- * Notes are for what must not happen twice: a request's Idempotency-Key, a failure's report.
+ * Notes are for what must not happen twice: a request's Idempotency-Key, a failure's report, a sweep's.
  */
 export const noteOnce = async <Note extends Record<string, string>>(
   { dynamodb, tableName }: Ledger,

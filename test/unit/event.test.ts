@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { accountOfEvent, isEvent } from '../../functions/shared/event.ts'
+import { accountOfEvent } from '../../functions/shared/event.ts'
+import { isEvent } from '../../functions/shared/event-shape.ts'
 import { accountId, aSample, issuesOf, managementAccountId } from '../support/builders.ts'
 
 const succeeded = [

@@ -1,0 +1,23 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { OrganizationsClient } from '@aws-sdk/client-organizations'
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import { SESClient } from '@aws-sdk/client-ses'
+import { SFNClient } from '@aws-sdk/client-sfn'
+import * as z from 'zod/mini'
+import vending from '../../vending.yml'
+import { readEnv } from '../shared/env.ts'
+import { step } from '../shared/step.ts'
+import { sweep } from './sweep.ts'
+
+const env = readEnv('LEDGER_TABLE', 'STATE_MACHINE_ARN')
+const clients = {
+  // ListAccounts is allowed a few times a second: the SDK then keeps to the pace.
+  organizations: new OrganizationsClient({ retryMode: 'adaptive', maxAttempts: 10 }),
+  sfn: new SFNClient(),
+  secrets: new SecretsManagerClient(),
+  ses: new SESClient({ maxAttempts: 1 }),
+  ledger: { dynamodb: new DynamoDBClient(), tableName: env.LEDGER_TABLE },
+}
+
+/** Runs on a schedule, whose event says nothing that the sweep needs. */
+export const handler = step(z.unknown(), () => sweep(clients, { ...vending, stateMachineArn: env.STATE_MACHINE_ARN }))
