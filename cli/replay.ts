@@ -40,10 +40,12 @@ const readLetter = ({ Body, MessageAttributes = {} }: Message): Letter => {
 }
 
 const nameOf = (target: string) => target.split(':').at(-1) ?? target
+/** The functions that EventBridge invokes. */
+const ours = ['reportFailure', 'sweep']
 
 export type Replayed = {
   messageId: string
-  /** The workflow's or the function's name. */
+  /** VendAccount, reportFailure or sweep; else what it was for. */
   target: string
   /** What the message was about. */
   about: string
@@ -55,9 +57,11 @@ export type Replayed = {
 
 /** The event's name and the account or execution in it, for a person. */
 const aboutOf = (payload: unknown) => {
-  const { 'detail-type': type, detail } = (payload ?? {}) as { 'detail-type'?: string; detail?: { status?: string } }
+  type Event = { 'detail-type'?: string; account?: string; detail?: { status?: string } }
+  const { 'detail-type': type, account, detail } = (payload ?? {}) as Event
   const text = JSON.stringify(detail ?? {})
-  const id = /"executionArn":"[^"]*:([^":]+)"/.exec(text)?.[1] ?? /"accountId":"(\d{12})"/.exec(text)?.[1]
+  const accounts = [...text.matchAll(/"accountId":"(\d{12})"/g)].map(([, id]) => id)
+  const id = /"executionArn":"[^"]*:([^":]+)"/.exec(text)?.[1] ?? accounts.find((id) => id !== account)
   return [type ?? 'no event', detail?.status, id].filter(Boolean).join(' ')
 }
 
@@ -90,7 +94,13 @@ export async function replay(
       const { MessageId: messageId = '', ReceiptHandle } = message
       const letter = readLetter(message)
       const { target, payload, why } = letter
-      const told = { messageId, target: nameOf(target), about: aboutOf(payload), why }
+      const forUs = ours.find((name) => nameOf(target) === `${stackName(stage)}-${name}`)
+      const told = {
+        messageId,
+        target: target === stateMachineArn ? 'VendAccount' : (forUs ?? target),
+        about: aboutOf(payload),
+        why,
+      }
       if (dryRun) {
         replayed.set(messageId, { ...told, outcome: 'listed' })
         continue
@@ -127,8 +137,7 @@ const doAgain = async (
     }
     return
   }
-  const ours = ['reportFailure', 'sweep'].map((name) => `${stackName(stage)}-${name}`)
-  if (!/^arn:[\w-]+:lambda:/.test(target) || !ours.includes(nameOf(target)))
+  if (!/^arn:[\w-]+:lambda:/.test(target) || !ours.some((name) => nameOf(target) === `${stackName(stage)}-${name}`))
     throw new RefusedError(`It is for ${target || 'nobody'}, which is not of ${stackName(stage)}.`)
   const { FunctionError, Payload } = await lambda.send(
     new InvokeCommand({ FunctionName: target, Payload: JSON.stringify(payload) }),

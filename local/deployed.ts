@@ -76,9 +76,8 @@ export const readDeployed = (vending: Vending, { partition, region, accountId }:
   const rules = Object.entries(read('infra/rules.yml')['Resources'] ?? {})
     .filter(([, resource]) => (resource as { Type: string }).Type === 'AWS::Events::Rule')
     .map(([name, resource]): Rule => {
-      const { State, EventPattern, ScheduleExpression, Targets } = (
-        resource as { Properties: Record<string, unknown> }
-      ).Properties
+      const { State, EventPattern, ScheduleExpression, Targets } = (resource as { Properties: Record<string, unknown> })
+        .Properties
       return {
         name,
         enabled: resolve(State) === 'ENABLED',

@@ -30,8 +30,7 @@ export const startQueue = ({ now, queueName }: { now: World['now']; queueName: s
   const operations = {
     SendMessage: (_: unknown, { QueueUrl, MessageBody = '', MessageAttributes }: Partial<SQS.SendMessageRequest>) => {
       checkQueue(QueueUrl)
-      if (!MessageBody)
-        throw new AwsError('MissingParameter', 'The request must contain the parameter MessageBody.')
+      if (!MessageBody) throw new AwsError('MissingParameter', 'The request must contain the parameter MessageBody.')
       return { MessageId: send(MessageBody, MessageAttributes), MD5OfMessageBody: md5(MessageBody) }
     },
     ReceiveMessage: (_: unknown, asked: Partial<SQS.ReceiveMessageRequest>) => {

@@ -280,7 +280,9 @@ export const startOrganization = async ({ vendingFile, speed = defaultSpeed, sta
           account: managementAccountId,
           time: isoTime(),
           region,
-          resources: [`arn:${partition}:events:${region}:${managementAccountId}:rule/${stackName}-SweepRule-LOCAL0123456`],
+          resources: [
+            `arn:${partition}:events:${region}:${managementAccountId}:rule/${stackName}-SweepRule-LOCAL0123456`,
+          ],
           detail: {},
         }) as Promise<Awaited<ReturnType<typeof sweep>> | undefined>,
       ),

@@ -99,13 +99,7 @@ export async function reportFailure(clients: Clients, input: z.output<typeof rep
   return tellOnce(clients, failureNote(executionArn, stopDate, status), notice, config, accountId)
 }
 
-const tellOnce = async (
-  { ses, ledger }: Clients,
-  name: string,
-  notice: Notice,
-  config: Config,
-  accountId?: string,
-) => {
+const tellOnce = async ({ ses, ledger }: Clients, name: string, notice: Notice, config: Config, accountId?: string) => {
   if (await readNote(ledger, name)) return { told: [] }
   const values = { ...notice, runbook: config.runbook ?? '' }
   const { MessageId = '' } = await ses.send(

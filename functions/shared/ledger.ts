@@ -102,14 +102,7 @@ type Standing = Pick<AccountRecord, 'accountName' | 'status' | 'updatedAt' | 'ex
 
 /** Reads how the vends of all accounts stand, by account id. */
 export const scanAccounts = (ledger: Ledger) =>
-  scan<Standing>(ledger, 'account#', [
-    'accountName',
-    'status',
-    'updatedAt',
-    'executionArn',
-    'vendedAt',
-    'failure',
-  ])
+  scan<Standing>(ledger, 'account#', ['accountName', 'status', 'updatedAt', 'executionArn', 'vendedAt', 'failure'])
 
 /** The name of the note that a failure was told. */
 export const failureNote = (executionArn: string, stopDate: number, status: string) =>

@@ -139,9 +139,7 @@ const mayBeVended = async ({ organizations }: Clients, config: Config, accountId
     await findMemberAccount(organizations, { accountId, managementAccountId, protectedPlaces: config.protected })
     return true
   } catch (error) {
-    if (
-      isNamed(error, 'ProtectedAccountError', 'AccountNotFoundError', 'AccountPendingError', 'AccountNotActiveError')
-    )
+    if (isNamed(error, 'ProtectedAccountError', 'AccountNotFoundError', 'AccountPendingError', 'AccountNotActiveError'))
       return false
     throw error
   }

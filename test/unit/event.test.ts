@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { accountOfEvent } from '../../functions/shared/event.ts'
-import { isEvent } from '../../functions/shared/event-shape.ts'
+import { eventOfSweep, isEvent, isOfSweep } from '../../functions/shared/event-shape.ts'
 import { accountId, aSample, issuesOf, managementAccountId } from '../support/builders.ts'
 
 const succeeded = [
@@ -130,6 +130,13 @@ test.each([undefined, null, 'text', [], {}, { 'detail-type': 'x', source: 1, det
   },
 )
 
+test('the sweep’s own event is one, of the account that it names, and tells whose it is', () => {
+  const event = eventOfSweep(accountId)
+  expect(accountOfEvent(event, managementAccountId)).toBe(accountId)
+  expect([isEvent(event), isOfSweep(event)]).toEqual([true, true])
+  for (const name of [...succeeded, ...failed]) expect(isOfSweep(aSample(name))).toBe(false)
+})
+
 test('an input is an event if it has a detail-type', () => {
   for (const name of [...succeeded, ...failed, ...apiCalls]) expect(isEvent(aSample(name))).toBe(true)
   for (const input of [undefined, null, 'detail-type', [], {}, { accountId }]) expect(isEvent(input)).toBe(false)
@@ -137,7 +144,7 @@ test('an input is an event if it has a detail-type', () => {
 
 describe('the rules', () => {
   type Pattern = { [key: string]: unknown[] | Pattern }
-  type Rule = { Type: string; Properties: { EventPattern: Pattern; Targets: { Id: string }[] } }
+  type Rule = { Type: string; Properties: { EventPattern?: Pattern; Targets: { Id: string }[] } }
   const intrinsic = ['!Ref', '!GetAtt', '!Sub'].map((tag) => ({ tag, resolve: (text: string) => `${tag} ${text}` }))
   const { Resources } = parse(readFileSync('infra/rules.yml', 'utf8'), { customTags: intrinsic }) as {
     Resources: Record<string, Rule>
@@ -149,7 +156,7 @@ describe('the rules', () => {
       : Object.entries(pattern).every(([key, part]) => takes(part, (value as Record<string, unknown> | null)?.[key]))
   const targetsOf = (event: unknown) =>
     rules
-      .filter(({ Properties }) => takes(Properties.EventPattern, event))
+      .filter(({ Properties }) => Properties.EventPattern && takes(Properties.EventPattern, event))
       .flatMap(({ Properties }) => Properties.Targets.map(({ Id }) => Id))
 
   test.each(succeeded)('%s starts one vend', (name) => {

@@ -66,6 +66,7 @@ test('both sets of rules are packaged; automatic says which are enabled', () => 
     'AccountCreatedRule',
     'AccountCreationFailedRule',
     'AccountJoinedRule',
+    'SweepRule',
     'VendFailedRule',
   ])
   expect(enabledRules(controlTower)).toEqual([
@@ -73,6 +74,7 @@ test('both sets of rules are packaged; automatic says which are enabled', () => 
     'ManagedAccountCreationFailedRule',
     'ManagedAccountUpdateFailedRule',
     'ManagedAccountUpdatedRule',
+    'SweepRule',
     'VendFailedRule',
   ])
 })
@@ -84,11 +86,12 @@ test('automatic says which role is assumed', () => {
   expect(assumed(controlTower)).toBe('AWSControlTowerExecution')
 })
 
-test('each rule pins the management account, and has a retry policy and a dead-letter queue', () => {
+test('each rule pins the management account or goes by the clock, and has a retry policy and a dead-letter queue', () => {
   const rules = ofType(organizations, 'AWS::Events::Rule')
-  expect(rules).toHaveLength(8)
-  for (const { EventPattern, Targets } of rules) {
-    expect(EventPattern).toMatchObject({ account: [{ Ref: 'AWS::AccountId' }] })
+  expect(rules).toHaveLength(9)
+  for (const { name, EventPattern, ScheduleExpression, Targets } of rules) {
+    if (name === 'SweepRule') expect({ ScheduleExpression }).toEqual({ ScheduleExpression: 'cron(10 6 * * ? *)' })
+    else expect(EventPattern).toMatchObject({ account: [{ Ref: 'AWS::AccountId' }] })
     expect(Targets).toHaveLength(1)
     expect(Targets).toMatchObject([
       {
@@ -114,12 +117,15 @@ describe('the local organization runs what is packaged', () => {
   test('the same rules', () => {
     for (const service of [organizations, controlTower]) {
       const { rules } = readDeployed(loadVending(service.file), place)
-      const inTemplate = ofType(service, 'AWS::Events::Rule').map(({ name, State, EventPattern, Targets }) => ({
-        name,
-        enabled: State === 'ENABLED',
-        pattern: resolved(EventPattern),
-        target: (Targets as { Id: string }[])[0]?.Id,
-      }))
+      const inTemplate = ofType(service, 'AWS::Events::Rule').map(
+        ({ name, State, EventPattern, ScheduleExpression, Targets }) => ({
+          name,
+          enabled: State === 'ENABLED',
+          ...(EventPattern !== undefined && { pattern: resolved(EventPattern) }),
+          ...(ScheduleExpression !== undefined && { schedule: ScheduleExpression }),
+          target: (Targets as { Id: string }[])[0]?.Id,
+        }),
+      )
       expect(rules).toEqual(inTemplate)
     }
   })
@@ -167,13 +173,13 @@ test('the workflow is STANDARD, traced, and its log has no execution data', () =
 
 test('each function runs on Node 24 and arm64, with a role of its own and a bundle of at most 350 KB', async () => {
   const functions = ofType(organizations, 'AWS::Lambda::Function')
-  expect(functions).toHaveLength(9)
+  expect(functions).toHaveLength(10)
   const roles = functions.map(({ Role }) => JSON.stringify(Role))
   expect(new Set(roles).size).toBe(functions.length)
   for (const fn of functions) expect(fn).toMatchObject({ Runtime: 'nodejs24.x', Architectures: ['arm64'] })
   for (const [name, bundle] of await bundleFunctions(organizations.file))
     expect(Buffer.byteLength(bundle), name).toBeLessThanOrEqual(350 * 1024)
-  expect(readdirSync(organizations.folder).filter((file) => file.endsWith('.zip'))).toHaveLength(9)
+  expect(readdirSync(organizations.folder).filter((file) => file.endsWith('.zip'))).toHaveLength(10)
 })
 
 test('every route of the API asks for IAM’s authorisation', () => {
@@ -211,21 +217,71 @@ test('ledger and key outlive the service', () => {
   for (const name of ['Ledger', 'PasswordKey']) expect(organizations.resources[name]?.DeletionPolicy).toBe('Retain')
 })
 
-test('failed vends and dead letters raise alarms on a topic', () => {
+test('what goes wrong raises alarms on a topic, and a sweep that does not run is one of them', () => {
   const alarms = ofType(organizations, 'AWS::CloudWatch::Alarm')
   expect(alarms.map(({ MetricName }) => MetricName).sort()).toEqual([
     'ApproximateNumberOfMessagesVisible',
+    'Bounce',
+    'Complaint',
+    'Errors',
+    'ExecutionThrottled',
     'ExecutionsAborted',
     'ExecutionsFailed',
     'ExecutionsTimedOut',
+    'Invocations',
+    'Reject',
   ])
   for (const { AlarmActions } of alarms) expect(AlarmActions).toEqual([{ Ref: 'AlarmTopic' }])
+  const { Period, EvaluationPeriods, ...notRun } = organizations.resources['SweepNotRunAlarm']?.Properties ?? {}
+  expect(Number(Period) * Number(EvaluationPeriods)).toBe(26 * 60 * 60)
+  expect(notRun).toMatchObject({
+    Dimensions: [{ Name: 'FunctionName', Value: { Ref: 'SweepLambdaFunction' } }],
+    Statistic: 'Sum',
+    Threshold: 1,
+    ComparisonOperator: 'LessThanThreshold',
+    TreatMissingData: 'breaching',
+  })
+})
+
+test('the dashboard is JSON, and shows every function and what every alarm is about', () => {
+  const { DashboardBody } = organizations.resources['Dashboard']?.Properties as { DashboardBody: { 'Fn::Sub': string } }
+  const text = DashboardBody['Fn::Sub']
+  const { widgets } = JSON.parse(text) as { widgets: { properties: { metrics: string[][] } }[] }
+  const shown = widgets.flatMap(({ properties }) => properties.metrics.map((metric) => metric.slice(0, 2).join(' ')))
+  for (const { Namespace, MetricName } of ofType(organizations, 'AWS::CloudWatch::Alarm'))
+    expect(shown).toContain(`${String(Namespace)} ${String(MetricName)}`)
+  for (const { name } of ofType(organizations, 'AWS::Lambda::Function')) expect(text).toContain(`\${${name}}`)
+  // What !Sub refers to must be there.
+  for (const [, name = ''] of text.matchAll(/\$\{(\w+)(?:\.\w+)?\}/g))
+    expect(organizations.resources).toHaveProperty(name)
+})
+
+test('the sweep may be run by its rule alone, and what it fails on is kept', () => {
+  expect(organizations.resources['SweepPermission']?.Properties).toMatchObject({
+    FunctionName: { 'Fn::GetAtt': ['SweepLambdaFunction', 'Arn'] },
+    Principal: 'events.amazonaws.com',
+    SourceArn: { 'Fn::GetAtt': ['SweepRule', 'Arn'] },
+  })
+  expect(organizations.resources['SweepLambdaFunction']?.Properties).toMatchObject({ Timeout: 900 })
+  for (const name of ['SweepLambdaEvConf', 'ReportFailureLambdaEvConf'])
+    expect(organizations.resources[name]?.Properties).toMatchObject({
+      MaximumRetryAttempts: 2,
+      DestinationConfig: { OnFailure: { Destination: { 'Fn::GetAtt': ['DeadLetters', 'Arn'] } } },
+    })
+})
+
+test('the password key is rotated as seldom as KMS allows', () => {
+  expect(organizations.resources['PasswordKey']?.Properties).toMatchObject({
+    EnableKeyRotation: true,
+    RotationPeriodInDays: 2560,
+  })
 })
 
 test('the operator’s command finds the workflow and the ledger among the stack’s outputs', () => {
   expect(organizations.outputs).toMatchObject({
     VendAccountArn: { Value: { Ref: 'VendAccount' } },
     LedgerTable: { Value: { Ref: 'Ledger' } },
+    DeadLetterQueueUrl: { Value: { Ref: 'DeadLetters' } },
   })
 })
 

@@ -84,6 +84,16 @@ beforeAll(async () => {
   organization.putEvent(accountCreated('700000000005'))
   await organization.settled()
 
+  // One that was missed, one whose failure is told again, one that is closed.
+  const missed = account('700000000006')
+  if (missed) missed.joinedAt = world.now()
+  await new Promise((resolve) => setTimeout(resolve, (61 * 60 * 1000) / organization.clock.speed))
+  account('700000000007')!.deniedActions = ['iam:CreateUser']
+  await manual('700000000007')
+  world.accounts.get('700000000001')!.state = 'CLOSED'
+  await organization.sweep()
+  await organization.settled()
+
   for (const { function: name, service, operation } of world.calls) {
     // What is done in an account is the session's, not the role's.
     if (!name || service === 'iam') continue

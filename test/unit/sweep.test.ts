@@ -1,0 +1,409 @@
+import { DescribeTableCommand, GetItemCommand, ScanCommand, type ScanCommandInput } from '@aws-sdk/client-dynamodb'
+import {
+  DescribeAccountCommand,
+  ListAccountsCommand,
+  ListParentsCommand,
+  OrganizationsClient,
+} from '@aws-sdk/client-organizations'
+import { DeleteSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import { SendEmailCommand, SESClient } from '@aws-sdk/client-ses'
+import { DescribeExecutionCommand, SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn'
+import { marshall, unmarshall } from '@aws-sdk/util-dynamodb'
+import { mockClient } from 'aws-sdk-client-mock'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import type { AccountRecord } from '../../functions/shared/ledger.ts'
+import { sweep } from '../../functions/sweep/sweep.ts'
+import {
+  anAdmin,
+  anOrganizationsAccount,
+  aRecord,
+  aVend,
+  aVendedRecord,
+  awsError,
+  ledgerMock,
+  managementAccountId,
+  operationsOf,
+} from '../support/builders.ts'
+
+const organizations = mockClient(OrganizationsClient)
+const sfn = mockClient(SFNClient)
+const secrets = mockClient(SecretsManagerClient)
+const ses = mockClient(SESClient)
+const { dynamodb, ledger, ...ledgerIs } = ledgerMock()
+
+const stateMachineArn = `arn:aws:states:us-east-1:${managementAccountId}:stateMachine:account-vending-dev`
+const config = {
+  stateMachineArn,
+  protected: { accounts: ['Audit'], organizationalUnits: ['ou-exam-security'] },
+  automatic: 'organizations' as const,
+  sender: 'vending@example.com',
+  notify: ['platform@example.com'],
+}
+const run = (overrides: Partial<Omit<typeof config, 'automatic'>> & { automatic?: 'control-tower' } = {}) =>
+  sweep(
+    {
+      organizations: new OrganizationsClient({}),
+      sfn: new SFNClient({}),
+      secrets: new SecretsManagerClient({}),
+      ses: new SESClient({}),
+      ledger,
+    },
+    { ...config, ...overrides },
+  )
+
+const now = Date.parse('2026-11-20T06:10:00.000Z')
+const ago = (hours: number) => new Date(now - hours * 60 * 60 * 1000)
+type Listed = ReturnType<typeof anOrganizationsAccount>
+const account = (n: number, overrides: Partial<Record<keyof Listed | 'Status', unknown>> = {}) =>
+  anOrganizationsAccount({ Id: String(700000000000 + n), Name: `a${n}`, JoinedTimestamp: ago(2), ...overrides })
+const management = anOrganizationsAccount({ Id: managementAccountId, Name: 'Management', JoinedTimestamp: ago(9e4) })
+
+let notes: Record<string, object>
+/** The organization's accounts in pages of 20, and the ledger's items. */
+const there = (
+  accounts: Listed[],
+  records: Record<string, AccountRecord> = {},
+  failures: Record<string, object> = {},
+) => {
+  const all = [management, ...accounts]
+  organizations.on(ListAccountsCommand).callsFake(({ NextToken = '0' }: { NextToken?: string }) => {
+    const end = Number(NextToken) + 20
+    return { Accounts: all.slice(Number(NextToken), end), ...(end < all.length && { NextToken: String(end) }) }
+  })
+  organizations.on(DescribeAccountCommand).callsFake(({ AccountId }: { AccountId: string }) => {
+    const Account = all.find(({ Id }: { Id?: string }) => Id === AccountId)
+    if (!Account) throw awsError('AccountNotFoundException')
+    return { Account }
+  })
+  organizations.on(ListParentsCommand).resolves({ Parents: [{ Id: 'r-exam' }] })
+  const item = (content: object | undefined) => content && marshall(content, { removeUndefinedValues: true })
+  const items: Record<string, object> = {
+    ...Object.fromEntries(Object.entries(records).map(([id, record]) => [`account#${id}`, record])),
+    ...failures,
+  }
+  dynamodb.on(ScanCommand).callsFake(({ ExpressionAttributeValues }: ScanCommandInput) => {
+    const { ':prefix': prefix } = unmarshall(ExpressionAttributeValues ?? {}) as { ':prefix': string }
+    const found = Object.entries(items).filter(([pk]) => pk.startsWith(prefix))
+    return { Items: found.map(([pk, content]) => item({ ...content, pk })) }
+  })
+  dynamodb.on(GetItemCommand).callsFake(({ Key }: { Key: Record<string, never> }) => {
+    const content = { ...items, ...notes }[String(unmarshall(Key)['pk'])]
+    return content ? { Item: item(content) } : {}
+  })
+}
+const execution = (status: string, more: object = {}) =>
+  sfn.on(DescribeExecutionCommand).resolves({
+    executionArn: aVend().executionArn,
+    stateMachineArn,
+    status: status as 'FAILED',
+    input: '{}',
+    startDate: ago(3),
+    ...more,
+  })
+const started = () => sfn.commandCalls(StartExecutionCommand).map(({ args }) => args[0].input)
+const mails = () => ses.commandCalls(SendEmailCommand).map(({ args }) => args[0].input)
+const mailText = () => mails()[0]?.Message?.Body?.Text?.Data ?? ''
+const deleted = () => secrets.commandCalls(DeleteSecretCommand).map(({ args }) => args[0].input)
+const nothing = { started: [], closed: [], departed: [], failed: [] }
+const aFailed = (overrides: Partial<AccountRecord> = {}) =>
+  aRecord({
+    status: 'FAILED',
+    failure: { error: 'DeniedByPolicyError', cause: 'IAM refused', at: '2026-11-01T09:22:00.000Z' },
+    ...overrides,
+  })
+const aGone = (status: 'DEPARTED' | 'CLOSED', overrides: Partial<AccountRecord> = {}) =>
+  aVendedRecord({ status, ...overrides })
+
+beforeEach(() => {
+  vi.useFakeTimers({ now, toFake: ['Date'] })
+  for (const mock of [organizations, sfn, secrets, ses]) mock.reset()
+  ledgerIs.holds(undefined)
+  notes = {}
+  dynamodb.on(DescribeTableCommand).resolves({ Table: { CreationDateTime: ago(24 * 30) } })
+  sfn.on(StartExecutionCommand).resolves({})
+  ses.on(SendEmailCommand).resolves({ MessageId: 'message-1' })
+  execution('FAILED', { error: 'DeniedByPolicyError', cause: '{"errorMessage":"IAM refused"}' })
+})
+afterEach(() => void vi.useRealTimers())
+
+describe('missed', () => {
+  test('an account that nobody vended is started as by an event, under a name of its own for the day', async () => {
+    there([account(1)])
+    expect(await run()).toEqual({ ...nothing, accounts: 1, started: ['700000000001'] })
+    expect(started()).toMatchObject([{ stateMachineArn, name: 'sweep-700000000001-2026-11-20' }])
+    expect(JSON.parse(started()[0]?.input ?? '')).toEqual({
+      source: 'account-vending',
+      'detail-type': 'Account Found By Sweep',
+      detail: { eventName: 'AccountJoinedOrganization', accountId: '700000000001' },
+    })
+    expect(mails()).toEqual([])
+  })
+
+  test('every page is read: 45 accounts, all missed', async () => {
+    there(Array.from({ length: 45 }, (_, n) => account(n)))
+    expect((await run()).started).toHaveLength(45)
+    expect(organizations.commandCalls(ListAccountsCommand)).toHaveLength(3)
+  })
+
+  test.each<[why: string, account: Listed]>([
+    ['joined before the service was installed', account(1, { JoinedTimestamp: ago(24 * 31) })],
+    ['joined within the hour: its event may still come', account(1, { JoinedTimestamp: ago(0.9) })],
+    ['PENDING_ACTIVATION', account(1, { State: 'PENDING_ACTIVATION' })],
+    ['closed before anybody vended it', account(1, { State: 'CLOSED' })],
+    ['suspended by State, whatever Status says', account(1, { State: 'SUSPENDED', Status: 'ACTIVE' })],
+    ['protected by name', account(1, { Name: 'Audit' })],
+  ])('not one that is %s', async (_, account) => {
+    there([account])
+    expect(await run()).toMatchObject(nothing)
+    expect(started()).toEqual([])
+  })
+
+  test('ACTIVE is what State says, not Status', async () => {
+    there([account(1, { Status: 'SUSPENDED' })])
+    expect((await run()).started).toEqual(['700000000001'])
+  })
+
+  test('not one below a protected unit', async () => {
+    there([account(1)])
+    organizations.on(ListParentsCommand).resolves({ Parents: [{ Id: 'ou-exam-security' }] })
+    organizations.on(ListParentsCommand, { ChildId: 'ou-exam-security' }).resolves({ Parents: [{ Id: 'r-exam' }] })
+    expect((await run()).started).toEqual([])
+  })
+
+  test('not one that left since the list was read', async () => {
+    there([account(1)])
+    organizations.on(DescribeAccountCommand).rejects(awsError('AccountNotFoundException'))
+    expect((await run()).started).toEqual([])
+  })
+
+  test('under Control Tower one has a day', async () => {
+    there([account(1, { JoinedTimestamp: ago(23) }), account(2, { JoinedTimestamp: ago(25) })])
+    expect((await run({ automatic: 'control-tower' })).started).toEqual(['700000000002'])
+  })
+
+  test('not one that is on record as vended', async () => {
+    there([account(1)], { '700000000001': aVendedRecord() })
+    expect(await run()).toMatchObject(nothing)
+    expect(sfn.calls()).toEqual([])
+  })
+
+  test('twice on a day starts once', async () => {
+    there([account(1)])
+    sfn.on(StartExecutionCommand).rejects(awsError('ExecutionAlreadyExists'))
+    expect((await run()).started).toEqual([])
+  })
+
+  test('one that departed and joined anew is started; one that was closed and is open again is not', async () => {
+    there([account(1), account(2), account(3)], {
+      '700000000001': aGone('DEPARTED'),
+      '700000000002': aGone('CLOSED'),
+      '700000000003': { ...aGone('CLOSED'), vendedAt: undefined as unknown as string },
+    })
+    expect((await run()).started).toEqual(['700000000001', '700000000003'])
+  })
+})
+
+describe('failed', () => {
+  test('all are told in one mail, with the words and the command of the failure notice, and none is started', async () => {
+    there([account(1), account(2, { Name: 'Two\nOf them' })], {
+      '700000000001': aFailed(),
+      '700000000002': aFailed({ executionArn: `${aVend().executionArn}-2` }),
+    })
+    expect(await run()).toMatchObject({ failed: ['700000000001', '700000000002'], started: [] })
+    expect(started()).toEqual([])
+    expect(mails()).toHaveLength(1)
+    expect(mails()[0]).toMatchObject({
+      Source: 'vending@example.com',
+      Destination: { ToAddresses: ['platform@example.com'] },
+      Message: { Subject: { Data: 'The vends of 2 accounts have failed and wait' } },
+    })
+    expect(mailText()).toContain('700000000001 (a1): DeniedByPolicyError')
+    expect(mailText()).toContain('700000000002 (Two Of them): DeniedByPolicyError')
+    expect(mailText()).toContain('a service control policy forbids IAM users or groups')
+    expect(mailText()).toContain(
+      `aws stepfunctions redrive-execution --region us-east-1 --execution-arn '${aVend().executionArn}'`,
+    )
+    expect(ledgerIs.changes()).toEqual([])
+  })
+
+  test('one whose failure was never told is told, and marked', async () => {
+    there([account(1)], { '700000000001': aRecord() })
+    expect((await run()).failed).toEqual(['700000000001'])
+    expect(ledgerIs.changes()).toMatchObject([
+      { set: { status: 'FAILED', failure: { error: 'DeniedByPolicyError', cause: 'IAM refused' } } },
+    ])
+  })
+
+  test.each(['RUNNING', 'PENDING_REDRIVE', 'SUCCEEDED'])('not one whose execution is %s', async (status) => {
+    there([account(1), account(2)], { '700000000001': aRecord(), '700000000002': aFailed() })
+    execution(status)
+    expect(await run()).toMatchObject(nothing)
+    expect(mails()).toEqual([])
+  })
+
+  test('what can be redriven no more is started again', async () => {
+    there([account(1)], { '700000000001': aFailed() })
+    execution('FAILED', { error: 'DeniedByPolicyError', redriveStatus: 'NOT_REDRIVABLE' })
+    await run()
+    expect(mailText()).not.toContain('redrive-execution')
+    expect(mailText()).toContain(`start-execution --region us-east-1 --state-machine-arn '${stateMachineArn}'`)
+  })
+
+  test('so is what Step Functions has forgotten, by what is on record', async () => {
+    there([account(1)], { '700000000001': aFailed() })
+    sfn.on(DescribeExecutionCommand).rejects(awsError('ExecutionDoesNotExist'))
+    await run()
+    expect(mailText()).toContain('700000000001 (a1): DeniedByPolicyError')
+    expect(mailText()).toContain(`--input '{"accountId":"700000000001"}'`)
+  })
+
+  test('a refused request leaves no record: it is told again by the note of its notice, and not started', async () => {
+    const arn = aVend().executionArn
+    there([account(1)], {}, { [`failure#${arn}#1793525000000#FAILED`]: { accountId: '700000000001' } })
+    execution('FAILED', { error: 'RecipientNotAllowedError' })
+    expect(await run()).toMatchObject({ failed: ['700000000001'], started: [] })
+    expect(mailText()).toContain('RecipientNotAllowedError')
+  })
+
+  test('not one that vending.yml protects by now', async () => {
+    there([account(1, { Name: 'Audit' })], { '700000000001': aFailed() })
+    expect(await run()).toMatchObject(nothing)
+  })
+
+  test('the same is told once a day', async () => {
+    there([account(1)], { '700000000001': aFailed() })
+    await run()
+    const [note] = dynamodb.calls().flatMap(({ args: [{ input }] }) => {
+      const { Item } = input as { Item?: Record<string, never> }
+      return Item ? [String(unmarshall(Item)['pk'])] : []
+    })
+    expect(note).toMatch(/^sweep#2026-11-20#/)
+    notes = { [note ?? '']: { messageId: 'message-1' } }
+    await run()
+    expect(mails()).toHaveLength(1)
+    vi.setSystemTime(now + 24 * 60 * 60 * 1000)
+    await run()
+    expect(mails()).toHaveLength(2)
+  })
+
+  test('of many, 50 are told and the others counted', async () => {
+    const ids = Array.from({ length: 53 }, (_, n) => account(n))
+    there(ids, Object.fromEntries(ids.map(({ Id }) => [Id, aFailed()])))
+    await run()
+    expect(mailText().match(/DeniedByPolicyError/g)).toHaveLength(50)
+    expect(mailText()).toContain('And 3 more: npx vend list --status FAILED')
+  })
+
+  test('if SES refuses, the sweep fails, and has done all else', async () => {
+    there([account(1), account(2), account(3, { State: 'CLOSED' })], {
+      '700000000001': aFailed(),
+      '700000000003': aVendedRecord(),
+    })
+    ses.on(SendEmailCommand).rejects(awsError('MessageRejected'))
+    await expect(run()).rejects.toMatchObject({ name: 'MessageRejected' })
+    expect(started()).toHaveLength(1)
+    expect(deleted()).toHaveLength(1)
+  })
+})
+
+describe('departed and closed', () => {
+  const gone = '700000000009'
+
+  test('a departed account’s secrets are scheduled for deletion, its lease removed, its record marked', async () => {
+    there([], {
+      [gone]: aVendedRecord({
+        passwords: { ada: { vendId: 'v', at: '' }, administrator: { vendId: 'v', at: '' } },
+        admins: {
+          administrator: { ...anAdmin(), kept: false },
+          grace: { ...anAdmin({ userName: 'Grace' }), kept: false },
+          linus: { ...anAdmin({ userName: 'Linus' }), kept: true },
+        },
+        lease: { holder: aVend().executionArn, ask: 'ask', renewedAt: now - 91_000 },
+      }),
+    })
+    expect(await run()).toMatchObject({ ...nothing, departed: [gone] })
+    expect(deleted()).toEqual(
+      ['ada', 'administrator', 'grace'].map((user) => ({
+        SecretId: `account-vending/${gone}/${user}`,
+        RecoveryWindowInDays: 7,
+      })),
+    )
+    expect(ledgerIs.changes()).toMatchObject([{ set: { status: 'DEPARTED' }, remove: ['lease'] }])
+  })
+
+  test.each(['CLOSED', 'PENDING_CLOSURE', 'SUSPENDED'])('an account whose State is %s is closed', async (State) => {
+    there([account(1, { State })], { '700000000001': aVendedRecord() })
+    expect(await run()).toMatchObject({ ...nothing, closed: ['700000000001'] })
+    expect(deleted()).toHaveLength(1)
+    expect(ledgerIs.changes()).toMatchObject([{ set: { status: 'CLOSED' } }])
+  })
+
+  test('what is ended is not ended again', async () => {
+    there([account(1, { State: 'CLOSED' })], { '700000000001': aGone('CLOSED'), [gone]: aGone('DEPARTED') })
+    expect(await run()).toMatchObject(nothing)
+    expect(deleted()).toEqual([])
+  })
+
+  test.each(['ResourceNotFoundException', 'InvalidRequestException'])(
+    'a secret that is gone or on its way out (%s) is ended',
+    async (name) => {
+      there([], { [gone]: aVendedRecord() })
+      secrets.on(DeleteSecretCommand).rejects(awsError(name))
+      expect((await run()).departed).toEqual([gone])
+    },
+  )
+
+  test('a secret that cannot be deleted fails the sweep, and its account is not marked', async () => {
+    there([], { [gone]: aVendedRecord() })
+    secrets.on(DeleteSecretCommand).rejects(awsError('AccessDeniedException'))
+    await expect(run()).rejects.toMatchObject({ name: 'AccessDeniedException' })
+    expect(ledgerIs.changes()).toEqual([])
+  })
+
+  test.each<[why: string, status: string, seconds: number]>([
+    ['is running', 'RUNNING', 1000],
+    ['ended a moment ago, and a function of it may still run', 'FAILED', 89],
+  ])('nothing is ended while the lease’s holder %s', async (_, status, seconds) => {
+    const lease = { holder: aVend().executionArn, ask: 'ask', renewedAt: now - seconds * 1000 }
+    there([], { [gone]: aRecord({ lease, passwords: { ada: { vendId: 'v', at: '' } } }) })
+    execution(status)
+    expect(await run()).toMatchObject(nothing)
+    expect(deleted()).toEqual([])
+    expect(ledgerIs.changes()).toEqual([])
+  })
+
+  test('one that is vended again meanwhile is not marked', async () => {
+    there([], { [gone]: aVendedRecord() })
+    ledgerIs.loses()
+    expect((await run()).departed).toEqual([])
+  })
+
+  test('a failing page ends nothing, and starts nothing', async () => {
+    there(
+      Array.from({ length: 45 }, (_, n) => account(n)),
+      { [gone]: aVendedRecord() },
+    )
+    organizations.on(ListAccountsCommand, { NextToken: '20' }).rejects(awsError('ServiceException'))
+    await expect(run()).rejects.toMatchObject({ name: 'ServiceException' })
+    expect(deleted()).toEqual([])
+    expect(operationsOf(sfn)).toEqual([])
+    expect(ledgerIs.changes()).toEqual([])
+  })
+
+  test.each<[what: string, accounts: object[]]>([
+    ['an empty list', []],
+    ['a list without the management account', [account(1)]],
+  ])('%s ends nothing', async (_, Accounts) => {
+    there([], { [gone]: aVendedRecord() })
+    organizations.on(ListAccountsCommand).resolves({ Accounts })
+    await expect(run()).rejects.toThrow('it is not whole')
+    expect(deleted()).toEqual([])
+  })
+
+  test('an account that a list left out, and Organizations knows, is not ended', async () => {
+    there([account(9)], { [gone]: aVendedRecord() })
+    organizations.on(ListAccountsCommand).resolves({ Accounts: [management] })
+    expect(await run()).toMatchObject(nothing)
+    expect(deleted()).toEqual([])
+  })
+})

@@ -1,0 +1,194 @@
+import { execFile } from 'node:child_process'
+import path from 'node:path'
+import { promisify } from 'node:util'
+import { SendMessageCommand } from '@aws-sdk/client-sqs'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { makeClients } from '../../cli/clients.ts'
+import { replay } from '../../cli/replay.ts'
+import { ensureAccount, vend } from '../../local/vend.ts'
+import { accountCreated } from '../support/events.ts'
+import { temporaryFolder } from '../support/folder.ts'
+import { anOrganization, type TestOrganization } from '../support/organization.ts'
+
+// Dead letters, and the command that does again what they were about.
+
+const folder = temporaryFolder()
+let organization: TestOrganization
+let clients: ReturnType<typeof makeClients>
+beforeAll(async () => {
+  organization = await anOrganization()
+  clients = makeClients({
+    region: 'us-east-1',
+    endpoint: organization.endpointUrl,
+    credentials: { accessKeyId: organization.world.managementAccountId, secretAccessKey: 'local' },
+    maxAttempts: 1,
+  })
+})
+afterAll(() => organization.close())
+beforeEach(() => void organization.deadLetters.splice(0))
+
+const again = (overrides: { dryRun?: boolean; limit?: number } = {}) =>
+  replay(clients, { stage: 'local', dryRun: false, limit: 100, ...overrides })
+const account = (id: string) => {
+  ensureAccount(organization, id, `a${id}`)
+  return organization.world.accounts.get(id)!
+}
+const queueUrl = () =>
+  `https://sqs.us-east-1.amazonaws.com/${organization.world.managementAccountId}/${organization.deployed.deadLetters}`
+/** As EventBridge puts an undeliverable event into the queue. */
+const deadEvent = (target: string, event: unknown) =>
+  clients.sqs.send(
+    new SendMessageCommand({
+      QueueUrl: queueUrl(),
+      MessageBody: typeof event === 'string' ? event : JSON.stringify(event),
+      MessageAttributes: Object.fromEntries(
+        Object.entries({
+          RULE_ARN: 'arn:aws:events:us-east-1:111122223333:rule/account-vending-local-AccountCreatedRule-LOCAL0123456',
+          TARGET_ARN: target,
+          ERROR_CODE: 'NO_PERMISSIONS',
+          ERROR_MESSAGE: 'not authorized',
+        }).map(([name, StringValue]) => [name, { DataType: 'String', StringValue }]),
+      ),
+    }),
+  )
+const withoutSes = async (run: () => Promise<unknown>) => {
+  const { sesIdentities } = organization.world
+  const verified = [...sesIdentities]
+  sesIdentities.clear()
+  await run()
+  verified.forEach((identity) => sesIdentities.add(identity))
+}
+const notices = async () => (await organization.mails()).filter(({ function: by }) => by === 'report-failure')
+/** A receipt hides a message for a minute. */
+const untilVisible = () => new Promise((resolve) => setTimeout(resolve, (61 * 1000) / organization.clock.speed))
+
+const failUnreported = async (id: string) => {
+  account(id)
+  await withoutSes(() => vend(organization, { door: 'manual', input: `{"accountId":"${id}"}` }))
+}
+
+test('a failure that could not be reported is reported once SES is well again, and only then deleted', async () => {
+  await failUnreported('500000000001')
+  const before = (await notices()).length
+  expect(organization.deadLetters).toHaveLength(1)
+
+  await withoutSes(async () =>
+    expect(await again()).toMatchObject([
+      { target: 'reportFailure', outcome: 'failed', error: expect.stringContaining('MessageRejected') },
+    ]),
+  )
+  expect(organization.deadLetters).toHaveLength(1)
+  await untilVisible()
+
+  expect(await again()).toMatchObject([{ outcome: 'replayed' }])
+  expect(organization.deadLetters).toEqual([])
+  const told = (await notices()).slice(before)
+  expect(told).toHaveLength(1)
+  expect(told[0]?.subject).toContain('Vending account 500000000001 failed')
+  expect(await again()).toEqual([])
+})
+
+test('an event that could not be delivered starts the workflow with it, once', async () => {
+  const { users } = account('500000000002')
+  await deadEvent(organization.deployed.stateMachineArn, accountCreated('500000000002'))
+  expect(await again()).toMatchObject([
+    {
+      target: 'VendAccount',
+      about: expect.stringContaining('500000000002'),
+      why: 'NO_PERMISSIONS',
+      outcome: 'replayed',
+    },
+  ])
+  await organization.settled()
+  expect([...users.keys()]).toEqual(['administrator'])
+  expect(organization.deadLetters).toEqual([])
+})
+
+test('a message that could not be deleted starts nothing when it is replayed again', async () => {
+  account('500000000003')
+  await deadEvent(organization.deployed.stateMachineArn, accountCreated('500000000003'))
+  const [letter] = structuredClone(organization.deadLetters)
+  await again()
+  await organization.settled()
+  const before = organization.executions.size
+  organization.deadLetters.push({ ...letter!, visibleFrom: 0 })
+  expect(await again()).toMatchObject([{ outcome: 'replayed' }])
+  expect(organization.executions.size).toBe(before)
+})
+
+test('an event for a function is handed to it; so is a sweep that failed', async () => {
+  const failing = account('500000000004')
+  failing.deniedActions = ['iam:CreateUser']
+  await vend(organization, { door: 'manual', input: '{"accountId":"500000000004"}' })
+  await withoutSes(() => organization.sweep())
+  expect(organization.deadLetters).toHaveLength(1)
+  const status = organization.events.findLast((event) => (event as { source: string }).source === 'aws.states')
+  await deadEvent(organization.deployed.lambdaArn('reportFailure'), status)
+  expect((await again()).map(({ target, outcome }) => [target, outcome])).toEqual([
+    ['sweep', 'replayed'],
+    ['reportFailure', 'replayed'],
+  ])
+  const told = (await organization.mails()).filter(({ function: by }) => by === 'sweep')
+  expect(told.at(-1)?.text).toContain('500000000004')
+  // That failure was told already.
+  expect((await notices()).filter(({ subject }) => subject.includes('500000000004'))).toHaveLength(1)
+})
+
+test('what is not of this service, or is no event, is kept and told', async () => {
+  await deadEvent('arn:aws:lambda:us-east-1:111122223333:function:somebody-else', { detail: {} })
+  await deadEvent('arn:aws:states:us-east-1:111122223333:stateMachine:somebody-else', { detail: {} })
+  await deadEvent(organization.deployed.stateMachineArn, 'not JSON')
+  const letters = await again()
+  expect(letters.map(({ outcome }) => outcome)).toEqual(['failed', 'failed', 'failed'])
+  expect(letters.map(({ error }) => error)).toEqual([
+    expect.stringContaining('not of account-vending-local'),
+    expect.stringContaining('not of account-vending-local'),
+    expect.stringContaining('no event'),
+  ])
+  expect(organization.deadLetters).toHaveLength(3)
+})
+
+test('a dry run lists all and leaves them to be replayed; a limit ends it', async () => {
+  for (let n = 0; n < 13; n++) await deadEvent(organization.deployed.stateMachineArn, { n })
+  const before = organization.executions.size
+  expect((await again({ dryRun: true })).map(({ outcome }) => outcome)).toContain('listed')
+  expect(organization.executions.size).toBe(before)
+  expect(organization.deadLetters).toHaveLength(13)
+  expect(await again({ limit: 11 })).toHaveLength(11)
+  expect(organization.deadLetters).toHaveLength(2)
+  await organization.settled()
+})
+
+const command = (...args: string[]) => {
+  type Failure = { code: number; stdout: string; stderr: string }
+  return promisify(execFile)(
+    process.execPath,
+    [
+      path.join(import.meta.dirname, '..', '..', 'cli', 'vend.js'),
+      'replay',
+      ...args,
+      '--local',
+      new URL(organization.endpointUrl).port,
+    ],
+    { cwd: folder, env: { PATH: process.env['PATH'], HOME: folder, AWS_MAX_ATTEMPTS: '1' } },
+  ).then(
+    (ended) => ({ code: 0, ...ended }),
+    (failure: Failure) => failure,
+  )
+}
+
+test('the command says what it did, and by its exit code whether all was done', async () => {
+  expect(await command()).toMatchObject({ code: 0, stdout: 'No dead letters.\n' })
+  await failUnreported('500000000005')
+  const listed = await command('--dry-run')
+  expect(listed.code).toBe(0)
+  expect(listed.stdout).toMatch(/reportFailure +Step Functions .*MessageRejected.* +waits/)
+  await deadEvent('arn:aws:lambda:us-east-1:111122223333:function:somebody-else', { detail: {} })
+  const mixed = await command('--json')
+  expect(mixed.code).toBe(1)
+  expect((JSON.parse(mixed.stdout) as { outcome: string }[]).map(({ outcome }) => outcome)).toEqual([
+    'replayed',
+    'failed',
+  ])
+  expect(await command('--limit', '0')).toMatchObject({ code: 2 })
+})

@@ -1,0 +1,186 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { makeClients } from '../../cli/clients.ts'
+import { list } from '../../cli/list.ts'
+import { status } from '../../cli/status.ts'
+import { ensureAccount, vend } from '../../local/vend.ts'
+import { addAccount } from '../../local/world.ts'
+import { accountCreated, accountJoined } from '../support/events.ts'
+import { anOrganization, type TestOrganization } from '../support/organization.ts'
+
+// The sweep as it is deployed, in the local organization: its bundle, the ledger, the workflow.
+
+let organization: TestOrganization
+let clients: ReturnType<typeof makeClients>
+const hour = 60 * 60 * 1000
+
+beforeAll(async () => {
+  organization = await anOrganization({ automatic: 'organizations' })
+  clients = makeClients({
+    region: 'us-east-1',
+    endpoint: organization.endpointUrl,
+    credentials: { accessKeyId: organization.world.managementAccountId, secretAccessKey: 'local' },
+  })
+  for (const id of ['400000000001', '400000000002', '400000000003']) account(id)
+  for (let n = 100; n < 130; n++) account(`400000000${n}`)
+  organization.world.accounts.get('666666666666')!.joinedAt = organization.world.now() - 40 * 24 * hour
+  // Until these have waited for their events for an hour.
+  await new Promise((resolve) => setTimeout(resolve, (61 * 60 * 1000) / organization.clock.speed))
+}, 60_000)
+afterAll(() => organization.close())
+
+const account = (id: string) => {
+  ensureAccount(organization, id, `a${id}`)
+  return organization.world.accounts.get(id)!
+}
+const outcomes = (id: string) =>
+  [...organization.executions.values()]
+    .filter(({ input }) => input.includes(id))
+    .map(({ status, output }) => (output as { outcome?: string } | undefined)?.outcome ?? status)
+    .sort()
+const sweep = async () => {
+  const swept = await organization.sweep()
+  await organization.settled()
+  return swept
+}
+const mailsTo = async (address: string) => (await organization.mails()).filter(({ to }) => to.includes(address))
+const sweepMails = async () => (await organization.mails()).filter(({ function: by }) => by === 'sweep')
+const standing = async (accountId: string) => (await status(clients, { accountId, stage: 'local', options: '' })).status
+const asked = async (accountId: string) =>
+  JSON.parse(
+    (await organization.requestApi({ method: 'GET', path: `/accounts/${accountId}`, headers: {}, body: '' })).body,
+  ) as { status: string; requestedBy: string; admins: object[] }
+
+test('beside the event at the same moment: one vend, one mail', async () => {
+  const { email, users } = account('400000000001')
+  const swept = organization.sweep()
+  organization.putEvent(accountCreated('400000000001'))
+  organization.putEvent(accountJoined('400000000001'))
+  expect((await swept)?.started).toContain('400000000001')
+  await organization.settled()
+  expect(outcomes('400000000001').filter((outcome) => outcome === 'Vended')).toHaveLength(1)
+  expect(outcomes('400000000001').filter((outcome) => !/^(Vended|Already)/.test(outcome))).toEqual([])
+  expect([...users.keys()]).toEqual(['administrator'])
+  expect(await mailsTo(email)).toHaveLength(1)
+}, 60_000)
+
+test('every account that was missed, over several pages, is vended once, and none that shall not be', async () => {
+  for (const id of ['400000000002', '400000000003', ...Array.from({ length: 30 }, (_, n) => `400000000${100 + n}`)]) {
+    expect(await asked(id), id).toMatchObject({ status: 'VENDED', requestedBy: 'sweep' })
+    expect(await mailsTo(account(id).email)).toHaveLength(1)
+  }
+  const old = ['111111111111', '222222222222', '333333333333', '555555555555', '666666666666', '111122223333']
+  const started = [...organization.executions.values()].flatMap(({ name }) => /^sweep-(\d+)-/.exec(name)?.[1] ?? [])
+  expect(started).toHaveLength(33)
+  expect(started.filter((id) => old.includes(id))).toEqual([])
+  expect(await sweepMails()).toEqual([])
+})
+
+test('twice in a row starts nothing, and side by side neither', async () => {
+  const before = organization.executions.size
+  expect(await sweep()).toMatchObject({ started: [], failed: [], departed: [], closed: [] })
+  await Promise.all([organization.sweep(), organization.sweep()])
+  await organization.settled()
+  expect(organization.executions.size).toBe(before)
+})
+
+test('a failed vend is told again, and not started; so is one whose status event was lost', async () => {
+  const denied = account('400000000004')
+  denied.deniedActions = ['iam:CreateUser']
+  await vend(organization, { door: 'manual', input: '{"accountId":"400000000004"}' })
+  const lost = account('400000000005')
+  lost.deniedActions = ['iam:CreateUser']
+  const { rules } = organization.deployed
+  const rule = rules.find(({ name }) => name === 'VendFailedRule')!
+  rule.enabled = false
+  await vend(organization, { door: 'manual', input: '{"accountId":"400000000005"}' })
+  rule.enabled = true
+  expect((await asked('400000000005')).status).toBe('VENDING')
+  const before = organization.executions.size
+  expect((await sweep())?.failed.sort()).toEqual(['400000000004', '400000000005'])
+  expect(organization.executions.size).toBe(before)
+  expect((await asked('400000000005')).status).toBe('FAILED')
+  const mails = await sweepMails()
+  expect(mails).toHaveLength(1)
+  expect(mails[0]?.to).toEqual(organization.vending.notify)
+  expect(mails[0]?.text).toContain('400000000004 (a400000000004): DeniedByPolicyError')
+  expect(mails[0]?.text?.match(/aws stepfunctions redrive-execution/g)).toHaveLength(2)
+  denied.deniedActions = lost.deniedActions = []
+})
+
+test('a request that was refused left no record; the sweep tells of it and starts nothing', async () => {
+  const fresh = addAccount(organization.world, {
+    id: '400000000013',
+    name: 'Refused',
+    email: 'b@elsewhere.invalid',
+    // Long enough ago to be missed, and after the ledger was made.
+    joinedAt: organization.world.now() - 61 * 60 * 1000,
+  })
+  organization.putEvent(accountCreated(fresh.id))
+  await organization.settled()
+  expect(outcomes(fresh.id)).toEqual(['FAILED'])
+  const swept = await sweep()
+  expect(swept?.failed).toContain(fresh.id)
+  expect(outcomes(fresh.id)).toEqual(['FAILED'])
+  expect((await sweepMails()).at(-1)?.text).toContain('RecipientNotAllowedError')
+})
+
+test('a closed account’s secrets are ended; open again, it is vended on request, and not by an event', async () => {
+  const { id } = account('400000000006')
+  const manual = { door: 'manual', input: `{"accountId":"${id}"}` } as const
+  await vend(organization, manual)
+  const secret = organization.world.secrets.get(`account-vending/${id}/administrator`)!
+  const first = [...secret.versions.keys()].at(-1)
+  account(id).state = 'CLOSED'
+  expect((await sweep())?.closed).toEqual([id])
+  expect(secret.deletionAt).toBeGreaterThan(organization.world.now() + 6 * 24 * hour)
+  expect(await standing(id)).toBe('CLOSED')
+  expect((await list(clients, { stage: 'local', status: ['CLOSED'] })).map(({ accountId }) => accountId)).toEqual([id])
+  expect((await sweep())?.closed).toEqual([])
+
+  account(id).state = 'ACTIVE'
+  expect((await sweep())?.started).toEqual([])
+  const byEvent = await vend(organization, { door: 'event', event: accountCreated(id) })
+  expect(byEvent.execution?.output).toMatchObject({ outcome: 'AlreadyVended' })
+  const byHand = await vend(organization, manual)
+  expect(byHand.execution?.output).toMatchObject({ outcome: 'Vended' })
+  // Nobody had signed in yet: there is a new password, and a mail about it.
+  expect(secret.deletionAt).toBeUndefined()
+  expect([...secret.versions.keys()].at(-1)).not.toBe(first)
+  expect(byHand.mails).toHaveLength(1)
+  expect(await standing(id)).toBe('VENDED')
+})
+
+test('a departed account is listed as such; when it joins again, its event vends it', async () => {
+  const there = account('400000000007')
+  const { id, email } = there
+  await vend(organization, { door: 'manual', input: `{"accountId":"${id}"}` })
+  organization.world.accounts.delete(id)
+  expect((await sweep())?.departed).toEqual([id])
+  expect(organization.world.secrets.get(`account-vending/${id}/administrator`)?.deletionAt).toBeDefined()
+  expect(await standing(id)).toBe('DEPARTED')
+  expect(await list(clients, { stage: 'local', status: ['DEPARTED'] })).toMatchObject([
+    { accountId: id, name: `a${id}`, state: '–', status: 'DEPARTED' },
+  ])
+
+  addAccount(organization.world, { ...there, joinedAt: organization.world.now() })
+  organization.putEvent(accountJoined(id))
+  organization.putEvent(accountJoined(id))
+  await organization.settled()
+  expect(outcomes(id).filter((outcome) => outcome === 'Vended')).toHaveLength(2)
+  expect(await mailsTo(email)).toHaveLength(2)
+  expect(await asked(id)).toMatchObject({ status: 'VENDED', admins: [{ userName: 'Administrator' }] })
+})
+
+test('a failed vend’s lease ends with its account', async () => {
+  const there = account('400000000008')
+  there.deniedActions = ['iam:CreateUser']
+  await vend(organization, { door: 'manual', input: `{"accountId":"${there.id}"}` })
+  await new Promise((resolve) => setTimeout(resolve, (91 * 1000) / organization.clock.speed))
+  there.state = 'SUSPENDED'
+  expect((await sweep())?.closed).toEqual([there.id])
+  there.state = 'ACTIVE'
+  there.deniedActions = []
+  expect((await sweep())?.failed).not.toContain(there.id)
+  const again = await vend(organization, { door: 'manual', input: `{"accountId":"${there.id}"}` })
+  expect(again.execution?.output).toMatchObject({ outcome: 'Vended' })
+})
