@@ -14,12 +14,14 @@ import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { SESClient, VerifyDomainIdentityCommand } from '@aws-sdk/client-ses'
 import { SESv2Client } from '@aws-sdk/client-sesv2'
 import { CreateStateMachineCommand, SFNClient } from '@aws-sdk/client-sfn'
+import { CreateQueueCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts'
 import { startClock } from '../../local/clock.ts'
 import { cloudFormation } from '../../local/cloudformation.ts'
 import { createLedger } from '../../local/create-ledger.ts'
 import { startEndpoint } from '../../local/endpoint.ts'
 import { eventBridge } from '../../local/eventbridge.ts'
+import { startQueue } from '../../local/sqs.ts'
 import { startStepFunctions } from '../../local/step-functions.ts'
 import { addAccount, createWorld, manualClock } from '../../local/world.ts'
 import type { Moto } from './moto.ts'
@@ -59,6 +61,7 @@ const clients = (endpoint: string, credentials: Credentials) => {
     cloudformation: asking(new CloudFormationClient(config)),
     lambda: asking(new LambdaClient(config)),
     states: asking(new SFNClient(config)),
+    sqs: asking(new SQSClient({ ...config, useQueueUrlAsEndpoint: false })),
     dynamodb: asking(dynamodb),
     /** For functions/shared/ledger.ts, whose expressions are what counts. */
     ledger: { dynamodb, tableName: 'ledger' },
@@ -80,6 +83,8 @@ export type Aws = ReturnType<typeof clients> & {
   stateMachineArn: string
   /** A service control policy of the unit above. */
   policyId: string
+  /** Of a queue that holds nothing when a case begins, if each case empties it. */
+  queueUrl: string
   /** Makes a customer-managed policy in the member account; gives its ARN. */
   addPolicy: (name: string, document: string) => Promise<string>
   /** Lets time go by, where time can be told to. */
@@ -104,6 +109,7 @@ const eventSelectors = [
   },
 ]
 
+const queueName = 'conformance'
 export const roleName = 'OrganizationAccountAccessRole'
 const passwordPolicy = { MinimumPasswordLength: 20, RequireSymbols: true, RequireUppercaseCharacters: true }
 
@@ -171,6 +177,7 @@ export const startLocal = async () => {
       outputs: { Name: 'value' },
     }),
     states: stepFunctions.operations,
+    sqs: startQueue({ now: clock.now, queueName }).operations,
   }
   const endpoint = await startEndpoint(world, { handlers })
   const own = clients(endpoint.url, { accessKeyId: managementAccountId, secretAccessKey: 'local' })
@@ -199,6 +206,7 @@ export const startLocal = async () => {
     ofMember,
     stateMachineArn,
     policyId,
+    queueUrl: `https://sqs.${region}.amazonaws.com/${managementAccountId}/${queueName}`,
     addPolicy: async (name, document) => {
       const arn = `arn:aws:iam::${member.id}:policy/${name}`
       member.policies.set(arn, { name, document })
@@ -293,6 +301,7 @@ export const prepareMoto = async ({ url, loadNoMorePolicies }: Moto): Promise<Aw
       definition: JSON.stringify(definition),
     }),
   )
+  const { QueueUrl: queueUrl = '' } = await own.sqs(new CreateQueueCommand({ QueueName: queueName }))
   const ofMember = clients(url, await memberCredentials(own.sts, accountId))
   const iamOfStrict = clients(url, await memberCredentials(own.sts, strictId)).iam
   await iamOfStrict(new IAM.UpdateAccountPasswordPolicyCommand(passwordPolicy))
@@ -307,6 +316,7 @@ export const prepareMoto = async ({ url, loadNoMorePolicies }: Moto): Promise<Aw
     ofMember,
     stateMachineArn,
     policyId,
+    queueUrl,
     addPolicy: async (name, document) => {
       const { Policy } = await ofMember.iam(new IAM.CreatePolicyCommand({ PolicyName: name, PolicyDocument: document }))
       return Policy?.Arn ?? ''

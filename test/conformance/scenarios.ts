@@ -9,6 +9,7 @@ import * as SM from '@aws-sdk/client-secrets-manager'
 import * as SES from '@aws-sdk/client-ses'
 import { GetAccountCommand } from '@aws-sdk/client-sesv2'
 import * as SFN from '@aws-sdk/client-sfn'
+import * as SQS from '@aws-sdk/client-sqs'
 import * as STS from '@aws-sdk/client-sts'
 import { setTimeout } from 'node:timers/promises'
 import * as ledger from '../../functions/shared/ledger.ts'
@@ -1359,6 +1360,75 @@ const dynamodb: Record<string, Record<string, Run>> = {
   },
 }
 
+type Queue = Parameters<Run>[0]
+const sendMessage = ({ sqs, queueUrl }: Queue, MessageBody: string, more: Partial<SQS.SendMessageRequest> = {}) =>
+  sqs(new SQS.SendMessageCommand({ QueueUrl: queueUrl, MessageBody, ...more }))
+const receive = ({ sqs, queueUrl }: Queue, more: Partial<SQS.ReceiveMessageRequest> = {}) =>
+  sqs(new SQS.ReceiveMessageCommand({ QueueUrl: queueUrl, MaxNumberOfMessages: 10, ...more }))
+const deleteMessage = ({ sqs, queueUrl }: Queue, ReceiptHandle: string | undefined) =>
+  sqs(new SQS.DeleteMessageCommand({ QueueUrl: queueUrl, ReceiptHandle }))
+/** Bodies and attributes of what is received, and then deleted, so that the next case finds nothing. */
+const take = async (aws: Queue, more: Partial<SQS.ReceiveMessageRequest> = {}) => {
+  const { Messages = [], ...rest } = await receive(aws, more)
+  for (const { ReceiptHandle } of Messages) await deleteMessage(aws, ReceiptHandle)
+  return {
+    ...rest,
+    messages: Messages.map(({ Body, MD5OfBody, MessageAttributes }) => ({ Body, MD5OfBody, MessageAttributes })),
+  }
+}
+
+const sqs: Record<string, Record<string, Run>> = {
+  SendMessage: {
+    'of a body': async (aws) => {
+      const { MessageId, MD5OfMessageBody } = await sendMessage(aws, '{}')
+      await take(aws)
+      return { hasId: typeof MessageId === 'string', MD5OfMessageBody }
+    },
+    'without a body': async (aws) => whetherRefused(await sendMessage(aws, '')),
+    'to a queue that is not there': (aws) => sendMessage(aws, '{}', { QueueUrl: `${aws.queueUrl}-of-nobody` }),
+  },
+  ReceiveMessage: {
+    none: (aws) => take(aws),
+    'with attributes': async (aws) => {
+      const MessageAttributes = { TARGET_ARN: { DataType: 'String', StringValue: 'arn' } }
+      await sendMessage(aws, '{"a":1}', { MessageAttributes })
+      return take(aws, { MessageAttributeNames: ['All'] })
+    },
+    'without attributes': async (aws) => {
+      await sendMessage(aws, '{}', { MessageAttributes: { KEY: { DataType: 'String', StringValue: 'x' } } })
+      return take(aws)
+    },
+    'that was received a moment ago': async (aws) => {
+      await sendMessage(aws, '{}')
+      const { Messages = [] } = await receive(aws)
+      const again = await receive(aws)
+      await deleteMessage(aws, Messages[0]?.ReceiptHandle)
+      return again
+    },
+    'again, if it is not hidden': async (aws) => {
+      await sendMessage(aws, '{}')
+      await receive(aws, { VisibilityTimeout: 0 })
+      return take(aws)
+    },
+    eleven: (aws) => receive(aws, { MaxNumberOfMessages: 11 }),
+    'of a queue that is not there': (aws) => receive(aws, { QueueUrl: `${aws.queueUrl}-of-nobody` }),
+  },
+  DeleteMessage: {
+    'that was received': async (aws) => {
+      await sendMessage(aws, '{}')
+      const { Messages = [] } = await receive(aws, { VisibilityTimeout: 0 })
+      await deleteMessage(aws, Messages[0]?.ReceiptHandle)
+      return take(aws)
+    },
+    twice: async (aws) => {
+      await sendMessage(aws, '{}')
+      const { Messages = [] } = await receive(aws)
+      await deleteMessage(aws, Messages[0]?.ReceiptHandle)
+      return whetherRefused(await deleteMessage(aws, Messages[0]?.ReceiptHandle))
+    },
+  },
+}
+
 /** By service and operation, what is done on both sides. */
 export const scenarios: Record<string, Record<string, Record<string, Run>>> = {
   iam,
@@ -1371,5 +1441,6 @@ export const scenarios: Record<string, Record<string, Record<string, Run>>> = {
   cloudtrail,
   cloudformation,
   lambda,
+  sqs,
   dynamodb,
 }
