@@ -700,4 +700,10 @@ export const known: Difference[] = [
       'lambda GetAccountSettings: of the account': ['answers', 'SyntaxError 404'],
     },
   },
+  {
+    page: 'SQS API Reference, SendMessage; SQS Developer Guide, quotas-messages',
+    aws: 'MessageBody is required, and the smallest message has one character.',
+    right: 'local',
+    found: { 'sqs SendMessage: without a body': ['MissingParameter 400', 'answers'] },
+  },
 ]

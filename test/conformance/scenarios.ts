@@ -1384,7 +1384,11 @@ const sqs: Record<string, Record<string, Run>> = {
       await take(aws)
       return { hasId: typeof MessageId === 'string', MD5OfMessageBody }
     },
-    'without a body': async (aws) => whetherRefused(await sendMessage(aws, '')),
+    'without a body': async (aws) => {
+      const answer = await sendMessage(aws, '')
+      await take(aws)
+      return whetherRefused(answer)
+    },
     'to a queue that is not there': (aws) => sendMessage(aws, '{}', { QueueUrl: `${aws.queueUrl}-of-nobody` }),
   },
   ReceiveMessage: {

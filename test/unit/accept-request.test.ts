@@ -5,6 +5,7 @@ import { DescribeExecutionCommand, SFNClient } from '@aws-sdk/client-sfn'
 import { mockClient } from 'aws-sdk-client-mock'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { acceptRequest } from '../../functions/accept-request/accept-request.ts'
+import { eventOfSweep } from '../../functions/shared/event-shape.ts'
 import {
   AccountBusyError,
   AccountNotActiveError,
@@ -84,6 +85,50 @@ const accepted = {
   groups: [aGroup()],
   admins: [anAdmin()],
 }
+
+describe('an account that is back', () => {
+  const gone = (status: 'DEPARTED' | 'CLOSED') => aVendedRecord({ status })
+
+  test.each(['DEPARTED', 'CLOSED'] as const)(
+    '%s before: a request makes everything anew, and the record begins anew',
+    async (status) => {
+      holds(gone(status))
+      expect(await accept({ accountId })).toEqual(accepted)
+      const [change] = onRecord.changes()
+      expect(change?.set).toMatchObject({ status: 'VENDING', groups: {}, admins: {} })
+      expect(change?.remove).toEqual(['failure', 'vendedAt', 'vendedBy'])
+      // Whose passwords are ours, and who was mailed, stays.
+      expect(change?.set).toMatchObject({ passwords: {}, mails: {} })
+      const [update] = sentTo(dynamodb).filter(([operation]) => operation === 'UpdateItem')
+      expect(update?.[1]['UpdateExpression']).toMatch(/if_not_exists[^]*if_not_exists/)
+      expect(String(update?.[1]['UpdateExpression']).match(/if_not_exists/g)).toHaveLength(2)
+    },
+  )
+
+  test('DEPARTED before: so does its event', async () => {
+    holds(gone('DEPARTED'))
+    expect(await accept(event)).toEqual(accepted)
+  })
+
+  test('CLOSED before: an event finds it vended, because its administrators are there', async () => {
+    holds(gone('CLOSED'))
+    expect(await accept(event)).toEqual({ outcome: 'AlreadyVended', accountId })
+  })
+})
+
+describe('the sweep’s event', () => {
+  test('is accepted as an event is, and says on record who asked', async () => {
+    expect(await accept(eventOfSweep(accountId))).toEqual(accepted)
+    expect(onRecord.changes()[0]?.set).toMatchObject({ requestedBy: 'sweep' })
+  })
+
+  test('finds what an event has vended, or is vending', async () => {
+    holds(aVendedRecord())
+    expect(await accept(eventOfSweep(accountId))).toEqual({ outcome: 'AlreadyVended', accountId })
+    holds(heldByAnother(10))
+    expect(await accept(eventOfSweep(accountId))).toEqual({ outcome: 'AlreadyInProgress', accountId })
+  })
+})
 
 describe('an event for a new account', () => {
   test('is accepted and takes the lease', async () => {

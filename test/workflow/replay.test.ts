@@ -74,7 +74,7 @@ test('a failure that could not be reported is reported once SES is well again, a
 
   await withoutSes(async () =>
     expect(await again()).toMatchObject([
-      { target: 'reportFailure', outcome: 'failed', error: expect.stringContaining('MessageRejected') },
+      { target: 'reportFailure', outcome: 'failed', error: expect.stringContaining('MessageRejected') as string },
     ]),
   )
   expect(organization.deadLetters).toHaveLength(1)
@@ -94,7 +94,7 @@ test('an event that could not be delivered starts the workflow with it, once', a
   expect(await again()).toMatchObject([
     {
       target: 'VendAccount',
-      about: expect.stringContaining('500000000002'),
+      about: expect.stringContaining('500000000002') as string,
       why: 'NO_PERMISSIONS',
       outcome: 'replayed',
     },
