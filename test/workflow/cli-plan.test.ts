@@ -55,6 +55,9 @@ const reads: Record<string, string[]> = {
   dynamodb: ['GetItem', 'DescribeTable', 'Scan'],
 }
 const writes: Record<string, string[]> = {
+  lambda: ['Invoke'],
+  // A message that is received is hidden for a while.
+  sqs: ['DeleteMessage', 'ReceiveMessage', 'SendMessage'],
   iam: [
     'CreateUser',
     'TagUser',
@@ -233,6 +236,7 @@ test('every operation of the local organization is classified, once', () => {
   const known: Record<string, string[]> = {
     ...Object.fromEntries(Object.entries(builtIn).map(([service, operations]) => [service, Object.keys(operations)])),
     ...organization.operations,
+    lambda: [...Object.keys(builtIn['lambda']!), ...(organization.operations['lambda'] ?? [])],
     // Others' work: the mail catcher and dynalite.
     dynamodb: [...reads['dynamodb']!, ...writes['dynamodb']!],
   }
