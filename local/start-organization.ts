@@ -12,9 +12,10 @@ import { readDeployed } from './deployed.ts'
 import { type Intercept, startEndpoint } from './endpoint.ts'
 import { eventBridge, rulesFor } from './eventbridge.ts'
 import { bundleFunctions, loadFunction } from './lambda.ts'
+import { invoking } from './lambda-service.ts'
 import { startQueue } from './sqs.ts'
 import { type Execution, type Progress, startStepFunctions } from './step-functions.ts'
-import { AwsError, createWorld } from './world.ts'
+import { createWorld } from './world.ts'
 
 /** Seconds of the organization that pass in one second. */
 export const defaultSpeed = 60
@@ -153,21 +154,13 @@ export const startOrganization = async ({ vendingFile, speed = defaultSpeed, sta
     }
   }
 
-  const lambda = {
-    Invoke: async (_: unknown, { FunctionName = '', Payload }: { FunctionName?: string; Payload?: string }) => {
-      const { name } =
-        deployed.functions.find(({ name }) =>
-          [deployed.lambdaArn(camelCase(name)), `${stackName}-${camelCase(name)}`].includes(FunctionName),
-        ) ?? {}
-      if (!name) throw new AwsError('ResourceNotFoundException', `Function not found: ${FunctionName}`, 404)
-      try {
-        return { payload: await track(invoke(name, JSON.parse(Payload || 'null'))) }
-      } catch (error) {
-        const { name: errorType, message: errorMessage } = error as Error
-        return { error: 'Unhandled', payload: { errorType, errorMessage, trace: [] } }
-      }
-    },
-  }
+  const lambda = invoking({
+    find: (nameOrArn) =>
+      deployed.functions.find(({ name }) =>
+        [deployed.lambdaArn(camelCase(name)), `${stackName}-${camelCase(name)}`].includes(nameOrArn),
+      )?.name,
+    invoke: (name, event) => track(invoke(name, event)),
+  })
 
   const handlers = {
     lambda,

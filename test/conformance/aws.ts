@@ -21,6 +21,7 @@ import { cloudFormation } from '../../local/cloudformation.ts'
 import { createLedger } from '../../local/create-ledger.ts'
 import { startEndpoint } from '../../local/endpoint.ts'
 import { eventBridge } from '../../local/eventbridge.ts'
+import { invoking } from '../../local/lambda-service.ts'
 import { startQueue } from '../../local/sqs.ts'
 import { startStepFunctions } from '../../local/step-functions.ts'
 import { addAccount, createWorld, manualClock } from '../../local/world.ts'
@@ -178,6 +179,7 @@ export const startLocal = async () => {
     }),
     states: stepFunctions.operations,
     sqs: startQueue({ now: clock.now, queueName }).operations,
+    lambda: invoking({ find: () => undefined, invoke: async () => undefined }),
   }
   const endpoint = await startEndpoint(world, { handlers })
   const own = clients(endpoint.url, { accessKeyId: managementAccountId, secretAccessKey: 'local' })

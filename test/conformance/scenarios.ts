@@ -3,7 +3,7 @@ import * as CloudTrail from '@aws-sdk/client-cloudtrail'
 import * as DynamoDB from '@aws-sdk/client-dynamodb'
 import * as Events from '@aws-sdk/client-eventbridge'
 import * as IAM from '@aws-sdk/client-iam'
-import { GetAccountSettingsCommand } from '@aws-sdk/client-lambda'
+import { GetAccountSettingsCommand, InvokeCommand } from '@aws-sdk/client-lambda'
 import * as Organizations from '@aws-sdk/client-organizations'
 import * as SM from '@aws-sdk/client-secrets-manager'
 import * as SES from '@aws-sdk/client-ses'
@@ -1207,6 +1207,9 @@ const cloudformation: Record<string, Record<string, Run>> = {
 }
 
 const lambda: Record<string, Record<string, Run>> = {
+  Invoke: {
+    'of a function that is not there': ({ lambda, name }) => lambda(new InvokeCommand({ FunctionName: name })),
+  },
   GetAccountSettings: {
     'of the account': async ({ lambda }) => whetherRefused(await lambda(new GetAccountSettingsCommand({}))),
   },
