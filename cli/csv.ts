@@ -38,12 +38,28 @@ export async function csv(
   )
   const rows = found.flatMap((one) => (one.url ? [one] : []))
   const missing = found.flatMap(({ userName, reason }) => (reason ? [{ userName, reason }] : []))
-  if (!rows.length) throw new RefusedError(missing.map(({ reason }) => reason).join('\n'))
+  if (!rows.length) {
+    const unknown = userName && (await notOnRecord(clients, { accountId, userName, stage }))
+    throw new RefusedError([unknown, ...missing.map(({ reason }) => reason)].filter(Boolean).join('\n'))
+  }
   const text = stringify(
     rows.map(({ userName, password, url }) => [userName, password, url]),
     { header: true, columns: ['User name', 'Password', 'Console sign-in URL'], record_delimiter: '\r\n' },
   )
   return { text, userNames: rows.map(({ userName }) => userName), missing }
+}
+
+/** Says that no password was ever made for a user; empty if one was, or if this person may not look. */
+const notOnRecord = async (
+  clients: Clients,
+  { accountId, userName, stage }: { accountId: string; userName: string; stage: string },
+) => {
+  const names = await usersOnRecord(clients, { accountId, stage, options: '' }).catch((error: unknown) => {
+    if (error instanceof RefusedError) return []
+    return undefined
+  })
+  if (!names || names.some((name) => name.toLowerCase() === userName.toLowerCase())) return ''
+  return `There is no user ${userName} on record of account ${accountId}; on record: ${names.join(', ') || 'nobody'}.`
 }
 
 const usersOnRecord = async (

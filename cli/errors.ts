@@ -46,23 +46,52 @@ export const missingAction = (error: Error) =>
 
 const isThrottled = (error: Error) => /Throttl|TooManyRequests|RequestLimitExceeded|SlowDown/.test(error.name)
 
+/** What the service says of an account, without the field's name that a caller of the API needs. */
+export const withoutField = (message: string) => message.replace(/^accountId: /, '')
+
+/** Refusals whose own sentence says all. */
+const tellsAll = [
+  'AccountNotFoundError',
+  'ManagementAccountError',
+  'ProtectedAccountError',
+  'AccountPendingError',
+  'AccountNotActiveError',
+  'RecipientNotAllowedError',
+]
+export const isRefusal = (error: unknown): boolean => isNamed(error, ...tellsAll)
+
+const isRegionMissing = (error: Error) => error.message.includes('Region is missing')
+
+/** An answer that the SDK cannot read, or an error without a code: any AWS service would have sent one. */
+const isNotAws = (error: Error) =>
+  error.message.includes('Deserialization error') ||
+  ('$metadata' in error && ['UnknownError', 'Unknown', 'SyntaxError'].includes(error.name))
+
+/** Where the command looks for AWS, as its options say. */
+type Where = { local?: string | undefined; endpointUrl?: string | undefined }
+
 /** Says an error to a person: what is the matter, and what to do next. One paragraph, no stack trace. */
-export const sayError = (thrown: unknown): string => {
+export const sayError = (thrown: unknown, { local, endpointUrl }: Where = {}): string => {
   const error = nameConnectionFailure(thrown)
+  const url = local === undefined ? (endpointUrl ?? process.env['AWS_ENDPOINT_URL']) : `http://127.0.0.1:${local}`
   if (!(error instanceof Error)) return String(error)
   if (error instanceof UsageError || error instanceof NotDeployedError || error instanceof RefusedError)
     return error.message
-  if (error.name === 'AccountNotFoundError') return `${error.message}.`
+  if (isRefusal(error)) return `${withoutField(error.message)}.`
   if (error instanceof InvalidInputError)
     return ['The request is not valid:', ...error.issues.map(({ field, message }) => `  ${field}: ${message}`)].join(
       '\n',
     )
-  if (error.message.includes('Region is missing'))
+  if (isRegionMissing(error))
     return 'No Region is set. Add --region us-east-1 (us-gov-west-1 in GovCloud), or set AWS_REGION.'
   if (isDenied(error))
     return `You lack the permission ${missingAction(error)}. Use a role that has it. AWS says: ${error.message}`
   if (error.name === 'AwsUnreachableError')
-    return `${error.message}. Check the network, --region and --endpoint-url; with --local, that npm start is running.`
+    return local !== undefined && error.message.includes('ECONNREFUSED')
+      ? `Nothing answers at ${url}. Is npm start running? If it was started with another --port, give --local PORT: the page's port plus 1.`
+      : `${error.message}. Check the network, --region and --endpoint-url.`
+  if (url && isNotAws(error))
+    return `What answers at ${url} is not AWS; with npm start, AWS's endpoint is the port after the page's.`
   const sentence = sentences[error.name]
   if (sentence) return sentence
   if (isThrottled(error)) return `AWS asks to slow down (${actionOf(error) ?? error.name}). Try again in a minute.`
@@ -73,4 +102,8 @@ export const sayError = (thrown: unknown): string => {
 
 /** 2 for a mistake in the command, 1 for everything else that went wrong. */
 export const exitCodeOf = (error: unknown) =>
-  error instanceof UsageError || error instanceof InvalidInputError ? 2 : 1
+  error instanceof UsageError ||
+  error instanceof InvalidInputError ||
+  (error instanceof Error && isRegionMissing(error))
+    ? 2
+    : 1

@@ -33,11 +33,17 @@ const optionsOf = ({ admins = [], accountId: _, requestedBy: __, ...more }: Aske
 
 /**
  * What a failure means, and the one command that goes on from there; the words are those of the failure notice.
+ * `target` is what a redrive has to name: the execution's ARN where the account's record does not.
  * `options` are the ones that this command was given itself, to be given again.
  */
 export const whatGoesOn = (
   error: string,
-  { accountId, input, options }: { accountId: string; input: string | undefined; options: string },
+  {
+    accountId,
+    input,
+    options,
+    target = accountId,
+  }: { accountId: string; input: string | undefined; options: string; target?: string },
 ): GoOn => {
   const { what, advice, goOn } = explanations[error] ?? unforeseen
   const told = {
@@ -46,7 +52,7 @@ export const whatGoesOn = (
     advice: advice.replace('GET /accounts/{accountId}', `npx vend status ${accountId}${options}`),
     goOn,
   }
-  if (goOn === 'redrive') return { ...told, command: `npx vend redrive ${accountId}${options}` }
+  if (goOn === 'redrive') return { ...told, command: `npx vend redrive ${target}${options}` }
   const parsed = parseJson(input)
   const asked = (typeof parsed !== 'object' || parsed === null || isEvent(parsed) ? {} : parsed) as Asked
   const { requestedBy: _, ...request } = { ...asked, accountId }

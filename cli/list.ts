@@ -1,5 +1,6 @@
 import { paginateListAccounts } from '@aws-sdk/client-organizations'
 import { scanAccounts } from '../functions/shared/ledger.ts'
+import type { Vending } from '../infra/vending.ts'
 import type { Clients } from './clients.ts'
 import { findService } from './service.ts'
 import { showTime, table } from './show.ts'
@@ -13,6 +14,8 @@ export type Listed = {
   status: string
   updatedAt?: string
   error?: string
+  /** Why the account is never vended. */
+  never?: string
 }
 
 /**
@@ -22,10 +25,10 @@ export type Listed = {
  */
 export async function list(
   clients: Clients,
-  { stage, status }: { stage: string; status: string[] },
+  { stage, status, vending }: { stage: string; status: string[]; vending?: Vending },
   onProgress: (count: number) => void = () => undefined,
 ): Promise<Listed[]> {
-  const { ledger } = await findService(clients, stage)
+  const { ledger, managementAccountId } = await findService(clients, stage)
   const readAccounts = async () => {
     const accounts: Omit<Listed, 'status'>[] = []
     for await (const { Accounts = [] } of paginateListAccounts({ client: clients.organizations, pageSize: 20 }, {})) {
@@ -40,10 +43,22 @@ export async function list(
   const departed = [...records].flatMap(([accountId, { accountName }]) =>
     here.has(accountId) ? [] : [{ accountId, name: accountName, state: '–' }],
   )
+  const { accounts: protectedAccounts = [] } = vending?.protected ?? {}
+  const neverOf = ({ accountId, name }: { accountId: string; name: string }) => {
+    if (accountId === managementAccountId) return 'management account'
+    return [accountId, name].some((place) => protectedAccounts.includes(place)) ? 'protected by vending.yml' : undefined
+  }
   return [...accounts, ...departed]
     .map((account) => {
       const { status = 'NOT_VENDED', updatedAt, failure } = records.get(account.accountId) ?? {}
-      return { ...account, status, ...(updatedAt && { updatedAt }), ...(failure && { error: failure.error }) }
+      const never = neverOf(account)
+      return {
+        ...account,
+        status,
+        ...(never && { never }),
+        ...(updatedAt && { updatedAt }),
+        ...(failure && { error: failure.error }),
+      }
     })
     .filter((account) => !status.length || status.includes(account.status))
     .sort((a, b) => a.name.localeCompare(b.name) || a.accountId.localeCompare(b.accountId))
@@ -51,12 +66,12 @@ export async function list(
 
 /** The accounts for a person, a line each. */
 export const showList = (accounts: Listed[]) => {
-  const rows = accounts.map(({ accountId, name, state, status, updatedAt, error }) => [
+  const rows = accounts.map(({ accountId, name, state, status, updatedAt, error, never }) => [
     accountId,
     name,
     state,
     showState(status),
-    [updatedAt && showTime(updatedAt), error].filter(Boolean).join('  '),
+    [updatedAt && showTime(updatedAt), error, never && `never vended: ${never}`].filter(Boolean).join('  '),
   ])
   return `${table(['Account', 'Name', 'State', 'Vend', 'Last change'], rows)}\n${accounts.length} accounts`
 }

@@ -7,12 +7,12 @@ import { unitsAbove } from '../functions/shared/account.ts'
 import { assumeAccountRole, ourPath } from '../functions/shared/account-role.ts'
 import { isNamed } from '../functions/shared/aws-errors.ts'
 import * as refusals from '../functions/shared/errors.ts'
-import { type AccountRecord, isMailed } from '../functions/shared/ledger.ts'
+import { type AccountRecord, entryOf, isMailed } from '../functions/shared/ledger.ts'
 import { secretName } from '../functions/shared/secret-name.ts'
 import { currentVersion, isRenewed } from '../functions/store-password/store-password.ts'
 import type { Vending } from '../infra/vending.ts'
 import type { Clients } from './clients.ts'
-import { isDenied, missingAction } from './errors.ts'
+import { isDenied, isRefusal, missingAction, sayError } from './errors.ts'
 import { executionArnOf, findService } from './service.ts'
 import { table, wrap } from './show.ts'
 import { findDenials, readPolicies, some } from './service-control-policies.ts'
@@ -35,7 +35,7 @@ export type Plan = {
 }
 
 const reasons: Record<string, string> = {
-  Accepted: 'The request is taken, and this account’s lease with it.',
+  Accepted: 'A vend would be accepted.',
   AlreadyVended:
     'Everything that is asked for is on record: nothing is made, nobody is mailed. (--again looks once more.)',
   AlreadyInProgress: 'Another execution is doing the same.',
@@ -105,7 +105,7 @@ export async function plan(
       ...made,
       outcome: error.name,
       wouldSucceed: false,
-      reason: [what, error.message].filter(Boolean).join(' '),
+      reason: isRefusal(error) ? sayError(error) : [what, error.message].filter(Boolean).join(' '),
       notes,
     }
   }
@@ -172,6 +172,9 @@ const personOf = async (
   const there = inspected.users.get(userName.toLowerCase())
   const rights = { groups, policies: policies.map(shortName) }
   const line = (what: string, why: string): Line => ({ name: userName, what, why })
+  const known = entryOf(record?.admins, userName.toLowerCase())
+  const isMoved = known && !known.kept && known.email.toLowerCase() !== email.toLowerCase()
+  const moved = isMoved ? `; ${email} becomes the address on record, instead of ${known.email}` : ''
   if (kept) {
     const why = there?.Path === ourPath ? 'the password of that user is not ours' : 'made by somebody else'
     return {
@@ -182,7 +185,7 @@ const personOf = async (
   }
   if (signsIn)
     return {
-      user: { ...line('signs in already', 'groups, policies and tags are added'), ...rights },
+      user: { ...line('signs in already', `groups, policies and tags are added${moved}`), ...rights },
       password: line('none', 'the user has a password of his or her own'),
       mail: line('none', 'there is nothing to hand over'),
     }
@@ -210,7 +213,7 @@ const personOf = async (
       : secret.state === 'deleted'
         ? line('restored secret, new password', `${secret.name} is scheduled for deletion`)
         : line(secret.state === 'there' ? 'existing secret, new password' : 'new secret', secret.name),
-    mail: isTold ? line('none', `${email} was mailed about this password`) : line('sent', email),
+    mail: isTold ? line('none', `${email} was mailed about this password`) : line('sent', `${email}${moved}`),
   }
 }
 

@@ -1,6 +1,7 @@
 import { DescribeExecutionCommand, RedriveExecutionCommand } from '@aws-sdk/client-sfn'
+import { setTimeout } from 'node:timers/promises'
 import { isNamed } from '../functions/shared/aws-errors.ts'
-import { readAccount } from '../functions/shared/ledger.ts'
+import { leaseRestSeconds, readAccount } from '../functions/shared/ledger.ts'
 import type { Clients } from './clients.ts'
 import { RefusedError } from './errors.ts'
 import { whatGoesOn } from './go-on.ts'
@@ -13,13 +14,15 @@ import { findService } from './service.ts'
 export async function redrive(
   { sfn, ...clients }: Clients,
   { target, stage, options }: { target: string; stage: string; options: string },
+  onWait: (text: string) => void = () => undefined,
 ) {
   const isArn = target.startsWith('arn:')
   const { ledger } = await findService(clients, stage)
   const executionArn = isArn ? target : (await readAccount(ledger, target))?.executionArn
   if (!executionArn)
     throw new RefusedError(
-      `Nothing is on record of account ${target}, so there is nothing to redrive. Start a vend:\n  npx vend start ${target}${options}`,
+      `Nothing is on record of account ${target}. If a request failed, it left no record: name its execution’s ARN, from the ` +
+        `failure notice or from start:\n  npx vend redrive ARN${options}\nIf none was made, start a vend:\n  npx vend start ${target}${options}`,
     )
   const execution = await sfn.send(new DescribeExecutionCommand({ executionArn })).catch((error: unknown) => {
     if (isNamed(error, 'ExecutionDoesNotExist'))
@@ -54,6 +57,15 @@ export async function redrive(
         .filter(Boolean)
         .join('\n'),
     )
+  // A function that the execution left running may write that long. An end in the future is the local organization's.
+  const since = Date.now() - (execution.stopDate?.getTime() ?? 0)
+  const rest = leaseRestSeconds * 1000 - since
+  if (since >= 0 && rest > 0) {
+    onWait(
+      `It ended less than ${leaseRestSeconds} seconds ago, and one of its functions may still run: waiting ${Math.ceil(rest / 1000)} seconds.`,
+    )
+    await setTimeout(rest)
+  }
   try {
     await sfn.send(new RedriveExecutionCommand({ executionArn }))
   } catch (refused) {

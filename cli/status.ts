@@ -5,6 +5,7 @@ import { getAccount } from '../functions/get-account/get-account.ts'
 import { isNamed } from '../functions/shared/aws-errors.ts'
 import type { Ledger } from '../functions/shared/ledger.ts'
 import type { Clients } from './clients.ts'
+import { withoutField } from './errors.ts'
 import { type GoOn, sentenceOf, whatGoesOn } from './go-on.ts'
 import { findService, type Service } from './service.ts'
 import { showTime, table, wrap } from './show.ts'
@@ -72,8 +73,14 @@ const statusIn = async (clients: Clients, { ledger }: Service, input: Input): Pr
     }),
     ...(state === 'FAILED' && {
       failure: {
-        ...whatGoesOn(error, { accountId, input: execution?.input, options }),
-        cause: (isOther ? undefined : failure?.cause) ?? sentenceOf(execution?.cause),
+        ...whatGoesOn(error, {
+          accountId,
+          input: execution?.input,
+          options,
+          // It failed before anything was put down of it: its account alone would not find it.
+          target: isOther && input.executionArn ? input.executionArn : accountId,
+        }),
+        cause: withoutField((isOther ? undefined : failure?.cause) ?? sentenceOf(execution?.cause)),
       },
     }),
   }
@@ -165,9 +172,18 @@ const colours: Record<string, 'green' | 'red' | 'yellow' | 'dim'> = {
 /** How a vend stands, in its colour. */
 export const showState = (state: string) => styleText(colours[state] ?? 'bold', state)
 
+/** Where a vend failed: the last step begun, of each user if steps of users were under way. */
+const failedSteps = ({ status, timeline, failure }: Status) => {
+  const last = timeline.at(-1)
+  if (status !== 'FAILED' || !failure || !last) return []
+  if (!last.userName) return [last]
+  return timeline.filter((step, i) => step.userName && !timeline.slice(i + 1).some((l) => l.userName === step.userName))
+}
+
 /** How an account stands, for a person. */
 export const showStatus = (account: Status, { withSteps }: { withSteps: boolean }) => {
   const { accountId, accountName, execution, executionArn, requestedBy, updatedAt, failure, timeline, admins } = account
+  const failed = failedSteps(account)
   const redriven = execution?.redriveCount ? `, redriven ${execution.redriveCount}×` : ''
   const facts = [
     updatedAt && `last change   ${showTime(updatedAt)}`,
@@ -178,7 +194,12 @@ export const showStatus = (account: Status, { withSteps }: { withSteps: boolean 
   return [
     `${styleText('bold', accountId)}${accountName ? ` (${accountName})` : ''}: ${showState(account.status)}`,
     ...facts.map((fact) => `  ${fact}`),
-    ...(withSteps && timeline.length ? ['', ...timeline.map((step) => showStep(step))] : []),
+    ...(withSteps && timeline.length
+      ? [
+          '',
+          ...timeline.map((step) => `${showStep(step)}${failed.includes(step) ? styleText('red', ' ✘ failed') : ''}`),
+        ]
+      : []),
     ...(admins.length
       ? [
           '',

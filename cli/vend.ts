@@ -1,4 +1,6 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
 import { styleText } from 'node:util'
 import { exitCodeOf, sayError, UsageError } from './errors.ts'
 import type { Asked } from './request.ts'
@@ -10,7 +12,12 @@ import { width, wrap } from './show.ts'
 /** How an account's vend can stand. */
 const statuses = ['NOT_VENDED', 'VENDING', 'VENDED', 'FAILED', 'DEPARTED', 'CLOSED']
 
+const { version } = JSON.parse(readFileSync(path.join(import.meta.dirname, '..', 'package.json'), 'utf8')) as {
+  version: string
+}
+
 const program = new Command('vend')
+  .version(version)
   .description('The operator’s command of account-vending: first administrators for new AWS accounts.')
   .option('--stage <STAGE>', 'the deployed stage (default: prod)')
   .option('--region <REGION>', 'the service’s Region (default: as for every AWS tool, from AWS_REGION or the profile)')
@@ -104,12 +111,17 @@ Exit codes: 0 a vend would succeed, 1 it would be refused, 2 a mistake in the co
 asking(program.command('start'))
   .description('start a vend by hand; you are put on record as who asked')
   .option('--wait', 'follow it until it ends')
-  .addHelpText('after', '\nExit codes: 0 started (with --wait: vended, or nothing was left to do), 1 not, 2 a mistake.')
+  .addHelpText(
+    'after',
+    '\nWhat this folder’s vending.yml or the organization refuses is not started.' +
+      '\n\nExit codes: 0 started (with --wait: vended, or nothing was left to do), 1 not, 2 a mistake.',
+  )
   .action(async (accountId: string, { wait, ...asked }: Asked & { wait?: boolean }, command: Command) => {
-    const { clients, stage, json, options } = await settingOf(command.optsWithGlobals<Global>())
+    const { clients, stage, json, options, vending } = await settingOf(command.optsWithGlobals<Global>())
     const { requestOf } = await import('./request.ts')
+    const request = requestOf(accountId, asked)
     const { start } = await import('./start.ts')
-    const started = await start(clients, { accountId, stage, request: requestOf(accountId, asked) })
+    const started = await start(clients, { accountId, stage, request, vending: await vending() })
     if (wait) return follow(command, { accountId, executionArn: started.executionArn })
     answer(
       json,
@@ -164,10 +176,10 @@ program
     const only = wanted.flatMap((text) => text.toUpperCase().replaceAll('-', '_').split(','))
     const unknown = only.find((status) => !statuses.includes(status))
     if (unknown) throw new UsageError(`--status ${unknown}: must be one of ${statuses.join(', ')}.`)
-    const { clients, stage, json } = await settingOf(command.optsWithGlobals<Global>())
+    const { clients, stage, json, vending } = await settingOf(command.optsWithGlobals<Global>())
     const { list, showList } = await import('./list.ts')
     const showsProgress = process.stderr.isTTY
-    const accounts = await list(clients, { stage, status: only }, (count) => {
+    const accounts = await list(clients, { stage, status: only, vending: await vending() }, (count) => {
       if (showsProgress) process.stderr.write(`\r${count} accounts read …`)
     })
     if (showsProgress) process.stderr.write('\r\u001b[K')
@@ -193,7 +205,7 @@ program
   .action(async (target: string, { wait }: { wait?: boolean }, command: Command) => {
     const { clients, stage, json, options } = await settingOf(command.optsWithGlobals<Global>())
     const { redrive } = await import('./redrive.ts')
-    const redriven = await redrive(clients, { target, stage, options })
+    const redriven = await redrive(clients, { target, stage, options }, (text) => note(wrap(text)))
     if (wait && /^\d+$/.test(redriven.accountId)) return follow(command, redriven)
     answer(
       json,
@@ -283,16 +295,25 @@ process.stdout.on('error', () => process.exit())
 
 // What follows --local is its port only if it is one: `vend --local list`.
 const isPort = (word = '') => /^\d{1,5}$/.test(word)
+const isCommand = (word: string) => word === 'help' || program.commands.some((command) => command.name() === word)
+const notPort = process.argv.find(
+  (word, i, all) =>
+    all[i - 1] === '--local' && !all.slice(0, i).some(isCommand) && !/^(-.*|\d{1,5})$/.test(word) && !isCommand(word),
+)
 const words = process.argv.map((word, i, all) =>
   word === '--local' && !isPort(all[i + 1]) ? `--local=${localPort}` : word,
 )
 
 try {
+  if (notPort !== undefined)
+    throw new UsageError(
+      `--local ${notPort}: PORT is a number, and ${notPort} is no command. It is npx vend --local [PORT] COMMAND.`,
+    )
   await program.parseAsync(words)
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2
   else {
-    note(styleText('red', wrap(sayError(error)), { stream: process.stderr }))
+    note(styleText('red', wrap(sayError(error, program.opts<Global>())), { stream: process.stderr }))
     process.exitCode = exitCodeOf(error)
   }
 }

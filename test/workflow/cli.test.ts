@@ -1,5 +1,7 @@
 import { execFile } from 'node:child_process'
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { DynamoDBClient, BatchWriteItemCommand } from '@aws-sdk/client-dynamodb'
@@ -7,8 +9,9 @@ import { marshall } from '@aws-sdk/util-dynamodb'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { makeClients } from '../../cli/clients.ts'
 import { list } from '../../cli/list.ts'
+import { status } from '../../cli/status.ts'
 import { vend as vendThrough } from '../../local/vend.ts'
-import { addAccount } from '../../local/world.ts'
+import { addAccount, addGroup } from '../../local/world.ts'
 import { temporaryFolder } from '../support/folder.ts'
 import { anOrganization, exampleVending, type TestOrganization } from '../support/organization.ts'
 
@@ -92,6 +95,8 @@ describe('vend', () => {
     [['list', '--local', '--endpoint-url', 'http://127.0.0.1:1'], 'leave out one of'],
     [['plan', '444455556666', '--local', '--config', 'nowhere.yml'], '--config nowhere.yml: there is no such file'],
     [['list', '--status', 'gone', '--local'], 'must be one of NOT_VENDED, VENDING, VENDED, FAILED'],
+    [['--local', 'abc', 'list'], '--local abc: PORT is a number'],
+    [['list'], 'No Region is set. Add --region us-east-1'],
     [['redrive', 'arn:aws:s3:::x'], 'an account id (12 digits) or the ARN of an execution'],
     [['start', '444455556666', '--file', 'nowhere.json'], '--file nowhere.json: there is no such file'],
   ])('%j is a mistake: exit code 2, and a sentence', async (args, sentence) => {
@@ -102,7 +107,6 @@ describe('vend', () => {
 
   const keys = { AWS_ACCESS_KEY_ID: '111122223333', AWS_SECRET_ACCESS_KEY: 'x' }
   test.each<[string, string[], Record<string, string>, string]>([
-    ['no Region', ['list'], keys, 'No Region is set. Add --region us-east-1'],
     ['no credentials', ['list', '--region', 'us-east-1'], {}, 'There are no AWS credentials.'],
     [
       'unknown credentials',
@@ -135,7 +139,25 @@ describe('vend', () => {
   test('nobody at the endpoint is a sentence too', async () => {
     const { code, stderr } = await run(['csv', '444455556666', 'ada', '--local', '1'])
     expect(code).toBe(1)
-    expect(stderr.replace(/\s+/g, ' ')).toContain('that npm start is running')
+    expect(stderr).toMatch(/^Nothing answers at http:\/\/127.0.0.1:1. Is npm start running\?/)
+  })
+
+  test.each([200, 404])('what is not AWS at the endpoint is a sentence too: a page, %i', async (status) => {
+    const page = createServer((_, response) => {
+      response.writeHead(status, { 'content-type': 'text/html' }).end('<!doctype html><p>Hello<br>')
+    })
+    await new Promise<void>((resolve) => page.listen(0, '127.0.0.1', resolve))
+    const { port } = page.address() as AddressInfo
+    for (const args of [['list'], ['csv', '444455556666', 'ada']]) {
+      const { code, stderr } = await run([...args, '--local', String(port)])
+      expect(code).toBe(1)
+      expect(stderr).toContain(`What answers at http://127.0.0.1:${port} is not AWS`)
+    }
+    page.close()
+  })
+
+  test('--version is that of package.json', async () => {
+    expect((await run(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
   })
 
   test('an expired session says so', async () => {
@@ -254,20 +276,39 @@ describe('start', () => {
     expect(organization.executions.get(String(again['executionArn']))?.output).toMatchObject({ outcome: 'Vended' })
   })
 
-  test('a vend that fails is exit code 1, with cause and command, though nothing is on record', async () => {
-    const { code, stdout } = await vend('start', '333333333333', '--wait')
-    expect(code).toBe(1)
-    for (const words of [
-      'FAILED',
-      'AccountNotActiveError',
-      'has the state SUSPENDED',
-      `npx vend redrive 333333333333 --local`,
-    ])
-      expect(stdout.replace(/\s+/g, ' ')).toContain(words)
-    expect(await vendJson('start', '999999999999', '--wait')).toMatchObject({
-      code: 1,
-      failure: { error: 'AccountNotFoundError' },
+  test('a vend that fails with nothing on record names its execution in the command that goes on', async () => {
+    const { execution } = await vendThrough(organization, {
+      door: 'manual',
+      input: JSON.stringify({ accountId: '333333333333' }),
     })
+    const executionArn = `${organization.deployed.stateMachineArn.replace(':stateMachine:', ':execution:')}:${execution?.name}`
+    const clients = makeClients({
+      endpoint: organization.endpointUrl,
+      region: 'us-east-1',
+      credentials: { accessKeyId: '111122223333', secretAccessKey: 'local' },
+    })
+    const asked = { accountId: '333333333333', executionArn, stage: 'local', options: ' --local' }
+    const { failure } = await status(clients, asked)
+    expect(failure).toMatchObject({
+      error: 'AccountNotActiveError',
+      cause: expect.stringMatching(/^333333333333 .*has the state SUSPENDED/) as string,
+      command: `npx vend redrive ${executionArn} --local`,
+    })
+  })
+
+  test.each([
+    ['999999999999', 'is not an account of this organization'],
+    ['111122223333', 'is the management account'],
+    ['222222222222', 'is protected by vending.yml'],
+    ['333333333333', 'has the state SUSPENDED'],
+    ['555555555555', 'is not within allowedRecipients', '--admin', 'eve=eve@elsewhere.org'],
+  ])('starts nothing that can be refused: %s %s', async (id, sentence, ...more) => {
+    const before = organization.executions.size
+    const { code, stdout, stderr } = await vend('start', id, ...more)
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    expect(stderr.replace(/\s+/g, ' ')).toContain(sentence)
+    expect(stderr.replace(/\s+/g, ' ')).toContain('Nothing was started.')
+    expect(organization.executions.size).toBe(before)
   })
 })
 
@@ -335,10 +376,12 @@ describe('a failure', () => {
   })
 
   test('of a request of one’s own is told with the same request again', async () => {
-    const { id } = newAccount()
-    const { stdout } = await vend('start', id, '--admin', 'eve=eve@elsewhere.org', '--wait')
-    expect(stdout).toContain(`    npx vend start ${id} --admin eve=eve@elsewhere.org --local`)
-    const request = { admins: [{ userName: 'eve', email: 'eve@elsewhere.org', policies: ['ReadOnlyAccess'] }] }
+    const account = newAccount()
+    const { id } = account
+    addGroup(organization.world, account, { name: 'Administrators' })
+    const { stdout } = await vend('start', id, '--admin', 'eve=eve@example.com', '--wait')
+    expect(stdout).toContain(`    npx vend start ${id} --admin eve=eve@example.com --local`)
+    const request = { admins: [{ userName: 'eve', email: 'eve@example.com', policies: ['NoSuchPolicy'] }] }
     const { failure } = await vendJson('start', id, '--file', file(request), '--wait')
     expect(failure).toMatchObject({
       request: { accountId: id, ...request },
@@ -369,6 +412,7 @@ describe('list', () => {
     expect(code).toBe(0)
     expect(stdout).toMatch(new RegExp(`${id} +Example +ACTIVE +VENDED +\\d{4}-`))
     expect(stdout).toMatch(/333333333333 +Suspended +SUSPENDED +NOT_VENDED/)
+    expect(stdout.replace(/\s+/g, ' ')).toContain('never vended: management account')
     const { stdout: some } = await vend('list', '--status', 'vended', '--json')
     const listed = JSON.parse(some) as { accountId: string; status: string }[]
     expect(listed.every(({ status }) => status === 'VENDED')).toBe(true)
@@ -476,6 +520,9 @@ describe('csv', () => {
     expect(nobody.code).toBe(1)
     expect(existsSync(path.join(folder, 'nobody.csv'))).toBe(false)
     expect((await vend('csv', newAccount().id)).stderr).toContain('No password was made')
+    expect((await vend('csv', id, 'zoe')).stderr).toMatch(
+      /^There is no user zoe on record of account \d+; on record: ada, bob, eve\./,
+    )
   })
 
   test('says no password, but where it is told to', async () => {
