@@ -11,6 +11,7 @@ import { isRunning } from '../shared/execution.ts'
 import {
   type AccountRecord,
   entryOf,
+  giveLeaseBack,
   type Ledger,
   ledgerMadeAt,
   leaseRestSeconds,
@@ -137,7 +138,12 @@ export async function decideRequest(
     byEvent ? ledgerMadeAt(ledger) : undefined,
   ])
   const vend = { id: createHash('sha256').update(executionArn).digest('hex').slice(0, 32), executionArn }
-  const nothingToDo = (outcome: 'AlreadyVended' | 'AlreadyInProgress' | 'NotNew') => ({ outcome, accountId: id })
+  const holdsLease = onFile?.lease?.holder === executionArn
+  const nothingToDo = (outcome: 'AlreadyVended' | 'AlreadyInProgress' | 'NotNew') => ({
+    outcome,
+    accountId: id,
+    holdsLease,
+  })
 
   // An event asks that a new account get its first administrators, not for anybody in particular.
   // One that was closed and is open again has them still; one that departed comes as a new one.
@@ -194,7 +200,12 @@ const busy = (accountId: string) => new AccountBusyError(`Account ${accountId} i
  */
 export async function acceptRequest(clients: Clients, input: z.output<typeof acceptRequestInput>, config: Config) {
   const decided = await decideRequest(clients, input, config)
-  if (decided.outcome !== 'Accepted') return decided
+  if (decided.outcome !== 'Accepted') {
+    const { outcome, accountId, holdsLease } = decided
+    // Taken by a try that was stopped, and whose write came late: after another execution had made everything.
+    if (holdsLease) await giveLeaseBack(clients.ledger, { accountId, executionArn: input.executionArn })
+    return { outcome, accountId }
+  }
   const { outcome, vend, account, record, returned, ask, askHash, requestedBy } = decided
   const seen = record?.lease
   const taken = await takeLease(clients.ledger, { vend, account, ask, askHash, requestedBy, seen, returned })

@@ -62,7 +62,7 @@ export const explanations: Record<string, Explanation> = {
   ),
   LeaseLostError: explain(
     'start',
-    'Another execution took over this account, so this one stopped writing to it.',
+    'Another execution took over this account, or this one had failed already, so it stopped writing to it.',
     'Look at the other execution. If something is missing after it, start again:',
   ),
   AccountNotReadyError: explain(

@@ -43,7 +43,7 @@ export class AccountBusyError extends Error {
   override readonly name = 'AccountBusyError'
 }
 
-/** Another execution took the account over: this one must not write any more. */
+/** Another execution took the account over, or this one is on record as failed: it must not write any more. */
 export class LeaseLostError extends Error {
   override readonly name = 'LeaseLostError'
 }

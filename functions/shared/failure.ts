@@ -39,6 +39,7 @@ export const explainFailure = (
   const region = placeOf(executionArn).region
   // After 14 days Step Functions redrives no more. While it runs, it does not either.
   const isTooOld = goOn === 'redrive' && execution.redriveStatus === 'NOT_REDRIVABLE' && execution.status !== 'RUNNING'
+  const redrives = goOn === 'redrive' && !isTooOld
   return {
     error,
     what,
@@ -46,9 +47,9 @@ export const explainFailure = (
       .filter(Boolean)
       .join('\n'),
     advice: isTooOld ? `${advice} It can no longer be redriven, so start again:` : advice,
-    command:
-      goOn === 'redrive' && !isTooOld
-        ? `aws stepfunctions redrive-execution --region ${region} --execution-arn ${shellQuoted(executionArn)}`
-        : `aws stepfunctions start-execution --region ${region} --state-machine-arn ${shellQuoted(stateMachineArn)} --input ${goOn === 'correct' ? 'file://request.json' : shellQuoted(again)}`,
+    redrives,
+    command: redrives
+      ? `aws stepfunctions redrive-execution --region ${region} --execution-arn ${shellQuoted(executionArn)}`
+      : `aws stepfunctions start-execution --region ${region} --state-machine-arn ${shellQuoted(stateMachineArn)} --input ${goOn === 'correct' ? 'file://request.json' : shellQuoted(again)}`,
   }
 }

@@ -128,7 +128,7 @@ type Change = {
   /** The same for what has no value yet. */
   ensure?: [path: string[], value: unknown][]
   remove?: string[]
-  condition: (value: (value: unknown) => string) => string
+  condition: (value: (value: unknown) => string, name: (attribute: string) => string) => string
 }
 
 const updateAccount = async ({ dynamodb, tableName }: Ledger, accountId: string, change: Change) => {
@@ -156,7 +156,7 @@ const updateAccount = async ({ dynamodb, tableName }: Ledger, accountId: string,
       TableName: tableName,
       Key: key(accountId),
       UpdateExpression: `SET ${set.join(', ')}${change.remove ? ` REMOVE ${change.remove.map(name).join(', ')}` : ''}`,
-      ConditionExpression: change.condition(value),
+      ConditionExpression: change.condition(value, name),
       ExpressionAttributeNames: names,
       ExpressionAttributeValues: marshall(values, { removeUndefinedValues: true }),
       ReturnValues: 'ALL_NEW',
@@ -222,16 +222,22 @@ export const takeLease = async (
   }
 }
 
-const whileHeld = async (ledger: Ledger, accountId: string, vend: Vend, change: Omit<Change, 'condition'>) => {
+const whileHeld = async (
+  ledger: Ledger,
+  accountId: string,
+  vend: Vend,
+  { besides, ...change }: Omit<Change, 'condition'> & { besides?: Change['condition'] },
+) => {
   try {
     return await updateAccount(ledger, accountId, {
       ...change,
-      condition: (value) => `lease.holder = ${value(vend.executionArn)}`,
+      condition: (value, name) =>
+        [`lease.holder = ${value(vend.executionArn)}`, besides?.(value, name)].filter(Boolean).join(' AND '),
     })
   } catch (error) {
     if (isNamed(error, 'ConditionalCheckFailedException'))
       throw new LeaseLostError(
-        `Another execution has taken over account ${accountId}; this one makes no further change. Start a new one if something is missing`,
+        `Another execution has taken over account ${accountId}, or this one has failed meanwhile; it makes no further change. Start a new one if something is missing`,
         { cause: error },
       )
     throw error
@@ -239,7 +245,8 @@ const whileHeld = async (ledger: Ledger, accountId: string, vend: Vend, change: 
 }
 
 /**
- * Records that a step begins, on condition that this execution still holds the account's lease.
+ * Records that a step begins, on condition that this execution still holds the account's lease, and has not been recorded as
+ * failed since: a step beside the one that failed may come late.
  * Gives back the record. `storesPassword` notes as well that the user's password is ours from now on.
  * Throws `LeaseLostError`.
  */
@@ -273,6 +280,7 @@ export const beginStep = (
         ensure: [[['passwords', userName.toLowerCase()], { vendId: vend.id, at }]] as [string[], unknown][],
       }),
     remove: ['failure'],
+    besides: (value, name) => `(attribute_not_exists(failure) OR failure.${name('at')} < ${value(at)})`,
   })
 }
 
@@ -362,6 +370,25 @@ export const recordVend = async (
     if (isNamed(error, 'LeaseLostError') && (await readAccount(ledger, accountId))?.vendedBy === vend.executionArn)
       return
     throw error
+  }
+}
+
+/** Gives back a lease under which nothing was to be done: everything is on record. Another holder's stays as it is. */
+export const giveLeaseBack = async (
+  ledger: Ledger,
+  { accountId, executionArn }: { accountId: string; executionArn: string },
+) => {
+  try {
+    await updateAccount(ledger, accountId, {
+      set: [
+        [['status'], 'VENDED'],
+        [['updatedAt'], new Date().toISOString()],
+      ],
+      remove: ['lease', 'failure'],
+      condition: (value) => `lease.holder = ${value(executionArn)}`,
+    })
+  } catch (error) {
+    if (!isNamed(error, 'ConditionalCheckFailedException')) throw error
   }
 }
 

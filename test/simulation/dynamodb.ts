@@ -33,8 +33,8 @@ const itemSize = (item: Item | undefined): number =>
 
 /**
  * DynamoDB in memory, as far as the ledger uses it: one table with a string key `pk`; GetItem, PutItem, UpdateItem with SET
- * (values, if_not_exists) and REMOVE; conditions of `=`, attribute_exists, attribute_not_exists and AND. What it does not
- * know it refuses. `units` are the request units that on-demand capacity is billed by.
+ * (values, if_not_exists) and REMOVE; conditions of `=`, `<`, attribute_exists, attribute_not_exists, AND, and OR in parentheses.
+ * What it does not know it refuses. `units` are the request units that on-demand capacity is billed by.
  */
 export const inMemoryDynamoDB = (tableName: string, now: () => number) => {
   const items = new Map<string, Item>()
@@ -79,13 +79,21 @@ export const inMemoryDynamoDB = (tableName: string, now: () => number) => {
   const holds = (item: Item | undefined, input: Input, condition: string): boolean => {
     const [, negated, asked] = /^attribute_(not_)?exists\(([^()]+)\)$/.exec(condition) ?? []
     if (asked) return (read(item, pathOf(input, asked)) === undefined) === Boolean(negated)
-    const [, path, placeholder] = /^([\w#.]+) = (:\w+)$/.exec(condition) ?? []
+    const [, path, comparator, placeholder] = /^([\w#.]+) ([=<]) (:\w+)$/.exec(condition) ?? []
     if (!path || !placeholder) throw unsupported(`the condition ${condition}`)
-    return isDeepStrictEqual(read(item, pathOf(input, path)), valueOf(input, placeholder))
+    const there = read(item, pathOf(input, path))
+    const other = valueOf(input, placeholder)
+    if (comparator === '=') return isDeepStrictEqual(there, other)
+    if (other.S === undefined) throw unsupported('< of anything but strings')
+    return there?.S !== undefined && Buffer.compare(Buffer.from(there.S), Buffer.from(other.S)) < 0
   }
   const checkCondition = (before: Item | undefined, input: Input) => {
     const conditions = input.ConditionExpression?.split(' AND ') ?? []
-    if (conditions.every((condition) => holds(before, input, condition))) return
+    const isMet = (condition: string) => {
+      const [, either] = /^\((.+ OR .+)\)$/.exec(condition) ?? []
+      return either ? either.split(' OR ').some((one) => holds(before, input, one)) : holds(before, input, condition)
+    }
+    if (conditions.every(isMet)) return
     units.write += Math.max(1, Math.ceil(itemSize(before) / 1024))
     throw new AwsError('ConditionalCheckFailedException', 'The conditional request failed')
   }

@@ -201,6 +201,17 @@ describe('a manual request', () => {
     expect(onRecord.changes()).toEqual([])
   })
 
+  test('is AlreadyVended, and gives back the lease that a stopped try of the same execution took too late', async () => {
+    holds(
+      aVendedRecord({ status: 'FAILED', executionArn, lease: { holder: executionArn, ask: 'ask', renewedAt: now } }),
+    )
+    expect(await accept({ accountId })).toEqual({ outcome: 'AlreadyVended', accountId })
+    const [change, ...more] = onRecord.changes()
+    expect(change?.set).toMatchObject({ status: 'VENDED' })
+    expect(change?.remove).toEqual(['lease', 'failure'])
+    expect(more).toEqual([])
+  })
+
   test('is AlreadyVended whatever the case of names and addresses', async () => {
     holds(aVendedRecord())
     const admins = [{ userName: 'ADMINISTRATOR', email: 'Payments@Example.com', groups: ['administrators'] }]

@@ -100,6 +100,32 @@ const cases: [name: string, before: Command[], command: Command][] = [
       values: { ':a': 1, ':h': 'a', ':r': 2 },
     }),
   ],
+  ...['a', 'b', 'B', ''].map((holder): (typeof cases)[number] => [
+    `either of two conditions, the second by the order of a and ${holder || 'nothing'}`,
+    [put, update('SET failure = :a', { values: { ':a': 1 } })],
+    update('SET x = :a', {
+      condition: 'tries = :t AND (attribute_not_exists(failure) OR lease.holder < :h)',
+      values: { ':a': 1, ':t': 3, ':h': holder },
+    }),
+  ]),
+  [
+    'the first of two conditions',
+    [put],
+    update('SET x = :a', {
+      condition: '(attribute_not_exists(failure) OR failure.#at < :h)',
+      names: { '#at': 'at' },
+      values: { ':a': 1, ':h': 'x' },
+    }),
+  ],
+  [
+    'an order of what is not there',
+    [put],
+    update('SET x = :a', {
+      condition: '(attribute_exists(failure) OR failure.#at < :h)',
+      names: { '#at': 'at' },
+      values: { ':a': 1, ':h': 'x' },
+    }),
+  ],
   [
     'a condition on what is not there',
     [],
@@ -173,7 +199,8 @@ test('the table is described with its creation date', async () => {
 })
 
 test.each<[string, Command]>([
-  ['a condition', update('SET x = :a', { condition: 'tries < :a', values: { ':a': 1 } })],
+  ['a condition', update('SET x = :a', { condition: 'tries > :a', values: { ':a': 1 } })],
+  ['an order of numbers', update('SET x = :a', { condition: 'tries < :a', values: { ':a': 1 } })],
   ['an assignment', update('SET x = tries + :a', { values: { ':a': 1 } })],
   ['an update', update('ADD x :a', { values: { ':a': 1 } })],
   ['an operation', new PutItemCommand({ TableName, Item: Key, ReturnValues: 'ALL_OLD' })],

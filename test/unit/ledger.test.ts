@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { LeaseLostError } from '../../functions/shared/errors.ts'
 import {
   beginStep,
+  giveLeaseBack,
   type Ledger,
   mailKey,
   noteOnce,
@@ -242,9 +243,21 @@ describe('beginStep', () => {
   test('after a failure, a redrive is a vend under way again', async () => {
     await take()
     await recordFailure(ledger, { accountId, executionArn: aVend().executionArn, error: 'Oops', cause: 'why' })
+    secondsLater(120)
     const record = await begin()
     expect(record.status).toBe('VENDING')
     expect(record).not.toHaveProperty('failure')
+  })
+
+  test('a step beside the one that failed, whose write comes after the failure is on record, leaves as LeaseLostError', async () => {
+    await take()
+    await recordFailure(ledger, { accountId, executionArn: aVend().executionArn, error: 'Oops', cause: 'why' })
+    const before = await readAccount(ledger, accountId)
+    secondsLater(-1)
+    await expect(begin({ state: 'SendLoginEmail', userName: 'Ada' })).rejects.toThrow(
+      'or this one has failed meanwhile; it makes no further change',
+    )
+    expect(await readAccount(ledger, accountId)).toEqual(before)
   })
 
   test('two users at the same time keep both steps and both passwords', async () => {
@@ -326,6 +339,25 @@ describe('recordRenewal and recordKept', () => {
     await expect(recordKept(ledger, { accountId, vend: aVend(), kept: [], signingIn: [] })).rejects.toThrow(
       LeaseLostError,
     )
+  })
+})
+
+describe('giveLeaseBack', () => {
+  test('ends one’s own lease and says that the account is vended', async () => {
+    await take()
+    await recordFailure(ledger, { accountId, executionArn: aVend().executionArn, error: 'Aborted', cause: '' })
+    await giveLeaseBack(ledger, { accountId, executionArn: aVend().executionArn })
+    const record = await readAccount(ledger, accountId)
+    expect(record?.status).toBe('VENDED')
+    expect(record).not.toHaveProperty('lease')
+    expect(record).not.toHaveProperty('failure')
+  })
+
+  test('leaves another holder’s as it is', async () => {
+    await take({ vend: anotherVend() })
+    const before = await readAccount(ledger, accountId)
+    await giveLeaseBack(ledger, { accountId, executionArn: aVend().executionArn })
+    expect(await readAccount(ledger, accountId)).toEqual(before)
   })
 })
 
