@@ -62,8 +62,13 @@ export const explanations: Record<string, Explanation> = {
   ),
   LeaseLostError: explain(
     'start',
-    'Another execution took over this account, or this one had failed already, so it stopped writing to it.',
+    'Another execution took over this account, so this one stopped writing to it.',
     'Look at the other execution. If something is missing after it, start again:',
+  ),
+  FailedJustNowError: explain(
+    'redrive',
+    'A redrive came right after the failure, and went on waiting for functions of the failed try for minutes.',
+    'Nothing needs mending. Go on at the step that failed:',
   ),
   AccountNotReadyError: explain(
     'redrive',

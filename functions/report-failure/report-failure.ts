@@ -9,7 +9,6 @@ import {
   type AccountRecord,
   failureNote,
   type Ledger,
-  leaseRestSeconds,
   noteOnce,
   readAccount,
   readNote,
@@ -171,18 +170,12 @@ const executionNotice = (
   status: EndedBadly,
   accountId: string | undefined,
   record: AccountRecord | undefined,
-): Notice => {
-  const { redrives, advice, ...explained } = explainFailure(execution, status, accountId)
-  return {
-    title: accountId ? `Vending account ${accountId} failed` : 'A request for account vending failed',
-    ...explained,
-    advice: redrives
-      ? `Wait until ${leaseRestSeconds} seconds after the failure: a function may be at work till then. ${advice}`
-      : advice,
-    ...progress(record, execution.executionArn ?? '', accountId),
-    execution: execution.executionArn ?? '',
-  }
-}
+): Notice => ({
+  title: accountId ? `Vending account ${accountId} failed` : 'A request for account vending failed',
+  ...explainFailure(execution, status, accountId),
+  ...progress(record, execution.executionArn ?? '', accountId),
+  execution: execution.executionArn ?? '',
+})
 
 /** What this execution finished and what it did not, a line each: a step is done when the next one has begun. */
 const progress = (record: AccountRecord | undefined, executionArn: string, accountId = '') => {

@@ -43,9 +43,14 @@ export class AccountBusyError extends Error {
   override readonly name = 'AccountBusyError'
 }
 
-/** Another execution took the account over, or this one is on record as failed: it must not write any more. */
+/** Another execution took the account over: this one must not write any more. */
 export class LeaseLostError extends Error {
   override readonly name = 'LeaseLostError'
+}
+
+/** A redrive came while functions from before the failure may still be at work. Worth waiting for. */
+export class FailedJustNowError extends Error {
+  override readonly name = 'FailedJustNowError'
 }
 
 /** The account was just created and its access role cannot be assumed yet. Worth waiting for. */

@@ -39,7 +39,6 @@ export const explainFailure = (
   const region = placeOf(executionArn).region
   // After 14 days Step Functions redrives no more. While it runs, it does not either.
   const isTooOld = goOn === 'redrive' && execution.redriveStatus === 'NOT_REDRIVABLE' && execution.status !== 'RUNNING'
-  const redrives = goOn === 'redrive' && !isTooOld
   return {
     error,
     what,
@@ -47,9 +46,9 @@ export const explainFailure = (
       .filter(Boolean)
       .join('\n'),
     advice: isTooOld ? `${advice} It can no longer be redriven, so start again:` : advice,
-    redrives,
-    command: redrives
-      ? `aws stepfunctions redrive-execution --region ${region} --execution-arn ${shellQuoted(executionArn)}`
-      : `aws stepfunctions start-execution --region ${region} --state-machine-arn ${shellQuoted(stateMachineArn)} --input ${goOn === 'correct' ? 'file://request.json' : shellQuoted(again)}`,
+    command:
+      goOn === 'redrive' && !isTooOld
+        ? `aws stepfunctions redrive-execution --region ${region} --execution-arn ${shellQuoted(executionArn)}`
+        : `aws stepfunctions start-execution --region ${region} --state-machine-arn ${shellQuoted(stateMachineArn)} --input ${goOn === 'correct' ? 'file://request.json' : shellQuoted(again)}`,
   }
 }

@@ -9,7 +9,7 @@ import {
 } from '@aws-sdk/client-dynamodb'
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb'
 import { isNamed } from './aws-errors.ts'
-import { LeaseLostError } from './errors.ts'
+import { FailedJustNowError, LeaseLostError } from './errors.ts'
 import type { Admin, Ask, Group } from './request.ts'
 import type { Vend } from './step.ts'
 
@@ -222,35 +222,30 @@ export const takeLease = async (
   }
 }
 
-const whileHeld = async (
-  ledger: Ledger,
-  accountId: string,
-  vend: Vend,
-  { besides, ...change }: Omit<Change, 'condition'> & { besides?: Change['condition'] },
-) => {
+const whileHeld = async (ledger: Ledger, accountId: string, vend: Vend, change: Omit<Change, 'condition'>) => {
   try {
     return await updateAccount(ledger, accountId, {
       ...change,
-      condition: (value, name) =>
-        [`lease.holder = ${value(vend.executionArn)}`, besides?.(value, name)].filter(Boolean).join(' AND '),
+      condition: (value) => `lease.holder = ${value(vend.executionArn)}`,
     })
   } catch (error) {
-    if (isNamed(error, 'ConditionalCheckFailedException'))
-      throw new LeaseLostError(
-        `Another execution has taken over account ${accountId}, or this one has failed meanwhile; it makes no further change. Start a new one if something is missing`,
-        { cause: error },
-      )
+    if (isNamed(error, 'ConditionalCheckFailedException')) throw leaseLost(accountId, error)
     throw error
   }
 }
 
+const leaseLost = (accountId: string, cause: unknown) =>
+  new LeaseLostError(
+    `Another execution has taken over account ${accountId}; this one makes no further change. Start a new one if something is missing`,
+    { cause },
+  )
+
 /**
- * Records that a step begins, on condition that this execution still holds the account's lease, and has not been recorded as
- * failed since: a step beside the one that failed may come late.
+ * Records that a step begins, on condition that this execution still holds the account's lease, and did not fail just now.
  * Gives back the record. `storesPassword` notes as well that the user's password is ours from now on.
- * Throws `LeaseLostError`.
+ * Throws `LeaseLostError`, and `FailedJustNowError` while a function from before the failure may still be at work.
  */
-export const beginStep = (
+export const beginStep = async (
   ledger: Ledger,
   {
     accountId,
@@ -266,22 +261,34 @@ export const beginStep = (
     storesPassword?: boolean
   },
 ) => {
-  const now = new Date()
-  const at = now.toISOString()
-  return whileHeld(ledger, accountId, vend, {
-    set: [
-      [['updatedAt'], at],
-      [['status'], 'VENDING'],
-      [['lease', 'renewedAt'], now.getTime()],
-      [['steps', userName ? `${state} ${userName}` : state], { state, userName, at }],
-    ],
-    ...(storesPassword &&
-      userName && {
-        ensure: [[['passwords', userName.toLowerCase()], { vendId: vend.id, at }]] as [string[], unknown][],
-      }),
-    remove: ['failure'],
-    besides: (value, name) => `(attribute_not_exists(failure) OR failure.${name('at')} < ${value(at)})`,
-  })
+  const now = Date.now()
+  const at = new Date(now).toISOString()
+  const rested = new Date(now - leaseRestSeconds * 1000).toISOString()
+  try {
+    return await updateAccount(ledger, accountId, {
+      set: [
+        [['updatedAt'], at],
+        [['status'], 'VENDING'],
+        [['lease', 'renewedAt'], now],
+        [['steps', userName ? `${state} ${userName}` : state], { state, userName, at }],
+      ],
+      ...(storesPassword &&
+        userName && {
+          ensure: [[['passwords', userName.toLowerCase()], { vendId: vend.id, at }]] as [string[], unknown][],
+        }),
+      remove: ['failure'],
+      condition: (value, name) =>
+        `lease.holder = ${value(vend.executionArn)} AND ` +
+        `(attribute_not_exists(failure) OR failure.${name('at')} < ${value(rested)})`,
+    })
+  } catch (error) {
+    if (!isNamed(error, 'ConditionalCheckFailedException')) throw error
+    if ((await readAccount(ledger, accountId))?.lease?.holder !== vend.executionArn) throw leaseLost(accountId, error)
+    throw new FailedJustNowError(
+      `The vend of account ${accountId} failed within the last ${leaseRestSeconds} seconds, and one of its functions may still be at work`,
+      { cause: error },
+    )
+  }
 }
 
 /** The name under which a mail is on record. */

@@ -29,6 +29,9 @@ const vendId = (executionArn: string) => createHash('sha256').update(executionAr
 const lower = (text: string) => text.toLowerCase()
 const changePassword = 'arn:aws:iam::aws:policy/IAMUserChangePassword'
 
+type Ended = Pick<Execution, 'executionArn' | 'stopDate' | 'status'>
+const endKey = ({ executionArn, stopDate, status }: Ended) => `${executionArn}#${stopDate}#${status}`
+
 type Given = {
   plan: Plan
   world: World
@@ -146,8 +149,7 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }:
   const mailed = (by: Invocation | undefined, mail: Mail) => {
     mails.push(JSON.stringify(mail))
     if (by?.name === 'report-failure') {
-      const { detail } = by.input as { detail: { executionArn: string; stopDate: number; status: string } }
-      reported.add(`${detail.executionArn}#${detail.stopDate}#${detail.status}`)
+      reported.add(endKey((by.input as { detail: Ended }).detail))
     }
     if (by?.name !== 'send-login-email') return
     const { account, admin, secretVersion } = by.input as {
@@ -165,7 +167,7 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }:
   const ended = ({ executionArn, status, startDate, stopDate = 0, redriveDate, name }: Execution) => {
     if (stopDate - (redriveDate ?? startDate) > (executionSeconds + 1) * 1000)
       broken('6 bounded', `execution ${name} ran for ${(stopDate - startDate) / 1000} s`)
-    if (status !== 'SUCCEEDED') ends.push({ key: `${executionArn}#${stopDate}#${status}`, execution: name })
+    if (status !== 'SUCCEEDED') ends.push({ key: endKey({ executionArn, stopDate, status }), execution: name })
   }
 
   // What the world made impossible for good
@@ -243,6 +245,8 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }:
   }
 
   const checkPasswords = (account: Account) => {
+    // Nobody signs in to a suspended account, and what was under way there stays where it was.
+    if (account.state === 'SUSPENDED') return
     for (const user of account.users.values()) {
       const key = `${account.id} ${lower(user.name)}`
       if (isForeign(account, user.name) || !user.login || ownPasswords.has(key)) continue
@@ -340,6 +344,8 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }:
     },
     isHopeless,
     isImpossible,
+    /** Whether a person was told of this end. */
+    wasTold: (execution: Execution) => reported.has(endKey(execution)),
     asked: (arrival: Arrival, acceptance: Acceptance) => asks.push({ ...arrival, acceptance }),
     told: (details: string[]) => events.push(...details),
     onMail: (listener: typeof tellMail) => (tellMail = listener),

@@ -42,7 +42,12 @@ export const mistakes: Mistake[] = [
   {
     name: 'the lease is not given back',
     file: 'shared/ledger.ts',
-    changes: [["remove: ['lease', 'failure'],", "remove: ['failure'],"]],
+    changes: [
+      [
+        "remove: ['lease', 'failure'],\n    })\n  } catch (error) {\n    if (isNamed(error, 'LeaseLostError')",
+        "remove: ['failure'],\n    })\n  } catch (error) {\n    if (isNamed(error, 'LeaseLostError')",
+      ],
+    ],
   },
   {
     name: 'a mail is put on record before it is sent',

@@ -5,7 +5,6 @@ import { type Execution, startStepFunctions } from '../../local/step-functions.t
 import { accountOfExecution } from '../../local/vend.ts'
 import { addAccount, addGroup, addUser, createWorld } from '../../local/world.ts'
 import { explanations, unforeseen } from '../../functions/report-failure/explanations.ts'
-import { leaseRestSeconds } from '../../functions/shared/ledger.ts'
 import { secretName } from '../../functions/shared/secret-name.ts'
 import { accountCreated, accountJoined, managedAccount } from '../support/events.ts'
 import { inMemoryDynamoDB } from './dynamodb.ts'
@@ -370,11 +369,10 @@ const live = async (service: Service, plan: Plan, random: () => number): Promise
         )
     }
   }
-  /** A function of a failed execution may still run beside the one that failed: nobody is as quick as that to go on. */
-  const isAtRest = ({ stopDate = 0 }: Execution) => clock.now() - stopDate >= leaseRestSeconds * 1000
+  /** Whoever goes on has read the notice; there may be functions of the failed try at work yet. */
   const redrive = async (at: number) => {
     await sleep(at * 1000)
-    for (const execution of failed()) if (isAtRest(execution)) goOn(execution)
+    for (const execution of failed()) if (invariants.wasTold(execution)) goOn(execution)
   }
 
   try {
@@ -394,7 +392,7 @@ const live = async (service: Service, plan: Plan, random: () => number): Promise
       if (account && denied === 'for-a-while') account.deniedActions = []
     }
     for (let round = 0; round < mostRounds; round++) {
-      await sleep(leaseRestSeconds * 1000)
+      await sleep(random() * 120_000)
       for (const execution of failed()) if (!invariants.isHopeless(execution)) goOn(execution)
       await settled()
     }

@@ -202,9 +202,14 @@ export const ledgerMock = () => {
       dynamodb.on(PutItemCommand).resolves({})
       dynamodb.on(UpdateItemCommand).resolves({ Attributes: item ?? marshall(aRecord()) })
     },
-    /** Somebody else holds the lease. */
+    /** The record is another one than the condition of a write says. */
     loses() {
       dynamodb.on(UpdateItemCommand).rejects(awsError('ConditionalCheckFailedException'))
+    },
+    /** Somebody else holds the lease. */
+    losesLease() {
+      this.holds(aRecord({ lease: { holder: anotherVend().executionArn, ask: 'ask', renewedAt: 0 } }))
+      this.loses()
     },
     changes: () => dynamodb.commandCalls(UpdateItemCommand).map(({ args: [{ input }] }) => changeOf(input)),
     begun() {

@@ -387,7 +387,7 @@ describe('the error leaves under its name, and nothing is written:', () => {
   })
 
   test('LeaseLostError', async () => {
-    onRecord.loses()
+    onRecord.losesLease()
     await expect(create()).rejects.toThrow(LeaseLostError)
     expect(iam.calls()).toEqual([])
   })

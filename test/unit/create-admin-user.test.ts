@@ -197,7 +197,7 @@ describe('the password is scrubbed from', () => {
 
 describe('the error leaves under its name:', () => {
   test('LeaseLostError, and nothing is changed', async () => {
-    onRecord.loses()
+    onRecord.losesLease()
     await expect(create()).rejects.toThrow(LeaseLostError)
     expect(iam.calls()).toEqual([])
   })

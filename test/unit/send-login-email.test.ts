@@ -187,7 +187,7 @@ describe('the error leaves under its name:', () => {
   })
 
   test('LeaseLostError, and no mail goes out', async () => {
-    onRecord.loses()
+    onRecord.losesLease()
     await expect(send()).rejects.toThrow(LeaseLostError)
     expect(ses.calls()).toEqual([])
   })

@@ -209,7 +209,7 @@ test('a user who signs in already gets no password, and nothing is called', asyn
 
 describe('the error leaves under its name:', () => {
   test('LeaseLostError, and no secret is made', async () => {
-    onRecord.loses()
+    onRecord.losesLease()
     await expect(store()).rejects.toThrow(LeaseLostError)
     expect(secrets.commandCalls(CreateSecretCommand)).toEqual([])
   })

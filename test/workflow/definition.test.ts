@@ -3,6 +3,7 @@ import { loadVending } from '../../infra/vending.ts'
 import { readDeployed } from '../../local/deployed.ts'
 import { exampleVending } from '../support/organization.ts'
 import * as errors from '../../functions/shared/errors.ts'
+import { leaseRestSeconds } from '../../functions/shared/ledger.ts'
 
 const { definition, functions, lambdaArn } = readDeployed(loadVending(exampleVending), {
   partition: 'aws',
@@ -93,6 +94,13 @@ test.each(['CreateAdminGroup', 'CreateAdminUser'])(
   },
 )
 
+test('every step that begins under the lease waits out the rest after a failure', () => {
+  for (const name of ['CreateAdminGroup', 'StorePassword', 'CreateAdminUser', 'SendLoginEmail']) {
+    const retry = retryOf(name, 'FailedJustNowError')
+    expect(retry && meanSeconds(retry)).toBeGreaterThan(leaseRestSeconds)
+  }
+})
+
 test('every name of ours that is retried is one that the functions throw', () => {
   const foreign = /^(Lambda|States|Sandbox|Runtime)\.|^Internal\w*Error$/
   const ours = tasks
@@ -106,6 +114,7 @@ test('every name of ours that is retried is one that the functions throw', () =>
       'AccountNotReadyError',
       'AccountPendingError',
       'AwsUnreachableError',
+      'FailedJustNowError',
     ]),
   )
   for (const name of ours) expect(errors).toHaveProperty(name)
