@@ -40,6 +40,16 @@ export const mistakes: Mistake[] = [
     changes: [['export const leaseRestSeconds = 90', 'export const leaseRestSeconds = 0']],
   },
   {
+    name: 'a step begins right after a failure',
+    file: 'shared/ledger.ts',
+    changes: [
+      [
+        'const rested = new Date(now - leaseRestSeconds * 1000).toISOString()',
+        'const rested = new Date(now + leaseRestSeconds * 1000).toISOString()',
+      ],
+    ],
+  },
+  {
     name: 'the lease is not given back',
     file: 'shared/ledger.ts',
     changes: [

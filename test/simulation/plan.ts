@@ -51,6 +51,8 @@ export type AccountPlan = {
   scheduledSecretOf?: string
   /** A service control policy that forbids users: lifted when the world heals, or never. */
   denied?: 'for-a-while' | 'for-good'
+  /** From when on it forbids, if not from the beginning. */
+  deniedAt?: number
   /** The account is suspended at this time, for good. */
   suspendedAt?: number
 }
@@ -68,6 +70,10 @@ export type Plan = {
   /** When failed executions are redriven while faults go on, and how long after that everything heals. */
   redrives: number[]
   heals: number
+  /** The operator goes on at once after the first failures that he is told of. */
+  isPrompt: boolean
+  /** The operator stops what hangs, and asks anew. */
+  isImpatient: boolean
   /** How likely a person signs in after a mail, chooses a password, and has the secret deleted. */
   people: number
   /** Whether each account is vended once more at the end, for somebody else. */
@@ -83,6 +89,7 @@ const refusals = [
   'SubscriptionRequiredException',
   'InvalidClientTokenId',
 ]
+const hour = 3600
 const userNames = ['ada', 'grace', 'Administrator']
 
 const drawAccount = (random: Rng, i: number): AccountPlan => {
@@ -132,23 +139,32 @@ const drawRequest = (random: Rng, config: Plan['config']): Arrival['request'] =>
 
 const drawArrivals = (random: Rng, config: Plan['config'], accounts: AccountPlan[]) => {
   const events: Door[] = config === 'control-tower' ? ['managed-create', 'managed-update'] : ['created', 'joined']
-  return accounts.flatMap(({ id, joinedMethod }) => {
+  return accounts.flatMap((account) => {
+    const { id, joinedMethod } = account
     const count = oneOf(random, [1, 1, 1, 1, 1, 1, 1, 2, 2, 3])
     const first = random() * 30
-    return Array.from({ length: count }, (): Arrival => {
+    const arrivals = Array.from({ length: count }, (): Arrival => {
       const door =
         random() < 0.45
           ? oneOf(random, joinedMethod === 'INVITED' && config !== 'control-tower' ? ['joined' as const] : events)
           : oneOf(random, ['manual', 'api'] as const)
       // At one moment, soon after, or late.
-      const after = oneOf(random, [0, 0, random() * 10, random() * 120, 3600 + random() * 86_400])
+      const after = oneOf(random, [0, 0, random() * 10, random() * 120, hour + random() * 24 * hour])
       return {
         at: first + after,
         door,
         accountId: id,
         request: door === 'manual' || door === 'api' ? drawRequest(random, config) : {},
       }
-    }).flatMap((arrival) => {
+    })
+    // The same is asked for again, hours later; by then something may be forbidden.
+    const [again] = arrivals
+    if (random() < 0.1 && again) {
+      const at = first + hour + random() * 24 * hour
+      arrivals.push({ at, door: 'manual', accountId: id, request: { ...again.request, again: true } })
+      if (random() < 0.5 && !account.denied) Object.assign(account, { denied: 'for-a-while', deniedAt: at - 60 })
+    }
+    return arrivals.flatMap((arrival) => {
       const isEvent = arrival.door !== 'manual' && arrival.door !== 'api'
       return isEvent && random() < 0.3
         ? [arrival, { ...arrival, at: arrival.at + oneOf(random, [0, 0, random() * 60]) }]
@@ -161,24 +177,40 @@ export const drawPlan = (seed: number, random: Rng): Plan => {
   const config = oneOf(random, ['plain', 'plain', 'groups', 'control-tower'] as const)
   const accounts = Array.from({ length: random() < 0.92 ? 1 : 2 }, (_, i) => drawAccount(random, i))
   const isQuiet = random() < 0.2
-  const hour = 3600
+  const arrivals = drawArrivals(random, config, accounts)
+  const isImpatient = random() < 0.05
+  const stops = random() < 0.2 ? [oneOf(random, arrivals).at + random() * oneOf(random, [6, 60])] : []
+  // Somebody asks for the account right after its vend was stopped.
+  if (random() < 0.5)
+    for (const stop of stops)
+      arrivals.push({
+        at: stop + random() * 30,
+        door: 'manual',
+        accountId: oneOf(random, accounts).id,
+        request: drawRequest(random, config),
+      })
   return {
     seed,
     config,
     accounts,
-    arrivals: drawArrivals(random, config, accounts),
+    arrivals,
     faults: {
-      kinds: isQuiet ? [] : someOf(random, [...faultKinds]),
-      rate: random() < 0.04 ? 0.15 : oneOf(random, [0.02, 0.03, 0.05, 0.08]),
+      kinds: isImpatient ? ['slow'] : isQuiet ? [] : someOf(random, [...faultKinds]),
+      rate: isImpatient ? 0.1 : random() < 0.04 ? 0.15 : oneOf(random, [0.02, 0.03, 0.05, 0.08]),
       ses: random() < 0.04 ? oneOf(random, ['ses-refused', 'ses-quota'] as const) : 'well',
     },
     staleness: oneOf(random, [0, 0, 0.1, 0.5]),
-    stops: random() < 0.2 ? [random() * 60] : [],
+    stops,
+    isPrompt: random() < 0.2,
+    isImpatient,
     redrives: Array.from(
       { length: oneOf(random, [0, 0, 0, 1, 2]) },
       () => oneOf(random, [5 * 60, 5 * hour, 50 * hour]) * (0.5 + random()),
     ).sort((a, b) => a - b),
-    heals: oneOf(random, [hour, 30 * hour, 200 * hour]),
+    heals: Math.max(
+      oneOf(random, [hour, 30 * hour, 200 * hour]),
+      ...accounts.map(({ deniedAt = 0 }) => deniedAt + 24 * hour * random()),
+    ),
     people: oneOf(random, [0, 0.3, 0.8]),
     probes: random() < 0.1,
     ...(random() < 0.05 && {

@@ -18,6 +18,7 @@ Vends accounts in many small simulated worlds with faults, and holds the service
   --from S      the first seed (a fresh one if left out)
   --seed S      this world only, with its trace
   --self-test   make known mistakes, one at a time: each must be found within 2,000 worlds
+  --mistake T   of these only the ones with T in their name
   --help        show this
 
 The last line on stdout is JSON. Exit codes: 0 all promises held, 1 one was broken, 2 a mistake in the command.
@@ -168,11 +169,11 @@ const simulate = async (bundles: Bundles, from: number, seeds: number) => {
   }
 }
 
-const selfTest = async (files: Record<Plan['config'], string>) => {
+const selfTest = async (files: Record<Plan['config'], string>, text: string) => {
   const right = await loadAll(await bundleAll(files))
   await warmUp(right)
   const found: { mistake: string; seeds: number | null; invariant: string | null }[] = []
-  for (const mistake of mistakes) {
+  for (const mistake of mistakes.filter(({ name }) => name.includes(text))) {
     let seeds = 0
     let broken: Result | undefined
     const bundles = await bundleAll(files, mistake)
@@ -208,6 +209,7 @@ const readOptions = () => {
         from: { type: 'string' },
         seed: { type: 'string' },
         'self-test': { type: 'boolean', default: false },
+        mistake: { type: 'string', default: '' },
         help: { type: 'boolean', default: false },
       },
     }).values
@@ -226,7 +228,7 @@ const run = async () => {
   const files = writeConfigs(folder)
 
   if (options['self-test']) {
-    const found = await selfTest(files)
+    const found = await selfTest(files, options.mistake)
     process.stdout.write(
       `${JSON.stringify({ mistakes: found.length, found: found.filter(({ seeds }) => seeds).length })}\n`,
     )

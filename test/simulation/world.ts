@@ -11,7 +11,7 @@ import { inMemoryDynamoDB } from './dynamodb.ts'
 import { type Fault, faultsOf } from './faults.ts'
 import { invariantsOf, Violation } from './invariants.ts'
 import { type Arrival, drawPlan, type Plan } from './plan.ts'
-import { randomFrom } from './random.ts'
+import { oneOf, randomFrom } from './random.ts'
 import type { Service } from './service.ts'
 import { inVirtualTime, sleep } from './virtual-time.ts'
 
@@ -53,6 +53,7 @@ const live = async (service: Service, plan: Plan, random: () => number): Promise
   const count = ({ kind, what }: Fault | { kind: string; what: string }) => {
     result.faults[kind] = (result.faults[kind] ?? 0) + 1
     trace(`  ! ${kind} ${what}`)
+    if (kind === 'slow' && plan.isImpatient && result.faults[kind] < 3) track(stopAndAskAnew())
   }
   const logs: string[] = []
 
@@ -92,7 +93,7 @@ const live = async (service: Service, plan: Plan, random: () => number): Promise
       if (user.signsIn)
         there.login = { password: 'Somebody-elses-1', resetRequired: false, createdAt: start - day * 1000 }
     }
-    if (planned.denied) account.deniedActions = ['iam:CreateUser']
+    if (planned.denied && !planned.deniedAt) account.deniedActions = ['iam:CreateUser']
     if (planned.scheduledSecretOf) {
       const name = secretName(planned.id, planned.scheduledSecretOf)
       count({ kind: 'secret-scheduled-for-deletion', what: name })
@@ -122,11 +123,13 @@ const live = async (service: Service, plan: Plan, random: () => number): Promise
   })
 
   // The service
+  let promptly = plan.isPrompt ? 2 : 0
   type Mail = { Destination: { ToAddresses: string[] }; Message: { Subject: { Data: string }; Body: object } }
   const sendEmail = (_: unknown, input: object) => {
     const mail = input as Mail
     const invocation = service.current()
     invariants.mailed(invocation, mail)
+    if (invocation?.name === 'report-failure' && promptly-- > 0) track(redrive(random() * 20))
     trace(`    mail to ${mail.Destination.ToAddresses.join()}: ${mail.Message.Subject.Data}`)
     return { MessageId: uuid() }
   }
@@ -290,14 +293,17 @@ const live = async (service: Service, plan: Plan, random: () => number): Promise
 
   // People
   const personSignsIn = async (accountId: string, userName: string) => {
-    await sleep(random() * day * 1000)
+    await sleep(random() * oneOf(random, [600, day]) * 1000)
     const secret = world.secrets.get(secretName(accountId, userName))
     const user = world.accounts.get(accountId)?.users.get(userName.toLowerCase())
     const password = [...(secret?.versions.values() ?? [])].find(({ stages }) => stages.includes('AWSCURRENT'))?.value
     // Between a new password's storing and its setting nobody can sign in: asked again later.
     if (!password || !user?.login || secret?.deletionAt || isRunning(accountId)) return
-    if (signIn(world, accountId, userName, password) === 'refused')
+    if (signIn(world, accountId, userName, password) === 'refused') {
+      // What was stopped between the two is gone on with later.
+      if (failed().some((execution) => accountOfExecution(execution) === accountId)) return
       throw new Violation('2 stored password', `${userName} of ${accountId} cannot sign in with the stored password`)
+    }
     trace(`${userName} of ${accountId} signs in and chooses a password`)
     const chosen = `Chosen-by-${userName}-1`
     user.login = { ...user.login, password: chosen, resetRequired: false }
@@ -319,6 +325,11 @@ const live = async (service: Service, plan: Plan, random: () => number): Promise
     addUser(world, account, { name: userName })
     invariants.foreignMade(accountId, userName)
   }
+  const forbid = async (accountId: string, at: number) => {
+    await sleep(at * 1000)
+    const account = world.accounts.get(accountId)
+    if (account) account.deniedActions = ['iam:CreateUser']
+  }
   const suspend = async (accountId: string, at: number) => {
     await sleep(at * 1000)
     count({ kind: 'account-suspended', what: accountId })
@@ -334,6 +345,12 @@ const live = async (service: Service, plan: Plan, random: () => number): Promise
       count({ kind: 'aborted', what: executionArn.slice(-8) })
       stepFunctions.operations.StopExecution(undefined, { executionArn })
     }
+  }
+  const stopAndAskAnew = async () => {
+    await stop(random() * 10)
+    await sleep(random() * 10_000)
+    const { id: accountId } = oneOf(random, plan.accounts)
+    await arrive({ at: 0, door: 'manual', accountId, request: {} })
   }
   const failed = () =>
     [...stepFunctions.executions.values()].filter(({ status }) => ['FAILED', 'TIMED_OUT', 'ABORTED'].includes(status))
@@ -379,7 +396,10 @@ const live = async (service: Service, plan: Plan, random: () => number): Promise
     for (const arrival of plan.arrivals) track(arrive(arrival))
     for (const at of plan.stops) track(stop(at))
     for (const at of plan.redrives) track(redrive(at))
-    for (const { id, suspendedAt } of plan.accounts) if (suspendedAt) track(suspend(id, suspendedAt))
+    for (const { id, suspendedAt, deniedAt } of plan.accounts) {
+      if (suspendedAt) track(suspend(id, suspendedAt))
+      if (deniedAt) track(forbid(id, deniedAt))
+    }
     if (plan.intrusion) track(intrude(plan.intrusion))
     await sleep(plan.heals * 1000)
     await settled()
