@@ -258,7 +258,9 @@ const live = async (service: Service, plan: Plan, random: () => number): Promise
     await sleep(start + sweepAt(nth) * 1000 - clock.now())
     for (let fired = 0; fired < times; fired++) {
       track(invokeAsync('sweep', scheduledEvent(world, uuid())))
-      if (fired + 1 < times) await sleep(oneOf(random, [0, random() * 300_000]))
+      if (fired + 1 === times) return
+      count({ kind: 'schedule-twice', what: `day ${nth}` })
+      await sleep(oneOf(random, [0, random() * 300_000]))
     }
   }
 
