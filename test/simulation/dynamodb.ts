@@ -9,6 +9,10 @@ type Input = {
   Item: Item
   UpdateExpression: string
   ConditionExpression?: string
+  FilterExpression?: string
+  ProjectionExpression?: string
+  ExclusiveStartKey?: Item
+  Limit?: number
   ExpressionAttributeNames?: Record<string, string>
   ExpressionAttributeValues?: Item
   ReturnValues?: string
@@ -33,8 +37,9 @@ const itemSize = (item: Item | undefined): number =>
 
 /**
  * DynamoDB in memory, as far as the ledger uses it: one table with a string key `pk`; GetItem, PutItem, UpdateItem with SET
- * (values, if_not_exists) and REMOVE; conditions of `=`, `<`, attribute_exists, attribute_not_exists, AND, and OR in parentheses.
- * What it does not know it refuses. `units` are the request units that on-demand capacity is billed by.
+ * (values, if_not_exists) and REMOVE; conditions of `=`, `<`, attribute_exists, attribute_not_exists, AND, and OR in parentheses;
+ * Scan with a filter of begins_with, in the order in which items were made. What it does not know it refuses. `units` are the
+ * request units that on-demand capacity is billed by.
  */
 export const inMemoryDynamoDB = (tableName: string, now: () => number) => {
   const items = new Map<string, Item>()
@@ -97,6 +102,24 @@ export const inMemoryDynamoDB = (tableName: string, now: () => number) => {
     units.write += Math.max(1, Math.ceil(itemSize(before) / 1024))
     throw new AwsError('ConditionalCheckFailedException', 'The conditional request failed')
   }
+  const passes = (item: Item, input: Input) => {
+    if (input.FilterExpression === undefined) return true
+    const [, path, placeholder] = /^begins_with\(([\w#.]+), (:\w+)\)$/.exec(input.FilterExpression) ?? []
+    if (!path || !placeholder) throw unsupported(`the filter ${input.FilterExpression}`)
+    const prefix = valueOf(input, placeholder).S
+    if (prefix === undefined) throw unsupported('begins_with of what is no string')
+    return read(item, pathOf(input, path))?.S?.startsWith(prefix) === true
+  }
+  const project = (item: Item, input: Input) => {
+    const shown: Item = {}
+    for (const path of input.ProjectionExpression?.split(', ') ?? Object.keys(item)) {
+      const [name = '', ...below] = input.ProjectionExpression ? pathOf(input, path) : [path]
+      if (below.length) throw unsupported(`the projection ${path}`)
+      const value = item[name]
+      if (value) shown[name] = structuredClone(value)
+    }
+    return shown
+  }
   const put = (before: Item | undefined, after: Item) => {
     units.write += Math.ceil(Math.max(itemSize(before), itemSize(after)) / 1024)
     items.set(keyOf(after), after)
@@ -130,6 +153,25 @@ export const inMemoryDynamoDB = (tableName: string, now: () => number) => {
       const blocks = Math.max(1, Math.ceil(itemSize(item) / 4096))
       units.read += input['ConsistentRead'] ? blocks : blocks / 2
       return item ? { Item: item } : {}
+    },
+    Scan: (input) => {
+      const paging = ['ExclusiveStartKey', 'Limit']
+      const [, ...namesAndValues] = expressions
+      check('Scan', input, ['TableName', 'FilterExpression', 'ProjectionExpression', ...paging, ...namesAndValues])
+      const { ExclusiveStartKey: after, Limit = Infinity } = input
+      const keys = [...items.keys()]
+      const first = after ? keys.indexOf(keyOf(after)) + 1 : 0
+      const page = keys.slice(first, first + Limit)
+      const scanned = page.map((pk) => items.get(pk)!)
+      units.read += Math.ceil(scanned.reduce((sum, item) => sum + itemSize(item), 0) / 4096) / 2
+      const Items = scanned.filter((item) => passes(item, input)).map((item) => project(item, input))
+      return {
+        Items,
+        Count: Items.length,
+        ScannedCount: scanned.length,
+        // As on AWS there may be nothing behind a page that is full.
+        ...(page.length === Limit && { LastEvaluatedKey: { pk: { S: page.at(-1) ?? '' } } }),
+      }
     },
     PutItem: (input) => {
       check('PutItem', input, ['TableName', 'Item', ...expressions])

@@ -43,6 +43,9 @@ const createHmac = () => {
 const randomUUID = () =>
   'xxxxxxxx-xxxx-4xxx-8xxx-xxxxxxxxxxxx'.replace(/x/g, () => Math.floor(Math.random() * 16).toString(16))
 
+/** A Lambda has no ~/.aws; and virtual time does not wait for a disk. */
+const readFile = (file: string) => Promise.reject(Object.assign(new Error(`no such file: ${file}`), { code: 'ENOENT' }))
+
 class Agent {
   destroy() {
     // There are no sockets.
@@ -51,7 +54,7 @@ class Agent {
 
 /**
  * `require` for a function's bundle: node:http is replaced by one whose requests are answered by `handle`, without
- * sockets, so that the SDK itself runs as it is deployed.
+ * sockets, so that the SDK itself runs as it is deployed. There are no files to read.
  */
 export const requireInProcess = (handle: Handle, now: () => number) => {
   type Options = { method: string; path: string; headers: Record<string, string> }
@@ -77,6 +80,7 @@ export const requireInProcess = (handle: Handle, now: () => number) => {
   const require = createRequire(import.meta.url)
   return (module: string): unknown => {
     if (module === 'node:http') return { request, Agent }
+    if (module === 'node:fs/promises') return { readFile }
     if (/^(node:)?crypto$/.test(module)) return { ...crypto, createHmac, randomUUID }
     return require(module)
   }

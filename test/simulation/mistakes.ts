@@ -134,6 +134,41 @@ export const mistakes: Mistake[] = [
       ],
     ],
   },
+  {
+    name: 'the sweep restarts what failed',
+    file: 'sweep/sweep.ts',
+    changes: [["(status === 'FAILED' || status === 'VENDING')", "status === 'VENDING'"]],
+  },
+  {
+    name: 'the sweep takes an account from before the installation',
+    file: 'sweep/sweep.ts',
+    changes: [['joinedAt < installedAt || ', '']],
+  },
+  {
+    name: 'the sweep ends an account that the list lacks without asking for it',
+    file: 'sweep/sweep.ts',
+    changes: [['if (await isDeparted(clients, config, accountId))', 'if (accountId)']],
+  },
+  {
+    name: 'the sweep tells again what it told on the same day',
+    file: 'sweep/sweep.ts',
+    changes: [['if (await readNote(ledger, note)) return', '']],
+  },
+  {
+    name: 'the secrets of a departed account are kept',
+    file: 'sweep/sweep.ts',
+    changes: [
+      [
+        'of new Set([...Object.keys(record.passwords), ...vended]))',
+        "of status === 'DEPARTED' ? [] : new Set([...Object.keys(record.passwords), ...vended]))",
+      ],
+    ],
+  },
+  {
+    name: 'the lease of a departed account is kept',
+    file: 'shared/ledger.ts',
+    changes: [["      remove: ['lease'],\n", '']],
+  },
 ]
 
 /** Bundles the functions with a mistake in them. */

@@ -1,4 +1,5 @@
 import { type Rng, oneOf, someOf } from './random.ts'
+import { nextSweepDay, sweepAt } from './sweeps.ts'
 
 // What happens in one small world, decided by its seed before it begins. Times are seconds from its beginning.
 
@@ -28,6 +29,8 @@ export type Arrival = {
   accountId: string
   /** For the manual door and the API: the request. */
   request: { admins?: AdminAsked[]; again?: boolean }
+  /** An event that CloudTrail never delivers. */
+  isLost?: boolean
 }
 type AdminAsked = {
   userName: string
@@ -55,6 +58,10 @@ export type AccountPlan = {
   deniedAt?: number
   /** The account is suspended at this time, for good. */
   suspendedAt?: number
+  /** The account is removed from the organization at this time, for good. */
+  departsAt?: number
+  /** The account was there before this service was installed: only a request vends it. */
+  isOld?: boolean
 }
 
 export type Plan = {
@@ -78,6 +85,11 @@ export type Plan = {
   people: number
   /** Whether each account is vended once more at the end, for somebody else. */
   probes: boolean
+  /**
+   * How often the schedule of the sweep fires on each day until everything heals. After that it fires daily, until the end.
+   * No days: this world has no sweep.
+   */
+  sweeps: number[]
   /** When somebody makes a user in an account by hand. */
   intrusion?: { at: number; accountId: string; userName: string }
 }
@@ -173,6 +185,34 @@ const drawArrivals = (random: Rng, config: Plan['config'], accounts: AccountPlan
   })
 }
 
+const isEvent = ({ door }: Arrival) => door !== 'manual' && door !== 'api'
+
+/** Makes a world one in which the sweep runs: events are lost, accounts go, some were there before. */
+const withSweeps = (random: Rng, plan: Plan): Plan => {
+  const chance = (probability: number) => random() < probability
+  const besideSweep = () => sweepAt(oneOf(random, [0, 0, 1])) + (random() - 0.5) * 20
+  const someTime = () => oneOf(random, [random() * 120, besideSweep(), random() * 40 * hour])
+  const heals = oneOf(random, [30 * hour, 30 * hour, 60 * hour, 200 * hour])
+  const accounts = plan.accounts.map((account): AccountPlan => {
+    const goes = chance(0.2) ? { departsAt: someTime() } : chance(0.2) ? { suspendedAt: someTime() } : {}
+    return { ...account, ...goes, ...(chance(0.12) && { isOld: true }) }
+  })
+  const arrivals = accounts.flatMap(({ id }) => {
+    const isLost = chance(0.6)
+    const own = plan.arrivals
+      .filter(({ accountId }) => accountId === id)
+      .map((arrival): Arrival => ({ ...arrival, ...(isLost && isEvent(arrival) && { isLost }) }))
+    // Every account has an event; what comes late may come while the sweep runs.
+    const door = plan.config === 'control-tower' ? 'managed-create' : 'joined'
+    if (!own.some(isEvent)) own.push({ at: random() * 30, door, accountId: id, request: {}, isLost: true })
+    return own.map((arrival) => (arrival.at > hour && chance(0.3) ? { ...arrival, at: besideSweep() } : arrival))
+  })
+  // The longest worlds have a few sweeps at their beginning, and those at the end.
+  const days = Math.min(3, nextSweepDay(heals))
+  const sweeps = Array.from({ length: days }, () => oneOf(random, [1, 1, 1, 2]))
+  return { ...plan, accounts, arrivals, heals, sweeps }
+}
+
 export const drawPlan = (seed: number, random: Rng): Plan => {
   const config = oneOf(random, ['plain', 'plain', 'groups', 'control-tower'] as const)
   const accounts = Array.from({ length: random() < 0.92 ? 1 : 2 }, (_, i) => drawAccount(random, i))
@@ -189,7 +229,7 @@ export const drawPlan = (seed: number, random: Rng): Plan => {
         accountId: oneOf(random, accounts).id,
         request: drawRequest(random, config),
       })
-  return {
+  const plan: Plan = {
     seed,
     config,
     accounts,
@@ -213,8 +253,10 @@ export const drawPlan = (seed: number, random: Rng): Plan => {
     ),
     people: oneOf(random, [0, 0.3, 0.8]),
     probes: random() < 0.1,
+    sweeps: [],
     ...(random() < 0.05 && {
       intrusion: { at: random() * 60, accountId: oneOf(random, accounts).id, userName: oneOf(random, userNames) },
     }),
   }
+  return random() < 0.2 ? withSweeps(random, plan) : plan
 }

@@ -37,21 +37,21 @@ export const loadService = async (vendingFile: string, bundles?: Map<string, str
     if (!here) throw new Error('A function called AWS outside of an invocation')
     return here.invocation.isDead ? never() : here.handle(incoming)
   }, clock.now)
-  const functions = new Map(
-    deployed.functions.map((fn) => {
-      const environment = {
-        ...fn.environment,
-        AWS_REGION: region,
-        // By this the endpoint knows which function calls.
-        AWS_SDK_UA_APP_ID: fn.name,
-        AWS_ACCESS_KEY_ID: managementAccountId,
-        AWS_SECRET_ACCESS_KEY: 'local',
-        AWS_ENDPOINT_URL: 'http://in-process',
-      }
-      const log = (line: string) => running.getStore()?.log(line)
-      return [fn.name, loadFunction(texts.get(fn.name) ?? '', { ...fn, environment }, { clock, log, require })]
-    }),
-  )
+  const functions = new Map<string, ReturnType<typeof loadFunction>>()
+  const load = (fn: (typeof deployed.functions)[number]) => {
+    const environment = {
+      ...fn.environment,
+      AWS_REGION: region,
+      // By this the endpoint knows which function calls.
+      AWS_SDK_UA_APP_ID: fn.name,
+      AWS_ACCESS_KEY_ID: managementAccountId,
+      AWS_SECRET_ACCESS_KEY: 'local',
+      AWS_ENDPOINT_URL: 'http://in-process',
+    }
+    const log = (line: string) => running.getStore()?.log(line)
+    functions.set(fn.name, loadFunction(texts.get(fn.name) ?? '', { ...fn, environment }, { clock, log, require }))
+  }
+  deployed.functions.forEach(load)
   return {
     vending,
     deployed,
@@ -64,6 +64,8 @@ export const loadService = async (vendingFile: string, bundles?: Map<string, str
     },
     /** What runs here now, if anything does. */
     current: () => running.getStore()?.invocation,
+    /** Forgets what a function keeps in memory, as Lambda does with one that runs once a day. */
+    coldStart: (name: string) => deployed.functions.filter((fn) => fn.name === name).forEach(load),
     /** Runs a function. What it throws leaves as it is; one that is killed ends as its killer says. */
     invoke: (name: string, input: unknown, { handle, log }: Omit<Running, 'invocation'>) => {
       const run = functions.get(name)

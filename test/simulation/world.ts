@@ -13,6 +13,7 @@ import { invariantsOf, Violation } from './invariants.ts'
 import { type Arrival, drawPlan, type Plan } from './plan.ts'
 import { oneOf, randomFrom } from './random.ts'
 import type { Service } from './service.ts'
+import { checkSchedule, listing, nextSweepDay, scheduledEvent, sweepAt } from './sweeps.ts'
 import { inVirtualTime, sleep } from './virtual-time.ts'
 
 export type Result = {
@@ -38,6 +39,10 @@ export const runWorld = (services: Record<Plan['config'], Service>, seed: number
 
 const live = async (service: Service, plan: Plan, random: () => number): Promise<Result> => {
   const { deployed, vending, clock } = service
+  if (plan.sweeps.length) {
+    checkSchedule(deployed)
+    service.coldStart('sweep')
+  }
   const start = clock.now()
   const result: Result = {
     seed: plan.seed,
@@ -71,6 +76,8 @@ const live = async (service: Service, plan: Plan, random: () => number): Promise
     return digits.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
   }
   const ledger = inMemoryDynamoDB(deployed.ledgerTable, clock.now)
+  // The organization's other accounts were there before the service was installed.
+  for (const account of world.accounts.values()) account.joinedAt = start - 100 * day * 1000
   const byId = new Map(plan.accounts.map((account) => [account.id, account]))
   for (const planned of plan.accounts) {
     const account = addAccount(world, {
@@ -79,8 +86,8 @@ const live = async (service: Service, plan: Plan, random: () => number): Promise
       email: `root-${planned.id}@example.com`,
       joinedMethod: planned.joinedMethod,
       roleName: vending.accessRole,
-      // The ledger was made when the service was installed, which is before.
-      joinedAt: start + 1,
+      // The ledger was made when the service was installed.
+      joinedAt: planned.isOld ? start - 30 * day * 1000 : start + 1,
     })
     if (planned.minimumPasswordLength) account.passwordPolicy = { MinimumPasswordLength: planned.minimumPasswordLength }
     const { user, group } = planned.foreign
@@ -138,7 +145,7 @@ const live = async (service: Service, plan: Plan, random: () => number): Promise
     invariants.told(Entries.map(({ Detail }) => Detail))
     return { FailedEntryCount: 0, Entries: Entries.map(() => ({ EventId: uuid() })) }
   }
-  const deadLetters: unknown[] = []
+  const deadLetters: { name: string; event: unknown }[] = []
   const underWay = new Set<Promise<unknown>>()
   const track = (work: Promise<unknown>) => {
     underWay.add(work)
@@ -182,7 +189,7 @@ const live = async (service: Service, plan: Plan, random: () => number): Promise
   }
   endpoint.handle = answering(world, {
     handlers: {
-      dynamodb: ledger.operations,
+      ...listing(ledger, (accountId) => count({ kind: 'list-not-whole', what: accountId })),
       ses: { SendEmail: sendEmail },
       events: { PutEvents: putEvents },
       states: { ...stepFunctions.operations, StartExecution: startFromOutside },
@@ -220,17 +227,17 @@ const live = async (service: Service, plan: Plan, random: () => number): Promise
     detail: { executionArn, stateMachineArn, name, status, startDate, stopDate, input, redriveCount },
   })
   /** Lambda's asynchronous invocation: two more tries, then the dead-letter queue. */
-  const report = async (event: unknown) => {
+  const invokeAsync = async (name: string, event: unknown) => {
     for (const pause of [0, 60, 120]) {
       await sleep(pause * 1000)
       try {
-        return await invoke('report-failure', event)
+        return await invoke(name, event)
       } catch {
         // Tried again, or kept.
       }
     }
-    count({ kind: 'dead-letter', what: 'report-failure' })
-    return deadLetters.push(event)
+    count({ kind: 'dead-letter', what: name })
+    return deadLetters.push({ name, event })
   }
   const ends = new Map<string, () => void>()
   /** The world goes on until each execution has ended. */
@@ -245,7 +252,17 @@ const live = async (service: Service, plan: Plan, random: () => number): Promise
   const deliver = (event: unknown) => {
     for (const { target } of rulesFor(deployed.rules, event)) {
       if (target === 'VendAccount') startExecution(`${uuid()}_${uuid()}`, JSON.stringify(event))
-      else track(report(event))
+      else track(invokeAsync('report-failure', event))
+    }
+  }
+  /** The schedule fires on a day: EventBridge delivers at least once. */
+  const sweepOn = async (nth: number, times: number) => {
+    await sleep(start + sweepAt(nth) * 1000 - clock.now())
+    for (let fired = 0; fired < times; fired++) {
+      track(invokeAsync('sweep', scheduledEvent(world, uuid())))
+      if (fired + 1 === times) return
+      count({ kind: 'schedule-twice', what: `day ${nth}` })
+      await sleep(oneOf(random, [0, random() * 300_000]))
     }
   }
 
@@ -286,7 +303,8 @@ const live = async (service: Service, plan: Plan, random: () => number): Promise
       startExecution(`manual-${uuid()}`, JSON.stringify({ accountId: arrival.accountId, ...arrival.request }))
       invariants.asked(arrival, 'accepted')
     } else {
-      deliver(eventOf(arrival))
+      if (arrival.isLost) count({ kind: 'event-lost', what: arrival.door })
+      else deliver(eventOf(arrival))
       invariants.asked(arrival, 'accepted')
     }
   }
@@ -335,6 +353,11 @@ const live = async (service: Service, plan: Plan, random: () => number): Promise
     count({ kind: 'account-suspended', what: accountId })
     const account = world.accounts.get(accountId)
     if (account) account.state = 'SUSPENDED'
+  }
+  const depart = async (accountId: string, at: number) => {
+    await sleep(at * 1000)
+    count({ kind: 'account-departed', what: accountId })
+    world.accounts.delete(accountId)
   }
 
   // The operator
@@ -396,10 +419,12 @@ const live = async (service: Service, plan: Plan, random: () => number): Promise
     for (const arrival of plan.arrivals) track(arrive(arrival))
     for (const at of plan.stops) track(stop(at))
     for (const at of plan.redrives) track(redrive(at))
-    for (const { id, suspendedAt, deniedAt } of plan.accounts) {
+    for (const { id, suspendedAt, departsAt, deniedAt } of plan.accounts) {
       if (suspendedAt) track(suspend(id, suspendedAt))
+      if (departsAt) track(depart(id, departsAt))
       if (deniedAt) track(forbid(id, deniedAt))
     }
+    plan.sweeps.forEach((times, nth) => track(sweepOn(nth, times)))
     if (plan.intrusion) track(intrude(plan.intrusion))
     await sleep(plan.heals * 1000)
     await settled()
@@ -411,16 +436,24 @@ const live = async (service: Service, plan: Plan, random: () => number): Promise
       const account = world.accounts.get(id)
       if (account && denied === 'for-a-while') account.deniedActions = []
     }
+    /** The next day's sweep, and what comes of it. */
+    const sweepAgain = async () => {
+      if (!plan.sweeps.length) return
+      await sweepOn(nextSweepDay((clock.now() - start) / 1000), 1)
+      await settled()
+    }
+    await sweepAgain()
     for (let round = 0; round < mostRounds; round++) {
       await sleep(random() * 120_000)
       for (const execution of failed()) if (!invariants.isHopeless(execution)) goOn(execution)
       await settled()
     }
-    for (const event of deadLetters.splice(0)) {
+    for (const { name, event } of deadLetters.splice(0)) {
       trace('a dead letter is replayed')
-      await report(event)
+      await invokeAsync(name, event)
     }
     await settled()
+    await sweepAgain()
     invariants.atEnd([...stepFunctions.executions.values()], { logs, deadLetters, trace: result.trace })
 
     // Whatever happened, an account can be vended again.

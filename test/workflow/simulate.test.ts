@@ -78,6 +78,10 @@ test('the worlds know every fault, door and circumstance', () => {
     plans.some(({ stops }) => stops.length),
     plans.some(({ redrives }) => redrives.length),
     plans.some(({ intrusion }) => intrusion),
+    plans.some(({ sweeps }) => sweeps.includes(2)),
+    plans.some(({ arrivals }) => arrivals.some(({ isLost }) => isLost)),
+    accounts.some(({ isOld }) => isOld),
+    accounts.some(({ departsAt }) => departsAt),
     plans.some(({ arrivals: [first, second] }) => second && first?.at === second.at),
   ])
     expect(has).toBeTruthy()
