@@ -199,8 +199,9 @@ const withSweeps = (random: Rng, plan: Plan): Plan => {
   })
   const arrivals = accounts.flatMap(({ id }) => {
     const isLost = chance(0.6)
+    const isAlone = chance(0.4)
     const own = plan.arrivals
-      .filter(({ accountId }) => accountId === id)
+      .filter((arrival) => arrival.accountId === id && (isEvent(arrival) || !isAlone))
       .map((arrival): Arrival => ({ ...arrival, ...(isLost && isEvent(arrival) && { isLost }) }))
     // Every account has an event; what comes late may come while the sweep runs.
     const door = plan.config === 'control-tower' ? 'managed-create' : 'joined'
@@ -210,7 +211,9 @@ const withSweeps = (random: Rng, plan: Plan): Plan => {
   // The longest worlds have a few sweeps at their beginning, and those at the end.
   const days = Math.min(3, nextSweepDay(heals))
   const sweeps = Array.from({ length: days }, () => oneOf(random, [1, 1, 1, 2]))
-  return { ...plan, accounts, arrivals, heals, sweeps }
+  // The sweep makes few calls of each kind: for a fault at each there are worlds with many.
+  const faults = { ...plan.faults, ...(chance(0.3) && { rate: 0.15 }) }
+  return { ...plan, accounts, arrivals, faults, heals, sweeps }
 }
 
 export const drawPlan = (seed: number, random: Rng): Plan => {
