@@ -35,7 +35,7 @@ const apart = (vendingFiles: Record<string, string>): Plugin => ({
   },
 })
 
-/** A signature is a third of a call's work, and nobody here checks it: only who signs, and for which service, is said. */
+/** Nobody here checks a signature, and making them takes a tenth of a world: who signs, for which service, is what is said. */
 const unsigned: Plugin = {
   name: 'unsigned',
   setup(build) {
