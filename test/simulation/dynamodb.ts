@@ -35,6 +35,13 @@ const sizeOf = (value: AttributeValue): number => {
 const itemSize = (item: Item | undefined): number =>
   Object.entries(item ?? {}).reduce((sum, [name, value]) => sum + Buffer.byteLength(name) + sizeOf(value), 0)
 
+/** As `structuredClone`, which takes the way through a serialiser, for what came as JSON. */
+const clone = <T>(value: T): T => {
+  if (Array.isArray(value)) return value.map(clone) as T
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, clone<unknown>(member)])) as T
+}
+
 /**
  * DynamoDB in memory, as far as the ledger uses it: one table with a string key `pk`; GetItem, PutItem, UpdateItem with SET
  * (values, if_not_exists) and REMOVE; conditions of `=`, `<`, attribute_exists, attribute_not_exists, AND, and OR in parentheses;
@@ -125,7 +132,7 @@ export const inMemoryDynamoDB = (tableName: string, now: () => number) => {
     items.set(keyOf(after), after)
   }
   const update = (before: Item | undefined, input: Input) => {
-    const after = structuredClone(before ?? input.Key)
+    const after = clone(before ?? input.Key)
     const [, sets = '', removes = ''] = /^SET (.+?)(?: REMOVE (.+))?$/.exec(input.UpdateExpression) ?? []
     if (!sets) throw unsupported(`the update ${input.UpdateExpression}`)
     // Commas within if_not_exists( , ) do not part assignments.
@@ -135,7 +142,7 @@ export const inMemoryDynamoDB = (tableName: string, now: () => number) => {
       if (!path) throw unsupported(`the assignment ${assignment}`)
       // Every expression sees the item as it was before.
       const there = fallbackOf ? read(before, pathOf(input, fallbackOf)) : undefined
-      write(after, pathOf(input, path), structuredClone(there ?? valueOf(input, other ?? own ?? '')))
+      write(after, pathOf(input, path), clone(there ?? valueOf(input, other ?? own ?? '')))
     }
     for (const path of removes ? removes.split(', ') : []) write(after, pathOf(input, path), undefined)
     return after
@@ -177,7 +184,7 @@ export const inMemoryDynamoDB = (tableName: string, now: () => number) => {
       check('PutItem', input, ['TableName', 'Item', ...expressions])
       const before = items.get(keyOf(input.Item))
       checkCondition(before, input)
-      put(before, structuredClone(input.Item))
+      put(before, clone(input.Item))
       return {}
     },
     UpdateItem: (input) => {

@@ -1,11 +1,10 @@
 import * as crypto from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import { createRequire } from 'node:module'
-import { Readable } from 'node:stream'
 import type { answering } from '../../local/endpoint.ts'
 
 type Handle = ReturnType<typeof answering>
-type Response = Readable & { statusCode: number; headers: Record<string, string> }
+type Response = Buffer & { statusCode: number; headers: Record<string, string> }
 
 /** As much of node:http's ClientRequest as the SDK's request handler uses. */
 class Request extends EventEmitter {
@@ -62,13 +61,11 @@ export const requireInProcess = (handle: Handle, now: () => number) => {
     ({ method, path, headers }: Options) =>
     async (body: string) => {
       const reply = await handle({ method, url: path, headers, body })
-      const response = Object.assign(new Readable({ read: () => undefined }), {
+      // The SDK takes its message for the body as well, and bytes as readily as a stream.
+      return Object.assign(Buffer.from(reply.body), {
         statusCode: reply.status,
         headers: { 'content-type': reply.type, date: new Date(now()).toUTCString() },
       })
-      response.push(reply.body)
-      response.push(null)
-      return response
     }
   const request = (options: Options, onResponse: (response: Response) => void) => {
     // Node hands a server its headers in lower case.

@@ -39,10 +39,7 @@ export const runWorld = (services: Record<Plan['config'], Service>, seed: number
 
 const live = async (service: Service, plan: Plan, random: () => number): Promise<Result> => {
   const { deployed, vending, clock } = service
-  if (plan.sweeps.length) {
-    checkSchedule(deployed)
-    service.coldStart('sweep')
-  }
+  if (plan.sweeps.length) checkSchedule(deployed)
   const start = clock.now()
   const result: Result = {
     seed: plan.seed,
