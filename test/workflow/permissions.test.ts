@@ -27,9 +27,12 @@ const asked = new Map<string, Asked>()
 const ask = (...requests: Asked[]) => requests.forEach((request) => asked.set(JSON.stringify(request), request))
 let service: Packaged
 
-/** What a role of the template, a session, a service or a person may do by a policy of its own. */
+/** Policies of the packaged template: of roles by their names in it, of resources by their ARNs. */
 type Deployed = { identity: Record<string, Document>; resource: Record<string, Document> }
 let deployed: Deployed
+/** By the function's name. */
+let roles: Map<string, string>
+const roleOf = (by: string) => roles.get(by) ?? by
 
 const administratorAccess: Document = {
   Version: '2012-10-17',
@@ -159,7 +162,6 @@ const functions = () =>
     arn: arnIn(service, id),
     hasDestination: `${id.replace('LambdaFunction', '')}LambdaEvConf` in service.resources,
   }))
-const roleOf = (by: string) => functions().find(({ name }) => name === by)?.role ?? by
 
 const readDeployed = (): Deployed => {
   const roles = ofType('AWS::IAM::Role').map(([id, { Properties }]) => ({
@@ -292,6 +294,7 @@ beforeAll(async () => {
   ;[service] = await Promise.all([packaged({ ...vending }), scenarios()])
   await simulations()
   deployed = readDeployed()
+  roles = new Map(functions().map(({ name, role }) => [name, role]))
   askWithoutCalls()
 }, 300_000)
 
@@ -332,10 +335,14 @@ const told = ({ by, action, resource, context }: Asked) =>
   `${by} ${action} ${resource} ${Object.entries(context)
     .map(([key, value]) => `${key}=${value}`)
     .join(' ')}`
-const not = async (wanted: boolean, requests: Iterable<Asked>) => {
-  const wrong: string[] = []
-  for (const request of requests) if ((await allows(request)) !== wanted) wrong.push(told(request))
-  return [...new Set(wrong)]
+/** The requests that IAM does not decide as wanted: of each caller and action the first. */
+const not = async (wanted: boolean, requests: Asked[]) => {
+  const wrong = new Map<string, string>()
+  for (const request of requests) {
+    const of = `${request.by} ${request.action}`
+    if (!wrong.has(of) && (await allows(request)) !== wanted) wrong.set(of, told(request))
+  }
+  return [...wrong.values()]
 }
 
 const all = () => [...asked.values()]
