@@ -14,6 +14,9 @@ export default tseslint.config(
       ],
       // Handlers and test doubles keep AWS's asynchronous signatures even where nothing is awaited.
       '@typescript-eslint/require-await': 'off',
+      // Nothing that is deployed, and no other test, is to depend on it: docs/decisions/0009-policies-are-evaluated.md.
+      'no-restricted-imports': ['error', { patterns: ['@cloud-copilot/*'] }],
     },
   },
+  { files: ['test/support/iam-evaluator.ts'], rules: { 'no-restricted-imports': 'off' } },
 )

@@ -21,7 +21,7 @@ import { styleText } from 'node:util'
 import { findMemberAccount } from '../functions/shared/account.ts'
 import { isNamed } from '../functions/shared/aws-errors.ts'
 import { exampleValues } from '../infra/example-values.ts'
-import type { Vending } from '../infra/vending.ts'
+import { senderIdentities, type Vending } from '../infra/vending.ts'
 import type { Clients } from './clients.ts'
 import { actionOf, isDenied, missingAction, sayError } from './errors.ts'
 import { findStack, stackName } from './service.ts'
@@ -115,11 +115,8 @@ const checks: Record<string, Check> = {
   },
 
   'SES sender': async ({ clients, vending }) => {
-    const address = (/<(.+)>/.exec(vending.sender)?.[1] ?? vending.sender).toLowerCase()
-    const domain = address.slice(address.indexOf('@') + 1)
-    // A verified domain speaks for those below it.
-    const labels = domain.split('.')
-    const identities = [address, ...labels.slice(0, -1).map((_, i) => labels.slice(i).join('.'))]
+    const identities = senderIdentities(vending)
+    const [address = '', domain = ''] = identities
     const { VerificationAttributes = {} } = await clients.ses.send(
       new GetIdentityVerificationAttributesCommand({ Identities: identities }),
     )

@@ -1,6 +1,6 @@
 // What vending.yml decides about the deployed resources, for ${file(infra/deployment.cjs):…} in serverless.yml.
 // CommonJS, because osls reads variables from .js and .cjs files only.
-const { loadVending, packagedVendingFile } = require('./vending.ts')
+const { loadVending, packagedVendingFile, senderAddress, senderIdentities } = require('./vending.ts')
 
 const vending = loadVending(packagedVendingFile)
 
@@ -23,6 +23,12 @@ const trustOf = (arns) => ({
   ],
 })
 
+/** What a mail is sent with. Where no configuration set is named, the identity may have one by default. */
+const mailResources = [
+  ...senderIdentities(vending).map((identity) => `identity/${identity}`),
+  `configuration-set/${vending.configurationSet ?? '*'}`,
+].map((resource) => ({ 'Fn::Sub': 'arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:' + resource }))
+
 const enabled = (door) => (vending.automatic === door ? 'ENABLED' : 'DISABLED')
 
 module.exports = {
@@ -32,6 +38,7 @@ module.exports = {
   requestersTrust: trustOf(vending.requesters),
   organizationsRules: enabled('organizations'),
   controlTowerRules: enabled('control-tower'),
-  senderAddress: /<(.+)>/.exec(vending.sender)?.[1] ?? vending.sender,
+  senderAddress: senderAddress(vending),
+  mailResources,
   alarmSubscriptions: vending.notify.map((Endpoint) => ({ Protocol: 'email', Endpoint })),
 }

@@ -91,6 +91,16 @@ const vendingSchema = fields({
 
 export type Vending = z.output<typeof vendingSchema> & { accessRole: string }
 
+/** The sender's address, without a name. */
+export const senderAddress = ({ sender }: Pick<Vending, 'sender'>) => /<(.+)>/.exec(sender)?.[1] ?? sender
+
+/** The identities of SES that may send for the sender: the address, its domain, and each domain above. */
+export const senderIdentities = (vending: Pick<Vending, 'sender'>) => {
+  const address = senderAddress(vending).toLowerCase()
+  const labels = address.slice(address.indexOf('@') + 1).split('.')
+  return [address, ...labels.slice(0, -1).map((_, i) => labels.slice(i).join('.'))]
+}
+
 /** The file that the service is packaged with: VENDING_FILE in the environment names another one. */
 export const packagedVendingFile = process.env['VENDING_FILE'] ?? path.join(import.meta.dirname, '..', 'vending.yml')
 

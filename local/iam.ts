@@ -440,6 +440,10 @@ const operations: Record<string, [On, Run]> = {
   GetPolicyVersion: [policy, getPolicyVersion],
 }
 
+/** The ARN of what a call in an account acts on. */
+export const resourceOf = (account: Account, operation: string, input: object) =>
+  operations[operation]?.[0](account, input as Record<string, string | undefined>) ?? '*'
+
 export const iam: Operations = Object.fromEntries(
   Object.entries(operations).map(([name, [on, run]]) => [
     name,

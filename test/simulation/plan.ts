@@ -94,6 +94,20 @@ export type Plan = {
   intrusion?: { at: number; accountId: string; userName: string }
 }
 
+/** What each config's vending.yml has beside the example's. */
+export const configs: Record<Plan['config'], object> = {
+  plain: { automatic: 'organizations' },
+  groups: {
+    automatic: 'organizations',
+    passwordResetRequired: false,
+    groups: [
+      { name: 'Administrators', policies: ['AdministratorAccess'] },
+      { name: 'Readers', policies: ['ReadOnlyAccess'] },
+    ],
+  },
+  'control-tower': { automatic: 'control-tower' },
+}
+
 const refusals = [
   'AccessDenied',
   'RegionDisabledException',

@@ -6,7 +6,7 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 import { parse, stringify } from 'yaml'
 import { bundleTogether } from './bundle.ts'
 import { mistakes, withMistake } from './mistakes.ts'
-import type { Plan } from './plan.ts'
+import { configs, type Plan } from './plan.ts'
 import { loadTogether, type Service } from './service.ts'
 import { type Result, runWorld } from './world.ts'
 
@@ -25,18 +25,6 @@ The last line on stdout is JSON. Exit codes: 0 all promises held, 1 one was brok
 `
 const selfTestSeeds = 2000
 
-const configs: Record<Plan['config'], object> = {
-  plain: { automatic: 'organizations' },
-  groups: {
-    automatic: 'organizations',
-    passwordResetRequired: false,
-    groups: [
-      { name: 'Administrators', policies: ['AdministratorAccess'] },
-      { name: 'Readers', policies: ['ReadOnlyAccess'] },
-    ],
-  },
-  'control-tower': { automatic: 'control-tower' },
-}
 type Bundle = { files: Record<Plan['config'], string>; text: string }
 type Task = { from: number; seeds: number; stopAtViolation: boolean }
 

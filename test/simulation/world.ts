@@ -1,9 +1,9 @@
-import { answering } from '../../local/endpoint.ts'
+import { answering, type Interception } from '../../local/endpoint.ts'
 import { rulesFor } from '../../local/eventbridge.ts'
 import { signIn } from '../../local/iam.ts'
 import { type Execution, startStepFunctions } from '../../local/step-functions.ts'
 import { accountOfExecution } from '../../local/vend.ts'
-import { addAccount, addGroup, addUser, createWorld } from '../../local/world.ts'
+import { addAccount, addGroup, addUser, createWorld, type World } from '../../local/world.ts'
 import { explanations, unforeseen } from '../../functions/report-failure/explanations.ts'
 import { secretName } from '../../functions/shared/secret-name.ts'
 import { accountCreated, accountJoined, managedAccount } from '../support/events.ts'
@@ -30,14 +30,17 @@ const day = 24 * 60 * 60
 /** An operator goes on after a failure within Step Functions' 14 days, so often at most. */
 const mostRounds = 6
 
+/** Hears of every AWS call before it takes effect. */
+export type OnCall = (interception: Interception, world: World) => void
+
 /** Runs the world of a seed from its beginning to its end, and holds the invariants against it. */
-export const runWorld = (services: Record<Plan['config'], Service>, seed: number): Promise<Result> => {
+export const runWorld = (services: Record<Plan['config'], Service>, seed: number, onCall?: OnCall): Promise<Result> => {
   const random = randomFrom(`world ${seed}`)
   const plan = drawPlan(seed, random)
-  return inVirtualTime(random, () => live(services[plan.config], plan, random))
+  return inVirtualTime(random, () => live(services[plan.config], plan, random, onCall))
 }
 
-const live = async (service: Service, plan: Plan, random: () => number): Promise<Result> => {
+const live = async (service: Service, plan: Plan, random: () => number, onCall?: OnCall): Promise<Result> => {
   const { deployed, vending, clock } = service
   if (plan.sweeps.length) checkSchedule(deployed)
   const start = clock.now()
@@ -192,6 +195,7 @@ const live = async (service: Service, plan: Plan, random: () => number): Promise
       states: { ...stepFunctions.operations, StartExecution: startFromOutside },
     },
     intercept: async (interception) => {
+      onCall?.(interception, world)
       const after = await faults.intercept(interception)
       return async (error) => {
         const { service: of, operation, record } = interception

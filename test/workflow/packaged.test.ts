@@ -1,46 +1,11 @@
-import { execFile } from 'node:child_process'
-import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
-import path from 'node:path'
-import { promisify } from 'node:util'
+import { readdirSync } from 'node:fs'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { loadVending } from '../../infra/vending.ts'
 import { readDeployed } from '../../local/deployed.ts'
 import { bundleFunctions } from '../../local/lambda.ts'
-import { temporaryFolder } from '../support/folder.ts'
-import { vendingFile } from '../support/organization.ts'
+import { packaged, type Packaged } from '../support/packaged.ts'
 
 // What `npm run package` makes, offline and without credentials, for both values of `automatic`.
-
-const root = path.join(import.meta.dirname, '..', '..')
-const folders = temporaryFolder()
-// A copy, because osls builds in the service's own folder and clears it: a person's artifact stays.
-const service = path.join(folders, 'service')
-const parts = ['functions', 'infra', 'statemachine', 'serverless.yml', 'vending.yml', 'package.json', 'tsconfig.json']
-for (const part of parts) cpSync(path.join(root, part), path.join(service, part), { recursive: true })
-symlinkSync(path.join(root, 'node_modules'), path.join(service, 'node_modules'))
-type Resource = {
-  Type: string
-  Properties: Record<string, unknown>
-  DependsOn?: string | string[]
-  DeletionPolicy?: string
-}
-type Template = { Resources: Record<string, Resource>; Outputs: Record<string, unknown> }
-
-const packaged = async (overrides: object) => {
-  const file = vendingFile(overrides as Record<string, unknown>)
-  const folder = path.join(folders, path.basename(path.dirname(file)))
-  mkdirSync(folder)
-  await promisify(execFile)(path.join(root, 'node_modules', '.bin', 'osls'), ['package', '--package', folder], {
-    cwd: service,
-    // Nothing of a person's AWS set-up: no profile, no keys.
-    env: { PATH: process.env['PATH'], HOME: folder, TMPDIR: folder, VENDING_FILE: file },
-  })
-  const template = JSON.parse(
-    readFileSync(path.join(folder, 'cloudformation-template-update-stack.json'), 'utf8'),
-  ) as Template
-  return { file, folder, resources: template.Resources, outputs: template.Outputs }
-}
-type Packaged = Awaited<ReturnType<typeof packaged>>
 
 const ofType = ({ resources }: Packaged, type: string): ({ name: string } & Record<string, unknown>)[] =>
   Object.entries(resources)

@@ -1,68 +1,114 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { parse } from 'yaml'
+import { startOrganization } from '../../local/start-organization.ts'
 import { ensureAccount, vend } from '../../local/vend.ts'
-import { addUser } from '../../local/world.ts'
+import { addUser, AwsError, createWorld } from '../../local/world.ts'
+import { configs, type Plan } from '../simulation/plan.ts'
+import { loadService, type Service } from '../simulation/service.ts'
+import { runWorld } from '../simulation/world.ts'
 import { accountCreated, accountCreationFailed } from '../support/events.ts'
-import { anOrganization, type TestOrganization } from '../support/organization.ts'
+import { type Document, isAllowed, referenceOf, type Statement } from '../support/iam-evaluator.ts'
+import { type Asked, dependentOn, requestsOf } from '../support/iam-requests.ts'
+import { vendingFile } from '../support/organization.ts'
+import { arnIn, packaged, type Packaged, resolveIn } from '../support/packaged.ts'
 
-// Each function's role against the calls that the function makes.
+// Every role, session policy and resource policy against what is called: whatever is asked for is allowed, nothing is
+// allowed that is not asked for, and what must be denied is denied. An evaluator of IAM policies decides.
 
-const root = path.join(import.meta.dirname, '..', '..')
-type Statement = { Action: string | string[] }
-type Role = { Properties: { Policies: { PolicyName: string; PolicyDocument: { Statement: Statement[] } }[] } }
-const { Resources } = parse(readFileSync(path.join(root, 'infra', 'roles.yml'), 'utf8'), {
-  merge: true,
-  customTags: ['!Sub', '!GetAtt', '!Ref'].map((tag) => ({ tag, resolve: (text: string) => text })),
-}) as { Resources: Record<string, Role> }
+const worlds = 150
+// All roles and worlds have one: so one packaged template holds for all.
+const vending = { accessRole: 'OrganizationAccountAccessRole', configurationSet: 'account-vending' }
+const here = createWorld()
+const { managementAccountId, organizationId } = here
 
-const allowed = new Map(
-  Object.values(Resources).map(({ Properties }) => {
-    const [policy] = Properties.Policies
-    return [policy?.PolicyName ?? '', policy?.PolicyDocument.Statement.flatMap(({ Action }) => [Action].flat()) ?? []]
-  }),
-)
+const asked = new Map<string, Asked>()
+const ask = (...requests: Asked[]) => requests.forEach((request) => asked.set(JSON.stringify(request), request))
+let service: Packaged
 
-// What no call shows: logs and traces, tags on a secret that is being made (Secrets Manager API, CreateSecret), and the
-// dead letter that Lambda itself sends.
-const withoutCalls = [
-  'logs:CreateLogStream',
-  'logs:PutLogEvents',
-  'xray:PutTraceSegments',
-  'xray:PutTelemetryRecords',
-  'secretsmanager:TagResource',
-  'sqs:SendMessage',
-]
+/** Policies of the packaged template: of roles by their names in it, of resources by their ARNs. */
+type Deployed = { identity: Record<string, Document>; resource: Record<string, Document> }
+let deployed: Deployed
+/** By the function's name. */
+let roles: Map<string, string>
+const roleOf = (by: string) => roles.get(by) ?? by
 
-let organization: TestOrganization
-const called = new Map<string, Set<string>>()
+const administratorAccess: Document = {
+  Version: '2012-10-17',
+  Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }],
+}
+const person = `arn:aws:iam::${managementAccountId}:role/platform-team`
 
-beforeAll(async () => {
-  organization = await anOrganization({ protected: { accounts: [], organizationalUnits: ['ou-exam-security'] } })
+// What is called
+
+const scenarios = async () => {
+  const refusing = new Set<string>()
+  const organization = await startOrganization({
+    vendingFile: vendingFile({
+      ...vending,
+      protected: { accounts: [], organizationalUnits: ['ou-exam-security'] },
+      groups: [
+        {
+          name: 'Administrators',
+          policies: ['AdministratorAccess'],
+          inline: {
+            'no-keys': {
+              Version: '2012-10-17',
+              Statement: [{ Effect: 'Deny', Action: 'iam:CreateAccessKey', Resource: '*' }],
+            },
+          },
+        },
+      ],
+    }),
+    speed: 300,
+    intercept: (interception) => {
+      const { operation, caller } = interception
+      // The organization's own call, which makes the ledger.
+      if (!caller.function) return
+      ask(...requestsOf(interception, organization.world))
+      if (operation === 'UpdateItem' && refusing.delete(caller.function))
+        throw new AwsError('ConditionalCheckFailedException', 'The conditional request failed')
+    },
+  })
   const { world } = organization
   const account = (id: string) => {
     ensureAccount(organization, id, `a${id}`)
-    return world.accounts.get(id)
+    return world.accounts.get(id)!
   }
   const manual = (accountId: string, more: object = {}) =>
     vend(organization, { door: 'manual', input: JSON.stringify({ accountId, ...more }) })
+
+  // One that will be missed: the sweep waits an hour for its event.
+  const missed = world.now()
+  Object.assign(account('700000000006'), { joinedAt: missed, parentId: 'ou-exam-workload' })
 
   account('700000000001')
   await vend(organization, { door: 'event', event: accountCreated('700000000001') })
   await vend(organization, { door: 'event', event: accountCreationFailed('EMAIL_ALREADY_EXISTS') })
   // A failure in the middle, the same again, and a secret that was on its way out.
   const failing = account('700000000002')
-  if (failing) failing.deniedActions = ['iam:CreateUser']
+  failing.parentId = 'ou-exam-workload'
+  failing.deniedActions = ['iam:CreateUser']
   await manual('700000000002')
-  if (failing) failing.deniedActions = []
+  failing.deniedActions = []
   await manual('700000000002')
   const secret = world.secrets.get('account-vending/700000000002/administrator')
   if (secret) secret.deletionAt = world.now() + 7 * 24 * 60 * 60 * 1000
   await manual('700000000002', { again: true })
+  // A policy of the account's own, for a user and by an ARN.
+  const own = 'arn:aws:iam::700000000002:policy/own'
+  failing.policies.set(own, { name: 'own', document: JSON.stringify(administratorAccess) })
+  await manual('700000000002', { admins: [{ userName: 'ada', email: 'ada@example.com', policies: [own] }] })
+  // Each step once finds that the condition of its write does not hold, and looks why.
+  for (const { name } of organization.deployed.functions) refusing.add(name)
+  account('700000000008')
+  await manual('700000000008')
+  refusing.clear()
   // Somebody who is kept, and the API with its key.
   const kept = account('700000000003')
-  if (kept) addUser(world, kept, { name: 'Administrator' })
+  kept.parentId = 'ou-exam-workload'
+  addUser(world, kept, { name: 'Administrator' })
   for (let times = 0; times < 2; times++)
     await vend(organization, {
       door: 'api',
@@ -84,32 +130,529 @@ beforeAll(async () => {
   organization.putEvent(accountCreated('700000000005'))
   await organization.settled()
 
-  // One that was missed, one whose failure is told again, one that is closed.
-  const missed = account('700000000006')
-  if (missed) missed.joinedAt = world.now()
-  await new Promise((resolve) => setTimeout(resolve, (61 * 60 * 1000) / organization.clock.speed))
-  account('700000000007')!.deniedActions = ['iam:CreateUser']
+  // One whose failure is told again, one that is closed.
+  account('700000000007').deniedActions = ['iam:CreateUser']
   await manual('700000000007')
   world.accounts.get('700000000001')!.state = 'CLOSED'
+  const wait = missed + 61 * 60 * 1000 - world.now()
+  await new Promise((resolve) => setTimeout(resolve, wait / organization.clock.speed))
   await organization.sweep()
   await organization.settled()
+  await organization.close()
+}
 
-  for (const { function: name, service, operation } of world.calls) {
-    // What is done in an account is the session's, not the role's.
-    if (!name || service === 'iam') continue
-    called.set(name, (called.get(name) ?? new Set()).add(`${service}:${operation}`))
-  }
-}, 60_000)
-afterAll(() => organization.close())
+const simulations = async () => {
+  const services = {} as Record<Plan['config'], Service>
+  for (const [name, config] of Object.entries(configs))
+    services[name as Plan['config']] = await loadService(vendingFile({ ...config, ...vending }))
+  for (let seed = 1; seed <= worlds; seed++)
+    await runWorld(services, seed, (interception, world) => ask(...requestsOf(interception, world)))
+}
 
-test.each([...allowed.keys()])('%s is allowed what it calls, and calls what it is allowed', (name) => {
-  const actions = new Set(allowed.get(name))
-  const calls = called.get(name) ?? new Set()
-  expect([...calls].filter((action) => !actions.has(action))).toEqual([])
-  // These read the record only where a write's condition did not hold: unit/ledger.test.ts shows that.
-  const steps = ['create-admin-group', 'store-password', 'create-admin-user', 'send-login-email', 'record-vended']
-  const unseen = steps.includes(name) ? ['dynamodb:GetItem'] : []
-  expect([...actions].filter((action) => !calls.has(action) && ![...withoutCalls, ...unseen].includes(action))).toEqual(
-    [],
+// What is deployed
+
+const ofType = (type: string) => Object.entries(service.resources).filter(([, { Type }]) => Type === type)
+const resolved = <T>(value: unknown) => resolveIn(service, value) as T
+const functions = () =>
+  ofType('AWS::Lambda::Function').map(([id, { Properties }]) => ({
+    id,
+    name: (Properties['Handler'] as string).split('/')[1] ?? '',
+    log: `/aws/lambda/${Properties['FunctionName'] as string}`,
+    role: (Properties['Role'] as { 'Fn::GetAtt': string[] })['Fn::GetAtt'][0] ?? '',
+    arn: arnIn(service, id),
+    hasDestination: `${id.replace('LambdaFunction', '')}LambdaEvConf` in service.resources,
+  }))
+
+const readDeployed = (): Deployed => {
+  const roles = ofType('AWS::IAM::Role').map(([id, { Properties }]) => ({
+    id,
+    ...resolved<{ Policies?: { PolicyDocument: Document }[]; AssumeRolePolicyDocument: Document }>(Properties),
+  }))
+  const merged = (documents: Document[]) => ({
+    Version: '2012-10-17',
+    Statement: documents.flatMap(({ Statement }) => Statement),
+  })
+  // infra/access-role.yml: the default role of every member account has the same.
+  const { Resources } = parse(readFileSync(path.join(import.meta.dirname, '../../infra/access-role.yml'), 'utf8'), {
+    customTags: ['!Sub', '!Ref'].map((tag) => ({
+      tag,
+      resolve: (text: string) =>
+        text.replace('${AWS::Partition}', 'aws').replace('${ManagementAccountId}', managementAccountId),
+    })),
+  }) as { Resources: { AccessRole: { Properties: { AssumeRolePolicyDocument: Document } } } }
+  const invoked = Map.groupBy(ofType('AWS::Lambda::Permission'), ([, { Properties }]) =>
+    resolved<string>(Properties['FunctionName']),
   )
+  return {
+    identity: Object.fromEntries(
+      roles.map(({ id, Policies = [] }) => [id, merged(Policies.map(({ PolicyDocument }) => PolicyDocument))]),
+    ),
+    resource: {
+      ...Object.fromEntries(
+        roles.map(({ id, AssumeRolePolicyDocument }) => [arnIn(service, id), AssumeRolePolicyDocument]),
+      ),
+      [arnIn(service, 'PasswordKey')]: resolved<Document>(service.resources['PasswordKey']?.Properties['KeyPolicy']),
+      [arnIn(service, 'DeadLetters')]: resolved<Document>(
+        service.resources['DeadLettersPolicy']?.Properties['PolicyDocument'],
+      ),
+      accessRole: Resources.AccessRole.Properties.AssumeRolePolicyDocument,
+      ...Object.fromEntries(
+        [...invoked].map(([arn, permissions]) => [
+          arn,
+          merged(
+            permissions.map(([, { Properties }]) => invocation(arn, resolved<Record<string, string>>(Properties))),
+          ),
+        ]),
+      ),
+    },
+  }
+}
+
+/** The statement that Lambda makes of a permission. */
+const invocation = (
+  arn: string,
+  { Action = '', Principal = '', SourceArn, SourceAccount }: Record<string, string>,
+) => ({
+  Version: '2012-10-17',
+  Statement: [
+    {
+      Effect: 'Allow',
+      Principal: { Service: Principal },
+      Action,
+      Resource: arn,
+      Condition: {
+        ...(SourceArn && { ArnLike: { 'AWS:SourceArn': SourceArn } }),
+        ...(SourceAccount && { StringEquals: { 'AWS:SourceAccount': SourceAccount } }),
+      },
+    } satisfies Statement,
+  ],
+})
+
+/** What is asked without a call of a function: by AWS's services, and by people. */
+const askWithoutCalls = () => {
+  const own = { accountId: managementAccountId, context: {} }
+  const workflow = resolved<string>({ Ref: 'VendAccount' })
+  for (const { name: by, log, hasDestination, role } of functions()) {
+    ask(...dependentOn(here, 'a function', { by, log }))
+    if (hasDestination) ask(...dependentOn(here, 'a function with a destination', { by }))
+    ask({ ...own, by: 'lambda.amazonaws.com', action: 'sts:AssumeRole', resource: arnIn(service, role) })
+  }
+
+  // Step Functions
+  const definition = JSON.stringify(resolved(service.resources['VendAccount']?.Properties['DefinitionString']))
+  for (const { arn } of functions().filter(({ arn }) => definition.includes(`${arn}\\"`)))
+    ask({ ...own, by: 'WorkflowRole', action: 'lambda:InvokeFunction', resource: arn })
+  ask(...dependentOn(here, 'the workflow', { by: 'WorkflowRole' }))
+  const ofThisAccount = { 'aws:SourceAccount': managementAccountId }
+  for (const [by, role] of [
+    ['states.amazonaws.com', 'WorkflowRole'],
+    ['events.amazonaws.com', 'StartVendRole'],
+  ] as const)
+    ask({ ...own, by, action: 'sts:AssumeRole', resource: arnIn(service, role), context: ofThisAccount })
+
+  // EventBridge
+  for (const [rule, { Properties }] of ofType('AWS::Events::Rule')) {
+    const from = { by: 'events.amazonaws.com', context: { ...ofThisAccount, 'aws:SourceArn': arnIn(service, rule) } }
+    ask({ ...own, ...from, action: 'sqs:SendMessage', resource: arnIn(service, 'DeadLetters') })
+    for (const { Arn, RoleArn } of resolved<{ Arn: string; RoleArn?: string }[]>(Properties['Targets'])) {
+      if (RoleArn) ask({ ...own, by: RoleArn.replace(/.*\//, ''), action: 'states:StartExecution', resource: workflow })
+      else ask({ ...own, ...from, action: 'lambda:InvokeFunction', resource: Arn })
+    }
+  }
+
+  // The API, and people
+  for (const { RouteKey, Target } of ofType('AWS::ApiGatewayV2::Route').map(
+    ([, { Properties }]) =>
+      Properties as { RouteKey: string; Target: { 'Fn::Join': [string, [string, { Ref: string }]] } },
+  )) {
+    const integration = service.resources[Target['Fn::Join'][1][1].Ref]
+    ask({
+      by: 'apigateway.amazonaws.com',
+      accountId: managementAccountId,
+      action: 'lambda:InvokeFunction',
+      resource: resolved<string>(integration?.Properties['IntegrationUri']),
+      context: { 'aws:SourceArn': route(RouteKey) },
+    })
+  }
+  const mayInvoke: Record<string, string[]> = {
+    OperatorRole: ['POST /accounts/{accountId}/admins', 'GET /accounts/{accountId}'],
+    RequesterRole: ['GET /accounts/{accountId}'],
+  }
+  const routes = ofType('AWS::ApiGatewayV2::Route').map(([, { Properties }]) => Properties['RouteKey'] as string)
+  expect(routes.sort()).toEqual([...mayInvoke['OperatorRole']!].sort())
+  for (const [by, keys] of Object.entries(mayInvoke))
+    for (const key of keys) ask({ ...own, by, action: 'execute-api:Invoke', resource: route(key) })
+  ask({ ...own, by: person, action: 'sts:AssumeRole', resource: arnIn(service, 'OperatorRole') })
+  ask(...dependentOn(here, 'secretsmanager:GetSecretValue', { by: person }))
+}
+
+const route = (key: string, api = 'local/$default') =>
+  `arn:aws:execute-api:${here.region}:${managementAccountId}:${api}/${key.replace(' /', '/').replace('{accountId}', '700000000001')}`
+
+beforeAll(async () => {
+  // Packaging runs in a process of its own; simulated worlds have this one's time for themselves.
+  ;[service] = await Promise.all([packaged({ ...vending }), scenarios()])
+  await simulations()
+  deployed = readDeployed()
+  roles = new Map(functions().map(({ name, role }) => [name, role]))
+  askWithoutCalls()
+}, 300_000)
+
+// What IAM says
+
+/** The access role has the same policy in every member account. */
+const resourcePolicyOf = ({ action, accountId, resource }: Asked) =>
+  action === 'sts:AssumeRole' && accountId !== managementAccountId ? 'accessRole' : resource
+
+const allows = async (request: Asked, { identity, resource }: Deployed = deployed) => {
+  const { by, action, accountId, session } = request
+  const role = roleOf(by)
+  const isPerson = by.startsWith('arn:')
+  const principal =
+    session?.principal ??
+    (isPerson || by.includes('.') ? by : `arn:aws:sts::${managementAccountId}:assumed-role/${role}/${by}`)
+  return isAllowed(
+    {
+      ...request,
+      principal,
+      resource: (await referenceOf(action)).knowsNoResource ? '*' : request.resource,
+      context: {
+        'aws:PrincipalArn': principal.replace(/:sts:(.*):assumed-role\/([^/]+)\/.*/, ':iam:$1:role/$2'),
+        'aws:PrincipalOrgID': organizationId,
+        'aws:ResourceOrgID': organizationId,
+        'aws:ResourceAccount': accountId,
+        ...request.context,
+      },
+    },
+    {
+      identity: session || isPerson ? [administratorAccess] : [identity[role] ?? []].flat(),
+      session: session?.policy,
+      resource: resource[resourcePolicyOf(request)],
+    },
+  )
+}
+const told = ({ by, action, resource, context }: Asked) =>
+  `${by} ${action} ${resource} ${Object.entries(context)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(' ')}`
+/** The requests that IAM does not decide as wanted: of each caller and action the first. */
+const not = async (wanted: boolean, requests: Asked[]) => {
+  const wrong = new Map<string, string>()
+  for (const request of requests) {
+    const of = `${request.by} ${request.action}`
+    if (!wrong.has(of) && (await allows(request)) !== wanted) wrong.set(of, told(request))
+  }
+  return [...wrong.values()]
+}
+
+const all = () => [...asked.values()]
+
+test('whatever is called is allowed', async () => {
+  expect(await not(true, all())).toEqual([])
+}, 120_000)
+
+test('roles have no policies beside their own', () => {
+  const policies = Object.entries(service.resources).filter(([, { Type }]) => /^AWS::IAM::.*Policy$/.test(Type))
+  expect(policies).toEqual([])
+  for (const [id, { Properties }] of ofType('AWS::IAM::Role'))
+    expect(Object.keys(Properties), id).not.toContain('ManagedPolicyArns')
+})
+
+/** A document without an action on a resource that one of its statements allows. */
+const leaveOut = ({ Version, Statement }: Document, i: number, action: string, resource?: string): Document => ({
+  Version,
+  Statement: Statement.flatMap((statement, n) => {
+    if (n !== i) return [statement]
+    const others = [statement.Action].flat().filter((one) => one !== action)
+    const resources = [statement.Resource ?? []].flat().filter((one) => one !== resource)
+    return [
+      ...(others.length ? [{ ...statement, Action: others }] : []),
+      ...(resources.length ? [{ ...statement, Action: [action], Resource: resources }] : []),
+    ]
+  }),
+})
+
+const unneededIn = async (document: Document, changed: (document: Document) => Deployed, requests: Asked[]) => {
+  const unneeded: string[] = []
+  for (const [i, { Sid, Action, Resource }] of document.Statement.entries()) {
+    // Whoever administers keys is not of this service.
+    if (Sid === 'Administration') continue
+    for (const action of [Action].flat())
+      for (const resource of Resource ? [Resource].flat() : [undefined]) {
+        const without = changed(leaveOut(document, i, action, resource))
+        let isNeeded = false
+        for (const request of requests)
+          if (!isNeeded && request.action === action) isNeeded = !(await allows(request, without))
+        if (!isNeeded) unneeded.push(`${Sid ?? i}: ${action} on ${resource ?? 'itself'}`)
+      }
+  }
+  return unneeded
+}
+
+test('nothing is allowed that is not called: without any action on any resource some call is denied', async () => {
+  const unneeded: Record<string, string[]> = {}
+  const { identity, resource } = deployed
+  for (const [role, document] of Object.entries(identity))
+    unneeded[role] = await unneededIn(
+      document,
+      (changed) => ({ resource, identity: { ...identity, [role]: changed } }),
+      all().filter(({ by, session }) => !session && roleOf(by) === role),
+    )
+  for (const [arn, document] of Object.entries(resource)) {
+    // Nobody may ask by it until somebody is named.
+    if (arn.endsWith('/RequesterRole')) continue
+    unneeded[arn] = await unneededIn(
+      document,
+      (changed) => ({ identity, resource: { ...resource, [arn]: changed } }),
+      all().filter((request) => !request.session && resourcePolicyOf(request) === arn),
+    )
+  }
+  expect(Object.entries(unneeded).filter(([, parts]) => parts.length)).toEqual([])
+}, 120_000)
+
+test('a session may do what its function calls, in some session, and no more', () => {
+  const inSessions = all().filter(({ session }) => session)
+  for (const by of ['create-admin-group', 'create-admin-user']) {
+    const own = inSessions.filter((request) => request.by === by)
+    const called = new Set(own.map(({ action }) => action))
+    const allowed = new Set(
+      own.flatMap(({ session }) => session!.policy.Statement.flatMap(({ Action }) => [Action].flat())),
+    )
+    expect([...allowed].sort()).toEqual([...called].sort())
+  }
+})
+
+test('every action names its resource, if AWS knows one for it; in a session, what only reads need not', async () => {
+  const wide = async (where: string, { Statement }: Document, mayReadAll: boolean) => {
+    const found: string[] = []
+    for (const { Action, Resource } of Statement)
+      for (const action of [Action].flat()) {
+        const { knowsNoResource, onlyReads } = await referenceOf(action)
+        if ([Resource].flat().includes('*') && !knowsNoResource && !(mayReadAll && onlyReads))
+          found.push(`${where} ${action}`)
+      }
+    return found
+  }
+  const found: string[] = []
+  for (const [role, document] of Object.entries(deployed.identity)) found.push(...(await wide(role, document, false)))
+  // 2,048 characters are all that a session's policy may have: what is read is not told apart there.
+  for (const { by, session } of all()) if (session) found.push(...(await wide(by, session.policy, true)))
+  expect([...new Set(found)]).toEqual([])
+})
+
+const elsewhere = '999999999999'
+const ofAnotherName = ({ resource }: Asked) => resource.replace(/^(?:[^:]*:){5}(?:[\w-]+[:/])?/, '$&another-')
+
+test('the same of another name, or in another account, is denied', async () => {
+  const others: Asked[] = []
+  for (const request of all()) {
+    const { by, action, resource, session } = request
+    const { knowsNoResource, onlyReads } = await referenceOf(action)
+    // What people may do elsewhere is not for this service to say.
+    if (knowsNoResource || (session && onlyReads) || by === person) continue
+    // Any account of the organization may be vended: for these, conditions and the table below say which.
+    if (!action.startsWith('organizations:')) others.push({ ...request, resource: ofAnotherName(request) })
+    if (action !== 'sts:AssumeRole')
+      others.push({ ...request, resource: resource.replace(/:\d{12}:/, `:${elsewhere}:`), accountId: elsewhere })
+  }
+  expect(await not(false, others)).toEqual([])
+})
+
+// What must be denied: something that is asked for, with one thing wrong.
+
+const own = (service: string, resource: string) =>
+  `arn:aws:${service}:${here.region}:${managementAccountId}:${resource}`
+type Wrong = { [Part in keyof Asked]?: Asked[Part] | undefined }
+/** Changes a request's resource in one place. */
+const at = (pattern: RegExp, text: string) => (request: Asked) => {
+  const resource = request.resource.replace(pattern, text)
+  expect(resource).not.toBe(request.resource)
+  return { resource }
+}
+const itself = (wrong: Wrong) => () => wrong
+const under = (context: Record<string, string>) => (request: Asked) => ({ context: { ...request.context, ...context } })
+
+const secrets: [string, string][] = [
+  ['store-password', 'secretsmanager:CreateSecret'],
+  ['store-password', 'secretsmanager:DescribeSecret'],
+  ['store-password', 'secretsmanager:PutSecretValue'],
+  ['store-password', 'secretsmanager:RestoreSecret'],
+  ['store-password', 'secretsmanager:TagResource'],
+  ['create-admin-user', 'secretsmanager:GetSecretValue'],
+  ['sweep', 'secretsmanager:DeleteSecret'],
+]
+const mailing = ['send-login-email', 'report-failure', 'sweep']
+const entering = ['create-admin-group', 'create-admin-user']
+const writingLedger = ['accept-request', 'store-password', 'record-vended', 'report-failure', 'sweep']
+const starting = ['sweep', 'request-admins', 'StartVendRole']
+const onUser = ['CreateUser', 'TagUser', 'CreateLoginProfile', 'UpdateLoginProfile', 'AttachUserPolicy']
+const onGroup = ['CreateGroup', 'AttachGroupPolicy', 'PutGroupPolicy']
+const member = (action: string): [string, string] => [
+  onGroup.includes(action) ? 'create-admin-group' : 'create-admin-user',
+  `iam:${action}`,
+]
+
+const denied: [what: string, of: [by: string, action: string], wrong: (request: Asked) => Wrong][] = [
+  ...secrets.flatMap(([by, action]): typeof denied => [
+    ['a secret of another prefix', [by, action], at(/:account-vending\//, ':another/')],
+  ]),
+  ['a password, for who makes it', secrets[5]!, itself({ by: 'store-password' })],
+  ['a password, for who mails', secrets[5]!, itself({ by: 'send-login-email' })],
+  ['a password, for who writes groups', secrets[5]!, itself({ by: 'create-admin-group' })],
+  ['a secret’s end, for who makes it', secrets[6]!, itself({ by: 'store-password' })],
+  ['a secret’s end, for who reads it', secrets[6]!, itself({ by: 'create-admin-user' })],
+  ['a secret’s policy', secrets[0]!, itself({ action: 'secretsmanager:PutResourcePolicy' })],
+
+  ['decrypting, for who mails', ['create-admin-user', 'kms:Decrypt'], itself({ by: 'send-login-email' })],
+  ['decrypting, for who ends secrets', ['create-admin-user', 'kms:Decrypt'], itself({ by: 'sweep' })],
+  ['decrypting without Secrets Manager', ['create-admin-user', 'kms:Decrypt'], under({ 'kms:ViaService': 'none' })],
+  ['decrypting without Secrets Manager', ['store-password', 'kms:Decrypt'], under({ 'kms:ViaService': 'none' })],
+  ['encrypting, for who reads', ['store-password', 'kms:GenerateDataKey'], itself({ by: 'create-admin-user' })],
+  [
+    'decrypting, for an administrator who is not one of secretReaders',
+    [person, 'kms:Decrypt'],
+    itself({ by: `arn:aws:iam::${managementAccountId}:role/administrator` }),
+  ],
+  ['decrypting with a reader’s own hands', [person, 'kms:Decrypt'], under({ 'kms:ViaService': 'none' })],
+
+  ...entering.flatMap((by): typeof denied => [
+    ['another role', [by, 'sts:AssumeRole'], at(/role\/.*/, 'role/Another')],
+    ['an account of another organization', [by, 'sts:AssumeRole'], under({ 'aws:ResourceOrgID': 'o-another' })],
+    [
+      'a role of that name in the management account',
+      [by, 'sts:AssumeRole'],
+      (request) => ({ ...at(/::\d{12}:/, `::${managementAccountId}:`)(request), accountId: managementAccountId }),
+    ],
+  ]),
+  ['an account, for who makes passwords', ['create-admin-user', 'sts:AssumeRole'], itself({ by: 'store-password' })],
+  ['an account, for who mails', ['create-admin-user', 'sts:AssumeRole'], itself({ by: 'send-login-email' })],
+
+  ...[...onUser, ...onGroup].flatMap((action): typeof denied => [
+    ['IAM outside of our path', member(action), at(/\/account-vending\//, '/')],
+    ['IAM without a session', member(action), itself({ session: undefined })],
+    [
+      'IAM of the management account',
+      member(action),
+      (request) => ({
+        ...at(/::\d{12}:/, `::${managementAccountId}:`)(request),
+        accountId: managementAccountId,
+        session: undefined,
+      }),
+    ],
+  ]),
+  ...onUser.map((action): (typeof denied)[number] => ['another user', member(action), at(/[^/]+$/, 'another')]),
+  ...['AttachUserPolicy', 'AttachGroupPolicy'].map((action): (typeof denied)[number] => [
+    'a policy that is not configured',
+    member(action),
+    under({ 'iam:PolicyARN': 'arn:aws:iam::aws:policy/PowerUserAccess' }),
+  ]),
+  ['another group', ['create-admin-user', 'iam:AddUserToGroup'], at(/[^/]+$/, 'another')],
+  ...['DeleteUser', 'CreateAccessKey', 'DeleteLoginProfile', 'PutUserPolicy'].map((action): (typeof denied)[number] => [
+    'what nobody asked for',
+    member('CreateUser'),
+    itself({ action: `iam:${action}` }),
+  ]),
+  ...['DeleteGroup', 'DetachGroupPolicy', 'DeleteGroupPolicy'].map((action): (typeof denied)[number] => [
+    'what nobody asked for',
+    member('CreateGroup'),
+    itself({ action: `iam:${action}` }),
+  ]),
+
+  ...mailing.flatMap((by): typeof denied => [
+    ['another sender', [by, 'ses:SendEmail'], under({ 'ses:FromAddress': 'somebody@example.com' })],
+    ['another identity', [by, 'ses:SendEmail'], at(/identity\/.*/, 'identity/example.org')],
+  ]),
+  ['a mail, for who knows the password', ['send-login-email', 'ses:SendEmail'], itself({ by: 'create-admin-user' })],
+
+  ...writingLedger.flatMap((by): typeof denied => [
+    ['the ledger of another stage', [by, 'dynamodb:UpdateItem'], at(/vending-local/, 'vending-another')],
+    ['the end of a record', [by, 'dynamodb:UpdateItem'], itself({ action: 'dynamodb:DeleteItem' })],
+  ]),
+  ['writing a record, for who only tells', ['sweep', 'dynamodb:UpdateItem'], itself({ by: 'get-account' })],
+  ['writing a record, for the API', ['sweep', 'dynamodb:UpdateItem'], itself({ by: 'request-admins' })],
+  ['the end of the ledger', ['sweep', 'dynamodb:DescribeTable'], itself({ action: 'dynamodb:DeleteTable' })],
+
+  ...starting.flatMap((by): typeof denied => [
+    ['another workflow', [by, 'states:StartExecution'], at(/vending-local/, 'vending-another')],
+  ]),
+  ['starting a vend, for a step', ['sweep', 'states:StartExecution'], itself({ by: 'accept-request' })],
+  ['another workflow’s execution', ['accept-request', 'states:DescribeExecution'], at(/vending-local/, 'another')],
+
+  ['another event bus', ['record-vended', 'events:PutEvents'], at(/default$/, 'another')],
+  ['an event in AWS’s name', ['record-vended', 'events:PutEvents'], under({ 'events:source': 'aws.organizations' })],
+  ['an event, for who asks', ['record-vended', 'events:PutEvents'], itself({ by: 'request-admins' })],
+
+  ['an account’s end', ['sweep', 'organizations:DescribeAccount'], itself({ action: 'organizations:CloseAccount' })],
+  ['an account’s move', ['sweep', 'organizations:DescribeAccount'], itself({ action: 'organizations:MoveAccount' })],
+  ['all accounts, for who needs one', ['sweep', 'organizations:ListAccounts'], itself({ by: 'accept-request' })],
+
+  ['another function’s log', ['sweep', 'logs:PutLogEvents'], at(/-sweep/, '-getAccount')],
+  ['another queue', ['sweep', 'sqs:SendMessage'], at(/DeadLetters$/, 'another')],
+
+  ['a function that is no step', ['WorkflowRole', 'lambda:InvokeFunction'], at(/-local-.*/, '-local-reportFailure')],
+  ['another service’s function', ['WorkflowRole', 'lambda:InvokeFunction'], at(/account-vending/, 'another')],
+  ['a step, for the rules', ['WorkflowRole', 'lambda:InvokeFunction'], itself({ by: 'StartVendRole' })],
+  [
+    'the sweep, for another rule',
+    ['events.amazonaws.com', 'lambda:InvokeFunction'],
+    () => ({
+      resource: arnIn(service, 'SweepLambdaFunction'),
+      context: { 'aws:SourceAccount': managementAccountId, 'aws:SourceArn': own('events', 'rule/another') },
+    }),
+  ],
+  [
+    'a function, for another account’s rule',
+    ['events.amazonaws.com', 'lambda:InvokeFunction'],
+    under({ 'aws:SourceAccount': elsewhere }),
+  ],
+  [
+    'a dead letter of another rule',
+    ['events.amazonaws.com', 'sqs:SendMessage'],
+    under({ 'aws:SourceArn': own('events', 'rule/another') }),
+  ],
+  [
+    'the rules’ role, for another account’s rule',
+    ['events.amazonaws.com', 'sts:AssumeRole'],
+    under({ 'aws:SourceAccount': elsewhere }),
+  ],
+  [
+    'the workflow’s role, for another account’s workflow',
+    ['states.amazonaws.com', 'sts:AssumeRole'],
+    under({ 'aws:SourceAccount': elsewhere }),
+  ],
+  [
+    'the workflow’s role, for a function',
+    ['states.amazonaws.com', 'sts:AssumeRole'],
+    itself({ by: 'lambda.amazonaws.com' }),
+  ],
+
+  [
+    'vending by the API, for who may only read',
+    ['OperatorRole', 'execute-api:Invoke'],
+    itself({ by: 'RequesterRole' }),
+  ],
+  [
+    'another route',
+    ['OperatorRole', 'execute-api:Invoke'],
+    itself({ resource: route('DELETE /accounts/{accountId}') }),
+  ],
+  ['another stage', ['OperatorRole', 'execute-api:Invoke'], at(/\$default/, 'another')],
+  ['another API', ['OperatorRole', 'execute-api:Invoke'], at(/:local\//, ':another/')],
+  [
+    'the operators’ role, for somebody else',
+    [person, 'sts:AssumeRole'],
+    itself({ by: `arn:aws:iam::${managementAccountId}:role/somebody` }),
+  ],
+  [
+    'the requesters’ role, which nobody was given',
+    [person, 'sts:AssumeRole'],
+    () => ({ resource: arnIn(service, 'RequesterRole') }),
+  ],
+]
+
+test.each(denied)('denied is %s: but for it, %j is allowed', async (_, [by, action], wrong) => {
+  const right = all().find((request) => request.by === by && request.action === action)
+  expect(right, `${by} ${action} is not called`).toBeDefined()
+  expect(await allows(right!)).toBe(true)
+  expect(await allows({ ...right!, ...wrong(right!) } as Asked)).toBe(false)
 })

@@ -1,0 +1,206 @@
+import type { Interception } from '../../local/endpoint.ts'
+import { resourceOf } from '../../local/iam.ts'
+import type { World } from '../../local/world.ts'
+import type { Document, Request } from './iam-evaluator.ts'
+import { localNames } from './packaged.ts'
+
+/** What IAM is asked for a caller of this service: for `by`, the function, or for the session that it opened. */
+export type Asked = Omit<Request, 'principal'> & { by: string; session?: { principal: string; policy: Document } }
+
+type Input = Record<string, unknown>
+type Ask = { resource: string; context?: Record<string, string> }
+type Place = { region: string; managementAccountId: string; organizationId: string }
+
+const arnsOf = ({ region, managementAccountId, organizationId }: Place) => ({
+  of: (service: string, resource: string) => `arn:aws:${service}:${region}:${managementAccountId}:${resource}`,
+  inOrganization: (id: string) =>
+    `arn:aws:organizations::${managementAccountId}:${id.startsWith('ou-') ? 'ou' : 'account'}/${organizationId}/${id}`,
+})
+
+/** What each operation acts on. Operations whose action knows no resource are not here, and IAM's are in local/iam.ts. */
+const actsOn = (place: Place): Record<string, (input: Input) => Ask | Ask[]> => {
+  const { of, inOrganization } = arnsOf(place)
+  const text = (value: unknown) => (typeof value === 'string' ? value : '')
+  const table = ({ TableName }: Input) => ({ resource: of('dynamodb', `table/${text(TableName)}`) })
+  const secret = (nameOrArn: unknown) => ({
+    resource: text(nameOrArn).startsWith('arn:')
+      ? text(nameOrArn)
+      : // Secrets Manager User Guide, reference_iam-permissions: the ARN ends with six random characters.
+        of('secretsmanager', `secret:${text(nameOrArn)}-a1B2c3`),
+  })
+  const byId = ({ SecretId }: Input) => secret(SecretId)
+  return {
+    'organizations:DescribeAccount': ({ AccountId }) => ({ resource: inOrganization(text(AccountId)) }),
+    'organizations:ListParents': ({ ChildId }) => ({ resource: inOrganization(text(ChildId)) }),
+    'dynamodb:DescribeTable': table,
+    'dynamodb:GetItem': table,
+    'dynamodb:PutItem': table,
+    'dynamodb:Scan': table,
+    'dynamodb:UpdateItem': table,
+    'states:StartExecution': ({ stateMachineArn }) => ({ resource: text(stateMachineArn) }),
+    'states:DescribeExecution': ({ executionArn }) => ({ resource: text(executionArn) }),
+    'secretsmanager:CreateSecret': ({ Name }) => secret(Name),
+    'secretsmanager:DeleteSecret': byId,
+    'secretsmanager:DescribeSecret': byId,
+    'secretsmanager:GetSecretValue': byId,
+    'secretsmanager:PutSecretValue': byId,
+    'secretsmanager:RestoreSecret': byId,
+    'events:PutEvents': ({ Entries }) =>
+      (Entries as { Source: string; EventBusName?: string }[]).map(({ Source, EventBusName = 'default' }) => ({
+        resource: of('events', `event-bus/${EventBusName}`),
+        context: { 'events:source': Source },
+      })),
+    'ses:SendEmail': ({ Source, ConfigurationSetName }) => {
+      const address = /<(.+)>/.exec(text(Source))?.[1] ?? text(Source)
+      const context = { 'ses:FromAddress': address }
+      return [
+        // Either may be the verified one (SES Developer Guide, creating-identities).
+        ...[address, address.slice(address.indexOf('@') + 1)].map((identity) => `identity/${identity}`),
+        ...(ConfigurationSetName ? [`configuration-set/${text(ConfigurationSetName)}`] : []),
+      ].map((resource) => ({ resource: of('ses', resource), context }))
+    },
+    'sts:AssumeRole': ({ RoleArn }) => ({ resource: text(RoleArn) }),
+  }
+}
+
+/**
+ * Actions that AWS asks for besides what is called: of a call, by its action and only where its input has a part; of a
+ * function, a destination, or the workflow, because they are there. The one place for what no recorded call shows.
+ */
+const dependentActions: {
+  of: string
+  where?: string
+  actions: string[]
+  on: 'the same' | 'the password key' | 'the log' | 'the dead letters' | '*'
+  source: string
+}[] = [
+  {
+    of: 'iam:CreateUser',
+    where: 'Tags',
+    actions: ['iam:TagUser'],
+    on: 'the same',
+    source: 'IAM User Guide, id_tags_users: to create a user with tags needs iam:CreateUser and iam:TagUser',
+  },
+  {
+    of: 'secretsmanager:CreateSecret',
+    where: 'Tags',
+    actions: ['secretsmanager:TagResource'],
+    on: 'the same',
+    source: 'Secrets Manager API Reference, CreateSecret, Required permissions',
+  },
+  {
+    of: 'secretsmanager:CreateSecret',
+    where: 'KmsKeyId',
+    actions: ['kms:GenerateDataKey', 'kms:Decrypt'],
+    on: 'the password key',
+    source: 'Secrets Manager API Reference, CreateSecret, Required permissions',
+  },
+  {
+    of: 'secretsmanager:PutSecretValue',
+    actions: ['kms:GenerateDataKey'],
+    on: 'the password key',
+    source: 'Secrets Manager User Guide, security-encryption: how Secrets Manager uses the KMS key',
+  },
+  {
+    of: 'secretsmanager:GetSecretValue',
+    actions: ['kms:Decrypt'],
+    on: 'the password key',
+    source: 'Secrets Manager User Guide, security-encryption: how Secrets Manager uses the KMS key',
+  },
+  {
+    of: 'a function',
+    actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
+    on: 'the log',
+    source: 'Lambda Developer Guide, monitoring-cloudwatchlogs; CloudFormation makes the log group',
+  },
+  {
+    of: 'a function',
+    actions: ['xray:PutTraceSegments', 'xray:PutTelemetryRecords'],
+    on: '*',
+    source: 'Lambda Developer Guide, services-xray: execution role permissions',
+  },
+  {
+    of: 'a function with a destination',
+    actions: ['sqs:SendMessage'],
+    on: 'the dead letters',
+    source: 'Lambda Developer Guide, invocation-async-retain-records: permissions for the destination',
+  },
+  {
+    of: 'the workflow',
+    actions: [
+      'logs:CreateLogDelivery',
+      'logs:GetLogDelivery',
+      'logs:UpdateLogDelivery',
+      'logs:DeleteLogDelivery',
+      'logs:ListLogDeliveries',
+      'logs:PutResourcePolicy',
+      'logs:DescribeResourcePolicies',
+      'logs:DescribeLogGroups',
+    ],
+    on: '*',
+    source: 'Step Functions Developer Guide, cw-logs: IAM policies for logging to CloudWatch Logs',
+  },
+  {
+    of: 'the workflow',
+    actions: ['xray:PutTraceSegments', 'xray:PutTelemetryRecords', 'xray:GetSamplingRules', 'xray:GetSamplingTargets'],
+    on: '*',
+    source: 'Step Functions Developer Guide, concepts-xray-tracing: IAM policies',
+  },
+]
+
+/** What AWS asks for besides `of`, whose own request or nature is given. */
+export const dependentOn = (
+  place: Place,
+  of: string,
+  { by, same, log, input = {} }: { by: string; same?: Asked; log?: string; input?: Input },
+): Asked[] => {
+  const arns = arnsOf(place)
+  const own = { by, accountId: place.managementAccountId }
+  const on: Record<(typeof dependentActions)[number]['on'], () => Omit<Asked, 'action'>> = {
+    'the same': () => same!,
+    'the password key': () => ({
+      ...own,
+      resource: arns.of('kms', localNames.passwordKey),
+      context: {
+        'kms:ViaService': `secretsmanager.${place.region}.amazonaws.com`,
+        'kms:CallerAccount': place.managementAccountId,
+      },
+    }),
+    'the log': () => ({ ...own, resource: arns.of('logs', `log-group:${log}:log-stream:2026/11/01/a`), context: {} }),
+    'the dead letters': () => ({ ...own, resource: arns.of('sqs', localNames.deadLetters), context: {} }),
+    '*': () => ({ ...own, resource: '*', context: {} }),
+  }
+  return dependentActions
+    .filter((dependent) => dependent.of === of && (!dependent.where || dependent.where in input))
+    .flatMap((dependent) => dependent.actions.map((action) => ({ ...on[dependent.on](), action })))
+}
+
+/** What IAM is asked when a function makes a call: the action by the call's own name, and what depends on it. */
+export const requestsOf = (
+  { service, operation, input, caller: { function: by, session } }: Interception,
+  world: World,
+): Asked[] => {
+  if (!by) return []
+  const action = `${service}:${operation}`
+  const inAccount = session && world.accounts.get(session.accountId)
+  const asks = inAccount ? { resource: resourceOf(inAccount, operation, input) } : actsOn(world)[action]?.(input)
+  return [asks ?? { resource: '*' }].flat().flatMap(({ resource, context = {} }) => {
+    const asked: Asked = {
+      by,
+      action,
+      resource,
+      accountId: /^arn:aws:iam::(\d{12}):/.exec(resource)?.[1] ?? session?.accountId ?? world.managementAccountId,
+      context: {
+        ...context,
+        ...(typeof input['PolicyArn'] === 'string' && { 'iam:PolicyARN': input['PolicyArn'] }),
+      },
+      ...(session && {
+        session: {
+          principal: `arn:aws:sts::${session.accountId}:assumed-role/${session.roleName}/${session.sessionName}`,
+          policy: JSON.parse(session.policy ?? 'null') as Document,
+        },
+      }),
+    }
+    return [asked, ...dependentOn(world, action, { by, same: asked, input })]
+  })
+}

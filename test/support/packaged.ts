@@ -1,0 +1,110 @@
+import { execFile } from 'node:child_process'
+import { cpSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs'
+import path from 'node:path'
+import { promisify } from 'node:util'
+import { temporaryFolder } from './folder.ts'
+import { createWorld } from '../../local/world.ts'
+import { vendingFile } from './organization.ts'
+
+const root = path.join(import.meta.dirname, '..', '..')
+const folders = temporaryFolder()
+// A copy, because osls builds in the service's own folder and clears it: a person's artifact stays.
+const service = path.join(folders, 'service')
+const parts = ['functions', 'infra', 'statemachine', 'serverless.yml', 'vending.yml', 'package.json', 'tsconfig.json']
+for (const part of parts) cpSync(path.join(root, part), path.join(service, part), { recursive: true })
+symlinkSync(path.join(root, 'node_modules'), path.join(service, 'node_modules'))
+export type Resource = {
+  Type: string
+  Properties: Record<string, unknown>
+  DependsOn?: string | string[]
+  DeletionPolicy?: string
+}
+type Template = { Resources: Record<string, Resource>; Outputs: Record<string, unknown> }
+
+/**
+ * Packages the service as `npm run package` does, offline and without credentials, with some keys of the example vending.yml
+ * changed. The stage has the local organization's name. One at a time: all build in the same copy.
+ */
+export const packaged = async (overrides: object) => {
+  const file = vendingFile(overrides as Record<string, unknown>)
+  const folder = path.join(folders, path.basename(path.dirname(file)))
+  mkdirSync(folder)
+  await promisify(execFile)(
+    path.join(root, 'node_modules', '.bin', 'osls'),
+    ['package', '--stage', 'local', '--package', folder],
+    {
+      cwd: service,
+      // Nothing of a person's AWS set-up: no profile, no keys.
+      env: { PATH: process.env['PATH'], HOME: folder, TMPDIR: folder, VENDING_FILE: file },
+    },
+  )
+  const template = JSON.parse(
+    readFileSync(path.join(folder, 'cloudformation-template-update-stack.json'), 'utf8'),
+  ) as Template
+  return { file, folder, resources: template.Resources, outputs: template.Outputs }
+}
+export type Packaged = Awaited<ReturnType<typeof packaged>>
+
+const { region, managementAccountId: accountId } = createWorld()
+const arn = (service: string, resource: string) => `arn:aws:${service}:${region}:${accountId}:${resource}`
+
+/** What CloudFormation would make up. */
+export const localNames = {
+  ledger: 'account-vending-local-ledger',
+  passwordKey: 'key/00000000-0000-4000-8000-000000000000',
+  deadLetters: 'account-vending-local-DeadLetters',
+  ruleSuffix: '-LOCAL0123456',
+}
+
+/** The ARN that a resource of the packaged template has in the local organization. */
+export const arnIn = ({ resources }: Packaged, name: string) => {
+  const { Type = '', Properties = {} } = resources[name] ?? {}
+  const named = (property: string) => Properties[property] as string
+  const arns: Record<string, () => string> = {
+    'AWS::DynamoDB::Table': () => arn('dynamodb', `table/${localNames.ledger}`),
+    'AWS::Events::Rule': () => arn('events', `rule/account-vending-local-${name}${localNames.ruleSuffix}`),
+    'AWS::IAM::Role': () => `arn:aws:iam::${accountId}:role/${name}`,
+    'AWS::KMS::Key': () => arn('kms', localNames.passwordKey),
+    'AWS::Lambda::Function': () => arn('lambda', `function:${named('FunctionName')}`),
+    'AWS::Logs::LogGroup': () => arn('logs', `log-group:${named('LogGroupName')}:*`),
+    'AWS::SQS::Queue': () => arn('sqs', localNames.deadLetters),
+    'AWS::StepFunctions::StateMachine': () => arn('states', `stateMachine:${named('StateMachineName')}`),
+  }
+  const known = arns[Type]
+  if (!known) throw new Error(`The ARN of ${name} (${Type || 'not in the template'}) is not known here`)
+  return known()
+}
+
+/** A part of the packaged template with CloudFormation's functions carried out, as in the local organization. */
+export const resolveIn = (service: Packaged, value: unknown): unknown => {
+  const resolve = (value: unknown) => resolveIn(service, value)
+  const refer = (name: string): string => {
+    const pseudo: Record<string, string> = {
+      'AWS::AccountId': accountId,
+      'AWS::Partition': 'aws',
+      'AWS::Region': region,
+      'AWS::URLSuffix': 'amazonaws.com',
+      HttpApi: 'local',
+    }
+    return pseudo[name] ?? arnIn(service, name.replace(/\.Arn$/, ''))
+  }
+  if (Array.isArray(value)) return value.map(resolve)
+  if (typeof value !== 'object' || value === null) return value
+  const [[name, content] = ['', undefined], ...more] = Object.entries(value as Record<string, unknown>)
+  if (!more.length) {
+    if (name === 'Ref') return refer(content as string)
+    if (name === 'Fn::GetAtt') return refer([content].flat().join('.'))
+    if (name === 'Fn::Join') {
+      const [separator, parts] = content as [string, unknown[]]
+      return parts.map(resolve).join(separator)
+    }
+    if (name === 'Fn::Sub') {
+      const [text, values = {}] = [content].flat() as [string, Record<string, unknown>?]
+      return text.replace(/\$\{([\w:.]+)\}/g, (_, key: string) =>
+        key in values ? String(resolve(values[key])) : refer(key),
+      )
+    }
+    if (/^Fn::/.test(name)) throw new Error(`${name} is not known here`)
+  }
+  return Object.fromEntries(Object.entries(value).map(([key, content]) => [key, resolve(content)]))
+}
