@@ -10,13 +10,16 @@ import type { Clock } from './clock.ts'
 import type { DeployedFunction } from './deployed.ts'
 
 const root = path.join(import.meta.dirname, '..')
-type Handler = (event: unknown, context: object) => Promise<unknown>
+export type Handler = (event: unknown, context: object) => Promise<unknown>
+
+export const functionNames = () =>
+  readdirSync(path.join(root, 'functions')).filter((name) =>
+    existsSync(path.join(root, 'functions', name, 'handler.ts')),
+  )
 
 /** Bundles every function as the deployment does, in memory. Answers the bundles' text, by folder name. */
 export const bundleFunctions = async (vendingFile: string, plugins: Plugin[] = []): Promise<Map<string, string>> => {
-  const names = readdirSync(path.join(root, 'functions')).filter((name) =>
-    existsSync(path.join(root, 'functions', name, 'handler.ts')),
-  )
+  const names = functionNames()
   const own = bundling(vendingFile)
   const { outputFiles = [] } = await build({
     ...own,
@@ -30,15 +33,12 @@ export const bundleFunctions = async (vendingFile: string, plugins: Plugin[] = [
 
 type Loading = { clock: Clock; log: (line: string) => void; require?: (module: string) => unknown }
 
-/**
- * Loads a function's bundle as Lambda does: with an environment, a log and a clock of its own.
- * Answers a function that invokes it; what it throws leaves as it is.
- */
-export const loadFunction = (
+/** Runs a bundle with a log, a clock and an environment of its own, and answers what it exports. */
+export const loadBundle = (
   bundle: string,
-  { name, environment, timeoutSeconds }: DeployedFunction,
+  { name, environment }: { name: string; environment: () => Record<string, string> },
   { clock, log, require = createRequire(import.meta.url) }: Loading,
-) => {
+): unknown => {
   const stdout = new Writable({
     write: (chunk: Buffer, _, done) => {
       log(chunk.toString())
@@ -46,22 +46,35 @@ export const loadFunction = (
     },
   })
   const ownProcess = Object.create(process, {
-    env: { value: { ...environment, AWS_LAMBDA_FUNCTION_NAME: name } },
+    env: { get: environment },
     stdout: { value: stdout },
     stderr: { value: stdout },
   }) as NodeJS.Process
-  const module = { exports: {} as { handler: Handler } }
+  const module = { exports: {} }
   const run = compileFunction(bundle, ['module', 'exports', 'require', 'process', 'console', 'Date'], {
     filename: `${name}.cjs`,
   }) as (...scope: unknown[]) => void
   run(module, module.exports, require, ownProcess, new Console(stdout), clock.Date)
+  return module.exports
+}
 
-  return (event: unknown) => {
+/** Invokes a function's handler as Lambda does; what it throws leaves as it is. */
+export const invoking =
+  ({ name, timeoutSeconds }: Pick<DeployedFunction, 'name' | 'timeoutSeconds'>, handler: Handler) =>
+  (event: unknown) => {
     const end = Date.now() + timeoutSeconds * 1000
-    return module.exports.handler(event, {
+    return handler(event, {
       functionName: name,
       awsRequestId: crypto.randomUUID(),
       getRemainingTimeInMillis: () => end - Date.now(),
     })
   }
+
+/** Loads a function's bundle as Lambda does. Answers a function that invokes it. */
+export const loadFunction = (bundle: string, fn: DeployedFunction, loading: Loading) => {
+  const environment = { ...fn.environment, AWS_LAMBDA_FUNCTION_NAME: fn.name }
+  const { handler } = loadBundle(bundle, { name: fn.name, environment: () => environment }, loading) as {
+    handler: Handler
+  }
+  return invoking(fn, handler)
 }

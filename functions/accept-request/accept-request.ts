@@ -163,8 +163,11 @@ export async function decideRequest(
   const lease = record?.lease
   if (lease && lease.holder !== executionArn) {
     if (await isRunning(sfn, lease.holder)) {
-      // DescribeExecution is eventually consistent: an end that is on record is not a run to rely on.
-      if (record.status !== 'FAILED' && (byEvent || lease.ask === askHash)) return nothingToDo('AlreadyInProgress')
+      // DescribeExecution is eventually consistent: an end that is on record is not a run to rely on. Nor is an event's for a
+      // request: stopped and redriven, it is satisfied by whatever was vended meanwhile.
+      const doesTheSame =
+        byEvent || (lease.ask === askHash && record.requestedBy !== 'event' && record.requestedBy !== 'sweep')
+      if (record.status !== 'FAILED' && doesTheSame) return nothingToDo('AlreadyInProgress')
       throw busy(id)
     }
     if (now - lease.renewedAt < leaseRestSeconds * 1000) throw busy(id)
@@ -207,7 +210,7 @@ export async function acceptRequest(clients: Clients, input: z.output<typeof acc
     return { outcome, accountId }
   }
   const { outcome, vend, account, record, returned, ask, askHash, requestedBy } = decided
-  const seen = record?.lease
+  const seen = record
   const taken = await takeLease(clients.ledger, { vend, account, ask, askHash, requestedBy, seen, returned })
   // Somebody was faster: the next try sees whom, and whether it is the same request.
   if (!taken) throw busy(account.id)

@@ -1,7 +1,7 @@
 import type { DescribeExecutionOutput } from '@aws-sdk/client-sfn'
 import { explanations, unforeseen } from '../report-failure/explanations.ts'
 import { isEvent } from './event-shape.ts'
-import { placeOf } from './step.ts'
+import { isTooDeep, placeOf } from './step.ts'
 
 export const parseJson = (json: string | undefined): unknown => {
   try {
@@ -34,7 +34,9 @@ export const explainFailure = (
     ABORTED: execution.error ?? 'Aborted',
   }[status]
   const { what, advice, goOn } = explanations[status === 'ABORTED' ? 'Aborted' : error] ?? unforeseen
-  const asked = parseJson(input)
+  const parsed = parseJson(input)
+  // What is nested too deep cannot be written again either, and was refused for that.
+  const asked = isTooDeep(parsed) ? undefined : parsed
   const again = JSON.stringify(isEvent(asked) || asked === undefined ? { accountId: accountId ?? 'ACCOUNT_ID' } : asked)
   const region = placeOf(executionArn).region
   // After 14 days Step Functions redrives no more. While it runs, it does not either.

@@ -165,11 +165,16 @@ const updateAccount = async ({ dynamodb, tableName }: Ledger, accountId: string,
   return unmarshall(Attributes as Record<string, AttributeValue>) as AccountRecord
 }
 
+const leaseIs = (lease: Lease | undefined, value: (value: unknown) => string) =>
+  lease
+    ? `lease.holder = ${value(lease.holder)} AND lease.renewedAt = ${value(lease.renewedAt)}`
+    : 'attribute_not_exists(lease)'
+
 const made = ['groups', 'admins']
 
 /**
- * Takes the account's lease for an execution, if nobody holds it or `seen`, an ended holder's lease, is still there.
- * Answers whether it could; one's own lease is taken again.
+ * Takes the account's lease for an execution, if the record still is as it was `seen`: without a lease, with an ended holder's,
+ * or with one's own, which is taken again. Answers whether it could.
  */
 export const takeLease = async (
   ledger: Ledger,
@@ -187,13 +192,13 @@ export const takeLease = async (
     ask: Ask
     askHash: string
     requestedBy: string
-    seen: Lease | undefined
+    seen: Pick<AccountRecord, 'lease' | 'updatedAt'> | undefined
     /** The account is back: what was made before is not relied on. Whose passwords are ours stays known. */
     returned?: boolean
   },
 ) => {
   const now = new Date()
-  const own = seen?.holder === vend.executionArn
+  const own = seen?.lease?.holder === vend.executionArn
   const first = { AcceptRequest: { state: 'AcceptRequest', at: now.toISOString() } }
   try {
     await updateAccount(ledger, account.id, {
@@ -210,10 +215,9 @@ export const takeLease = async (
       ],
       ensure: ['passwords', 'mails', ...(returned ? [] : made)].map((attribute) => [[attribute], {}]),
       remove: ['failure', ...(returned ? ['vendedAt', 'vendedBy'] : [])],
+      // Not the lease alone: a try that was stopped may come late, after the same execution was redriven and gave it back.
       condition: (value) =>
-        seen
-          ? `lease.holder = ${value(seen.holder)} AND lease.renewedAt = ${value(seen.renewedAt)}`
-          : 'attribute_not_exists(lease)',
+        seen ? `updatedAt = ${value(seen.updatedAt)} AND ${leaseIs(seen.lease, value)}` : 'attribute_not_exists(pk)',
     })
     return true
   } catch (error) {
@@ -434,9 +438,7 @@ export const recordGone = async (
         [['updatedAt'], new Date().toISOString()],
       ],
       remove: ['lease'],
-      condition: (value) =>
-        `updatedAt = ${value(record.updatedAt)} AND ` +
-        (record.lease ? `lease.renewedAt = ${value(record.lease.renewedAt)}` : 'attribute_not_exists(lease)'),
+      condition: (value) => `updatedAt = ${value(record.updatedAt)} AND ${leaseIs(record.lease, value)}`,
     })
     return true
   } catch (error) {

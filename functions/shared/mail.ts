@@ -39,8 +39,10 @@ const escaped = (value: string) => value.replace(/[&<>"']/g, (mark) => entities[
 const entities: Values = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
 
 // What is removed can hide or reorder text: control characters, and the marks that override the direction of writing.
+// Half a character, as JSON may hold or a cut may leave, would keep the SDK from sending the mail at all.
 const printable = (value: string) =>
   value
+    .toWellFormed()
     .replace(/\r\n|[\r\v\f\u0085\u2028\u2029]/g, '\n')
     .replaceAll('\t', ' ')
     .replace(/(?!\n)[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, '')

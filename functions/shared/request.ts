@@ -36,16 +36,25 @@ export const tags = z.record(
   { error: (issue) => (issue.code === 'invalid_key' ? tagKeys : 'must be an object of tag keys and values') },
 )
 
-const oneOrMore = (message: string) => z.union([z.string(), z.array(z.string()).check(z.minLength(1))], message)
+// The grammar of IAM's policies (IAM User Guide, reference_policies_grammar), as far as it is the same everywhere.
+const oneOrMore = (pattern: RegExp, message: string) => {
+  const one = z.string().check(z.regex(pattern))
+  return z.union([one, z.array(one).check(z.minLength(1))], message)
+}
+const actions = oneOrMore(
+  /^(\*|[\w-]+:[\w*?-]+)$/,
+  'must be * or an action like s3:GetObject, in which * and ? stand for others, or a list of these',
+)
+const resources = oneOrMore(/^(\*|arn:.+)$/, 'must be * or an ARN, or a list of these')
 const statement = z
   .strictObject(
     {
-      Sid: z.optional(z.string()),
+      Sid: z.optional(text(/^[a-z\d]*$/i, 'must be letters and digits')),
       Effect: z.enum(['Allow', 'Deny'], 'must be Allow or Deny'),
-      Action: z.optional(oneOrMore('must be an action or a list of actions')),
-      NotAction: z.optional(oneOrMore('must be an action or a list of actions')),
-      Resource: z.optional(oneOrMore('must be an ARN or a list of ARNs')),
-      NotResource: z.optional(oneOrMore('must be an ARN or a list of ARNs')),
+      Action: z.optional(actions),
+      NotAction: z.optional(actions),
+      Resource: z.optional(resources),
+      NotResource: z.optional(resources),
       Condition: z.optional(z.record(z.string(), z.record(z.string(), z.unknown()), 'must be an IAM condition')),
     },
     'must be an IAM policy statement',
@@ -58,8 +67,17 @@ const statement = z
 export const policyDocument = fields({
   Version: z.enum(['2012-10-17', '2008-10-17'], 'must be "2012-10-17"'),
   Id: z.optional(z.string()),
-  Statement: z.union([statement, z.array(statement).check(z.minLength(1))], 'must be a list of IAM policy statements'),
-})
+  Statement: z.union(
+    [statement, z.array(statement).check(z.minLength(1))],
+    'must be IAM policy statements: Effect; Action or NotAction, like s3:GetObject; Resource or NotResource, * or ARNs',
+  ),
+}).check(
+  // IAM API Reference, PutGroupPolicy.
+  z.refine(
+    (document) => /^[\u0020-\u00ff]*$/.test(JSON.stringify(document)),
+    'must be of characters up to U+00FF: IAM takes no others in a policy',
+  ),
+)
 export type PolicyDocument = z.output<typeof policyDocument>
 
 export const group = fields({
@@ -143,7 +161,11 @@ export const sizeIssues = (ask: Ask) => {
   }
   const allPolicies = [...new Set(ask.groups.flatMap(({ policies }) => policies))]
   limit('groups', characters(allPolicies), 1000, 'the characters of all groups’ policy ARNs together')
-  for (const [i, { policies }] of ask.groups.entries()) limit(`groups[${i}].policies`, policies.length, 10, 'policies')
+  for (const [i, { policies, inline }] of ask.groups.entries()) {
+    limit(`groups[${i}].policies`, policies.length, 10, 'policies')
+    const documents = Object.values(inline).map((document) => JSON.stringify(document))
+    limit(`groups[${i}].inline`, characters(documents), 5120, 'the characters of all inline policies together')
+  }
   for (const [i, { groups, policies, tags }] of ask.admins.entries()) {
     limit(`admins[${i}].groups`, groups.length, 10, 'groups')
     limit(`admins[${i}].groups`, characters(groups), 300, 'the characters of all group names together')

@@ -25,6 +25,14 @@ const hasProto = (value: unknown): boolean =>
   value !== null &&
   (Object.hasOwn(value, '__proto__') || Object.values(value).some(hasProto))
 
+const mostLevels = 64
+
+/** Whether JSON is nested so deep that code which walks it step into step could end by that. */
+export const isTooDeep = (value: unknown, levels = mostLevels): boolean =>
+  typeof value === 'object' &&
+  value !== null &&
+  (levels === 0 || Object.values(value).some((member) => isTooDeep(member, levels - 1)))
+
 const fieldName = (path: PropertyKey[]) =>
   path.map((key, i) => (typeof key === 'number' ? `[${key}]` : `${i ? '.' : ''}${String(key)}`)).join('') || 'input'
 
@@ -33,6 +41,8 @@ const fieldName = (path: PropertyKey[]) =>
  * Throws `InvalidInputError`, which names every wrong field and what is allowed there.
  */
 export const parseInput = <S extends z.ZodMiniType>(schema: S, value: unknown): z.output<S> => {
+  if (isTooDeep(value))
+    throw new InvalidInputError([{ field: 'input', message: `must not be nested deeper than ${mostLevels} levels` }])
   const result = schema.safeParse(value)
   if (result.success) {
     if (hasProto(value))

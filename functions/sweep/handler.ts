@@ -10,14 +10,17 @@ import { step } from '../shared/step.ts'
 import { sweep } from './sweep.ts'
 
 const env = readEnv('LEDGER_TABLE', 'STATE_MACHINE_ARN')
-const clients = {
+/** For each sweep anew: the pace that a client has learned is of no use a day later. */
+const makeClients = () => ({
   // ListAccounts is allowed a few times a second: the SDK then keeps to the pace.
   organizations: new OrganizationsClient({ retryMode: 'adaptive', maxAttempts: 10 }),
   sfn: new SFNClient(),
   secrets: new SecretsManagerClient(),
   ses: new SESClient({ maxAttempts: 1 }),
   ledger: { dynamodb: new DynamoDBClient(), tableName: env.LEDGER_TABLE },
-}
+})
 
 /** Runs on a schedule, whose event says nothing that the sweep needs. */
-export const handler = step(z.unknown(), () => sweep(clients, { ...vending, stateMachineArn: env.STATE_MACHINE_ARN }))
+export const handler = step(z.unknown(), () =>
+  sweep(makeClients(), { ...vending, stateMachineArn: env.STATE_MACHINE_ARN }),
+)

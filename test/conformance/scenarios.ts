@@ -1226,7 +1226,7 @@ const admin = {
   passwordResetRequired: true,
 }
 
-const takeLease = ({ ledger: table, name }: Parameters<Run>[0], by = vend, seen?: ledger.Lease) =>
+const takeLease = ({ ledger: table, name }: Parameters<Run>[0], by = vend, seen?: ledger.AccountRecord) =>
   ledger.takeLease(table, {
     vend: by,
     account: { id: name, name: 'Example' },
@@ -1285,9 +1285,9 @@ const dynamodb: Record<string, Record<string, Run>> = {
     },
     'that takes over what was seen': async (aws) => {
       await takeLease(aws)
-      const { lease } = (await ledger.readAccount(aws.ledger, aws.name)) ?? {}
-      const taken = await takeLease(aws, other, lease)
-      return { taken, record: await read(aws), again: await takeLease(aws, vend, lease) }
+      const seen = await ledger.readAccount(aws.ledger, aws.name)
+      const taken = await takeLease(aws, other, seen)
+      return { taken, record: await read(aws), again: await takeLease(aws, vend, seen) }
     },
     'that begins steps': async (aws) => {
       await takeLease(aws)

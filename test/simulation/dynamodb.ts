@@ -9,6 +9,10 @@ type Input = {
   Item: Item
   UpdateExpression: string
   ConditionExpression?: string
+  FilterExpression?: string
+  ProjectionExpression?: string
+  ExclusiveStartKey?: Item
+  Limit?: number
   ExpressionAttributeNames?: Record<string, string>
   ExpressionAttributeValues?: Item
   ReturnValues?: string
@@ -31,10 +35,18 @@ const sizeOf = (value: AttributeValue): number => {
 const itemSize = (item: Item | undefined): number =>
   Object.entries(item ?? {}).reduce((sum, [name, value]) => sum + Buffer.byteLength(name) + sizeOf(value), 0)
 
+/** As `structuredClone`, which takes the way through a serialiser, for what came as JSON. */
+const clone = <T>(value: T): T => {
+  if (Array.isArray(value)) return value.map(clone) as T
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, clone<unknown>(member)])) as T
+}
+
 /**
  * DynamoDB in memory, as far as the ledger uses it: one table with a string key `pk`; GetItem, PutItem, UpdateItem with SET
- * (values, if_not_exists) and REMOVE; conditions of `=`, `<`, attribute_exists, attribute_not_exists, AND, and OR in parentheses.
- * What it does not know it refuses. `units` are the request units that on-demand capacity is billed by.
+ * (values, if_not_exists) and REMOVE; conditions of `=`, `<`, attribute_exists, attribute_not_exists, AND, and OR in parentheses;
+ * Scan with a filter of begins_with, in the order in which items were made. What it does not know it refuses. `units` are the
+ * request units that on-demand capacity is billed by.
  */
 export const inMemoryDynamoDB = (tableName: string, now: () => number) => {
   const items = new Map<string, Item>()
@@ -97,12 +109,30 @@ export const inMemoryDynamoDB = (tableName: string, now: () => number) => {
     units.write += Math.max(1, Math.ceil(itemSize(before) / 1024))
     throw new AwsError('ConditionalCheckFailedException', 'The conditional request failed')
   }
+  const passes = (item: Item, input: Input) => {
+    if (input.FilterExpression === undefined) return true
+    const [, path, placeholder] = /^begins_with\(([\w#.]+), (:\w+)\)$/.exec(input.FilterExpression) ?? []
+    if (!path || !placeholder) throw unsupported(`the filter ${input.FilterExpression}`)
+    const prefix = valueOf(input, placeholder).S
+    if (prefix === undefined) throw unsupported('begins_with of what is no string')
+    return read(item, pathOf(input, path))?.S?.startsWith(prefix) === true
+  }
+  const project = (item: Item, input: Input) => {
+    const shown: Item = {}
+    for (const path of input.ProjectionExpression?.split(', ') ?? Object.keys(item)) {
+      const [name = '', ...below] = input.ProjectionExpression ? pathOf(input, path) : [path]
+      if (below.length) throw unsupported(`the projection ${path}`)
+      const value = item[name]
+      if (value) shown[name] = structuredClone(value)
+    }
+    return shown
+  }
   const put = (before: Item | undefined, after: Item) => {
     units.write += Math.ceil(Math.max(itemSize(before), itemSize(after)) / 1024)
     items.set(keyOf(after), after)
   }
   const update = (before: Item | undefined, input: Input) => {
-    const after = structuredClone(before ?? input.Key)
+    const after = clone(before ?? input.Key)
     const [, sets = '', removes = ''] = /^SET (.+?)(?: REMOVE (.+))?$/.exec(input.UpdateExpression) ?? []
     if (!sets) throw unsupported(`the update ${input.UpdateExpression}`)
     // Commas within if_not_exists( , ) do not part assignments.
@@ -112,7 +142,7 @@ export const inMemoryDynamoDB = (tableName: string, now: () => number) => {
       if (!path) throw unsupported(`the assignment ${assignment}`)
       // Every expression sees the item as it was before.
       const there = fallbackOf ? read(before, pathOf(input, fallbackOf)) : undefined
-      write(after, pathOf(input, path), structuredClone(there ?? valueOf(input, other ?? own ?? '')))
+      write(after, pathOf(input, path), clone(there ?? valueOf(input, other ?? own ?? '')))
     }
     for (const path of removes ? removes.split(', ') : []) write(after, pathOf(input, path), undefined)
     return after
@@ -131,11 +161,30 @@ export const inMemoryDynamoDB = (tableName: string, now: () => number) => {
       units.read += input['ConsistentRead'] ? blocks : blocks / 2
       return item ? { Item: item } : {}
     },
+    Scan: (input) => {
+      const paging = ['ExclusiveStartKey', 'Limit']
+      const [, ...namesAndValues] = expressions
+      check('Scan', input, ['TableName', 'FilterExpression', 'ProjectionExpression', ...paging, ...namesAndValues])
+      const { ExclusiveStartKey: after, Limit = Infinity } = input
+      const keys = [...items.keys()]
+      const first = after ? keys.indexOf(keyOf(after)) + 1 : 0
+      const page = keys.slice(first, first + Limit)
+      const scanned = page.map((pk) => items.get(pk)!)
+      units.read += Math.ceil(scanned.reduce((sum, item) => sum + itemSize(item), 0) / 4096) / 2
+      const Items = scanned.filter((item) => passes(item, input)).map((item) => project(item, input))
+      return {
+        Items,
+        Count: Items.length,
+        ScannedCount: scanned.length,
+        // As on AWS there may be nothing behind a page that is full.
+        ...(page.length === Limit && { LastEvaluatedKey: { pk: { S: page.at(-1) ?? '' } } }),
+      }
+    },
     PutItem: (input) => {
       check('PutItem', input, ['TableName', 'Item', ...expressions])
       const before = items.get(keyOf(input.Item))
       checkCondition(before, input)
-      put(before, structuredClone(input.Item))
+      put(before, clone(input.Item))
       return {}
     },
     UpdateItem: (input) => {

@@ -1,11 +1,10 @@
 import * as crypto from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import { createRequire } from 'node:module'
-import { Readable } from 'node:stream'
 import type { answering } from '../../local/endpoint.ts'
 
 type Handle = ReturnType<typeof answering>
-type Response = Readable & { statusCode: number; headers: Record<string, string> }
+type Response = Buffer & { statusCode: number; headers: Record<string, string> }
 
 /** As much of node:http's ClientRequest as the SDK's request handler uses. */
 class Request extends EventEmitter {
@@ -43,6 +42,9 @@ const createHmac = () => {
 const randomUUID = () =>
   'xxxxxxxx-xxxx-4xxx-8xxx-xxxxxxxxxxxx'.replace(/x/g, () => Math.floor(Math.random() * 16).toString(16))
 
+/** A Lambda has no ~/.aws; and virtual time does not wait for a disk. */
+const readFile = (file: string) => Promise.reject(Object.assign(new Error(`no such file: ${file}`), { code: 'ENOENT' }))
+
 class Agent {
   destroy() {
     // There are no sockets.
@@ -51,7 +53,7 @@ class Agent {
 
 /**
  * `require` for a function's bundle: node:http is replaced by one whose requests are answered by `handle`, without
- * sockets, so that the SDK itself runs as it is deployed.
+ * sockets, so that the SDK itself runs as it is deployed. There are no files to read.
  */
 export const requireInProcess = (handle: Handle, now: () => number) => {
   type Options = { method: string; path: string; headers: Record<string, string> }
@@ -59,13 +61,11 @@ export const requireInProcess = (handle: Handle, now: () => number) => {
     ({ method, path, headers }: Options) =>
     async (body: string) => {
       const reply = await handle({ method, url: path, headers, body })
-      const response = Object.assign(new Readable({ read: () => undefined }), {
+      // The SDK takes its message for the body as well, and bytes as readily as a stream.
+      return Object.assign(Buffer.from(reply.body), {
         statusCode: reply.status,
         headers: { 'content-type': reply.type, date: new Date(now()).toUTCString() },
       })
-      response.push(reply.body)
-      response.push(null)
-      return response
     }
   const request = (options: Options, onResponse: (response: Response) => void) => {
     // Node hands a server its headers in lower case.
@@ -77,6 +77,7 @@ export const requireInProcess = (handle: Handle, now: () => number) => {
   const require = createRequire(import.meta.url)
   return (module: string): unknown => {
     if (module === 'node:http') return { request, Agent }
+    if (module === 'node:fs/promises') return { readFile }
     if (/^(node:)?crypto$/.test(module)) return { ...crypto, createHmac, randomUUID }
     return require(module)
   }

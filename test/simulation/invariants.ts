@@ -13,6 +13,7 @@ import type { Account, World } from '../../local/world.ts'
 import type { inMemoryDynamoDB } from './dynamodb.ts'
 import type { Arrival, Plan } from './plan.ts'
 import type { Invocation } from './service.ts'
+import { sweepInvariantsOf } from './sweep-invariants.ts'
 
 /** What must never happen has happened. */
 export class Violation extends Error {
@@ -67,6 +68,8 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }:
     return item && (unmarshall(item) as AccountRecord)
   }
 
+  const sweep = sweepInvariantsOf({ plan, world, record, broken })
+
   // What is not ours
   const foreignIn = ({ users, groups, policies }: Account, wasThere: Set<string>) =>
     JSON.stringify([
@@ -118,7 +121,8 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }:
   const checkOwnPasswords = (by: string) => {
     for (const [key, password] of ownPasswords) {
       const [accountId = '', userName = ''] = key.split(' ')
-      if (world.accounts.get(accountId)?.users.get(userName)?.login?.password !== password)
+      const account = world.accounts.get(accountId)
+      if (account && account.users.get(userName)?.login?.password !== password)
         broken('3 own password', `the password that ${userName} of ${accountId} chose was replaced by ${by}`)
     }
   }
@@ -126,6 +130,7 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }:
   /** After every call that reached AWS. */
   const called = ({ service, operation, input, caller }: Interception, error: string | undefined, by?: Invocation) => {
     if (service === 'secretsmanager' && 'SecretString' in input) passwords.add(String(input['SecretString']))
+    if (by) sweep.called({ service, operation, input }, error, by)
     if (error) return
     if (service === 'dynamodb' && operation === 'UpdateItem' && by?.name === 'send-login-email') {
       const names = Object.values((input['ExpressionAttributeNames'] ?? {}) as Record<string, string>)
@@ -148,6 +153,7 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }:
 
   const mailed = (by: Invocation | undefined, mail: Mail) => {
     mails.push(JSON.stringify(mail))
+    if (by) sweep.mailed(by, JSON.stringify(mail))
     if (by?.name === 'report-failure') {
       reported.add(endKey((by.input as { detail: Ended }).detail))
     }
@@ -176,12 +182,15 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }:
     return (
       planned?.denied === 'for-good' ||
       planned?.suspendedAt !== undefined ||
+      planned?.departsAt !== undefined ||
       (planned?.foreign.group !== undefined && planned.foreign.group.policy !== 'AdministratorAccess')
     )
   }
   const hopeless = ['AccountNotActiveError', 'DeniedByPolicyError', 'GroupNotOursError']
-  const isHopeless = (execution: Execution) =>
-    isImpossible(accountOfExecution(execution) ?? '') && hopeless.includes(execution.error ?? '')
+  const isHopeless = (execution: Execution) => {
+    const accountId = accountOfExecution(execution) ?? ''
+    return isImpossible(accountId) && (!world.accounts.has(accountId) || hopeless.includes(execution.error ?? ''))
+  }
 
   const askOf = ({ accountId, request }: Arrival): Ask =>
     completeRequest(parseInput(adminsRequest, request), vending, {
@@ -245,8 +254,8 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }:
   }
 
   const checkPasswords = (account: Account) => {
-    // Nobody signs in to a suspended account, and what was under way there stays where it was.
-    if (account.state === 'SUSPENDED') return
+    // A password that was about to be set when the account was suspended never will be, and the sweep ends its secrets.
+    if (account.state !== 'ACTIVE') return
     for (const user of account.users.values()) {
       const key = `${account.id} ${lower(user.name)}`
       if (isForeign(account, user.name) || !user.login || ownPasswords.has(key)) continue
@@ -298,6 +307,7 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }:
       if (!reported.has(key)) broken('6 reported', `nobody was told of the failure of ${execution}`)
     checkMails()
     checkOwnPasswords('the end')
+    sweep.atEnd(executions)
     for (const { id } of plan.accounts) {
       const account = world.accounts.get(id)
       if (!account) continue
@@ -307,11 +317,12 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }:
       checkPasswords(account)
       const here = executions.filter((execution) => accountOfExecution(execution) === id)
       const there = record(id)
+      if (there && !asked.length) broken('1 nothing else', `${id} is on record, for which nobody asked`)
       const stillFailed = here.filter(({ status }) => status !== 'SUCCEEDED').length > 0
       if (there?.lease && !stillFailed) broken('7 lease', `the lease of ${id} is left behind`)
       if (isImpossible(id)) {
         const last = there && here.find(({ executionArn }) => executionArn === there.executionArn)
-        if (last && last.status !== 'SUCCEEDED' && there.status !== 'FAILED')
+        if (last && last.status !== 'SUCCEEDED' && there.status !== 'FAILED' && there.status !== 'CLOSED')
           broken('6 ledger', `the record of ${id} is ${there.status}, its execution ${last.status}`)
         continue
       }
@@ -319,7 +330,8 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }:
       if (accepted.length && there?.status !== 'VENDED')
         broken('6 ledger', `the record of ${id} is ${there?.status ?? 'missing'} at the end`)
       if (accepted.length && !there?.vendedAt) broken('1 complete', `${id} was never vended`)
-      const requests = accepted.filter((one) => !isEvent(one)).map(askOf)
+      // An event asks for somebody: for the default administrators, where nobody asks for others.
+      const requests = accepted.filter((one) => !isEvent(one) || asked.every(isEvent)).map(askOf)
       const admins = asked.map(askOf).flatMap(({ admins }) => admins)
       for (const { admins: wanted } of requests) for (const admin of wanted) checkAdmin(account, admin, admins)
     }
@@ -346,7 +358,11 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }:
     isImpossible,
     /** Whether a person was told of this end. */
     wasTold: (execution: Execution) => reported.has(endKey(execution)),
-    asked: (arrival: Arrival, acceptance: Acceptance) => asks.push({ ...arrival, acceptance }),
+    asked: (arrival: Arrival, acceptance: Acceptance) => {
+      // The event of an account that was there before asks for nothing.
+      const isOld = plan.accounts.some(({ id, isOld }) => id === arrival.accountId && isOld)
+      if (!isOld || !isEvent(arrival)) asks.push({ ...arrival, acceptance })
+    },
     told: (details: string[]) => events.push(...details),
     onMail: (listener: typeof tellMail) => (tellMail = listener),
     choseOwn: (accountId: string, userName: string, password: string) => {

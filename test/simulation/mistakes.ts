@@ -40,6 +40,16 @@ export const mistakes: Mistake[] = [
     changes: [['export const leaseRestSeconds = 90', 'export const leaseRestSeconds = 0']],
   },
   {
+    name: 'a step begins right after a failure',
+    file: 'shared/ledger.ts',
+    changes: [
+      [
+        'const rested = new Date(now - leaseRestSeconds * 1000).toISOString()',
+        'const rested = new Date(now + leaseRestSeconds * 1000).toISOString()',
+      ],
+    ],
+  },
+  {
     name: 'the lease is not given back',
     file: 'shared/ledger.ts',
     changes: [
@@ -123,6 +133,41 @@ export const mistakes: Mistake[] = [
         'return stored(await secrets.send(new RestoreSecretCommand({ SecretId: name })))',
       ],
     ],
+  },
+  {
+    name: 'the sweep restarts what failed',
+    file: 'sweep/sweep.ts',
+    changes: [["(status === 'FAILED' || status === 'VENDING')", "status === 'VENDING'"]],
+  },
+  {
+    name: 'the sweep takes an account from before the installation',
+    file: 'sweep/sweep.ts',
+    changes: [['joinedAt < installedAt || ', '']],
+  },
+  {
+    name: 'the sweep ends an account that the list lacks without asking for it',
+    file: 'sweep/sweep.ts',
+    changes: [['if (await isDeparted(clients, config, accountId))', 'if (accountId)']],
+  },
+  {
+    name: 'the sweep tells again what it told on the same day',
+    file: 'sweep/sweep.ts',
+    changes: [['if (await readNote(ledger, note)) return', '']],
+  },
+  {
+    name: 'the secrets of a departed account are kept',
+    file: 'sweep/sweep.ts',
+    changes: [
+      [
+        'of new Set([...Object.keys(record.passwords), ...vended]))',
+        "of status === 'DEPARTED' ? [] : new Set([...Object.keys(record.passwords), ...vended]))",
+      ],
+    ],
+  },
+  {
+    name: 'the lease of a departed account is kept',
+    file: 'shared/ledger.ts',
+    changes: [["      remove: ['lease'],\n", '']],
   },
 ]
 

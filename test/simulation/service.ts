@@ -1,9 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { loadVending } from '../../infra/vending.ts'
-import { startClock } from '../../local/clock.ts'
-import { readDeployed } from '../../local/deployed.ts'
+import { type Clock, startClock } from '../../local/clock.ts'
+import { type DeployedFunction, readDeployed } from '../../local/deployed.ts'
 import type { answering } from '../../local/endpoint.ts'
-import { bundleFunctions, loadFunction } from '../../local/lambda.ts'
+import { bundleFunctions, type Handler, invoking, loadBundle, loadFunction } from '../../local/lambda.ts'
 import { createWorld } from '../../local/world.ts'
 import { requireInProcess } from './in-process-http.ts'
 
@@ -16,40 +16,81 @@ export type Invocation = {
   /** The error under which the workflow hears of its end. */
   kill: (error: string) => void
 }
-type Running = { invocation: Invocation; handle: ReturnType<typeof answering>; log: (line: string) => void }
+type Running = {
+  invocation: Invocation
+  handle: ReturnType<typeof answering>
+  log: (line: string) => void
+  environment: Record<string, string>
+}
+type Load = (fn: DeployedFunction) => (event: unknown) => Promise<unknown>
 
 /** A call of a function that is dead, or whose answer never comes. */
 export const never = () => new Promise<never>(() => undefined)
 
-/**
- * Loads the deployed functions once for many worlds, as warm Lambdas: what they keep in memory outlives a world, as it
- * outlives a vend on AWS. `invoke` runs one in the world whose endpoint is given. `bundles` are the functions' texts, if they are not those of the sources.
- */
-export const loadService = async (vendingFile: string, bundles?: Map<string, string>) => {
-  const vending = loadVending(vendingFile)
+const running = new AsyncLocalStorage<Running>()
+
+/** How functions are loaded here: what they log and whom they call is the world's in which they run. */
+const inWorlds = () => {
   const clock = startClock(1)
-  const { managementAccountId, region, partition } = createWorld()
-  const deployed = readDeployed(vending, { partition, region, accountId: managementAccountId })
-  const running = new AsyncLocalStorage<Running>()
-  const texts = bundles ?? (await bundleFunctions(vendingFile))
   const require = requireInProcess(async (incoming) => {
     const here = running.getStore()
     if (!here) throw new Error('A function called AWS outside of an invocation')
     return here.invocation.isDead ? never() : here.handle(incoming)
   }, clock.now)
+  return { clock, require, log: (line: string) => running.getStore()?.log(line) }
+}
+
+/**
+ * Loads the deployed functions once for many worlds, as warm Lambdas: what they keep in memory outlives a world, as it
+ * outlives a vend on AWS. `bundles` are the functions' texts, if they are not those of the sources.
+ */
+export const loadService = async (vendingFile: string, bundles?: Map<string, string>) => {
+  const texts = bundles ?? (await bundleFunctions(vendingFile))
+  const loading = inWorlds()
+  return serve(vendingFile, loading.clock, (fn) => loadFunction(texts.get(fn.name) ?? '', fn, loading))
+}
+
+/** The same for several configurations, by what `bundleTogether` makes of them. */
+export const loadTogether = <Config extends string>(vendingFiles: Record<Config, string>, bundle: string) => {
+  const loading = inWorlds()
+  let ofLoading: Record<string, string> = {}
+  // The libraries are one for all functions, and see the environment of the one that runs.
+  const environment = () => running.getStore()?.environment ?? ofLoading
+  const handlers = loadBundle(bundle, { name: 'functions', environment }, loading) as Record<
+    string,
+    () => { handler: Handler }
+  >
+  const load =
+    (config: string): Load =>
+    (fn) => {
+      ofLoading = fn.environment
+      const module = handlers[`${config}/${fn.name}`]?.()
+      if (!module) throw new Error(`The bundle has no function ${fn.name} for ${config}`)
+      return invoking(fn, module.handler)
+    }
+  return Object.fromEntries(
+    Object.entries<string>(vendingFiles).map(([config, file]) => [config, serve(file, loading.clock, load(config))]),
+  ) as Record<Config, Service>
+}
+
+/** The service in worlds: `invoke` runs a function in the one whose endpoint is given. */
+const serve = (vendingFile: string, clock: Clock, load: Load) => {
+  const vending = loadVending(vendingFile)
+  const { managementAccountId, region, partition } = createWorld()
+  const deployed = readDeployed(vending, { partition, region, accountId: managementAccountId })
   const functions = new Map(
     deployed.functions.map((fn) => {
       const environment = {
         ...fn.environment,
         AWS_REGION: region,
+        AWS_LAMBDA_FUNCTION_NAME: fn.name,
         // By this the endpoint knows which function calls.
         AWS_SDK_UA_APP_ID: fn.name,
         AWS_ACCESS_KEY_ID: managementAccountId,
         AWS_SECRET_ACCESS_KEY: 'local',
         AWS_ENDPOINT_URL: 'http://in-process',
       }
-      const log = (line: string) => running.getStore()?.log(line)
-      return [fn.name, loadFunction(texts.get(fn.name) ?? '', { ...fn, environment }, { clock, log, require })]
+      return [fn.name, { ...fn, environment, run: load({ ...fn, environment }) }]
     }),
   )
   return {
@@ -65,9 +106,9 @@ export const loadService = async (vendingFile: string, bundles?: Map<string, str
     /** What runs here now, if anything does. */
     current: () => running.getStore()?.invocation,
     /** Runs a function. What it throws leaves as it is; one that is killed ends as its killer says. */
-    invoke: (name: string, input: unknown, { handle, log }: Omit<Running, 'invocation'>) => {
-      const run = functions.get(name)
-      if (!run) throw new Error(`There is no function ${name}`)
+    invoke: (name: string, input: unknown, { handle, log }: Pick<Running, 'handle' | 'log'>) => {
+      const fn = functions.get(name)
+      if (!fn) throw new Error(`There is no function ${name}`)
       const killed = Promise.withResolvers<never>()
       const invocation: Invocation = {
         name,
@@ -78,13 +119,12 @@ export const loadService = async (vendingFile: string, bundles?: Map<string, str
           killed.reject(Object.assign(new Error(`The function ${name} ended`), { name: error }))
         },
       }
-      const timeoutSeconds = deployed.functions.find((fn) => fn.name === name)?.timeoutSeconds ?? 60
-      const timer = setTimeout(() => invocation.kill('Sandbox.Timedout'), timeoutSeconds * 1000)
-      const ran = running.run({ invocation, handle, log }, () => run(input))
+      const timer = setTimeout(() => invocation.kill('Sandbox.Timedout'), fn.timeoutSeconds * 1000)
+      const ran = running.run({ invocation, handle, log, environment: fn.environment }, () => fn.run(input))
       return Promise.race([ran, killed.promise]).finally(() => clearTimeout(timer))
     },
   }
 }
-export type Service = Awaited<ReturnType<typeof loadService>>
+export type Service = ReturnType<typeof serve>
 
 const camelCase = (name: string) => name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase())

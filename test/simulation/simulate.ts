@@ -4,10 +4,10 @@ import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { parse, stringify } from 'yaml'
-import { bundleFunctions } from '../../local/lambda.ts'
+import { bundleTogether } from './bundle.ts'
 import { mistakes, withMistake } from './mistakes.ts'
 import { configs, type Plan } from './plan.ts'
-import { loadService, type Service } from './service.ts'
+import { loadTogether, type Service } from './service.ts'
 import { type Result, runWorld } from './world.ts'
 
 const usage = `Usage: npm run simulate -- [options]
@@ -18,13 +18,14 @@ Vends accounts in many small simulated worlds with faults, and holds the service
   --from S      the first seed (a fresh one if left out)
   --seed S      this world only, with its trace
   --self-test   make known mistakes, one at a time: each must be found within 2,000 worlds
+  --mistake T   of these only the ones with T in their name
   --help        show this
 
 The last line on stdout is JSON. Exit codes: 0 all promises held, 1 one was broken, 2 a mistake in the command.
 `
 const selfTestSeeds = 2000
 
-type Bundles = Record<Plan['config'], { vendingFile: string; bundles: Map<string, string> }>
+type Bundle = { files: Record<Plan['config'], string>; text: string }
 type Task = { from: number; seeds: number; stopAtViolation: boolean }
 
 const writeConfigs = (folder: string) => {
@@ -38,24 +39,21 @@ const writeConfigs = (folder: string) => {
   ) as Record<Plan['config'], string>
 }
 
-const bundleAll = async (files: Record<Plan['config'], string>, mistake?: (typeof mistakes)[number]) => {
-  const all = Object.entries(files).map(async ([name, vendingFile]) => {
-    const bundles = await bundleFunctions(vendingFile, mistake ? [withMistake(mistake)] : [])
-    return [name, { vendingFile, bundles }] as const
-  })
-  return Object.fromEntries(await Promise.all(all)) as Bundles
-}
+const bundleAll = async (files: Bundle['files'], mistake?: (typeof mistakes)[number]): Promise<Bundle> => ({
+  files,
+  text: await bundleTogether(files, mistake ? [withMistake(mistake)] : []),
+})
 
-const loadAll = async (bundles: Bundles) => {
-  const services: [string, Service][] = []
-  for (const [name, { vendingFile, bundles: texts }] of Object.entries(bundles))
-    services.push([name, await loadService(vendingFile, texts)])
-  return Object.fromEntries(services) as Record<Plan['config'], Service>
-}
+const loadAll = ({ files, text }: Bundle) => loadTogether(files, text)
 
-/** The first use of an SDK client takes another way than later ones: after this, a seed finds the same functions always. */
+/**
+ * The first use of an SDK client takes another way than later ones: after this, a seed finds the same functions always.
+ * Each configuration has functions of its own, so each lives through the same few worlds, whatever theirs is.
+ */
 const warmUp = async (services: Record<Plan['config'], Service>) => {
-  for (let seed = -1; seed > -12; seed--) await runWorld(services, seed).catch(() => undefined)
+  for (const service of Object.values(services))
+    for (let seed = -1; seed > -5; seed--)
+      await runWorld({ plain: service, groups: service, 'control-tower': service }, seed).catch(() => undefined)
 }
 
 // A worker runs what it is given, world by world.
@@ -63,7 +61,7 @@ const warmUp = async (services: Record<Plan['config'], Service>) => {
 const work = async () => {
   // Faults are errors by the thousand, and nobody reads where each came from.
   Error.stackTraceLimit = 0
-  const services = await loadAll(workerData as Bundles)
+  const services = loadAll(workerData as Bundle)
   await warmUp(services)
   parentPort?.on('message', ({ from, seeds, stopAtViolation }: Task) => {
     void (async () => {
@@ -89,12 +87,12 @@ const crash = (seed: number, error: unknown): Result => ({
 })
 
 /** Runs seeds in as many workers as there are processors. `tell` hears of each world. */
-const runSeeds = (bundles: Bundles, { from, seeds, stopAtViolation }: Task, tell: (result: Result) => void) => {
+const runSeeds = (bundle: Bundle, { from, seeds, stopAtViolation }: Task, tell: (result: Result) => void) => {
   let next = from
   const chunk = 10
   const workers = Array.from(
     { length: Math.min(availableParallelism(), Math.ceil(seeds / chunk)) },
-    () => new Worker(new URL(import.meta.url), { workerData: bundles }),
+    () => new Worker(new URL(import.meta.url), { workerData: bundle }),
   )
   let isStopped = false
   const done = workers.map(
@@ -122,7 +120,7 @@ const tell = ({ seed, violation, trace }: Result) =>
       `Again: npm run simulate -- --seed ${seed}\n\n`,
   )
 
-const simulate = async (bundles: Bundles, from: number, seeds: number) => {
+const simulate = async (bundle: Bundle, from: number, seeds: number) => {
   const begun = performance.now()
   const total = { seeds: 0, violations: 0, faults: {} as Record<string, number>, vends: 0, duplicateMails: 0 }
   let simulatedSeconds = 0
@@ -135,7 +133,7 @@ const simulate = async (bundles: Bundles, from: number, seeds: number) => {
     10_000,
   )
   process.stderr.write(`Seeds ${from} to ${from + seeds - 1}\n`)
-  await runSeeds(bundles, { from, seeds, stopAtViolation: false }, (result) => {
+  await runSeeds(bundle, { from, seeds, stopAtViolation: false }, (result) => {
     total.seeds += 1
     total.vends += result.vends
     total.duplicateMails += result.duplicateMails
@@ -156,15 +154,15 @@ const simulate = async (bundles: Bundles, from: number, seeds: number) => {
   }
 }
 
-const selfTest = async (files: Record<Plan['config'], string>) => {
-  const right = await loadAll(await bundleAll(files))
+const selfTest = async (files: Record<Plan['config'], string>, text: string) => {
+  const right = loadAll(await bundleAll(files))
   await warmUp(right)
   const found: { mistake: string; seeds: number | null; invariant: string | null }[] = []
-  for (const mistake of mistakes) {
+  for (const mistake of mistakes.filter(({ name }) => name.includes(text))) {
     let seeds = 0
     let broken: Result | undefined
-    const bundles = await bundleAll(files, mistake)
-    await runSeeds(bundles, { from: 1, seeds: selfTestSeeds, stopAtViolation: true }, (result) => {
+    const bundle = await bundleAll(files, mistake)
+    await runSeeds(bundle, { from: 1, seeds: selfTestSeeds, stopAtViolation: true }, (result) => {
       if (!broken) seeds += 1
       if (result.violation) broken ??= result
     })
@@ -196,6 +194,7 @@ const readOptions = () => {
         from: { type: 'string' },
         seed: { type: 'string' },
         'self-test': { type: 'boolean', default: false },
+        mistake: { type: 'string', default: '' },
         help: { type: 'boolean', default: false },
       },
     }).values
@@ -214,17 +213,17 @@ const run = async () => {
   const files = writeConfigs(folder)
 
   if (options['self-test']) {
-    const found = await selfTest(files)
+    const found = await selfTest(files, options.mistake)
     process.stdout.write(
       `${JSON.stringify({ mistakes: found.length, found: found.filter(({ seeds }) => seeds).length })}\n`,
     )
     process.exitCode = found.every(({ seeds }) => seeds) ? 0 : 1
     return
   }
-  const bundles = await bundleAll(files)
+  const bundle = await bundleAll(files)
   if (options.seed !== undefined) {
     const seed = wholeNumber('seed', options.seed)
-    const services = await loadAll(bundles)
+    const services = loadAll(bundle)
     await warmUp(services)
     const result = await runWorld(services, seed).catch((error: unknown) => crash(seed, error))
     const { trace, violation, ...rest } = result
@@ -233,7 +232,7 @@ const run = async () => {
     return
   }
   const from = options.from === undefined ? Math.floor(Math.random() * 2 ** 40) : wholeNumber('from', options.from)
-  const total = await simulate(bundles, from, seeds)
+  const total = await simulate(bundle, from, seeds)
   process.stdout.write(`${JSON.stringify(total)}\n`)
   process.exitCode = total.violations ? 1 : 0
 }

@@ -16,6 +16,10 @@ export const inVirtualTime = async <Result>(random: () => number, run: () => Pro
     // The SDK clears timers that it never set (-1).
     shouldClearNativeTimers: true,
   })
+  const { setTimeout: fake } = globalThis
+  // Node makes less than a millisecond one; else whoever waits for the rest of a millisecond waits for ever.
+  globalThis.setTimeout = ((run: () => void, delay = 0, ...given: []) =>
+    fake(run, delay > 0 && delay < 1 ? 1 : delay, ...given)) as typeof fake
   const ownRandom = Math.random
   Math.random = random
   try {

@@ -11,8 +11,9 @@ import { inMemoryDynamoDB } from './dynamodb.ts'
 import { type Fault, faultsOf } from './faults.ts'
 import { invariantsOf, Violation } from './invariants.ts'
 import { type Arrival, drawPlan, type Plan } from './plan.ts'
-import { randomFrom } from './random.ts'
+import { oneOf, randomFrom } from './random.ts'
 import type { Service } from './service.ts'
+import { checkSchedule, listing, nextSweepDay, scheduledEvent, sweepAt } from './sweeps.ts'
 import { inVirtualTime, sleep } from './virtual-time.ts'
 
 export type Result = {
@@ -41,6 +42,7 @@ export const runWorld = (services: Record<Plan['config'], Service>, seed: number
 
 const live = async (service: Service, plan: Plan, random: () => number, onCall?: OnCall): Promise<Result> => {
   const { deployed, vending, clock } = service
+  if (plan.sweeps.length) checkSchedule(deployed)
   const start = clock.now()
   const result: Result = {
     seed: plan.seed,
@@ -56,6 +58,7 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
   const count = ({ kind, what }: Fault | { kind: string; what: string }) => {
     result.faults[kind] = (result.faults[kind] ?? 0) + 1
     trace(`  ! ${kind} ${what}`)
+    if (kind === 'slow' && plan.isImpatient && result.faults[kind] < 3) track(stopAndAskAnew())
   }
   const logs: string[] = []
 
@@ -73,6 +76,8 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
     return digits.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
   }
   const ledger = inMemoryDynamoDB(deployed.ledgerTable, clock.now)
+  // The organization's other accounts were there before the service was installed.
+  for (const account of world.accounts.values()) account.joinedAt = start - 100 * day * 1000
   const byId = new Map(plan.accounts.map((account) => [account.id, account]))
   for (const planned of plan.accounts) {
     const account = addAccount(world, {
@@ -81,8 +86,8 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
       email: `root-${planned.id}@example.com`,
       joinedMethod: planned.joinedMethod,
       roleName: vending.accessRole,
-      // The ledger was made when the service was installed, which is before.
-      joinedAt: start + 1,
+      // The ledger was made when the service was installed.
+      joinedAt: planned.isOld ? start - 30 * day * 1000 : start + 1,
     })
     if (planned.minimumPasswordLength) account.passwordPolicy = { MinimumPasswordLength: planned.minimumPasswordLength }
     const { user, group } = planned.foreign
@@ -95,7 +100,7 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
       if (user.signsIn)
         there.login = { password: 'Somebody-elses-1', resetRequired: false, createdAt: start - day * 1000 }
     }
-    if (planned.denied) account.deniedActions = ['iam:CreateUser']
+    if (planned.denied && !planned.deniedAt) account.deniedActions = ['iam:CreateUser']
     if (planned.scheduledSecretOf) {
       const name = secretName(planned.id, planned.scheduledSecretOf)
       count({ kind: 'secret-scheduled-for-deletion', what: name })
@@ -125,11 +130,13 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
   })
 
   // The service
+  let promptly = plan.isPrompt ? 2 : 0
   type Mail = { Destination: { ToAddresses: string[] }; Message: { Subject: { Data: string }; Body: object } }
   const sendEmail = (_: unknown, input: object) => {
     const mail = input as Mail
     const invocation = service.current()
     invariants.mailed(invocation, mail)
+    if (invocation?.name === 'report-failure' && promptly-- > 0) track(redrive(random() * 20))
     trace(`    mail to ${mail.Destination.ToAddresses.join()}: ${mail.Message.Subject.Data}`)
     return { MessageId: uuid() }
   }
@@ -138,7 +145,7 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
     invariants.told(Entries.map(({ Detail }) => Detail))
     return { FailedEntryCount: 0, Entries: Entries.map(() => ({ EventId: uuid() })) }
   }
-  const deadLetters: unknown[] = []
+  const deadLetters: { name: string; event: unknown }[] = []
   const underWay = new Set<Promise<unknown>>()
   const track = (work: Promise<unknown>) => {
     underWay.add(work)
@@ -182,7 +189,7 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
   }
   endpoint.handle = answering(world, {
     handlers: {
-      dynamodb: ledger.operations,
+      ...listing(ledger, (accountId) => count({ kind: 'list-not-whole', what: accountId })),
       ses: { SendEmail: sendEmail },
       events: { PutEvents: putEvents },
       states: { ...stepFunctions.operations, StartExecution: startFromOutside },
@@ -221,17 +228,17 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
     detail: { executionArn, stateMachineArn, name, status, startDate, stopDate, input, redriveCount },
   })
   /** Lambda's asynchronous invocation: two more tries, then the dead-letter queue. */
-  const report = async (event: unknown) => {
+  const invokeAsync = async (name: string, event: unknown) => {
     for (const pause of [0, 60, 120]) {
       await sleep(pause * 1000)
       try {
-        return await invoke('report-failure', event)
+        return await invoke(name, event)
       } catch {
         // Tried again, or kept.
       }
     }
-    count({ kind: 'dead-letter', what: 'report-failure' })
-    return deadLetters.push(event)
+    count({ kind: 'dead-letter', what: name })
+    return deadLetters.push({ name, event })
   }
   const ends = new Map<string, () => void>()
   /** The world goes on until each execution has ended. */
@@ -246,7 +253,17 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
   const deliver = (event: unknown) => {
     for (const { target } of rulesFor(deployed.rules, event)) {
       if (target === 'VendAccount') startExecution(`${uuid()}_${uuid()}`, JSON.stringify(event))
-      else track(report(event))
+      else track(invokeAsync('report-failure', event))
+    }
+  }
+  /** The schedule fires on a day: EventBridge delivers at least once. */
+  const sweepOn = async (nth: number, times: number) => {
+    await sleep(start + sweepAt(nth) * 1000 - clock.now())
+    for (let fired = 0; fired < times; fired++) {
+      track(invokeAsync('sweep', scheduledEvent(world, uuid())))
+      if (fired + 1 === times) return
+      count({ kind: 'schedule-twice', what: `day ${nth}` })
+      await sleep(oneOf(random, [0, random() * 300_000]))
     }
   }
 
@@ -287,21 +304,25 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
       startExecution(`manual-${uuid()}`, JSON.stringify({ accountId: arrival.accountId, ...arrival.request }))
       invariants.asked(arrival, 'accepted')
     } else {
-      deliver(eventOf(arrival))
+      if (arrival.isLost) count({ kind: 'event-lost', what: arrival.door })
+      else deliver(eventOf(arrival))
       invariants.asked(arrival, 'accepted')
     }
   }
 
   // People
   const personSignsIn = async (accountId: string, userName: string) => {
-    await sleep(random() * day * 1000)
+    await sleep(random() * oneOf(random, [600, day]) * 1000)
     const secret = world.secrets.get(secretName(accountId, userName))
     const user = world.accounts.get(accountId)?.users.get(userName.toLowerCase())
     const password = [...(secret?.versions.values() ?? [])].find(({ stages }) => stages.includes('AWSCURRENT'))?.value
     // Between a new password's storing and its setting nobody can sign in: asked again later.
     if (!password || !user?.login || secret?.deletionAt || isRunning(accountId)) return
-    if (signIn(world, accountId, userName, password) === 'refused')
+    if (signIn(world, accountId, userName, password) === 'refused') {
+      // What was stopped between the two is gone on with later.
+      if (failed().some((execution) => accountOfExecution(execution) === accountId)) return
       throw new Violation('2 stored password', `${userName} of ${accountId} cannot sign in with the stored password`)
+    }
     trace(`${userName} of ${accountId} signs in and chooses a password`)
     const chosen = `Chosen-by-${userName}-1`
     user.login = { ...user.login, password: chosen, resetRequired: false }
@@ -323,11 +344,21 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
     addUser(world, account, { name: userName })
     invariants.foreignMade(accountId, userName)
   }
+  const forbid = async (accountId: string, at: number) => {
+    await sleep(at * 1000)
+    const account = world.accounts.get(accountId)
+    if (account) account.deniedActions = ['iam:CreateUser']
+  }
   const suspend = async (accountId: string, at: number) => {
     await sleep(at * 1000)
     count({ kind: 'account-suspended', what: accountId })
     const account = world.accounts.get(accountId)
     if (account) account.state = 'SUSPENDED'
+  }
+  const depart = async (accountId: string, at: number) => {
+    await sleep(at * 1000)
+    count({ kind: 'account-departed', what: accountId })
+    world.accounts.delete(accountId)
   }
 
   // The operator
@@ -338,6 +369,12 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
       count({ kind: 'aborted', what: executionArn.slice(-8) })
       stepFunctions.operations.StopExecution(undefined, { executionArn })
     }
+  }
+  const stopAndAskAnew = async () => {
+    await stop(random() * 10)
+    await sleep(random() * 10_000)
+    const { id: accountId } = oneOf(random, plan.accounts)
+    await arrive({ at: 0, door: 'manual', accountId, request: {} })
   }
   const failed = () =>
     [...stepFunctions.executions.values()].filter(({ status }) => ['FAILED', 'TIMED_OUT', 'ABORTED'].includes(status))
@@ -383,7 +420,12 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
     for (const arrival of plan.arrivals) track(arrive(arrival))
     for (const at of plan.stops) track(stop(at))
     for (const at of plan.redrives) track(redrive(at))
-    for (const { id, suspendedAt } of plan.accounts) if (suspendedAt) track(suspend(id, suspendedAt))
+    for (const { id, suspendedAt, departsAt, deniedAt } of plan.accounts) {
+      if (suspendedAt) track(suspend(id, suspendedAt))
+      if (departsAt) track(depart(id, departsAt))
+      if (deniedAt) track(forbid(id, deniedAt))
+    }
+    plan.sweeps.forEach((times, nth) => track(sweepOn(nth, times)))
     if (plan.intrusion) track(intrude(plan.intrusion))
     await sleep(plan.heals * 1000)
     await settled()
@@ -395,16 +437,24 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
       const account = world.accounts.get(id)
       if (account && denied === 'for-a-while') account.deniedActions = []
     }
+    /** The next day's sweep, and what comes of it. */
+    const sweepAgain = async () => {
+      if (!plan.sweeps.length) return
+      await sweepOn(nextSweepDay((clock.now() - start) / 1000), 1)
+      await settled()
+    }
+    await sweepAgain()
     for (let round = 0; round < mostRounds; round++) {
       await sleep(random() * 120_000)
       for (const execution of failed()) if (!invariants.isHopeless(execution)) goOn(execution)
       await settled()
     }
-    for (const event of deadLetters.splice(0)) {
+    for (const { name, event } of deadLetters.splice(0)) {
       trace('a dead letter is replayed')
-      await report(event)
+      await invokeAsync(name, event)
     }
     await settled()
+    await sweepAgain()
     invariants.atEnd([...stepFunctions.executions.values()], { logs, deadLetters, trace: result.trace })
 
     // Whatever happened, an account can be vended again.

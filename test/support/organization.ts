@@ -29,9 +29,3 @@ export const anOrganization = async (overrides: Record<string, unknown> = {}) =>
   return { ...organization, logs }
 }
 export type TestOrganization = Awaited<ReturnType<typeof anOrganization>>
-
-const mutating = /^(Create|Put|Attach|Add|Update|Delete|Tag|Restore|Send)/
-
-/** The calls that changed anything but the ledger. */
-export const writes = (calls: { service: string; operation: string; function: string }[]) =>
-  calls.filter(({ service, operation }) => service !== 'dynamodb' && mutating.test(operation))

@@ -296,10 +296,20 @@ describe('a lease that another execution holds', () => {
 
   test('makes the same request AlreadyInProgress', async () => {
     const ask = await askOf({ accountId })
-    holds(heldByAnother(600, ask))
+    holds({ ...heldByAnother(600, ask), requestedBy: 'manual execution' })
     expect(await accept({ accountId })).toEqual({ outcome: 'AlreadyInProgress', accountId })
     expect(onRecord.changes()).toEqual([])
   })
+
+  test.each(['event', 'sweep'])(
+    'makes the same request wait if it is an %s’s, which may end without making anything',
+    async (requestedBy) => {
+      const ask = await askOf({ accountId })
+      holds({ ...heldByAnother(600, ask), requestedBy })
+      await expect(accept({ accountId })).rejects.toThrow(AccountBusyError)
+      expect(onRecord.changes()).toEqual([])
+    },
+  )
 
   test.each(['RUNNING', 'PENDING_REDRIVE'] as const)(
     'makes a different request wait as AccountBusyError while that execution is %s',

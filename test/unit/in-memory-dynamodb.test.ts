@@ -3,6 +3,8 @@ import {
   DynamoDBClient,
   GetItemCommand,
   PutItemCommand,
+  ScanCommand,
+  type ScanCommandInput,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb'
 import { marshall } from '@aws-sdk/util-dynamodb'
@@ -56,7 +58,7 @@ const update = (
     ...(values && { ExpressionAttributeValues: marshall(values) }),
   })
 
-type Command = GetItemCommand | PutItemCommand | UpdateItemCommand
+type Command = GetItemCommand | PutItemCommand | UpdateItemCommand | ScanCommand
 const cases: [name: string, before: Command[], command: Command][] = [
   ['an item that is not there', [], get],
   ['an item that is there', [put], get],
@@ -188,6 +190,58 @@ test.each(cases)('%s: as dynalite does it', async (_, before, command) => {
   expect(inMemory).toEqual(dynalite)
 })
 
+const scanned = (dynamodb: DynamoDBClient, input: Partial<ScanCommandInput> = {}) =>
+  dynamodb.send(new ScanCommand({ TableName, ...input })).then(({ Items = [], ...page }) => ({
+    ...page,
+    // dynalite's order is that of hashes.
+    Items: Items.sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)),
+    $metadata: undefined,
+  }))
+/** Pages until the last, each of so many items. */
+const pagesOf = async (dynamodb: DynamoDBClient, Limit: number) => {
+  const pages: { Count: number | undefined; pks: string[] }[] = []
+  let ExclusiveStartKey: ScanCommandInput['ExclusiveStartKey']
+  do {
+    const { Items, Count, LastEvaluatedKey } = await scanned(dynamodb, { Limit, ExclusiveStartKey })
+    pages.push({ Count, pks: Items.map(({ pk }) => pk?.S ?? '') })
+    ExclusiveStartKey = LastEvaluatedKey
+  } while (ExclusiveStartKey)
+  return { counts: pages.map(({ Count }) => Count), pks: pages.flatMap(({ pks }) => pks).sort() }
+}
+const begins = {
+  FilterExpression: 'begins_with(pk, :prefix)',
+  ExpressionAttributeValues: marshall({ ':prefix': 'account#' }),
+}
+const shown = { ProjectionExpression: 'pk, #a0, #a1', ExpressionAttributeNames: { '#a0': 'name', '#a1': 'lease' } }
+
+test.each<[string, Partial<ScanCommandInput>]>([
+  ['everything', {}],
+  ['keys that begin so', begins],
+  ['some attributes, where they are', { ...begins, ...shown }],
+  ['one attribute that nothing has', { ProjectionExpression: '#a', ExpressionAttributeNames: { '#a': 'nobodyHasIt' } }],
+  ['a filter of something else than the key', { ...begins, FilterExpression: 'begins_with(tries, :prefix)' }],
+  [
+    'a value that is not given',
+    { FilterExpression: begins.FilterExpression, ...shown, ProjectionExpression: '#a0, #a1' },
+  ],
+])('a scan of %s: as dynalite does it', async (_, input) => {
+  const [dynalite, inMemory] = await Promise.all(
+    both.map(async ({ dynamodb }) => {
+      for (const pk of ['account#1', 'account#2', 'account#3', 'failure#1'])
+        await dynamodb.send(new PutItemCommand({ TableName, Item: marshall({ ...item, pk }) }))
+      await dynamodb.send(new PutItemCommand({ TableName, Item: marshall({ pk: 'account#4' }) }))
+      return scanned(dynamodb, input).catch((error: Error) => ({ refused: error.name }))
+    }),
+  )
+  expect(inMemory).toEqual(dynalite)
+})
+
+test.each([1, 2, 5, 6])('a scan in pages of %d: as dynalite does it', async (limit) => {
+  const [dynalite, inMemory] = await Promise.all(both.map(({ dynamodb }) => pagesOf(dynamodb, limit)))
+  expect(inMemory).toEqual(dynalite)
+  expect(inMemory?.pks).toHaveLength(5)
+})
+
 test('the table is described with its creation date', async () => {
   const [dynalite, inMemory] = await Promise.all(
     both.map(({ dynamodb }) => dynamodb.send(new DescribeTableCommand({ TableName }))),
@@ -203,6 +257,8 @@ test.each<[string, Command]>([
   ['an order of numbers', update('SET x = :a', { condition: 'tries < :a', values: { ':a': 1 } })],
   ['an assignment', update('SET x = tries + :a', { values: { ':a': 1 } })],
   ['an update', update('ADD x :a', { values: { ':a': 1 } })],
+  ['a filter', new ScanCommand({ TableName, FilterExpression: 'attribute_exists(pk)' })],
+  ['a projection', new ScanCommand({ TableName, ProjectionExpression: 'lease.holder' })],
   ['an operation', new PutItemCommand({ TableName, Item: Key, ReturnValues: 'ALL_OLD' })],
 ])('%s that the in-memory DynamoDB does not know is refused loudly', async (_, command) => {
   await expect(both[1]!.dynamodb.send(command as GetItemCommand)).rejects.toMatchObject({

@@ -60,14 +60,15 @@ afterEach(async () => {
   await dynamodb.send(new DeleteTableCommand({ TableName: ledger.tableName }))
 })
 
-const take = (overrides: Partial<Parameters<typeof takeLease>[1]> = {}) =>
+/** By what is on record now, if nothing else was `seen`. */
+const take = async (overrides: Partial<Parameters<typeof takeLease>[1]> = {}) =>
   takeLease(ledger, {
     vend: aVend(),
     account: anAccount(),
     ask: { groups: [aGroup()], admins: [anAdmin()] },
     askHash: 'ask-1',
     requestedBy: 'event',
-    seen: undefined,
+    seen: await readAccount(ledger, accountId),
     ...overrides,
   })
 const begin = (overrides: Partial<Parameters<typeof beginStep>[1]> = {}) =>
@@ -109,7 +110,7 @@ describe('takeLease', () => {
   test('running twice takes one’s own lease again, and keeps the steps begun', async () => {
     await take()
     await begin()
-    const seen = (await readAccount(ledger, accountId))?.lease
+    const seen = await readAccount(ledger, accountId)
     secondsLater(10)
     expect(await take({ seen })).toBe(true)
     const record = await readAccount(ledger, accountId)
@@ -120,14 +121,14 @@ describe('takeLease', () => {
   test('does not take another’s lease unseen, and changes nothing', async () => {
     await take({ vend: anotherVend() })
     const before = await readAccount(ledger, accountId)
-    expect(await take()).toBe(false)
+    expect(await take({ seen: undefined })).toBe(false)
     expect(await readAccount(ledger, accountId)).toEqual(before)
   })
 
   test('takes over a lease that was seen and is still the same, and begins its steps anew', async () => {
     await take({ vend: anotherVend() })
     await begin({ vend: anotherVend() })
-    const seen = (await readAccount(ledger, accountId))?.lease
+    const seen = await readAccount(ledger, accountId)
     expect(await take({ seen })).toBe(true)
     const record = await readAccount(ledger, accountId)
     expect(record?.lease?.holder).toBe(aVend().executionArn)
@@ -136,7 +137,7 @@ describe('takeLease', () => {
 
   test('does not take over a lease that was renewed since it was seen', async () => {
     await take({ vend: anotherVend() })
-    const seen = (await readAccount(ledger, accountId))?.lease
+    const seen = await readAccount(ledger, accountId)
     secondsLater(1)
     await begin({ vend: anotherVend() })
     expect(await take({ seen })).toBe(false)
@@ -144,27 +145,42 @@ describe('takeLease', () => {
 
   test('does not take over a lease that a third one took over in between', async () => {
     await take({ vend: anotherVend() })
-    const seen = (await readAccount(ledger, accountId))?.lease
+    const seen = await readAccount(ledger, accountId)
     expect(await take({ vend: aVend({ executionArn: `${aVend().executionArn}-third` }), seen })).toBe(true)
     expect(await take({ seen })).toBe(false)
   })
 
   test('does not take a lease that was given back since it was seen: there is a new record to look at', async () => {
     await take({ vend: anotherVend() })
-    const seen = (await readAccount(ledger, accountId))?.lease
+    const seen = await readAccount(ledger, accountId)
     await recordVend(ledger, { accountId, vend: anotherVend(), ...vended })
     expect(await take({ seen })).toBe(false)
   })
 
+  test('a stopped try does not take it late, when the same execution was redriven and has given it back', async () => {
+    const seen = await readAccount(ledger, accountId)
+    secondsLater(30)
+    await take()
+    await recordVend(ledger, { accountId, vend: aVend(), ...vended })
+    expect(await take({ seen })).toBe(false)
+    const later = await readAccount(ledger, accountId)
+    secondsLater(60)
+    await take()
+    secondsLater(61)
+    await recordVend(ledger, { accountId, vend: aVend(), ...vended })
+    expect(await take({ seen: later })).toBe(false)
+    expect(await readAccount(ledger, accountId)).not.toHaveProperty('lease')
+  })
+
   test('lets exactly one of many have a free lease', async () => {
     const vends = Array.from({ length: 10 }, (_, i) => aVend({ executionArn: `${aVend().executionArn}-${i}` }))
-    const taken = await Promise.all(vends.map((vend) => take({ vend })))
+    const taken = await Promise.all(vends.map((vend) => take({ vend, seen: undefined })))
     expect(taken.filter(Boolean)).toHaveLength(1)
   })
 
   test('lets exactly one of many take over an ended one’s lease', async () => {
     await take({ vend: anotherVend() })
-    const seen = (await readAccount(ledger, accountId))?.lease
+    const seen = await readAccount(ledger, accountId)
     const vends = Array.from({ length: 10 }, (_, i) => aVend({ executionArn: `${aVend().executionArn}-${i}` }))
     const taken = await Promise.all(vends.map((vend) => take({ vend, seen })))
     expect(taken.filter(Boolean)).toHaveLength(1)
@@ -177,7 +193,7 @@ describe('takeLease', () => {
     await recordVend(ledger, { accountId, vend: aVend(), ...vended })
     expect(await take({ vend: anotherVend() })).toBe(true)
     await recordFailure(ledger, { accountId, executionArn: anotherVend().executionArn, error: 'Oops', cause: 'why' })
-    const seen = (await readAccount(ledger, accountId))?.lease
+    const seen = await readAccount(ledger, accountId)
     expect(await take({ vend: anotherVend(), seen })).toBe(true)
     const record = await readAccount(ledger, accountId)
     expect(record).toMatchObject({
@@ -277,7 +293,7 @@ describe('beginStep', () => {
     [
       'another execution took the lease over',
       async () => {
-        const seen = (await readAccount(ledger, accountId))?.lease
+        const seen = await readAccount(ledger, accountId)
         await take({ vend: anotherVend(), seen })
       },
     ],
@@ -417,7 +433,7 @@ describe('recordVend', () => {
 
   test('leaves as LeaseLostError if another execution took the account over', async () => {
     await take()
-    const seen = (await readAccount(ledger, accountId))?.lease
+    const seen = await readAccount(ledger, accountId)
     await take({ vend: anotherVend(), seen })
     await expect(record()).rejects.toThrow(LeaseLostError)
     expect(await readAccount(ledger, accountId)).not.toHaveProperty('vendedAt')

@@ -35,6 +35,11 @@ describe.each([
   })
 })
 
+test('half a character, which no SDK can send, is replaced', () => {
+  expect(fillText('{{a}}', { a: 'cut \ud83d' })).toBe('cut \ufffd')
+  expect(fillHtml('{{a}}', { a: '\udc00' })).toBe('\ufffd')
+})
+
 test('fillHtml escapes every value, in text and in attributes', () => {
   expect(fillHtml('<a title="{{a}}">{{a}}</a>', { a: `<b> & "c" 'd'` })).toBe(
     '<a title="&lt;b&gt; &amp; &quot;c&quot; &#39;d&#39;">&lt;b&gt; &amp; &quot;c&quot; &#39;d&#39;</a>',

@@ -129,3 +129,10 @@ test.each([
 ])('placeOf reads where the workflow runs from %s', (arn, place) => {
   expect(placeOf(arn)).toEqual(place)
 })
+
+test('parseInput refuses what is nested so deep that walking it would end the program', () => {
+  const nested = (levels: number): unknown => JSON.parse(`${'['.repeat(levels)}${']'.repeat(levels)}`)
+  const refused = [{ field: 'input', message: 'must not be nested deeper than 64 levels' }]
+  expect(parseInput(z.unknown(), nested(64))).toBeDefined()
+  for (const levels of [66, 100_000]) expect(issuesOf(() => parseInput(z.unknown(), nested(levels)))).toEqual(refused)
+})

@@ -32,6 +32,15 @@ test('afterwards time and chance are the process’s own again, also after a fai
   expect({ setTimeout, Date, random: Math.random }).toEqual(before)
 })
 
+test('a part of a millisecond is one, as in Node: who waits for the rest of one gets on', async () => {
+  const waited = await inVirtualTime(Math.random, async () => {
+    const start = Date.now()
+    await sleep(0.001)
+    return Date.now() - start
+  })
+  expect(waited).toBe(1)
+})
+
 test('what waits for something that never comes is said', async () => {
   await expect(inVirtualTime(Math.random, () => new Promise(() => undefined))).rejects.toThrow('never comes')
 })

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ensureAccount, vend } from '../../local/vend.ts'
 import { accountCreated } from '../support/events.ts'
-import { anOrganization, type TestOrganization, writes } from '../support/organization.ts'
+import { anOrganization, type TestOrganization } from '../support/organization.ts'
+import { writes } from '../support/writes.ts'
 
 let organization: TestOrganization
 beforeAll(async () => {

@@ -1,0 +1,294 @@
+import { createHash } from 'node:crypto'
+import { unmarshall } from '@aws-sdk/util-dynamodb'
+import { explanations } from '../../functions/report-failure/explanations.ts'
+import type { AccountRecord } from '../../functions/shared/ledger.ts'
+import { completeRequest, manualRequest } from '../../functions/shared/request.ts'
+import { isEvent } from '../../functions/shared/event-shape.ts'
+import { secretName } from '../../functions/shared/secret-name.ts'
+import { parseInput } from '../../functions/shared/step.ts'
+import { answering } from '../../local/endpoint.ts'
+import { rulesFor } from '../../local/eventbridge.ts'
+import { signIn } from '../../local/iam.ts'
+import { type Execution, startStepFunctions } from '../../local/step-functions.ts'
+import { type Account, addAccount, createWorld } from '../../local/world.ts'
+import { inMemoryDynamoDB } from '../simulation/dynamodb.ts'
+import { randomFrom } from '../simulation/random.ts'
+import { loadService } from '../simulation/service.ts'
+import { inVirtualTime } from '../simulation/virtual-time.ts'
+import { writes } from '../support/writes.ts'
+import { accountId, type ApiRequest, markup } from './inputs.ts'
+
+/** How one input ended: vended, a refusal's name, or what else there is. */
+export type Ending = string
+
+const broken = (what: string): never => {
+  throw new Error(what)
+}
+type Mail = {
+  Destination: { ToAddresses: string[] }
+  Message: { Subject: { Data: string }; Body: { Html?: { Data: string }; Text?: { Data: string } } }
+}
+const lower = (text: string) => text.toLowerCase()
+const sorted = (texts: Iterable<string>) => [...texts].sort().join()
+
+/**
+ * Loads the functions once. What it answers puts one input to a door of a new organization, and throws what is not as promised.
+ * `bundles` are the functions' texts, if they are not those of the sources.
+ */
+export const openDoors = async (vendingFile: string, bundles?: Map<string, string>) => {
+  const service = await loadService(vendingFile, bundles)
+  const { vending, deployed, clock, functionOf } = service
+
+  const inNewWorld = (run: (door: ReturnType<typeof build>) => Promise<Ending>) => {
+    const random = randomFrom('fuzz')
+    return inVirtualTime(random, async () => {
+      const door = build(random)
+      const ending = await run(door)
+      door.checkMails()
+      const polluted = Object.keys(Object.prototype)
+      if (polluted.length) broken(`Object.prototype got ${polluted.join()}`)
+      return ending
+    })
+  }
+
+  const build = (random: () => number) => {
+    const world = createWorld({ now: clock.now, setTimer: clock.setTimer, random, accessRole: vending.accessRole })
+    const ledger = inMemoryDynamoDB(deployed.ledgerTable, clock.now)
+    const account = addAccount(world, {
+      id: accountId,
+      name: `Sandbox ${markup}`,
+      roleName: vending.accessRole,
+      joinedAt: clock.now() + 1,
+    })
+    addAccount(world, { id: '333333333333', name: 'Suspended' }).state = 'SUSPENDED'
+    addAccount(world, { id: '222222222222', name: 'Audit' })
+    const before = contentOf([...world.accounts.values()])
+    const mails: Mail[] = []
+    let events = 0
+    const executions: Execution[] = []
+    const ends: Promise<unknown>[] = []
+    const report = (event: unknown) =>
+      ends.push(
+        service.invoke('report-failure', event, endpoint).catch((error: Error) => {
+          if (error.name !== 'InvalidInputError') broken(`report-failure ended as ${error.name}: ${error.message}`)
+        }),
+      )
+    const onEnd = (execution: Execution) => {
+      const { executionArn, stateMachineArn, name, status, startDate, stopDate, input } = execution
+      const event = {
+        source: 'aws.states',
+        'detail-type': 'Step Functions Execution Status Change',
+        account: world.managementAccountId,
+        detail: { executionArn, stateMachineArn, name, status, startDate, stopDate, input },
+      }
+      for (const { target } of rulesFor(deployed.rules, event)) if (target !== 'VendAccount') report(event)
+      ended.get(executionArn)?.()
+    }
+    const ended = new Map<string, () => void>()
+    const follow = (execution: Execution) => {
+      executions.push(execution)
+      ends.push(new Promise<void>((resolve) => ended.set(execution.executionArn, resolve)))
+    }
+    const stepFunctions = startStepFunctions({
+      definition: deployed.definition as never,
+      stateMachineArn: deployed.stateMachineArn,
+      clock,
+      invoke: (arn, input) => service.invoke(functionOf(arn), input, endpoint),
+      onProgress: () => undefined,
+      onEnd,
+    })
+    const endpoint: Parameters<typeof service.invoke>[2] = {
+      log: () => undefined,
+      handle: answering(world, {
+        handlers: {
+          dynamodb: ledger.operations,
+          ses: { SendEmail: (_: unknown, mail: object) => ({ MessageId: `mail-${mails.push(mail as Mail)}` }) },
+          events: { PutEvents: () => ({ FailedEntryCount: 0, Entries: [{ EventId: `event-${++events}` }] }) },
+          states: {
+            ...stepFunctions.operations,
+            StartExecution: (_, asked) => {
+              const answer = stepFunctions.operations.StartExecution(_, asked)
+              const execution = stepFunctions.executions.get(answer.executionArn)
+              if (execution && !executions.includes(execution)) follow(execution)
+              return answer
+            },
+          },
+        },
+      }),
+    }
+    const start = (input: string) => {
+      const execution = stepFunctions.start(`fuzz-${executions.length}`, input)
+      if (execution !== 'ExecutionAlreadyExists') follow(execution)
+    }
+    const settled = async () => {
+      for (let seen = -1; seen < ends.length;) {
+        seen = ends.length
+        await Promise.all(ends)
+      }
+    }
+
+    const checkNothingMade = (why: string) => {
+      // A failure is told, and that is all.
+      const made = writes(world.calls).filter(
+        (call) => call.function !== 'report-failure' && call.operation !== 'StartExecution',
+      )
+      if (made.length) broken(`${why}, and yet there was ${made[0]?.function} ${made[0]?.operation}`)
+      if (contentOf([...world.accounts.values()]) !== before) broken(`${why}, and yet an account has changed`)
+      if (world.secrets.size) broken(`${why}, and yet there is a secret`)
+    }
+    const checkMails = () => {
+      for (const {
+        Message: { Subject, Body },
+      } of mails) {
+        if (/[\r\n]/.test(Subject.Data)) broken(`a subject has more than one line: ${JSON.stringify(Subject.Data)}`)
+        if (lower(Body.Html?.Data ?? '').includes(markup)) broken('a mail holds markup of its input')
+        if (/<img|javascript:/i.test((Body.Html?.Data ?? '').replaceAll('javascript:fuzz()//&lt;', '')))
+          broken('a mail holds a script or picture of its input')
+      }
+    }
+    const checkExecution = (execution: Execution): Ending => {
+      const { status, error = '', output, states } = execution
+      if (status === 'SUCCEEDED') {
+        const { outcome } = output as { outcome?: string }
+        if (outcome === 'Vended') checkVended(execution)
+        else if (['AlreadyVended', 'AlreadyInProgress', 'NotNew'].includes(outcome ?? ''))
+          checkNothingMade(`the execution ended as ${outcome}`)
+        else broken(`an execution ended with ${JSON.stringify(output)}`)
+        return outcome ?? ''
+      }
+      if (status !== 'FAILED' || !explanations[error])
+        broken(`an execution ended as ${status} ${error}, which nobody explains`)
+      if (!['AcceptRequest', 'CreateAdminGroup'].includes(states.at(-1)?.name ?? ''))
+        broken(`${error} comes only in ${states.at(-1)?.name}`)
+      checkNothingMade(`the execution ended as ${error}`)
+      if (mails.length !== 1) broken(`${error} was told ${mails.length} times`)
+      return error
+    }
+    /** The account has exactly what the input asks for. */
+    const checkVended = ({ input, executionArn }: Execution) => {
+      const parsed = JSON.parse(input) as object
+      const request = isEvent(parsed) ? { accountId } : parsed
+      const ask = completeRequest(parseInput(manualRequest, request), vending, {
+        accountId,
+        accountEmail: account.email,
+        partition: 'aws',
+      })
+      if (sorted(account.users.keys()) !== sorted(ask.admins.map(({ userName }) => lower(userName))))
+        broken(`there are the users ${sorted(account.users.keys())}`)
+      for (const admin of ask.admins) {
+        const user = account.users.get(lower(admin.userName)) ?? broken(`${admin.userName} is missing`)
+        const policies = [...user.policies].filter((arn) => !arn.endsWith(':policy/IAMUserChangePassword'))
+        if (sorted([...user.groups].map(({ name }) => lower(name))) !== sorted(new Set(admin.groups.map(lower))))
+          broken(`${admin.userName} is in ${[...user.groups].map(({ name }) => name).join()}`)
+        if (sorted(policies) !== sorted(admin.policies.filter((arn) => !arn.endsWith(':policy/IAMUserChangePassword'))))
+          broken(`${admin.userName} has ${policies.join()}`)
+        if (Object.entries(admin.tags).some(([key, value]) => user.tags.get(key) !== value))
+          broken(`${admin.userName} lacks a tag`)
+        const versions = [...(world.secrets.get(secretName(accountId, admin.userName))?.versions.values() ?? [])]
+        const password = versions.find(({ stages }) => stages.includes('AWSCURRENT'))?.value ?? ''
+        const answer = signIn(world, accountId, admin.userName, password)
+        if (answer === 'refused') broken(`${admin.userName} cannot sign in`)
+        if (user.login?.resetRequired !== admin.passwordResetRequired)
+          broken(`${admin.userName}: passwordResetRequired is ${user.login?.resetRequired}`)
+      }
+      for (const group of account.groups.values()) {
+        const asked =
+          ask.groups.find(({ name }) => lower(name) === lower(group.name)) ??
+          broken(`nobody asked for the group ${group.name}`)
+        if (sorted(group.policies) !== sorted(new Set(asked.policies)))
+          broken(`${group.name} has ${[...group.policies].join()}`)
+        if (sorted(group.inline.keys()) !== sorted(Object.keys(asked.inline)))
+          broken(`${group.name} has ${[...group.inline.keys()].join()}`)
+      }
+      if (world.secrets.size !== ask.admins.length) broken(`there are ${world.secrets.size} secrets`)
+      const to = mails.flatMap(({ Destination }) => Destination.ToAddresses)
+      if (sorted(to) !== sorted(ask.admins.map(({ email }) => email))) broken(`mails went to ${to.join()}`)
+      const item = ledger.item(`account#${accountId}`)
+      const record = item && (unmarshall(item) as AccountRecord)
+      if (record?.status !== 'VENDED' || record.lease || record.vendedBy !== executionArn)
+        broken(`the record says ${record?.status}`)
+    }
+    return { world, ledger, executions, start, report, settled, endpoint, checkExecution, checkNothingMade, checkMails }
+  }
+
+  return {
+    /** EventBridge delivers an event to whatever its rules say. */
+    event: (event: unknown) =>
+      inNewWorld(async (door) => {
+        for (const { target } of rulesFor(deployed.rules, event))
+          if (target === 'VendAccount') door.start(JSON.stringify(event))
+          else door.report(event)
+        await door.settled()
+        const [execution] = door.executions
+        if (execution) return door.checkExecution(execution)
+        door.checkNothingMade('no rule takes the event')
+        return 'no rule takes it'
+      }),
+    /** Somebody starts an execution by hand. */
+    execution: (input: unknown) =>
+      inNewWorld(async (door) => {
+        door.start(JSON.stringify(input))
+        await door.settled()
+        const [execution = broken('nothing was started')] = door.executions
+        return door.checkExecution(execution)
+      }),
+    /** The first step gets what Step Functions passes on. */
+    step: (input: string) =>
+      inNewWorld(async (door) => {
+        const request: unknown = JSON.parse(input)
+        const executionArn = `${deployed.stateMachineArn.replace(':stateMachine:', ':execution:')}:fuzz`
+        const error = await service.invoke('accept-request', { request, executionArn }, door.endpoint).then(
+          () => broken('it was accepted'),
+          (error: Error) => error.name,
+        )
+        if (!explanations[error]) broken(`accept-request ended as ${error}`)
+        door.checkNothingMade(`accept-request ended as ${error}`)
+        return error
+      }),
+    /** API Gateway passes a request on. */
+    api: ({ method, pathId, key, body, isBase64Encoded }: ApiRequest) =>
+      inNewWorld(async (door) => {
+        const name = method === 'POST' ? 'request-admins' : 'get-account'
+        const answer = (await service.invoke(
+          name,
+          {
+            version: '2.0',
+            routeKey: method === 'POST' ? 'POST /accounts/{accountId}/admins' : 'GET /accounts/{accountId}',
+            headers: key === undefined ? {} : { 'idempotency-key': key },
+            pathParameters: { accountId: pathId },
+            requestContext: {
+              authorizer: { iam: { userArn: 'arn:aws:sts::111122223333:assumed-role/operator/fuzz' } },
+            },
+            body: isBase64Encoded ? Buffer.from(body).toString('base64') : body,
+            isBase64Encoded,
+          },
+          door.endpoint,
+        )) as { statusCode: number; headers: Record<string, string>; body: string }
+        await door.settled()
+        const { type = '' } = JSON.parse(answer.body) as { type?: string }
+        if (!/^application\/(problem\+)?json$/.test(answer.headers['content-type'] ?? ''))
+          broken('the answer is not JSON')
+        if (Object.values(answer.headers).some((value) => /[\r\n]/.test(value)))
+          broken('a header has more than one line')
+        const [execution] = door.executions
+        if (answer.statusCode === 202) return `202 ${door.checkExecution(execution ?? broken('nothing was started'))}`
+        if (execution) broken(`the API answered ${answer.statusCode} and started an execution`)
+        door.checkNothingMade(`the API answered ${answer.statusCode}`)
+        if (door.ledger.all().length) broken(`the API answered ${answer.statusCode}, and yet something is on record`)
+        if (method === 'GET' && answer.statusCode === 200) return '200'
+        if (![400, 403, 404, 409, 422].includes(answer.statusCode) || !type.endsWith('Error'))
+          broken(`the API answered ${answer.statusCode} ${type}`)
+        return `${answer.statusCode} ${type.split(':').at(-1)}`
+      }),
+  }
+}
+export type Doors = Awaited<ReturnType<typeof openDoors>>
+
+const contentOf = (accounts: Account[]) =>
+  createHash('sha256')
+    .update(
+      JSON.stringify(
+        accounts.map(({ id, users, groups, policies }) => [id, [...users.keys()], [...groups.keys()], [...policies]]),
+      ),
+    )
+    .digest('hex')

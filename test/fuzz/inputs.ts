@@ -1,0 +1,199 @@
+import { readFileSync, readdirSync } from 'node:fs'
+import path from 'node:path'
+import * as fc from 'fast-check'
+
+// What comes through a door: real events and requests with something changed in them, and JSON of any kind.
+
+const folder = path.join(import.meta.dirname, '..', 'samples')
+const samples = readdirSync(folder).map(
+  (file) => JSON.parse(readFileSync(path.join(folder, file), 'utf8')) as Record<string, unknown>,
+)
+export const accountId = '444455556666'
+const ofThisOrganization = (text: string) =>
+  text.replaceAll(/(?<!\d)\d{12}(?!\d)/g, (id) => (id === '111122223333' ? id : accountId))
+const events = samples
+  .filter((sample) => 'detail-type' in sample)
+  .map((sample) => JSON.parse(ofThisOrganization(JSON.stringify(sample))) as object)
+
+/** What gives itself away in a mail or on a page that does not escape. */
+export const markup = '<fuzz>'
+
+const nasty = fc.constantFrom(
+  markup,
+  `"><img src=x onerror=fuzz()>${markup}`,
+  `javascript:fuzz()//${markup}`,
+  `{{userName}}${markup}`,
+  '$& $1 {{{advice}}}',
+  'ada@example.com\r\nBcc: eve@example.net',
+  '=cmd|"/c calc"!A0',
+  '__proto__',
+  'constructor',
+  'toString',
+  '\u0000',
+  '\u202egnp.exe',
+  '👩‍👩‍👧‍👦'.repeat(3),
+  'İstanbul ß ﬁ',
+  '\ud800',
+  '%00%0a',
+  "'; DROP TABLE accounts; --",
+  '${jndi:ldap://x}',
+  '-rf',
+  '../..',
+  '',
+  ' ',
+  'arn:aws:iam::aws:policy/AdministratorAccess',
+  '111122223333',
+  '999999999999',
+  '333333333333',
+  '222222222222',
+  '44445555666',
+  'ada'.repeat(200),
+)
+const anyText = fc.oneof(nasty, fc.string({ unit: 'binary', maxLength: 40 }), fc.string({ maxLength: 20 }))
+const anyJson = fc.oneof(
+  { weight: 4, arbitrary: anyText },
+  { weight: 2, arbitrary: fc.oneof(fc.integer(), fc.double({ noNaN: true, noDefaultInfinity: true }), fc.boolean()) },
+  { weight: 2, arbitrary: fc.jsonValue({ maxDepth: 3 }) },
+  { weight: 1, arbitrary: fc.constant(null) },
+  { weight: 1, arbitrary: fc.array(anyText, { minLength: 20, maxLength: 60 }) },
+  { weight: 1, arbitrary: fc.dictionary(anyText, anyText, { maxKeys: 5, noNullPrototype: true }) },
+)
+
+type Json = unknown
+const isObject = (value: Json): value is Record<string, Json> => typeof value === 'object' && value !== null
+
+/** Every place in a JSON value, as the path to it. */
+const placesIn = (value: Json, place: string[] = []): string[][] => [
+  place,
+  ...(isObject(value) ? Object.entries(value).flatMap(([key, member]) => placesIn(member, [...place, key])) : []),
+]
+
+/** JSON text in which the key `__proto__` is one like any other, as it is on the wire. */
+const set = (target: Record<string, Json>, key: string, value: Json) =>
+  Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true })
+
+type Change = { at: number; what: 'replace' | 'remove' | 'add' | 'wrap' | 'copy'; key: string; value: Json }
+const change: fc.Arbitrary<Change> = fc.record({
+  at: fc.nat(),
+  what: fc.constantFrom('replace', 'replace', 'replace', 'remove', 'add', 'wrap', 'copy'),
+  key: anyText,
+  value: anyJson,
+})
+
+const changed = (original: Json, { at, what, key, value }: Change): Json => {
+  const copy = structuredClone(original)
+  const places = placesIn(copy)
+  const place = places[at % places.length] ?? []
+  const name = place.at(-1)
+  if (name === undefined)
+    return what === 'add' && isObject(copy) ? set(copy, key, value) : what === 'wrap' ? [copy] : copy
+  let parent = copy as Record<string, Json>
+  for (const step of place.slice(0, -1)) parent = parent[step] as Record<string, Json>
+  const there = parent[name]
+  if (what === 'remove') delete parent[name]
+  else if (what === 'add' && isObject(there)) set(there, key, value)
+  else if (what === 'wrap') parent[name] = [there]
+  else if (what === 'copy') set(parent, key, there)
+  else parent[name] = value
+  return copy
+}
+
+const mutated = (original: fc.Arbitrary<Json>) =>
+  fc.tuple(original, fc.array(change, { maxLength: 4 })).map(([value, changes]) => changes.reduce<Json>(changed, value))
+
+const name = fc.constantFrom('ada', 'Ada', 'grace.h', 'Administrator', 'a+b=c', 'x'.repeat(64))
+const someOf = (...choices: string[]) => fc.subarray(choices)
+const document = {
+  Version: '2012-10-17',
+  Statement: [{ Effect: 'Allow', Action: 's3:ListAllMyBuckets', Resource: '*' }],
+}
+const anAdmin = fc.record(
+  {
+    userName: name,
+    email: fc.constantFrom('ada@example.com', 'Grace@Example.com', 'a.b+c@example.com'),
+    groups: someOf('Administrators', 'Readers'),
+    policies: someOf('ReadOnlyAccess', 'arn:aws:iam::aws:policy/SecurityAudit'),
+    tags: fc.dictionary(fc.constantFrom('Team', 'Cost Center', 'Größe'), fc.constantFrom('red', 'ü é', '')),
+    passwordResetRequired: fc.boolean(),
+  },
+  { requiredKeys: ['userName', 'email'] },
+)
+const aGroup = fc.record(
+  {
+    name: fc.constantFrom('Readers', 'Auditors'),
+    policies: someOf('ReadOnlyAccess', 'SecurityAudit'),
+    inline: fc.constantFrom({}, { list: document }),
+  },
+  { requiredKeys: ['name'] },
+)
+const aRequest = fc.record(
+  {
+    admins: fc.uniqueArray(anAdmin, { minLength: 1, maxLength: 3, selector: ({ userName }) => userName.toLowerCase() }),
+    groups: fc.uniqueArray(aGroup, { maxLength: 2, selector: ({ name }) => name }),
+    again: fc.boolean(),
+  },
+  { requiredKeys: [] },
+)
+
+/** Mostly the account that is there for it; the management account, a protected, a suspended and an unknown one. */
+const anId = fc.oneof(
+  { weight: 8, arbitrary: fc.constant(accountId) },
+  { weight: 2, arbitrary: fc.constantFrom('111122223333', '222222222222', '333333333333', '999999999999') },
+)
+
+/** Deep enough to end a program that walks it step into step. */
+const deepText = fc.constantFrom(
+  `${'['.repeat(100_000)}${']'.repeat(100_000)}`,
+  `${'{"a":'.repeat(50_000)}1${'}'.repeat(50_000)}`,
+)
+const hugeText = fc.constantFrom(
+  JSON.stringify({ admins: Array.from({ length: 5000 }, (_, i) => ({ userName: `u${i}`, email: 'ada@example.com' })) }),
+  JSON.stringify({ again: 'x'.repeat(300_000) }),
+)
+
+/** An event as EventBridge would deliver it. */
+export const event = mutated(fc.constantFrom<object[]>(...events))
+
+/** The input of an execution: a request, an event, or anything. */
+export const executionInput = fc
+  .oneof(
+    {
+      weight: 6,
+      arbitrary: mutated(fc.tuple(anId, aRequest).map(([accountId, request]) => ({ accountId, ...request }))),
+    },
+    { weight: 2, arbitrary: event },
+    { weight: 2, arbitrary: anyJson },
+  )
+  // The local engine takes these for no input at all; Step Functions passes them on.
+  .filter((input) => ![null, '', 0, false].includes(input as null))
+
+/** What a step is given, as text, too deep for whatever copies it here on its way. */
+export const deepInput = fc
+  .tuple(
+    deepText,
+    fc.constantFrom(
+      '{"accountId":"444455556666","admins":@}',
+      '@',
+      '{"detail-type":"x","source":"aws.organizations","detail":{"eventName":"AccountJoinedOrganization","x":@}}',
+    ),
+  )
+  .map(([deep, frame]) => frame.replace('@', deep))
+
+const body = fc.oneof(
+  { weight: 8, arbitrary: mutated(aRequest).map((request) => JSON.stringify(request) ?? '') },
+  { weight: 1, arbitrary: anyJson.map((json) => JSON.stringify(json)) },
+  { weight: 1, arbitrary: anyText },
+)
+/** A request that API Gateway passes on. Some bodies are too deep or huge for more than a few. */
+export const apiRequest = fc.record({
+  method: fc.constantFrom('POST', 'POST', 'POST', 'GET'),
+  pathId: fc.oneof({ weight: 5, arbitrary: anId }, { weight: 1, arbitrary: anyText }),
+  key: fc.option(fc.oneof(fc.constant('key-1'), anyText), { nil: undefined }),
+  body: fc.oneof(
+    { weight: 300, arbitrary: body },
+    { weight: 1, arbitrary: deepText },
+    { weight: 1, arbitrary: hugeText },
+  ),
+  isBase64Encoded: fc.boolean(),
+})
+export type ApiRequest = typeof apiRequest extends fc.Arbitrary<infer T> ? T : never

@@ -1,0 +1,66 @@
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
+import { build, type Plugin } from 'esbuild'
+import { builtIn, bundling } from '../../infra/esbuild.ts'
+import { functionNames } from '../../local/lambda.ts'
+
+const functions = path.join(import.meta.dirname, '..', '..', 'functions')
+
+/** Keeps the modules of each function apart, by a namespace each, as they are in a Lambda of its own. */
+const apart = (vendingFiles: Record<string, string>): Plugin => ({
+  name: 'apart',
+  setup(build) {
+    const found = new Map<string, ReturnType<typeof build.resolve>>()
+    build.onResolve({ filter: /^function:/ }, ({ path: asked }) => {
+      const namespace = asked.slice('function:'.length)
+      return { path: path.join(functions, path.basename(namespace), 'handler.ts'), namespace }
+    })
+    build.onResolve({ filter: /./ }, ({ path: asked, importer, namespace, kind }) => {
+      if (namespace === 'file') return undefined
+      if (!asked.startsWith('.')) {
+        const library = found.get(asked) ?? build.resolve(asked, { kind, resolveDir: functions, namespace: 'file' })
+        found.set(asked, library)
+        return library
+      }
+      const file = path.join(path.dirname(importer), asked)
+      // Mails are the same everywhere, and slow to compile.
+      return /\.(mjml|txt)$/.test(file) ? { path: file } : { path: file, namespace }
+    })
+    build.onLoad({ filter: /\.(ts|yml)$/ }, async ({ path: file, namespace }) => {
+      if (namespace === 'file') return undefined
+      return file.endsWith('.ts')
+        ? { contents: await readFile(file, 'utf8'), loader: 'ts' }
+        : { contents: (await builtIn(file, vendingFiles[path.dirname(namespace)])) ?? '', loader: 'json' }
+    })
+  },
+})
+
+/** Nobody here checks a signature, and making them takes a tenth of a world: who signs, for which service, is what is said. */
+const unsigned: Plugin = {
+  name: 'unsigned',
+  setup(build) {
+    build.onResolve({ filter: /^\.\/SignatureV4$/ }, ({ importer }) =>
+      importer.includes('/@smithy/signature-v4/') ? { path: path.join(import.meta.dirname, 'unsigned.ts') } : undefined,
+    )
+  },
+}
+
+/**
+ * Bundles every function under every configuration into one text, as the deployment does, but with the libraries in it
+ * once: of 33 copies of the SDK each would be compiled and optimised by itself. It exports, by configuration/function,
+ * what loads each.
+ */
+export const bundleTogether = async (vendingFiles: Record<string, string>, plugins: Plugin[] = []): Promise<string> => {
+  const own = bundling()
+  const all = Object.keys(vendingFiles).flatMap((config) => functionNames().map((name) => `${config}/${name}`))
+  const { outputFiles } = await build({
+    ...own,
+    plugins: [...plugins, apart(vendingFiles), unsigned, ...(own.plugins ?? [])],
+    stdin: {
+      contents: all.map((name) => `exports['${name}'] = () => require('function:${name}')`).join('\n'),
+      resolveDir: functions,
+    },
+    write: false,
+  })
+  return outputFiles[0]?.text ?? ''
+}

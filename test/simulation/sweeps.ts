@@ -1,0 +1,51 @@
+import { builtIn, type Handler } from '../../local/endpoint.ts'
+import type { Deployed } from '../../local/deployed.ts'
+import type { World } from '../../local/world.ts'
+import type { inMemoryDynamoDB } from './dynamodb.ts'
+import { epoch } from './virtual-time.ts'
+
+const schedule = 'cron(10 6 * * ? *)'
+const day = 24 * 60 * 60
+
+/** When the schedule fires on a day of the world, in seconds from its beginning. */
+export const sweepAt = (nth: number) => (Date.parse('2026-11-02T06:10:00Z') - epoch) / 1000 + nth * day
+/** The first day on which the schedule has not fired yet. */
+export const nextSweepDay = (seconds: number) => Math.max(0, Math.ceil((seconds - sweepAt(0)) / day))
+
+/** Throws if the deployed rule is not the one that is simulated. */
+export const checkSchedule = ({ rules }: Deployed) => {
+  const rule = rules.find(({ target }) => target === 'Sweep')
+  if (!rule?.enabled || rule.schedule !== schedule)
+    throw new Error(`The simulation sweeps by ${schedule}, the deployed rule by ${rule?.schedule ?? 'none'}`)
+}
+
+export const scheduledEvent = ({ now, managementAccountId, region }: World, id: string) => ({
+  version: '0',
+  id,
+  'detail-type': 'Scheduled Event',
+  source: 'aws.events',
+  account: managementAccountId,
+  time: new Date(now()).toISOString(),
+  region,
+  resources: [`arn:aws:events:${region}:${managementAccountId}:rule/SweepRule`],
+  detail: {},
+})
+
+/**
+ * What lists give, for the endpoint: small pages; and Organizations, which is eventually consistent, leaves an account out
+ * now and then while `staleness` lasts.
+ */
+export const listing = (ledger: ReturnType<typeof inMemoryDynamoDB>, note: (left: string) => void) => {
+  const [listAccounts, scan] = [builtIn['organizations']?.['ListAccounts'], ledger.operations['Scan']] as Handler[]
+  const ListAccounts: Handler = (world, input, caller) => {
+    const page = listAccounts?.(world, { ...input, MaxResults: 4 }, caller) as { Accounts: { Id: string }[] }
+    const Accounts = page.Accounts.filter(({ Id }) => {
+      const isThere = world.staleness === 0 || world.random() >= world.staleness / 5
+      if (!isThere) note(Id)
+      return isThere
+    })
+    return { ...page, Accounts }
+  }
+  const Scan: Handler = (world, input, caller) => scan?.(world, { ...input, Limit: 3 }, caller)
+  return { organizations: { ListAccounts }, dynamodb: { ...ledger.operations, Scan } }
+}

@@ -1,0 +1,67 @@
+import * as fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { bundleFunctions } from '../../local/lambda.ts'
+import { openDoors } from '../fuzz/door.ts'
+import { apiRequest, deepInput, event, executionInput } from '../fuzz/inputs.ts'
+import { withMistake } from '../simulation/mistakes.ts'
+import { vendingFile } from '../support/organization.ts'
+
+const file = vendingFile({ protected: { accounts: ['Audit'], organizationalUnits: [] } })
+
+test('inputs of all kinds end in a refusal by name or in the vend that they ask for', async () => {
+  const doors = await openDoors(file)
+  const run = <Input>(inputs: fc.Arbitrary<Input>, put: (input: Input) => Promise<string>, numRuns: number) =>
+    fc.assert(
+      fc.asyncProperty(inputs, async (input) => void (await put(input))),
+      { seed: 1, numRuns },
+    )
+  await run(event, doors.event, 60)
+  await run(executionInput, doors.execution, 60)
+  await run(apiRequest, doors.api, 60)
+  await run(deepInput, doors.step, 2)
+}, 60_000)
+
+test.each<[what: string, file: string, right: string, wrong: string]>([
+  [
+    'mails do not escape',
+    'shared/mail.ts',
+    'value.replace(/[&<>"\']/g, (mark) => entities[mark]!)',
+    'entities && value',
+  ],
+  ['half a character stops a mail', 'shared/mail.ts', '.toWellFormed()', '.normalize()'],
+  ['unknown fields pass', 'shared/request.ts', 'z.strictObject(shape, {', 'z.looseObject(shape, {'],
+  ['nothing is too deep', 'shared/step.ts', 'if (isTooDeep(value))', 'if (isTooDeep(value, Infinity))'],
+  [
+    'a tag is forgotten',
+    'create-admin-user/create-admin-user.ts',
+    'Object.entries(tags).map(',
+    'Object.entries(tags).slice(1).map(',
+  ],
+])('a mistake is found: %s', async (name, of, right, wrong) => {
+  const bundles = await bundleFunctions(file, [withMistake({ name, file: of, changes: [[right, wrong]] })])
+  const doors = await openDoors(file, bundles)
+  const nasty = {
+    requestedBy: '\ud83d <fuzz>\r\nBcc: eve@example.net',
+    accountId: '444455556666',
+    'x\ud83d\r\n<fuzz>': 1,
+  }
+  const inputs: (() => Promise<string>)[] = [
+    () => doors.execution(nasty),
+    () => doors.execution({ accountId: '444455556666', x: 1 }),
+    () =>
+      doors.execution({
+        accountId: '444455556666',
+        admins: [{ userName: 'ada', email: 'ada@example.com', tags: { Team: 'red' } }],
+      }),
+    () => doors.step(`{"accountId":"444455556666","admins":${'['.repeat(100_000)}${']'.repeat(100_000)}}`),
+  ]
+  const found = []
+  for (const put of inputs)
+    found.push(
+      await put().then(
+        () => '',
+        (error: Error) => error.message,
+      ),
+    )
+  expect(found.filter(Boolean)).not.toEqual([])
+})
