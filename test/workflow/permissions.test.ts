@@ -5,8 +5,9 @@ import { parse } from 'yaml'
 import { startOrganization } from '../../local/start-organization.ts'
 import { ensureAccount, vend } from '../../local/vend.ts'
 import { addUser, AwsError, createWorld } from '../../local/world.ts'
+import { bundleTogether } from '../simulation/bundle.ts'
 import { configs, type Plan } from '../simulation/plan.ts'
-import { loadService, type Service } from '../simulation/service.ts'
+import { loadTogether } from '../simulation/service.ts'
 import { runWorld } from '../simulation/world.ts'
 import { accountCreated, accountCreationFailed } from '../support/events.ts'
 import { type Document, isAllowed, referenceOf, type Statement } from '../support/iam-evaluator.ts'
@@ -142,9 +143,10 @@ const scenarios = async () => {
 }
 
 const simulations = async () => {
-  const services = {} as Record<Plan['config'], Service>
-  for (const [name, config] of Object.entries(configs))
-    services[name as Plan['config']] = await loadService(vendingFile({ ...config, ...vending }))
+  const files = Object.fromEntries(
+    Object.entries(configs).map(([name, config]) => [name, vendingFile({ ...config, ...vending })]),
+  ) as Record<Plan['config'], string>
+  const services = loadTogether(files, await bundleTogether(files))
   for (let seed = 1; seed <= worlds; seed++)
     await runWorld(services, seed, (interception, world) => ask(...requestsOf(interception, world)))
 }
