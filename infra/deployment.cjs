@@ -1,13 +1,20 @@
-// What vending.yml decides about the deployed resources, for ${file(infra/deployment.cjs):…} in serverless.yml.
+// What vending.yml decides about the deployed resources, for custom.deployment in serverless.yml.
 // CommonJS, because osls reads variables from .js and .cjs files only.
-const { loadVending, packagedVendingFile, senderAddress, senderIdentities } = require('./vending.ts')
+const {
+  loadVending,
+  packagedVendingFile,
+  partitionOf,
+  regionIssues,
+  senderAddress,
+  senderIdentities,
+} = require('./vending.ts')
 
 const vending = loadVending(packagedVendingFile)
 
 const accountRoot = (arn) => arn.replace(/^(arn:[^:]+:iam::\d{12}):.*/, '$1:root')
 
 /** Trusts the accounts of these principals, for these principals only: they need not exist yet, and may have wildcards. */
-const trustOf = (arns) => ({
+const trustOf = (arns, partition) => ({
   Version: '2012-10-17',
   Statement: [
     {
@@ -18,7 +25,9 @@ const trustOf = (arns) => ({
           : { 'Fn::Sub': 'arn:${AWS::Partition}:iam::${AWS::AccountId}:root' },
       },
       Action: 'sts:AssumeRole',
-      Condition: { ArnLike: { 'aws:PrincipalArn': arns.length ? arns : ['arn:aws:iam::000000000000:role/nobody'] } },
+      Condition: {
+        ArnLike: { 'aws:PrincipalArn': arns.length ? arns : [`arn:${partition}:iam::000000000000:role/nobody`] },
+      },
     },
   ],
 })
@@ -31,14 +40,23 @@ const mailResources = [
 
 const enabled = (door) => (vending.automatic === door ? 'ENABLED' : 'DISABLED')
 
-module.exports = {
-  accessRole: vending.accessRole,
-  secretReaders: vending.secretReaders,
-  operatorsTrust: trustOf(vending.operators),
-  requestersTrust: trustOf(vending.requesters),
-  organizationsRules: enabled('organizations'),
-  controlTowerRules: enabled('control-tower'),
-  senderAddress: senderAddress(vending),
-  mailResources,
-  alarmSubscriptions: vending.notify.map((Endpoint) => ({ Protocol: 'email', Endpoint })),
+module.exports = ({ options }) => {
+  const region = options.region ?? 'us-east-1'
+  const issues = regionIssues(vending, region)
+  if (issues.length) {
+    const message = `this cannot be packaged:\n${issues.map((issue) => `  ${issue}`).join('\n')}`
+    // osls shows a stack to the person who packages.
+    throw Object.assign(new Error(message), { stack: message })
+  }
+  return {
+    accessRole: vending.accessRole,
+    secretReaders: vending.secretReaders,
+    operatorsTrust: trustOf(vending.operators, partitionOf(region)),
+    requestersTrust: trustOf(vending.requesters, partitionOf(region)),
+    organizationsRules: enabled('organizations'),
+    controlTowerRules: enabled('control-tower'),
+    senderAddress: senderAddress(vending),
+    mailResources,
+    alarmSubscriptions: vending.notify.map((Endpoint) => ({ Protocol: 'email', Endpoint })),
+  }
 }

@@ -23,15 +23,15 @@ type Template = { Resources: Record<string, Resource>; Outputs: Record<string, u
 
 /**
  * Packages the service as `npm run package` does, offline and without credentials, with some keys of the example vending.yml
- * changed. The stage has the local organization's name. One at a time: all build in the same copy.
+ * changed. The stage has the local organization's name. One at a time: all build in the same copy. `options` are osls's.
  */
-export const packaged = async (overrides: object) => {
+export const packaged = async (overrides: object, ...options: string[]) => {
   const file = vendingFile(overrides as Record<string, unknown>)
   const folder = path.join(folders, path.basename(path.dirname(file)))
   mkdirSync(folder)
   await promisify(execFile)(
     path.join(root, 'node_modules', '.bin', 'osls'),
-    ['package', '--stage', 'local', '--package', folder],
+    ['package', '--stage', 'local', '--package', folder, ...options],
     {
       cwd: service,
       // Nothing of a person's AWS set-up: no profile, no keys.
@@ -41,7 +41,7 @@ export const packaged = async (overrides: object) => {
   const template = JSON.parse(
     readFileSync(path.join(folder, 'cloudformation-template-update-stack.json'), 'utf8'),
   ) as Template
-  return { file, folder, resources: template.Resources, outputs: template.Outputs }
+  return { file, folder, template, resources: template.Resources, outputs: template.Outputs }
 }
 export type Packaged = Awaited<ReturnType<typeof packaged>>
 
