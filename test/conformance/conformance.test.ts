@@ -6,7 +6,7 @@ import { builtIn } from '../../local/endpoint.ts'
 import { prepareMoto, startLocal } from './aws.ts'
 import { differences, masked } from './compare.ts'
 import { known } from './differences.ts'
-import { motoVersion, startMoto } from './moto.ts'
+import { moto as program, startMoto } from './moto.ts'
 import { scenarios } from './scenarios.ts'
 
 const server = await startMoto()
@@ -105,7 +105,7 @@ const page = () => {
 
 The local organization was written by us, and so were the tests of it. \`npm run test:conformance\` holds it against an AWS that
 we did not write: the same calls, through the real SDK, on the local organization and on [moto](https://github.com/getmoto/moto)
-${motoVersion}; answers and error names are compared, with what each AWS makes up (ids, dates, account numbers) masked. It needs
+${program.version}; answers and error names are compared, with what each AWS makes up (ids, dates, account numbers) masked. It needs
 Python 3.11 or newer, and PyPI the first time: moto lives in a virtual environment of its own, \`.conformance/\`.
 
 **${operations.size} operations, ${cases.length} cases: ${cases.length - different} equal, ${different} different.** Every

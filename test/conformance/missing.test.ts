@@ -5,7 +5,7 @@ import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { expect, test } from 'vitest'
 import { temporaryFolder } from '../support/folder.ts'
-import { motoVersion } from './moto.ts'
+import { moto } from './moto.ts'
 
 const folder = temporaryFolder()
 
@@ -39,7 +39,7 @@ test('without PyPI the suite says so in a sentence', { timeout: 120_000 }, async
   const { code, stderr } = await runSuite({ PIP_INDEX_URL, PIP_EXTRA_INDEX_URL: '', PIP_FIND_LINKS: '' })
   expect(code).toBe(1)
   expect(stderr.trim().split('\n')).toHaveLength(1)
-  expect(stderr).toMatch(`test:conformance needs PyPI to install moto ${motoVersion}, and pip could not`)
+  expect(stderr).toMatch(`test:conformance needs PyPI to install moto ${moto.version}, and pip could not`)
 })
 
 test('moto ends with the process that started it, however that ends', async () => {

@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
-import { makeEnvironment, MissingError } from './moto.ts'
+import { makeEnvironment, MissingError } from '../support/python.ts'
+import { moto } from './moto.ts'
 
 try {
-  await makeEnvironment((line) => console.log(line))
+  await makeEnvironment('test:conformance', moto, (line) => console.log(line))
   const vitest = spawn(
     path.join(import.meta.dirname, '../../node_modules/.bin/vitest'),
     ['run', '--config', path.join(import.meta.dirname, 'vitest.config.ts'), ...process.argv.slice(2)],
