@@ -50,8 +50,8 @@ const assumeRole = async (RoleArn: string, credentials?: Credentials): Promise<C
 /** Whoever may assume the API's roles and read the secrets. Without credentials it is who runs the tests. */
 export type Caller = { arn: string; credentials?: Credentials }
 
-/** The caller's own credentials, or with an ARN those of a session in that role. */
-export const signInAs = async ({ credentials }: Caller, roleArn: string) => assumeRole(roleArn, credentials)
+/** Credentials of the caller in a role. */
+export const signInAs = ({ credentials }: Caller, roleArn: string) => assumeRole(roleArn, credentials)
 
 /** IAM in a member account. */
 export const iamOf = async (target: Target, accountId: string, accessRole: string) =>
