@@ -44,7 +44,13 @@ const onThisMachine = async (tests: string[]) => {
 const againstAws = async (accountIds: string[], yes: boolean) => {
   const { planAgainstAws } = await import('./plan.ts')
   const vendingFile = packagedVendingFile
-  const { accounts, region, text } = await planAgainstAws(accountIds, vendingFile)
+  const { accounts, region, text } = await planAgainstAws(accountIds, vendingFile).catch((error: unknown) => {
+    if (error instanceof MissingError) throw error
+    throw new MissingError(
+      `test:e2e --against-aws could not look at your AWS; set credentials and AWS_REGION as for every AWS tool. ${error instanceof Error ? error.message : String(error)}`,
+      { cause: error },
+    )
+  })
   say(text)
   if (!yes) {
     if (!process.stdin.isTTY) throw new MissingError('test:e2e --against-aws does this only with --yes')
