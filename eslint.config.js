@@ -1,7 +1,18 @@
 import tseslint from 'typescript-eslint'
 
 export default tseslint.config(
-  { ignores: ['.serverless/', '.esbuild/', 'coverage/', '.conformance/', 'node_modules/', '**/*.js', '**/*.cjs'] },
+  {
+    ignores: [
+      '.serverless/',
+      '.esbuild/',
+      'coverage/',
+      '.conformance/',
+      '.e2e/',
+      'node_modules/',
+      '**/*.js',
+      '**/*.cjs',
+    ],
+  },
   ...tseslint.configs.recommendedTypeChecked,
   {
     languageOptions: { parserOptions: { projectService: true } },

@@ -1,0 +1,499 @@
+import { GetItemCommand } from '@aws-sdk/client-dynamodb'
+import {
+  DescribeRuleCommand,
+  ListRulesCommand,
+  PutEventsCommand,
+  TestEventPatternCommand,
+} from '@aws-sdk/client-eventbridge'
+import {
+  CreateGroupCommand,
+  DeleteGroupCommand,
+  GetGroupCommand,
+  GetLoginProfileCommand,
+  GetUserCommand,
+  IAMClient,
+  ListAttachedGroupPoliciesCommand,
+  ListRolesCommand,
+  ListUsersCommand,
+} from '@aws-sdk/client-iam'
+import { InvokeCommand, ListFunctionsCommand } from '@aws-sdk/client-lambda'
+import { DescribeSecretCommand, GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import {
+  DescribeExecutionCommand,
+  paginateGetExecutionHistory,
+  ListStateMachinesCommand,
+  paginateListExecutions,
+  RedriveExecutionCommand,
+  StartExecutionCommand,
+} from '@aws-sdk/client-sfn'
+import { unmarshall } from '@aws-sdk/util-dynamodb'
+import { execFile } from 'node:child_process'
+import path from 'node:path'
+import { promisify } from 'node:util'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { findStack } from '../../cli/service.ts'
+import { loadVending } from '../../infra/vending.ts'
+import { accountCreated } from '../support/events.ts'
+import { type Answer, askKms, callApi } from './api.ts'
+import { cleanUp, noteLeft } from './clean-up.ts'
+import { copyService, stage, writeVending } from './service.ts'
+import {
+  type Account,
+  type Caller,
+  clients,
+  createAccount,
+  type Credentials,
+  eventually,
+  findCaller,
+  group,
+  iamOf,
+  pathInTheWay,
+  prefix,
+  prepareLocal,
+  resourcesOf,
+  say,
+  secretsOf,
+  signInAs,
+  type Target,
+} from './target.ts'
+
+// The deployed service, driven and looked at from outside. The tests follow each other, as a service's life does.
+
+const target = JSON.parse(process.env['E2E_TARGET'] ?? '{}') as Target
+const isLocal = !target.accounts
+const { deploy, osls, artifact } = copyService(target.folder)
+const { sfn, dynamodb, cloudFormation } = clients
+
+let caller: Caller
+let vendingFile: string
+let service: Record<string, string>
+let managementAccountId: string
+let region: string
+
+const userByHand = `${prefix}by-hand`
+const userByApi = `${prefix}by-api`
+
+let vended: Account
+let failing: Account
+
+beforeAll(async () => {
+  caller = isLocal ? await prepareLocal() : await findCaller()
+  vendingFile = vendingWith({})
+  managementAccountId = caller.arn.split(':')[4] ?? ''
+  region = await sfn.config.region()
+  ;[vended, failing] = target.accounts ?? (await makeAccounts())
+
+  const left = { vendingFile, accessRole: accessRole(), accountIds: [vended.accountId, failing.accountId] }
+  noteLeft(target, left)
+  say('packaging and deploying')
+  await deploy(vendingFile)
+  service = await outputsOf()
+  const resources = await resourcesOf()
+  noteLeft(target, { ...left, table: resources.get('Ledger'), key: resources.get('PasswordKey') })
+  say(`deployed: ${service['VendAccountArn']}`)
+})
+
+async function makeAccounts(): Promise<[Account, Account]> {
+  const accounts = [await createAccount('vended'), await createAccount('failing')] as const
+  for (const { createAccessRole } of accounts) await createAccessRole(managementAccountId)
+  return [...accounts]
+}
+
+/** The vending.yml under test: the caller may use the API and read the secrets, and what is looked at is known. */
+function vendingWith(overrides: object) {
+  const ours = {
+    operators: [caller.arn],
+    requesters: [caller.arn],
+    secretReaders: [caller.arn],
+    tags: { ManagedBy: 'account-vending' },
+    passwordLength: 32,
+    passwordResetRequired: true,
+  }
+  return writeVending(target.folder, target.vendingFile, { ...ours, ...overrides })
+}
+
+const accessRole = () => loadVending(vendingFile).accessRole
+const outputsOf = async () => {
+  const stack = await findStack(cloudFormation, stage)
+  const outputs = stack?.Outputs?.map(({ OutputKey, OutputValue }) => [OutputKey, OutputValue] as const) ?? []
+  return Object.fromEntries(outputs) as Record<string, string>
+}
+
+// Looking from outside
+
+const record = async (accountId: string) => {
+  const { Item } = await dynamodb.send(
+    new GetItemCommand({
+      TableName: service['LedgerTable'],
+      Key: { pk: { S: `account#${accountId}` } },
+      ConsistentRead: true,
+    }),
+  )
+  return Item && unmarshall(Item)
+}
+
+/** The executions about an account, the newest first. */
+const executionsOf = async (accountId: string) => {
+  const found = []
+  for await (const { executions = [] } of paginateListExecutions(
+    { client: sfn },
+    { stateMachineArn: service['VendAccountArn'] },
+  ))
+    for (const { executionArn } of executions) {
+      const execution = await sfn.send(new DescribeExecutionCommand({ executionArn }))
+      if (execution.input?.includes(accountId)) found.push(execution)
+    }
+  return found.sort((a, b) => Number(b.startDate) - Number(a.startDate))
+}
+
+const ended = (executionArn: string | undefined, seconds?: number) =>
+  eventually(
+    `${executionArn} ends`,
+    async () => {
+      const execution = await sfn.send(new DescribeExecutionCommand({ executionArn }))
+      return ['RUNNING', 'PENDING_REDRIVE'].includes(execution.status ?? '') ? undefined : execution
+    },
+    seconds,
+  )
+
+/** Waits for an execution that must succeed; a failure is told with its cause. */
+const succeeded = async (executionArn: string | undefined, seconds?: number) => {
+  const { status, error, cause } = await ended(executionArn, seconds)
+  expect({ status, error, cause }).toEqual({ status: 'SUCCEEDED', error: undefined, cause: undefined })
+}
+
+/** Starts a vend by hand. */
+const start = (accountId: string, userName: string) =>
+  sfn.send(
+    new StartExecutionCommand({
+      stateMachineArn: service['VendAccountArn'],
+      input: JSON.stringify({ accountId, admins: [{ userName, groups: [group.name] }], groups: [group] }),
+    }),
+  )
+
+const historyOf = async (executionArn: string | undefined) => {
+  const history = []
+  const pages = paginateGetExecutionHistory({ client: sfn }, { executionArn, includeExecutionData: true })
+  for await (const page of pages) history.push(...(page.events ?? []))
+  return history
+}
+
+type Mail = { MessageId: string; To: string[]; Subject: string; BodyText: string; BodyHtml: string }
+/** Every mail that was sent. SES itself shows nobody what it sent. */
+const mails = async (): Promise<Mail[]> => {
+  const answer = await fetch(
+    `${process.env['AWS_ENDPOINT_URL']}/_ministack/ses/messages?account=${managementAccountId}`,
+  )
+  const { messages } = (await answer.json()) as { messages: Record<string, Mail[]> }
+  return messages[managementAccountId] ?? []
+}
+
+type Expected = {
+  userName: string
+  groupName: string
+  policy: string
+  executionArn: string | undefined
+  passwordLength?: number
+}
+
+/** Reads all that a vend leaves back through AWS's APIs. */
+const expectVended = async ({ accountId, email }: Account, expected: Expected) => {
+  const { userName, groupName, policy, executionArn, passwordLength = 32 } = expected
+  const iam = await iamOf(target, accountId, accessRole())
+  const [{ User }, { Group, Users }, { AttachedPolicies }, { LoginProfile }] = await Promise.all([
+    iam.send(new GetUserCommand({ UserName: userName })),
+    iam.send(new GetGroupCommand({ GroupName: groupName })),
+    iam.send(new ListAttachedGroupPoliciesCommand({ GroupName: groupName })),
+    iam.send(new GetLoginProfileCommand({ UserName: userName })),
+  ])
+  expect(User).toMatchObject({ Path: '/account-vending/', Tags: [{ Key: 'ManagedBy', Value: 'account-vending' }] })
+  expect(Group?.Path).toBe('/account-vending/')
+  expect(Users?.map(({ UserName }) => UserName)).toContain(userName)
+  expect(AttachedPolicies?.map(({ PolicyArn }) => PolicyArn)).toEqual([`arn:aws:iam::aws:policy/${policy}`])
+  expect(LoginProfile?.PasswordResetRequired).toBe(true)
+
+  const SecretId = `account-vending/${accountId}/${userName.toLowerCase()}`
+  const { credentials } = caller
+  const secrets = new SecretsManagerClient(credentials ? { credentials } : {})
+  const { SecretString: password = '' } = await secrets.send(new GetSecretValueCommand({ SecretId }))
+  const { KmsKeyId } = await clients.secrets.send(new DescribeSecretCommand({ SecretId }))
+  expect(password).toHaveLength(passwordLength)
+  expect(KmsKeyId).toContain((await resourcesOf()).get('PasswordKey'))
+
+  const { lease, ...onRecord } = (await record(accountId)) ?? {}
+  const mail = (onRecord['mails'] as Record<string, { messageId: string }>)[`${userName.toLowerCase()} ${email}`]
+  expect(lease).toBeUndefined()
+  expect(onRecord).toMatchObject({
+    status: 'VENDED',
+    executionArn,
+    admins: { [userName.toLowerCase()]: { email, kept: false } },
+  })
+  expect(mail?.messageId).toBeTruthy()
+  if (isLocal) {
+    const sent = (await mails()).filter(({ MessageId }) => MessageId === mail?.messageId)
+    expect(sent).toHaveLength(1)
+    expect(sent[0]?.To).toEqual([email])
+    for (const body of [sent[0]?.BodyText, sent[0]?.BodyHtml]) {
+      expect(body).toContain(`https://${accountId}.signin.aws.amazon.com/console`)
+      expect(body).toContain(SecretId)
+      expect(body).not.toContain(password)
+    }
+  }
+
+  const history = await historyOf(executionArn)
+  const entered = history.flatMap(({ stateEnteredEventDetails }) => stateEnteredEventDetails?.name ?? [])
+  const states = ['AcceptRequest', 'IsThereAnythingToDo', 'CreateAdminGroup', 'ForEachAdministrator', 'RecordVended']
+  expect([...new Set(entered)].filter((state) => states.includes(state))).toEqual(states)
+  expect(history.at(-1)?.type).toBe('ExecutionSucceeded')
+  expect(JSON.stringify(history)).not.toContain(password)
+}
+
+// The service's life
+
+let failed: string | undefined
+test('a vend that fails is told by mail, with what to do', async () => {
+  const { accountId } = failing
+  const iam = await iamOf(target, accountId, accessRole())
+  await iam.send(new CreateGroupCommand({ GroupName: group.name, Path: pathInTheWay }))
+  ;({ executionArn: failed } = await start(accountId, userByHand))
+  const { status, error } = await ended(failed)
+  expect({ status, error }).toEqual({ status: 'FAILED', error: 'GroupNotOursError' })
+  const onRecord = await eventually('the failure is on record', async () => {
+    const item = await record(accountId)
+    return item?.['status'] === 'FAILED' ? item : undefined
+  })
+  expect(onRecord).toMatchObject({ executionArn: failed, failure: { error: 'GroupNotOursError' } })
+  if (isLocal) {
+    const notice = await eventually('the notice', async () =>
+      (await mails()).find(({ Subject }) => Subject.includes('GroupNotOursError')),
+    )
+    expect(notice.To).toEqual(loadVending(vendingFile).notify)
+    expect(notice.BodyText).toContain('aws stepfunctions start-execution')
+    expect(notice.BodyText).toContain(failed)
+  }
+  await iam.send(new DeleteGroupCommand({ GroupName: group.name }))
+})
+
+test('an execution by hand vends', async () => {
+  const { executionArn } = await start(vended.accountId, userByHand)
+  await succeeded(executionArn)
+  await expectVended(vended, { userName: userByHand, groupName: group.name, policy: 'ReadOnlyAccess', executionArn })
+})
+
+test('an event about a new account vends, as soon as its role is there', async () => {
+  // Against AWS nobody creates an account for a test, and nobody but AWS may put its events.
+  if (!isLocal) {
+    const { EventPattern } = await clients.events.send(
+      new DescribeRuleCommand({ Name: (await resourcesOf()).get('AccountCreatedRule') }),
+    )
+    const Event = JSON.stringify({ ...accountCreated(vended.accountId), account: managementAccountId, region })
+    expect(await clients.events.send(new TestEventPatternCommand({ EventPattern, Event }))).toMatchObject({
+      Result: true,
+    })
+    return
+  }
+  const { createAccessRole, ...account } = await createAccount('fresh')
+  const { source, detail, ...event } = accountCreated(account.accountId)
+  const { FailedEntryCount } = await clients.events.send(
+    new PutEventsCommand({
+      Entries: [{ Source: source, DetailType: event['detail-type'], Detail: JSON.stringify(detail) }],
+    }),
+  )
+  expect(FailedEntryCount).toBe(0)
+  const { executionArn } = await eventually(
+    'the rule starts an execution',
+    async () => (await executionsOf(account.accountId))[0],
+  )
+  const refused = await eventually('the role is asked for', async () =>
+    (await historyOf(executionArn)).find(({ type }) => type === 'TaskFailed' || type === 'LambdaFunctionFailed'),
+  )
+  expect(JSON.stringify(refused)).toContain('AccountNotReadyError')
+  await createAccessRole(managementAccountId)
+  await succeeded(executionArn)
+  await expectVended(account, {
+    userName: 'Administrator',
+    groupName: 'Administrators',
+    policy: 'AdministratorAccess',
+    executionArn,
+  })
+})
+
+test('an event about an account that was there before ends as NotNew', async () => {
+  const input = JSON.stringify({ ...accountCreated(failing.accountId), account: managementAccountId, region })
+  const { executionArn } = await sfn.send(
+    new StartExecutionCommand({ stateMachineArn: service['VendAccountArn'], input }),
+  )
+  const { status, output = '{}' } = await ended(executionArn)
+  expect({ status, ...(JSON.parse(output) as object) }).toMatchObject({ status: 'SUCCEEDED', outcome: 'NotNew' })
+})
+
+describe('the API', () => {
+  const body = JSON.stringify({ admins: [{ userName: userByApi, groups: [group.name] }], groups: [group] })
+  let operator: Credentials
+  let requester: Credentials
+  const api = (request: Parameters<typeof callApi>[1], credentials?: Credentials): Promise<Answer> => {
+    const url = service['HttpApiUrl'] ?? ''
+    // MiniStack answers at its own address, under a name that no resolver knows.
+    const at = process.env['AWS_ENDPOINT_URL']
+    const { hostname } = new URL(url)
+    const place =
+      isLocal && at
+        ? { url: `http://${hostname.split('.')[0]}.execute-api.localhost:${new URL(at).port}`, at }
+        : { url }
+    return callApi({ ...place, region }, request, credentials)
+  }
+  const post = (accountId: string) => ({
+    method: 'POST' as const,
+    path: `/accounts/${accountId}/admins`,
+    headers: { 'content-type': 'application/json', 'idempotency-key': `e2e-${accountId}` },
+    body,
+  })
+
+  test('refuses who does not sign, and lets a requester only read', async () => {
+    operator = await signInAs(caller, service['OperatorRoleArn'] ?? '')
+    requester = await signInAs(caller, service['RequesterRoleArn'] ?? '')
+    const { accountId } = vended
+    expect((await api(post(accountId))).status).toBe(403)
+    expect((await api(post(accountId), { ...operator, secretAccessKey: 'of somebody else' })).status).toBe(403)
+    expect((await api(post(accountId), requester)).status).toBe(403)
+    expect((await api({ method: 'GET', path: `/accounts/${accountId}` }, requester)).status).toBe(200)
+  })
+
+  test('a signed request vends, once however often it is sent', async () => {
+    const { accountId } = vended
+    const answer = await api(post(accountId), operator)
+    expect(answer).toMatchObject({ status: 202, headers: { location: `/accounts/${accountId}` } })
+    expect((await api(post(accountId), operator)).status).toBe(202)
+    const account = await eventually('the API says VENDED', async () => {
+      const { status, body } = await api({ method: 'GET', path: `/accounts/${accountId}` }, operator)
+      expect(status).toBe(200)
+      const made = JSON.stringify(body['admins']).includes(userByApi)
+      return made && body['status'] === 'VENDED' ? body : undefined
+    })
+    const executions = await executionsOf(accountId)
+    expect(executions.filter(({ name }) => name?.startsWith('api-'))).toHaveLength(1)
+    await expectVended(vended, {
+      userName: userByApi,
+      groupName: group.name,
+      policy: 'ReadOnlyAccess',
+      executionArn: account['executionArn'] as string,
+    })
+  })
+
+  test('says what is wrong', async () => {
+    const answer = await api({ method: 'GET', path: '/accounts/12345' }, operator)
+    expect(answer).toMatchObject({ status: 400, headers: { 'content-type': 'application/problem+json' } })
+  })
+})
+
+test('the sweep runs, and finds nothing to do', async () => {
+  const before = (await executionsOf(vended.accountId)).length
+  const { FunctionError, Payload } = await clients.lambda.send(
+    new InvokeCommand({ FunctionName: `account-vending-${stage}-sweep` }),
+  )
+  expect(FunctionError, Payload?.transformToString()).toBeUndefined()
+  expect(await executionsOf(vended.accountId)).toHaveLength(before)
+})
+
+test('the operator’s command tells the same', async () => {
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    path.join(import.meta.dirname, '../../cli/vend.js'),
+    'status',
+    vended.accountId,
+    '--stage',
+    stage,
+    '--json',
+  ])
+  const told = JSON.parse(stdout) as { status: string; admins: { userName: string }[] }
+  expect(told.status).toBe('VENDED')
+  expect(told.admins.map(({ userName }) => userName).sort()).toEqual([userByApi, userByHand])
+})
+
+// What is deployed changes
+
+test('deploying the same again changes nothing', async () => {
+  const before = await findStack(cloudFormation, stage)
+  say('deploying again')
+  expect(await osls(vendingFile, 'deploy', '--package', artifact)).toContain('No changes to deploy')
+  const { LastUpdatedTime } = (await findStack(cloudFormation, stage)) ?? {}
+  expect(LastUpdatedTime).toEqual(before?.LastUpdatedTime)
+})
+
+test('a changed vending.yml is brought out by deploying', async () => {
+  vendingFile = vendingWith({ passwordLength: 40 })
+  const before = service
+  say('packaging and deploying with another passwordLength')
+  await deploy(vendingFile)
+  service = await outputsOf()
+  expect(service).toEqual(before)
+  const userName = `${prefix}after-update`
+  const { executionArn } = await start(vended.accountId, userName)
+  await succeeded(executionArn)
+  await expectVended(vended, {
+    userName,
+    groupName: group.name,
+    policy: 'ReadOnlyAccess',
+    executionArn,
+    passwordLength: 40,
+  })
+})
+
+test('what failed goes on when its reason is mended', async () => {
+  const { accountId } = failing
+  say('going on after the failure; a failed execution keeps its lease for 90 seconds')
+  // MiniStack cannot redrive, so there it is started again, as the notice says.
+  let executionArn = failed
+  if (isLocal) ({ executionArn } = await start(accountId, userByHand))
+  else await sfn.send(new RedriveExecutionCommand({ executionArn: failed ?? '' }))
+  await succeeded(executionArn, 150)
+  await expectVended(failing, {
+    userName: userByHand,
+    groupName: group.name,
+    policy: 'ReadOnlyAccess',
+    executionArn,
+    passwordLength: 40,
+  })
+})
+
+/** The names of what is there of the service, by the services' own lists. */
+const names = async () => {
+  const { Functions = [] } = await clients.lambda.send(new ListFunctionsCommand({}))
+  const { Rules = [] } = await clients.events.send(new ListRulesCommand({}))
+  const { Roles = [] } = await new IAMClient().send(new ListRolesCommand({ MaxItems: 1000 }))
+  const { stateMachines = [] } = await sfn.send(new ListStateMachinesCommand({}))
+  const all = [
+    ...Functions.map(({ FunctionName }) => FunctionName),
+    ...Rules.map(({ Name }) => Name),
+    ...Roles.map(({ RoleName }) => RoleName),
+    ...stateMachines.map(({ name }) => name),
+  ]
+  return all.filter((name) => name?.startsWith(`account-vending-${stage}`))
+}
+
+test('removing takes all of it away but the ledger, the password key and the secrets', async () => {
+  const resources = await resourcesOf()
+  const secrets = await secretsOf(vended.accountId)
+  expect(secrets.length).toBeGreaterThan(1)
+  // Functions, rules, roles and the workflow.
+  expect((await names()).length).toBeGreaterThan(10 + 9 + 10)
+  say('removing')
+  await osls(vendingFile, 'remove')
+  expect(await findStack(cloudFormation, stage)).toBeUndefined()
+  expect((await record(vended.accountId))?.['status']).toBe('VENDED')
+  expect(await secretsOf(vended.accountId)).toEqual(secrets)
+  const keyState = async () =>
+    (await askKms('DescribeKey', { KeyId: resources.get('PasswordKey') }))['KeyMetadata'] as { KeyState?: string }
+  expect(await keyState()).toMatchObject({ KeyState: 'Enabled' })
+
+  expect(await names()).toEqual([])
+
+  say('taking out what was vended, and what the service leaves')
+  await cleanUp(target)
+  for (const { accountId } of [vended, failing]) {
+    const iam = await iamOf(target, accountId, accessRole())
+    const { Users = [] } = await iam.send(new ListUsersCommand({ PathPrefix: '/account-vending/' }))
+    expect(Users.filter(({ UserName }) => UserName?.startsWith(prefix))).toEqual([])
+    expect((await secretsOf(accountId)).filter(({ Name }) => Name?.includes(`/${prefix}`))).toEqual([])
+  }
+  expect(await keyState()).toMatchObject({ KeyState: 'PendingDeletion' })
+})

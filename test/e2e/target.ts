@@ -1,0 +1,147 @@
+import { DescribeStackResourcesCommand } from '@aws-sdk/client-cloudformation'
+import { CreateOrganizationCommand, CreateAccountCommand } from '@aws-sdk/client-organizations'
+import {
+  AttachRolePolicyCommand,
+  CreateAccessKeyCommand,
+  CreateRoleCommand,
+  CreateUserCommand,
+  IAMClient,
+  PutUserPolicyCommand,
+} from '@aws-sdk/client-iam'
+import { ListSecretsCommand } from '@aws-sdk/client-secrets-manager'
+import { VerifyDomainIdentityCommand } from '@aws-sdk/client-ses'
+import { AssumeRoleCommand, GetCallerIdentityCommand } from '@aws-sdk/client-sts'
+import { makeClients, type Place } from '../../cli/clients.ts'
+import { stackName } from '../../cli/service.ts'
+import { stage } from './service.ts'
+
+/** What run.ts gives to the tests, in E2E_TARGET. */
+export type Target = {
+  /** For all files: run.ts removes it. */
+  folder: string
+  /** The vending.yml that the service is deployed with, apart from who may use its API and read its secrets. */
+  vendingFile: string
+  /** The two that a person named, against AWS; without them the AWS is that of emulators.ts. */
+  accounts?: [vended: Account, failing: Account]
+}
+/** A member account, with its own address. */
+export type Account = { accountId: string; email: string }
+export type Credentials = NonNullable<Place['credentials']>
+
+/** What is made by request has names of this suite, so that nobody's own is touched, and may only read. */
+export const prefix = 'e2e-'
+export const group = { name: `${prefix}readers`, policies: ['ReadOnlyAccess'] }
+/** The path of a group that is in the way of that one. */
+export const pathInTheWay = '/e2e/'
+
+/** Endpoint, Region and credentials are in the environment, as they are for the `aws` command. */
+export const clients = makeClients()
+
+const assumeRole = async (RoleArn: string, credentials?: Credentials): Promise<Credentials> => {
+  const { sts } = credentials ? makeClients({ credentials }) : clients
+  const { Credentials } = await sts.send(new AssumeRoleCommand({ RoleArn, RoleSessionName: 'account-vending-e2e' }))
+  return {
+    accessKeyId: Credentials?.AccessKeyId ?? '',
+    secretAccessKey: Credentials?.SecretAccessKey ?? '',
+    sessionToken: Credentials?.SessionToken ?? '',
+  }
+}
+
+/** Whoever may assume the API's roles and read the secrets. Without credentials it is who runs the tests. */
+export type Caller = { arn: string; credentials?: Credentials }
+
+/** Credentials of the caller in a role. */
+export const signInAs = ({ credentials }: Caller, roleArn: string) => assumeRole(roleArn, credentials)
+
+/** IAM in a member account. */
+export const iamOf = async (target: Target, accountId: string, accessRole: string) =>
+  clients.iamOf(
+    target.accounts ? await assumeRole(`arn:aws:iam::${accountId}:role/${accessRole}`) : rootUserOf(accountId),
+  )
+
+// MiniStack takes an account's id as the key of its root user.
+const rootUserOf = (accountId: string) => ({ accessKeyId: accountId, secretAccessKey: 'test' })
+
+const allowing = (statement: object) =>
+  JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', ...statement }] })
+
+/** Makes in the AWS on this machine what the README says must be there before, and a user of the platform team. */
+export const prepareLocal = async (): Promise<Caller> => {
+  await clients.organizations.send(new CreateOrganizationCommand({ FeatureSet: 'ALL' }))
+  await clients.ses.send(new VerifyDomainIdentityCommand({ Domain: 'example.com' }))
+  const iam = new IAMClient()
+  const UserName = 'platform'
+  const { User } = await iam.send(new CreateUserCommand({ UserName }))
+  const PolicyDocument = allowing({ Action: ['sts:AssumeRole', 'secretsmanager:GetSecretValue'], Resource: '*' })
+  await iam.send(new PutUserPolicyCommand({ UserName, PolicyName: 'platform', PolicyDocument }))
+  const { AccessKey } = await iam.send(new CreateAccessKeyCommand({ UserName }))
+  return {
+    arn: User?.Arn ?? '',
+    credentials: { accessKeyId: AccessKey?.AccessKeyId ?? '', secretAccessKey: AccessKey?.SecretAccessKey ?? '' },
+  }
+}
+
+/** Creates a member account as Organizations does it, in two steps: the access role is there a little later. */
+export const createAccount = async (name: string) => {
+  const email = `${name}@example.com`
+  const { CreateAccountStatus } = await clients.organizations.send(
+    new CreateAccountCommand({ AccountName: name, Email: email }),
+  )
+  const accountId = CreateAccountStatus?.AccountId ?? ''
+  return {
+    accountId,
+    email,
+    createAccessRole: async (managementAccountId: string, RoleName = 'OrganizationAccountAccessRole') => {
+      const iam = new IAMClient({ credentials: rootUserOf(accountId) })
+      const AssumeRolePolicyDocument = allowing({
+        Action: 'sts:AssumeRole',
+        Principal: { AWS: `arn:aws:iam::${managementAccountId}:root` },
+      })
+      await iam.send(new CreateRoleCommand({ RoleName, AssumeRolePolicyDocument }))
+      const PolicyArn = 'arn:aws:iam::aws:policy/AdministratorAccess'
+      await iam.send(new AttachRolePolicyCommand({ RoleName, PolicyArn }))
+    },
+  }
+}
+
+/** Who runs the tests, as vending.yml names principals: a session by its role, whatever the role's path. */
+export const findCaller = async (): Promise<Caller> => {
+  const { Arn = '' } = await clients.sts.send(new GetCallerIdentityCommand({}))
+  return { arn: Arn.replace(/^(arn:[\w-]+):sts::(\d+):assumed-role\/([^/]+)\/.*$/, '$1:iam::$2:role/*$3') }
+}
+
+/** What the stack is made of: physical ids by logical ones. */
+export const resourcesOf = async () => {
+  const { StackResources = [] } = await clients.cloudFormation.send(
+    new DescribeStackResourcesCommand({ StackName: stackName(stage) }),
+  )
+  return new Map(
+    StackResources.map(({ LogicalResourceId, PhysicalResourceId = '' }) => [LogicalResourceId, PhysicalResourceId]),
+  )
+}
+
+/** The secrets of an account's first passwords. */
+export const secretsOf = async (accountId: string) => {
+  const Filters = [{ Key: 'name' as const, Values: [`account-vending/${accountId}/`] }]
+  const { SecretList = [] } = await clients.secrets.send(new ListSecretsCommand({ Filters }))
+  return SecretList.map(({ Name, ARN }) => ({ Name, ARN })).sort((a, b) => String(a.Name).localeCompare(String(b.Name)))
+}
+
+const started = Date.now()
+/** A line for whoever waits. */
+export const say = (line: string) =>
+  console.log(`${String(Math.round((Date.now() - started) / 1000)).padStart(4)} s  ${line}`)
+
+/** Asks again until there is an answer. */
+export const eventually = async <Answer>(
+  what: string,
+  ask: () => Promise<Answer | undefined>,
+  seconds = 60,
+): Promise<Answer> => {
+  for (const end = Date.now() + seconds * 1000; ;) {
+    const answer = await ask()
+    if (answer !== undefined) return answer
+    if (Date.now() > end) throw new Error(`${what}: not within ${seconds} seconds`)
+    await new Promise((resolve) => setTimeout(resolve, 500))
+  }
+}

@@ -1,0 +1,64 @@
+# Where MiniStack deviates from AWS and the service would notice: docs/e2e.md has a row for each, by the name in capitals.
+# Imported by start_ministack.py; test/e2e/deviations.test.ts fails when one of them is no longer needed.
+import contextvars
+import email.utils
+import json
+
+from ministack.core import iam_actions, iam_evaluator, lambda_runtime
+from ministack.services import eventbridge, iam, lambda_svc
+
+# ERROR NAMES. The worker tells the error's name before its message, and it becomes the errorType.
+tells = "error: String(err.message || err)"
+assert tells in lambda_runtime._NODEJS_WORKER_SCRIPT
+lambda_runtime._NODEJS_WORKER_SCRIPT = lambda_runtime._NODEJS_WORKER_SCRIPT.replace(
+    tells, 'error: err.name + "\\0" + err.message'
+)
+execute = lambda_svc._execute_function_warm
+
+
+def execute_naming_errors(*given):
+    answer = execute(*given)
+    body = answer.get("body")
+    if answer.get("error") and "\0" in body.get("errorMessage", ""):
+        body["errorType"], body["errorMessage"] = body["errorMessage"].split("\0", 1)
+    return answer
+
+
+lambda_svc._execute_function_warm = execute_naming_errors
+
+# RESOURCES OF IAM AND SES, and CONDITION KEYS. Both come from the request's parameters.
+condition_keys = contextvars.ContextVar("condition_keys", default={})
+resource_arn = iam_actions.extract_resource_arn
+
+
+def whole_resource_arn(service, method, path, headers, body, params, region, account):
+    def given(name):
+        return iam_actions._query_param(params, name)
+
+    sender = email.utils.parseaddr(given("Source") or "")[1]
+    condition_keys.set({
+        # It does not fill in variables: this is what the policies compare with, so every account is of the organization.
+        "aws:resourceorgid": "${aws:PrincipalOrgID}",
+        "iam:policyarn": given("PolicyArn"),
+        "ses:fromaddress": sender,
+        "events:source": json.loads(body)["Entries"][0]["Source"] if service == "events" and b"Entries" in body else None,
+    })
+    if service == "ses" and sender:
+        return f"arn:aws:ses:{region}:{account}:identity/{sender}"
+    for kind, there in (("Group", iam._groups), ("User", iam._users)):
+        name = given(f"{kind}Name") if service == "iam" else None
+        if name in there:
+            return there[name]["Arn"]
+        if name:
+            return f"arn:aws:iam::{account}:{kind.lower()}{given('Path') or '/'}{name}"
+    return resource_arn(service, method, path, headers, body, params, region, account)
+
+
+iam_actions.extract_resource_arn = whole_resource_arn
+condition_key = iam_evaluator._resolve_condition_key
+iam_evaluator._resolve_condition_key = lambda key, context: (
+    condition_keys.get().get(key.lower()) or condition_key(key, context)
+)
+
+# EVENTS OF AWS. Nobody else can put them here.
+eventbridge._put_events.__defaults__ = (True,)
