@@ -145,6 +145,8 @@ export async function decideRequest(
     holdsLease,
   })
 
+  // A try that was stopped, and comes late: after its execution was redriven and made everything.
+  if (onFile?.vendedBy === executionArn) return nothingToDo('AlreadyVended')
   // An event asks that a new account get its first administrators, not for anybody in particular.
   // One that was closed and is open again has them still; one that departed comes as a new one.
   if (byEvent && onFile?.vendedAt && onFile.status !== 'DEPARTED') return nothingToDo('AlreadyVended')

@@ -27,7 +27,7 @@ import {
   aRecord,
   aSample,
   aVend,
-  aVendedRecord,
+  aVendedRecord as vendedRecord,
   awsError,
   ledgerMock,
   managementAccountId,
@@ -57,6 +57,10 @@ const holds = (record: Parameters<typeof onRecord.holds>[0]) => {
   onRecord.holds(record)
   dynamodb.on(DescribeTableCommand).resolves({ Table: { CreationDateTime: new Date('2026-10-01T00:00:00.000Z') } })
 }
+/** What an earlier execution left on record. */
+const aVendedRecord = (overrides: Parameters<typeof vendedRecord>[0] = {}) =>
+  vendedRecord({ vendedBy: anotherVend().executionArn, ...overrides })
+
 /** What is on record while another execution vends: its lease is `seconds` old. */
 const heldByAnother = (seconds: number, ask = 'another ask') =>
   aRecord({
@@ -198,6 +202,12 @@ describe('a manual request', () => {
   test('is AlreadyVended if everything asked for is on record', async () => {
     holds(aVendedRecord())
     expect(await accept({ accountId })).toEqual({ outcome: 'AlreadyVended', accountId })
+    expect(onRecord.changes()).toEqual([])
+  })
+
+  test('is AlreadyVended if this execution has vended: a try that was stopped comes late', async () => {
+    holds(aVendedRecord({ vendedBy: executionArn }))
+    expect(await accept({ accountId, again: true })).toEqual({ outcome: 'AlreadyVended', accountId })
     expect(onRecord.changes()).toEqual([])
   })
 
