@@ -8,6 +8,7 @@ export default tseslint.config(
       'coverage/',
       '.conformance/',
       '.e2e/',
+      '.template/',
       'node_modules/',
       '**/*.js',
       '**/*.cjs',

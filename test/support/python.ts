@@ -1,5 +1,6 @@
 import { execFile, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
@@ -106,5 +107,28 @@ export const startServer = async (program: PythonProgram, given: string[], env: 
       server.stdin.end()
       return ended
     },
+  }
+}
+
+/**
+ * Runs the vitest suite of a folder, for which a program from PyPI is needed; says in a sentence if it cannot be had.
+ * Further arguments of the command are vitest's.
+ */
+export const runSuite = async (command: string, program: PythonProgram, folder: string) => {
+  try {
+    await makeEnvironment(command, program, (line) => console.log(line))
+    const vitest = spawn(
+      path.join(import.meta.dirname, '../../node_modules/.bin/vitest'),
+      ['run', '--config', path.join(folder, 'vitest.config.ts'), ...process.argv.slice(2)],
+      { stdio: 'inherit' },
+    )
+    // Ctrl-C reaches vitest as well, which ends first.
+    process.on('SIGINT', () => {})
+    const [code] = (await once(vitest, 'exit')) as [number | null]
+    process.exitCode = code ?? 1
+  } catch (error) {
+    if (!(error instanceof MissingError)) throw error
+    console.error(error.message)
+    process.exitCode = 1
   }
 }
