@@ -9,6 +9,7 @@ import { eventOfSweep } from '../shared/event-shape.ts'
 import { isRunning, readExecution } from '../shared/execution.ts'
 import { type EndedBadly, explainFailure } from '../shared/failure.ts'
 import {
+  giveLeaseBack,
   type Ledger,
   ledgerMadeAt,
   leaseRestSeconds,
@@ -235,6 +236,8 @@ const tellFailed = async (clients: Clients, config: Config, unsettled: Unsettled
     const execution =
       (await readExecution(clients.sfn, executionArn)) ??
       forgotten({ executionArn, failure, stateMachineArn: config.stateMachineArn })
+    // A try that was stopped took the lease late, when its execution had finished: nobody else would give it back.
+    if (execution.status === 'SUCCEEDED') await giveLeaseBack(clients.ledger, { accountId, executionArn })
     if (!endedBadly(execution.status) || !(await mayBeVended(clients, config, accountId))) continue
     const explained = explainFailure(execution, execution.status, accountId)
     if (!failure) await recordFailure(clients.ledger, { accountId, executionArn, ...explained })

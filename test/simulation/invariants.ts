@@ -354,6 +354,13 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }:
       foreignUsers.get(accountId)?.add(lower(userName))
       foreignMade(accountId)
     },
+    /** Whether a record says that an ended execution works: a stopped try came late, which the day's sweep settles. */
+    needsSweep: (executions: Execution[]) =>
+      plan.accounts.some(({ id }) => {
+        const there = record(id)
+        const last = executions.find(({ executionArn }) => executionArn === there?.executionArn)
+        return there?.status === 'VENDING' && last !== undefined && last.status !== 'RUNNING'
+      }),
     isHopeless,
     isImpossible,
     /** Whether a person was told of this end. */

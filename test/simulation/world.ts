@@ -42,7 +42,7 @@ export const runWorld = (services: Record<Plan['config'], Service>, seed: number
 
 const live = async (service: Service, plan: Plan, random: () => number, onCall?: OnCall): Promise<Result> => {
   const { deployed, vending, clock } = service
-  if (plan.sweeps.length) checkSchedule(deployed)
+  checkSchedule(deployed)
   const start = clock.now()
   const result: Result = {
     seed: plan.seed,
@@ -440,7 +440,7 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
     }
     /** The next day's sweep, and what comes of it. */
     const sweepAgain = async () => {
-      if (!plan.sweeps.length) return
+      if (!plan.sweeps.length && !invariants.needsSweep([...stepFunctions.executions.values()])) return
       await sweepOn(nextSweepDay((clock.now() - start) / 1000), 1)
       await settled()
     }

@@ -241,6 +241,13 @@ describe('failed', () => {
     expect(mails()).toEqual([])
   })
 
+  test('a lease that an execution took when it had finished is given back', async () => {
+    there([account(1)], { '700000000001': aRecord() })
+    execution('SUCCEEDED')
+    await run()
+    expect(ledgerIs.changes()).toMatchObject([{ set: { status: 'VENDED' }, remove: ['lease', 'failure'] }])
+  })
+
   test('what can be redriven no more is started again', async () => {
     there([account(1)], { '700000000001': aFailed() })
     execution('FAILED', { error: 'DeniedByPolicyError', redriveStatus: 'NOT_REDRIVABLE' })
