@@ -158,7 +158,8 @@ const updateAccount = async ({ dynamodb, tableName }: Ledger, accountId: string,
       UpdateExpression: `SET ${set.join(', ')}${change.remove ? ` REMOVE ${change.remove.map(name).join(', ')}` : ''}`,
       ConditionExpression: change.condition(value, name),
       ExpressionAttributeNames: names,
-      ExpressionAttributeValues: marshall(values, { removeUndefinedValues: true }),
+      // To the marshaller an object with a key named constructor, as a tag may be, is an instance of some class.
+      ExpressionAttributeValues: marshall(values, { removeUndefinedValues: true, convertClassInstanceToMap: true }),
       ReturnValues: 'ALL_NEW',
     }),
   )

@@ -415,6 +415,13 @@ describe('recordVend', () => {
     expect((await readAccount(ledger, accountId))?.lease?.holder).toBe(anotherVend().executionArn)
   })
 
+  test('keeps a tag whose key is what every object has', async () => {
+    await take()
+    const tags = { constructor: 'red', toString: 'blue' } as unknown as Record<string, string>
+    await recordVend(ledger, { accountId, vend: aVend(), groups: [], admins: [{ ...anAdmin({ tags }), kept: false }] })
+    expect((await readAccount(ledger, accountId))?.admins['administrator']?.tags).toEqual(tags)
+  })
+
   test('adds to what earlier vends made', async () => {
     await take()
     await record()
