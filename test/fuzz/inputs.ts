@@ -68,9 +68,11 @@ const placesIn = (value: Json, place: string[] = []): string[][] => [
   ...(isObject(value) ? Object.entries(value).flatMap(([key, member]) => placesIn(member, [...place, key])) : []),
 ]
 
-/** JSON text in which the key `__proto__` is one like any other, as it is on the wire. */
-const set = (target: Record<string, Json>, key: string, value: Json) =>
-  Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true })
+/** The key `__proto__` is one like any other, as it is on the wire; a list has no keys. */
+const set = (target: Record<string, Json> | Json[], key: string, value: Json) =>
+  Array.isArray(target)
+    ? (target.push(value), target)
+    : Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true })
 
 type Change = { at: number; what: 'replace' | 'remove' | 'add' | 'wrap' | 'copy'; key: string; value: Json }
 const change: fc.Arbitrary<Change> = fc.record({
