@@ -180,7 +180,10 @@ export const openDoors = async (vendingFile: string, bundles?: Map<string, strin
         const policies = [...user.policies].filter((arn) => !arn.endsWith(':policy/IAMUserChangePassword'))
         if (sorted([...user.groups].map(({ name }) => lower(name))) !== sorted(new Set(admin.groups.map(lower))))
           broken(`${admin.userName} is in ${[...user.groups].map(({ name }) => name).join()}`)
-        if (sorted(policies) !== sorted(admin.policies.filter((arn) => !arn.endsWith(':policy/IAMUserChangePassword'))))
+        if (
+          sorted(policies) !==
+          sorted(new Set(admin.policies.filter((arn) => !arn.endsWith(':policy/IAMUserChangePassword'))))
+        )
           broken(`${admin.userName} has ${policies.join()}`)
         if (Object.entries(admin.tags).some(([key, value]) => user.tags.get(key) !== value))
           broken(`${admin.userName} lacks a tag`)
