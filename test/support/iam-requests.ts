@@ -71,7 +71,7 @@ const dependentActions: {
   of: string
   where?: string
   actions: string[]
-  on: 'the same' | 'the password key' | 'the log' | 'the dead letters' | '*'
+  on: 'the same' | 'the password key' | 'the log' | 'the log key' | 'the dead letters' | '*'
   source: string
 }[] = [
   {
@@ -114,6 +114,25 @@ const dependentActions: {
     source: 'Lambda Developer Guide, monitoring-cloudwatchlogs; CloudFormation makes the log group',
   },
   {
+    of: 'a log group',
+    actions: [
+      'kms:Encrypt',
+      'kms:Decrypt',
+      'kms:ReEncryptFrom',
+      'kms:ReEncryptTo',
+      'kms:GenerateDataKey',
+      'kms:GenerateDataKeyWithoutPlaintext',
+    ],
+    on: 'the log key',
+    source: 'CloudWatch Logs User Guide, encrypt-log-data-kms: set permissions on the KMS key',
+  },
+  {
+    of: 'an alarm',
+    actions: ['kms:Decrypt', 'kms:GenerateDataKey', 'kms:GenerateDataKeyWithoutPlaintext'],
+    on: 'the log key',
+    source: 'SNS Developer Guide, sns-key-management: event sources from AWS services and encrypted topics',
+  },
+  {
     of: 'a function',
     actions: ['xray:PutTraceSegments', 'xray:PutTelemetryRecords'],
     on: '*',
@@ -152,7 +171,13 @@ const dependentActions: {
 export const dependentOn = (
   place: Place,
   of: string,
-  { by, same, log, input = {} }: { by: string; same?: Asked; log?: string; input?: Input },
+  {
+    by,
+    same,
+    log,
+    context = {},
+    input = {},
+  }: { by: string; same?: Asked; log?: string; context?: Record<string, string>; input?: Input },
 ): Asked[] => {
   const arns = arnsOf(place)
   const own = { by, accountId: place.managementAccountId }
@@ -167,6 +192,7 @@ export const dependentOn = (
       },
     }),
     'the log': () => ({ ...own, resource: arns.of('logs', `log-group:${log}:log-stream:2026/11/01/a`), context: {} }),
+    'the log key': () => ({ ...own, resource: arns.of('kms', localNames.logKey), context }),
     'the dead letters': () => ({ ...own, resource: arns.of('sqs', localNames.deadLetters), context: {} }),
     '*': () => ({ ...own, resource: '*', context: {} }),
   }

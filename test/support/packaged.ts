@@ -52,6 +52,7 @@ const arn = (service: string, resource: string) => `arn:aws:${service}:${region}
 export const localNames = {
   ledger: 'account-vending-local-ledger',
   passwordKey: 'key/00000000-0000-4000-8000-000000000000',
+  logKey: 'key/11111111-1111-4111-8111-111111111111',
   deadLetters: 'account-vending-local-DeadLetters',
   ruleSuffix: '-LOCAL0123456',
 }
@@ -64,7 +65,7 @@ export const arnIn = ({ resources }: Packaged, name: string) => {
     'AWS::DynamoDB::Table': () => arn('dynamodb', `table/${localNames.ledger}`),
     'AWS::Events::Rule': () => arn('events', `rule/account-vending-local-${name}${localNames.ruleSuffix}`),
     'AWS::IAM::Role': () => `arn:aws:iam::${accountId}:role/${name}`,
-    'AWS::KMS::Key': () => arn('kms', localNames.passwordKey),
+    'AWS::KMS::Key': () => arn('kms', name === 'LogKey' ? localNames.logKey : localNames.passwordKey),
     'AWS::Lambda::Function': () => arn('lambda', `function:${named('FunctionName')}`),
     'AWS::Logs::LogGroup': () => arn('logs', `log-group:${named('LogGroupName')}:*`),
     'AWS::SQS::Queue': () => arn('sqs', localNames.deadLetters),

@@ -193,7 +193,12 @@ const readDeployed = (): Deployed => {
       ...Object.fromEntries(
         roles.map(({ id, AssumeRolePolicyDocument }) => [arnIn(service, id), AssumeRolePolicyDocument]),
       ),
-      [arnIn(service, 'PasswordKey')]: resolved<Document>(service.resources['PasswordKey']?.Properties['KeyPolicy']),
+      ...Object.fromEntries(
+        ofType('AWS::KMS::Key').map(([id, { Properties }]) => [
+          arnIn(service, id),
+          resolved<Document>(Properties['KeyPolicy']),
+        ]),
+      ),
       [arnIn(service, 'DeadLetters')]: resolved<Document>(
         service.resources['DeadLettersPolicy']?.Properties['PolicyDocument'],
       ),
@@ -262,6 +267,16 @@ const askWithoutCalls = () => {
     }
   }
 
+  // Logs, and alarms on their way
+  for (const [id] of ofType('AWS::Logs::LogGroup'))
+    ask(
+      ...dependentOn(here, 'a log group', {
+        by: logs,
+        context: { [logOfKey]: arnIn(service, id).replace(/:\*$/, '') },
+      }),
+    )
+  ask(...dependentOn(here, 'an alarm', { by: 'cloudwatch.amazonaws.com', context: ofThisAccount }))
+
   // The API, and people
   for (const { RouteKey, Target } of ofType('AWS::ApiGatewayV2::Route').map(
     ([, { Properties }]) =>
@@ -288,6 +303,8 @@ const askWithoutCalls = () => {
   ask(...dependentOn(here, 'secretsmanager:GetSecretValue', { by: person }))
 }
 
+const logs = `logs.${here.region}.amazonaws.com`
+const logOfKey = 'kms:EncryptionContext:aws:logs:arn'
 const route = (key: string, api = 'local/$default') =>
   `arn:aws:execute-api:${here.region}:${managementAccountId}:${api}/${key.replace(' /', '/').replace('{accountId}', '700000000001')}`
 
@@ -374,6 +391,10 @@ const leaveOut = ({ Version, Statement }: Document, i: number, action: string, r
   }),
 })
 
+/** A key's policy has wildcards, as AWS's guides have; roles have none. */
+const covers = (pattern: string, action: string) =>
+  pattern === action || (pattern.endsWith('*') && action.startsWith(pattern.slice(0, -1)))
+
 const unneededIn = async (document: Document, changed: (document: Document) => Deployed, requests: Asked[]) => {
   const unneeded: string[] = []
   for (const [i, { Sid, Action, Resource }] of document.Statement.entries()) {
@@ -384,7 +405,7 @@ const unneededIn = async (document: Document, changed: (document: Document) => D
         const without = changed(leaveOut(document, i, action, resource))
         let isNeeded = false
         for (const request of requests)
-          if (!isNeeded && request.action === action) isNeeded = !(await allows(request, without))
+          if (!isNeeded && covers(action, request.action)) isNeeded = !(await allows(request, without))
         if (!isNeeded) unneeded.push(`${Sid ?? i}: ${action} on ${resource ?? 'itself'}`)
       }
   }
@@ -429,6 +450,7 @@ test('every action names its resource, if AWS knows one for it; in a session, wh
     const found: string[] = []
     for (const { Action, Resource } of Statement)
       for (const action of [Action].flat()) {
+        expect(action, where).not.toContain('*')
         const { knowsNoResource, onlyReads } = await referenceOf(action)
         if ([Resource].flat().includes('*') && !knowsNoResource && !(mayReadAll && onlyReads))
           found.push(`${where} ${action}`)
@@ -516,6 +538,23 @@ const denied: [what: string, of: [by: string, action: string], wrong: (request: 
     itself({ by: `arn:aws:iam::${managementAccountId}:role/administrator` }),
   ],
   ['decrypting with a reader’s own hands', [person, 'kms:Decrypt'], under({ 'kms:ViaService': 'none' })],
+
+  [
+    'the logs’ key, for another service’s log group',
+    [logs, 'kms:Decrypt'],
+    under({ [logOfKey]: own('logs', 'log-group:/aws/lambda/another') }),
+  ],
+  [
+    'the logs’ key, for another account’s log group',
+    [logs, 'kms:GenerateDataKey'],
+    under({ [logOfKey]: `arn:aws:logs:${here.region}:${elsewhere}:log-group:/aws/lambda/account-vending-local-sweep` }),
+  ],
+  ['the passwords’ key, for logs', [logs, 'kms:Decrypt'], () => ({ resource: arnIn(service, 'PasswordKey') })],
+  [
+    'the logs’ key, for another account’s alarm',
+    ['cloudwatch.amazonaws.com', 'kms:Decrypt'],
+    under({ 'aws:SourceAccount': elsewhere }),
+  ],
 
   ...entering.flatMap((by): typeof denied => [
     ['another role', [by, 'sts:AssumeRole'], at(/role\/.*/, 'role/Another')],
