@@ -99,7 +99,7 @@ const usd = (amount: number) => `$${amount.toFixed(amount < 0.1 ? 5 : 2)}`
 export const printCost = ({ figures, details }: Awaited<ReturnType<typeof countCost>>) => {
   const { costs, usage, resources } = details
   const idle = withMark(figures, 'cost: idle month, in USD')
-  const later = withMark(figures, 'cost: idle month after the key’s first rotation, in seven years, in USD')
+  const later = withMark(figures, 'cost: idle month after the keys’ first rotation, in seven years, in USD')
   const [peer] = prices.peers
   table(
     `Cost: counted work × list prices of ${prices.date} in ${prices.region}, no free tiers, most of them not verified (prices.json says which); durations are the simulation’s`,
@@ -114,7 +114,7 @@ export const printCost = ({ figures, details }: Awaited<ReturnType<typeof countC
         `$${12 * (peer?.idleMonth ?? NaN)} idle`,
       ],
       ['idle, a month ≤ 3', `$${idle}`, `$${peer?.idleMonth}`],
-      ['idle, a month, after the key’s first rotation, in seven years ≤ 3', `$${later}`, '–'],
+      ['idle, a month, after the keys’ first rotation, in seven years', `$${later}`, '–'],
       ['each secret, for a week', usd(costs.secretWeek), '–'],
       ['each secret, for a month', usd(costs.secretMonth), '–'],
     ],
