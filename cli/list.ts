@@ -1,5 +1,5 @@
 import { paginateListAccounts } from '@aws-sdk/client-organizations'
-import { scanAccounts } from '../functions/shared/ledger.ts'
+import { scanAccounts, scanToldFailures } from '../functions/shared/ledger.ts'
 import type { Vending } from '../infra/vending.ts'
 import type { Clients } from './clients.ts'
 import { findService } from './service.ts'
@@ -38,7 +38,7 @@ export async function list(
     }
     return accounts
   }
-  const [accounts, records] = await Promise.all([readAccounts(), scanAccounts(ledger)])
+  const [accounts, records, told] = await Promise.all([readAccounts(), scanAccounts(ledger), scanToldFailures(ledger)])
   const here = new Set(accounts.map(({ accountId }) => accountId))
   const departed = [...records].flatMap(([accountId, { accountName }]) =>
     here.has(accountId) ? [] : [{ accountId, name: accountName, state: '–' }],
@@ -50,7 +50,9 @@ export async function list(
   }
   return [...accounts, ...departed]
     .map((account) => {
-      const { status = 'NOT_VENDED', updatedAt, failure } = records.get(account.accountId) ?? {}
+      // A vend that was refused at once left only the note that it was told.
+      const unrecorded = told.has(account.accountId) ? 'FAILED' : 'NOT_VENDED'
+      const { status = unrecorded, updatedAt, failure } = records.get(account.accountId) ?? {}
       const never = neverOf(account)
       return {
         ...account,

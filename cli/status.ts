@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises'
 import { styleText } from 'node:util'
 import { getAccount } from '../functions/get-account/get-account.ts'
 import { isNamed } from '../functions/shared/aws-errors.ts'
-import type { Ledger } from '../functions/shared/ledger.ts'
+import { type Ledger, scanToldFailures } from '../functions/shared/ledger.ts'
 import type { Clients } from './clients.ts'
 import { withoutField } from './errors.ts'
 import { type GoOn, sentenceOf, whatGoesOn } from './go-on.ts'
@@ -51,8 +51,11 @@ const statusIn = async (clients: Clients, { ledger }: Service, input: Input): Pr
     return nothingOnRecord(accountId)
   })
   const recorded = account.executionArn
-  const isOther = input.executionArn !== undefined && input.executionArn !== recorded
-  const execution = given ?? (recorded ? await describe(clients.sfn, recorded) : undefined)
+  // A vend that was refused at once left only the note that it was told.
+  const asked = input.executionArn ?? (recorded ? undefined : (await scanToldFailures(ledger)).get(accountId))
+  const isOther = asked !== undefined && asked !== recorded
+  const shown = asked ?? recorded
+  const execution = given ?? (shown ? await describe(clients.sfn, shown) : undefined)
   const state = stateOf(status, execution, isOther)
   const error =
     (isOther ? undefined : failure?.error) ??
@@ -61,7 +64,7 @@ const statusIn = async (clients: Clients, { ledger }: Service, input: Input): Pr
   return {
     ...account,
     status: state,
-    ...(input.executionArn && { executionArn: input.executionArn }),
+    ...(asked && { executionArn: asked }),
     ...(isOther && { timeline: [] }),
     ...(execution && {
       execution: {
@@ -78,7 +81,7 @@ const statusIn = async (clients: Clients, { ledger }: Service, input: Input): Pr
           input: execution?.input,
           options,
           // It failed before anything was put down of it: its account alone would not find it.
-          target: isOther && input.executionArn ? input.executionArn : accountId,
+          target: isOther ? asked : accountId,
         }),
         cause: withoutField((isOther ? undefined : failure?.cause) ?? sentenceOf(execution?.cause)),
       },

@@ -38,7 +38,7 @@ export const explanations: Record<string, Explanation> = {
   ProtectedAccountError: explain(
     'start',
     'vending.yml protects this account. Nothing was made.',
-    'If it shall get administrators all the same, take it from `protected` in vending.yml, deploy, and start again:',
+    'If it shall get administrators all the same, take it from “protected” in vending.yml, deploy, and start again:',
   ),
   AccountNotActiveError: explain(
     'redrive',
@@ -53,7 +53,7 @@ export const explanations: Record<string, Explanation> = {
   RecipientNotAllowedError: explain(
     'start',
     'A sign-in mail would go to an address that vending.yml does not allow. Nothing was made.',
-    'Add the address or its domain to `allowedRecipients` in vending.yml and deploy, or ask for another address. Then start again:',
+    'Add the address or its domain to “allowedRecipients” in vending.yml and deploy, or ask for another address. Then start again:',
   ),
   AccountBusyError: explain(
     'start',
@@ -73,7 +73,7 @@ export const explanations: Record<string, Explanation> = {
   AccountNotReadyError: explain(
     'redrive',
     'The new account’s access role could not be assumed for 15 minutes after the account was created.',
-    'Accounts are usually usable within minutes. If the role’s name differs from `accessRole` in vending.yml, mend that and deploy. Then go on:',
+    'Accounts are usually usable within minutes. If the role’s name differs from “accessRole” in vending.yml, mend that and deploy. Then go on:',
   ),
   AccessRoleMissingError: explain(
     'redrive',
@@ -129,7 +129,7 @@ export const explanations: Record<string, Explanation> = {
   ConfigurationSetDoesNotExistException: explain(
     'redrive',
     'SES does not know the configuration set of vending.yml.',
-    'Create it, or correct `configurationSet` in vending.yml and deploy, then go on:',
+    'Create it, or correct “configurationSet” in vending.yml and deploy, then go on:',
   ),
   ConfigurationSetSendingPausedException: explain(
     'redrive',

@@ -109,16 +109,19 @@ export const failureNote = (executionArn: string, stopDate: number, status: stri
   `failure#${executionArn}#${stopDate}#${status}`
 
 /**
- * Reads the executions whose failure was told within 90 days, by account id: of each account one.
+ * Reads the executions whose failure was told within 90 days, by account id: of each account the last.
  * A request that was refused left nothing else on record.
  */
 export const scanToldFailures = async (ledger: Ledger) => {
   const notes = await scan<{ accountId?: string }>(ledger, 'failure#', ['accountId'])
+  const told = [...notes].map(([name, { accountId }]) => {
+    const [executionArn = '', stopDate] = name.split('#')
+    return { accountId, executionArn, stopDate: Number(stopDate) }
+  })
   return new Map(
-    [...notes].flatMap(([name, { accountId }]) => (accountId ? [[accountId, name.split('#')[0] ?? '']] : [])) as [
-      accountId: string,
-      executionArn: string,
-    ][],
+    told
+      .sort((a, b) => a.stopDate - b.stopDate)
+      .flatMap(({ accountId, executionArn }): [string, string][] => (accountId ? [[accountId, executionArn]] : [])),
   )
 }
 

@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { FailedJustNowError, LeaseLostError } from '../../functions/shared/errors.ts'
 import {
   beginStep,
+  failureNote,
   giveLeaseBack,
   type Ledger,
   mailKey,
@@ -18,6 +19,7 @@ import {
   recordMail,
   recordRenewal,
   recordVend,
+  scanToldFailures,
   takeLease,
 } from '../../functions/shared/ledger.ts'
 import { createLedger } from '../../local/create-ledger.ts'
@@ -520,4 +522,14 @@ describe('noteOnce', () => {
       name: 'ResourceNotFoundException',
     })
   })
+})
+
+test('of the failures that were told of an account, the last is found', async () => {
+  const tell = (name: string, stopDate: number, note: { accountId?: string }) =>
+    noteOnce(ledger, failureNote(`arn:${name}`, stopDate, 'FAILED'), { messageId: name, ...note })
+  await tell('a', 1000, { accountId })
+  await tell('c', 10_000, { accountId })
+  await tell('b', 2000, { accountId })
+  await tell('d', 20_000, {})
+  expect([...(await scanToldFailures(ledger))]).toEqual([[accountId, 'arn:c']])
 })

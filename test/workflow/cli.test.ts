@@ -402,6 +402,14 @@ describe('a failure', () => {
     expect(stderr).toContain('A redrive would fail again under RecipientNotAllowedError.')
     expect(stderr).toContain(`  npx vend start ${account.id} --admin eve=eve@elsewhere.org --local`)
     expect((await vend('redrive', account.id)).stderr).toContain('Nothing is on record of account')
+    // Whoever knows only the account finds it as well.
+    expect(await vendJson('status', account.id)).toMatchObject({
+      code: 1,
+      status: 'FAILED',
+      executionArn,
+      failure: { error: 'RecipientNotAllowedError' },
+    })
+    expect((await vend('list', '--status', 'failed')).stdout).toMatch(new RegExp(`${account.id} .* ACTIVE +FAILED`))
   })
 })
 
@@ -411,7 +419,7 @@ describe('list', () => {
     const { code, stdout } = await vend('list')
     expect(code).toBe(0)
     expect(stdout).toMatch(new RegExp(`${id} +Example +ACTIVE +VENDED +\\d{4}-`))
-    expect(stdout).toMatch(/333333333333 +Suspended +SUSPENDED +NOT_VENDED/)
+    expect(stdout).toMatch(/555555555555 +Legacy +ACTIVE +NOT_VENDED/)
     expect(stdout.replace(/\s+/g, ' ')).toContain('never vended: management account')
     const { stdout: some } = await vend('list', '--status', 'vended', '--json')
     const listed = JSON.parse(some) as { accountId: string; status: string }[]
