@@ -31,6 +31,8 @@ export type Arrival = {
   request: { admins?: AdminAsked[]; again?: boolean }
   /** An event that CloudTrail never delivers. */
   isLost?: boolean
+  /** An event that EventBridge has delivered already. */
+  isTwice?: boolean
 }
 type AdminAsked = {
   userName: string
@@ -193,7 +195,7 @@ const drawArrivals = (random: Rng, config: Plan['config'], accounts: AccountPlan
     return arrivals.flatMap((arrival) => {
       const isEvent = arrival.door !== 'manual' && arrival.door !== 'api'
       return isEvent && random() < 0.3
-        ? [arrival, { ...arrival, at: arrival.at + oneOf(random, [0, 0, random() * 60]) }]
+        ? [arrival, { ...arrival, at: arrival.at + oneOf(random, [0, 0, random() * 60]), isTwice: true }]
         : [arrival]
     })
   })

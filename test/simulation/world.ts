@@ -3,14 +3,14 @@ import { rulesFor } from '../../local/eventbridge.ts'
 import { signIn } from '../../local/iam.ts'
 import { type Execution, startStepFunctions } from '../../local/step-functions.ts'
 import { accountOfExecution } from '../../local/vend.ts'
-import { addAccount, addGroup, addUser, createWorld, type World } from '../../local/world.ts'
+import { type Account, addAccount, addGroup, addUser, createWorld, type World } from '../../local/world.ts'
 import { explanations, unforeseen } from '../../functions/report-failure/explanations.ts'
 import { secretName } from '../../functions/shared/secret-name.ts'
 import { accountCreated, accountJoined, managedAccount } from '../support/events.ts'
 import { inMemoryDynamoDB } from './dynamodb.ts'
 import { type Fault, faultsOf } from './faults.ts'
 import { invariantsOf, Violation } from './invariants.ts'
-import { type Arrival, drawPlan, type Plan } from './plan.ts'
+import { type Arrival, type Door, drawPlan, type Plan } from './plan.ts'
 import { oneOf, randomFrom } from './random.ts'
 import type { Service } from './service.ts'
 import { checkSchedule, listing, nextSweepDay, scheduledEvent, sweepAt } from './sweeps.ts'
@@ -27,6 +27,10 @@ export type Result = {
 }
 
 const day = 24 * 60 * 60
+/** Control Tower creates accounts through Organizations: both tell, and the rules go by one's word. */
+const alsoTold: Partial<Record<Door, Door>> = { created: 'managed-create', 'managed-create': 'created' }
+/** CloudTrail delivers within minutes, most of the time. */
+const lateSeconds = 60 * 60
 /** An operator goes on after a failure within Step Functions' 14 days, so often at most. */
 const mostRounds = 6
 
@@ -78,6 +82,10 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
   const ledger = inMemoryDynamoDB(deployed.ledgerTable, clock.now)
   // The organization's other accounts were there before the service was installed.
   for (const account of world.accounts.values()) account.joinedAt = start - 100 * day * 1000
+  const forbid = (account: Account) => {
+    count({ kind: 'forbidden-by-policy', what: account.id })
+    account.deniedActions = ['iam:CreateUser']
+  }
   const byId = new Map(plan.accounts.map((account) => [account.id, account]))
   for (const planned of plan.accounts) {
     const account = addAccount(world, {
@@ -91,6 +99,8 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
     })
     if (planned.minimumPasswordLength) account.passwordPolicy = { MinimumPasswordLength: planned.minimumPasswordLength }
     const { user, group } = planned.foreign
+    if (group) count({ kind: 'group-there-before', what: group.name })
+    if (user) count({ kind: 'user-there-before', what: user.name })
     if (group)
       addGroup(world, account, { name: group.name, createdAt: start - day * 1000 }).policies.add(
         `arn:aws:iam::aws:policy/${group.policy}`,
@@ -100,7 +110,7 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
       if (user.signsIn)
         there.login = { password: 'Somebody-elses-1', resetRequired: false, createdAt: start - day * 1000 }
     }
-    if (planned.denied && !planned.deniedAt) account.deniedActions = ['iam:CreateUser']
+    if (planned.denied && !planned.deniedAt) forbid(account)
     if (planned.scheduledSecretOf) {
       const name = secretName(planned.id, planned.scheduledSecretOf)
       count({ kind: 'secret-scheduled-for-deletion', what: name })
@@ -296,6 +306,16 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
     }
     return 'unknown'
   }
+  const bring = (arrival: Arrival) => {
+    const { door, at, isTwice } = arrival
+    if (isTwice) count({ kind: 'event-twice', what: door })
+    if (at > lateSeconds) count({ kind: 'event-late', what: door })
+    deliver(eventOf(arrival))
+    const other = alsoTold[door]
+    if (!other) return
+    count({ kind: 'event-of-both', what: `${door} and ${other}` })
+    deliver(eventOf({ ...arrival, door: other }))
+  }
   const arrive = async (arrival: Arrival) => {
     await sleep(arrival.at * 1000)
     trace(`${arrival.door} ${arrival.accountId} ${JSON.stringify(arrival.request)}`)
@@ -306,7 +326,7 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
       invariants.asked(arrival, 'accepted')
     } else {
       if (arrival.isLost) count({ kind: 'event-lost', what: arrival.door })
-      else deliver(eventOf(arrival))
+      else bring(arrival)
       invariants.asked(arrival, 'accepted')
     }
   }
@@ -324,7 +344,7 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
       if (failed().some((execution) => accountOfExecution(execution) === accountId)) return
       throw new Violation('2 stored password', `${userName} of ${accountId} cannot sign in with the stored password`)
     }
-    trace(`${userName} of ${accountId} signs in and chooses a password`)
+    count({ kind: 'password-chosen', what: `by ${userName} of ${accountId}` })
     const chosen = `Chosen-by-${userName}-1`
     user.login = { ...user.login, password: chosen, resetRequired: false }
     invariants.choseOwn(accountId, userName, chosen)
@@ -345,10 +365,10 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
     addUser(world, account, { name: userName })
     invariants.foreignMade(accountId, userName)
   }
-  const forbid = async (accountId: string, at: number) => {
+  const forbidLater = async (accountId: string, at: number) => {
     await sleep(at * 1000)
     const account = world.accounts.get(accountId)
-    if (account) account.deniedActions = ['iam:CreateUser']
+    if (account) forbid(account)
   }
   const suspend = async (accountId: string, at: number) => {
     await sleep(at * 1000)
@@ -424,7 +444,7 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
     for (const { id, suspendedAt, departsAt, deniedAt } of plan.accounts) {
       if (suspendedAt) track(suspend(id, suspendedAt))
       if (departsAt) track(depart(id, departsAt))
-      if (deniedAt) track(forbid(id, deniedAt))
+      if (deniedAt) track(forbidLater(id, deniedAt))
     }
     plan.sweeps.forEach((times, nth) => track(sweepOn(nth, times)))
     if (plan.intrusion) track(intrude(plan.intrusion))
