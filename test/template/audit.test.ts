@@ -1,0 +1,48 @@
+import { execFile } from 'node:child_process'
+import { once } from 'node:events'
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
+import path from 'node:path'
+import { promisify } from 'node:util'
+import { expect, test } from 'vitest'
+
+// npm audit on what is deployed.
+
+type Audit = { vulnerabilities?: Record<string, { severity: string }>; message?: string }
+
+/** Asks the registry for known weaknesses of the packages that the bundles are made of. */
+const audit = async (...options: string[]) => {
+  const cwd = path.join(import.meta.dirname, '../..')
+  const { stdout } = await promisify(execFile)('npm', ['audit', '--omit=dev', '--json', ...options], { cwd }).catch(
+    // It ends with 1 if it knows of any, and if it could not ask.
+    (failure: { stdout: string }) => failure,
+  )
+  return JSON.parse(stdout) as Audit
+}
+
+test('npm audit knows of no weakness in what is deployed', async (context) => {
+  const { vulnerabilities, message } = await audit()
+  if (!vulnerabilities) {
+    console.warn(`Not asked: the registry does not answer npm audit (${message})`)
+    return context.skip()
+  }
+  expect(vulnerabilities).toEqual({})
+})
+
+test('of a weakness in what is deployed it tells, and not of one in what only builds', async () => {
+  const weak = { severity: 'high', title: 'A weakness', url: 'https://example.com', vulnerable_versions: '*' }
+  const registry = http.createServer((request, response) => {
+    request.resume().on('end', () => {
+      const isAsked = request.url?.endsWith('/bulk')
+      response
+        .writeHead(isAsked ? 200 : 404, { 'content-type': 'application/json' })
+        .end(JSON.stringify(isAsked ? { zod: [{ id: 1, ...weak }], eslint: [{ id: 2, ...weak }] } : {}))
+    })
+  })
+  await once(registry.listen(0, '127.0.0.1'), 'listening')
+  const { port } = registry.address() as AddressInfo
+  const { vulnerabilities } = await audit('--registry', `http://127.0.0.1:${port}`)
+  expect(vulnerabilities).toMatchObject({ zod: { severity: 'high' } })
+  expect(Object.keys(vulnerabilities ?? {})).toEqual(['zod'])
+  registry.close()
+})
