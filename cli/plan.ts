@@ -9,7 +9,7 @@ import { isNamed } from '../functions/shared/aws-errors.ts'
 import * as refusals from '../functions/shared/errors.ts'
 import { type AccountRecord, entryOf, isMailed } from '../functions/shared/ledger.ts'
 import { secretName } from '../functions/shared/secret-name.ts'
-import { currentVersion, isRenewed } from '../functions/store-password/store-password.ts'
+import { currentVersion, isRenewed, refuseForeignSecret } from '../functions/store-password/store-password.ts'
 import type { Vending } from '../infra/vending.ts'
 import type { Clients } from './clients.ts'
 import { isDenied, isRefusal, missingAction, sayError } from './errors.ts'
@@ -52,7 +52,8 @@ export async function plan(
   clients: Clients,
   { accountId, request, stage, vending }: { accountId: string; request: unknown; stage: string; vending: Vending },
 ): Promise<Plan> {
-  const { stateMachineArn, ledger } = await findService(clients, stage)
+  const service = await findService(clients, stage)
+  const { stateMachineArn, ledger } = service
   const made: Plan = {
     accountId,
     outcome: 'Accepted',
@@ -78,10 +79,16 @@ export async function plan(
       permissions: [{ actions: inspectActions, resources: ['*'] }],
     })
     const [inspected, denied] = await Promise.all([
-      inspectAccount(clients.iamOf(credentials), { vend, ...ask, record }),
+      inspectAccount(clients.iamOf(credentials), { vend, account, ...ask, record }),
       whatIsDenied(clients, account.id, vending.accessRole),
     ])
-    const { users, ...handedOver } = await peopleOf(clients.secrets, { account, vend, record, inspected })
+    const { users, ...handedOver } = await peopleOf(clients.secrets, {
+      account,
+      vend,
+      record,
+      inspected,
+      keyArn: service.passwordKeyArn,
+    })
     const groups = inspected.groups.map(({ asked, there }): Line => {
       const name = there?.GroupName ?? asked.name
       const policies = [...asked.policies.map(shortName), ...Object.keys(asked.inline)].join(', ') || 'no policies'
@@ -144,6 +151,7 @@ type Subject = {
   vend: { id: string }
   record: AccountRecord | undefined
   inspected: Awaited<ReturnType<typeof inspectAccount>>
+  keyArn: string
 }
 
 const peopleOf = async (secrets: SecretsManagerClient, subject: Subject) => {
@@ -157,7 +165,7 @@ const peopleOf = async (secrets: SecretsManagerClient, subject: Subject) => {
 
 const personOf = async (
   secrets: SecretsManagerClient,
-  { account, vend, record, inspected }: Subject,
+  { account, vend, record, inspected, keyArn }: Subject,
   {
     userName,
     email,
@@ -176,7 +184,7 @@ const personOf = async (
   const isMoved = known && !known.kept && known.email.toLowerCase() !== email.toLowerCase()
   const moved = isMoved ? `; ${email} becomes the address on record, instead of ${known.email}` : ''
   if (kept) {
-    const why = there?.Path === ourPath ? 'the password of that user is not ours' : 'made by somebody else'
+    const why = there?.Path === ourPath ? 'nothing on record tells of that user' : 'made by somebody else'
     return {
       user: { ...line('kept', `${why}: it stays as it is`), groups: [], policies: [] },
       password: line('none', 'the user is kept'),
@@ -189,7 +197,7 @@ const personOf = async (
       password: line('none', 'the user has a password of his or her own'),
       mail: line('none', 'there is nothing to hand over'),
     }
-  const secret = await secretOf(secrets, secretName(account.id, userName))
+  const secret = await secretOf(secrets, secretName(account.id, userName), keyArn)
   const isUsed =
     secret.state === 'there' && !isRenewed(record, { userName, hasProfile, version: secret.version, vendId: vend.id })
   const isTold = isUsed && isMailed(record, { userName, email, secretVersion: secret.version ?? '' })
@@ -217,9 +225,12 @@ const personOf = async (
   }
 }
 
-const secretOf = async (secrets: SecretsManagerClient, name: string) => {
+const secretOf = async (secrets: SecretsManagerClient, name: string, keyArn: string) => {
   try {
-    const { DeletedDate, VersionIdsToStages } = await secrets.send(new DescribeSecretCommand({ SecretId: name }))
+    const { DeletedDate, KmsKeyId, VersionIdsToStages } = await secrets.send(
+      new DescribeSecretCommand({ SecretId: name }),
+    )
+    refuseForeignSecret({ name, KmsKeyId }, keyArn)
     return { name, state: DeletedDate ? 'deleted' : 'there', version: currentVersion(VersionIdsToStages) } as const
   } catch (error) {
     if (isNamed(error, 'ResourceNotFoundException')) return { name, state: 'none', version: undefined } as const

@@ -45,9 +45,12 @@ export const findService = async (
     stateMachineArn,
     ledger,
     ...placeOf(stateMachineArn),
-    /** Asked for by `replay` alone: an older deployment has no such output. */
+    // Asked for by some commands alone: an older deployment has no such outputs.
     get deadLetterQueueUrl() {
       return output('DeadLetterQueueUrl')
+    },
+    get passwordKeyArn() {
+      return output('PasswordKeyArn')
     },
   }
 }

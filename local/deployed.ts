@@ -121,6 +121,7 @@ export const readDeployed = (vending: Vending, { partition, region, accountId }:
     definition: resolve(read('statemachine/vend-account.asl.yml')) as { States: Record<string, unknown> },
     stateMachineArn: refer('VendAccount'),
     ledgerTable: refer('Ledger'),
+    passwordKeyArn: refer('PasswordKey.Arn'),
     deadLetters: `${service}-DeadLetters`,
     lambdaArn,
     stackName: service,

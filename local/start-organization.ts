@@ -184,6 +184,7 @@ export const startOrganization = async ({ vendingFile, speed = defaultSpeed, sta
         LedgerTable: deployed.ledgerTable,
         VendAccountArn: deployed.stateMachineArn,
         // The SDK takes the path alone from it where the endpoint is another one.
+        PasswordKeyArn: deployed.passwordKeyArn,
         DeadLetterQueueUrl: `https://sqs.${region}.amazonaws.com/${managementAccountId}/${deployed.deadLetters}`,
       },
     }),

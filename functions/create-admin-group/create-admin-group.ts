@@ -7,6 +7,7 @@ import {
   GetPolicyCommand,
   GetPolicyVersionCommand,
   type IAMClient,
+  paginateGetGroup,
   paginateListAttachedGroupPolicies,
   paginateListGroupPolicies,
   paginateListGroups,
@@ -62,14 +63,25 @@ const matches = (patterns: string | string[] | undefined, text: string) =>
     new RegExp(
       `^${pattern
         .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-        .replaceAll('*', '.*')
+        // Many stars mean no more than one, and each of them would be tried at each place.
+        .replace(/\*+/g, '.*')
         .replaceAll('?', '.')}$`,
       'i',
     ).test(text),
   )
 
-/** Whether a document allows each user to change the own password, without conditions. */
-const documentAllowsChange = ({ Statement }: PolicyDocument) =>
+/** The users of our path themselves, in this account. Without a path, `user/${aws:username}` is none of them. */
+const allowsUsers = (resource: string, accountId: string) => {
+  const [, account, user = ''] = /^arn:[^:]+:iam::([^:]*):user\/(.*)$/.exec(resource) ?? []
+  const self = '${aws:username}'
+  return (
+    resource === '*' ||
+    ((account === '*' || account === accountId) && ['*', `*/${self}`, `${ourPath.slice(1)}${self}`].includes(user))
+  )
+}
+
+/** Whether a document allows each user of ours to change the own password, without conditions. */
+const documentAllowsChange = ({ Statement }: PolicyDocument, accountId: string) =>
   [Statement]
     .flat()
     .some(
@@ -77,15 +89,14 @@ const documentAllowsChange = ({ Statement }: PolicyDocument) =>
         Effect === 'Allow' &&
         !Condition &&
         matches(Action, 'iam:ChangePassword') &&
-        [Resource ?? []]
-          .flat()
-          .some((resource) => /^\*$|:user\/(\*|\$\{aws:username\}|\*\/\$\{aws:username\})$/.test(resource)),
+        [Resource ?? []].flat().some((resource) => allowsUsers(resource, accountId)),
     )
 
 /** What `inspectAccount` calls in the account. */
 export const inspectActions = [
   'iam:ListUsers',
   'iam:ListGroups',
+  'iam:GetGroup',
   'iam:GetLoginProfile',
   'iam:GetAccountPasswordPolicy',
   'iam:GetPolicy',
@@ -111,7 +122,7 @@ export async function createAdminGroup(
     beginStep(ledger, { accountId: account.id, vend, state: 'CreateAdminGroup' }),
     signIn(),
   ])
-  const inspected = await inspectAccount(iam, { vend, groups, admins, record })
+  const inspected = await inspectAccount(iam, { vend, account, groups, admins, record })
   // All that happens in the account: a denial here is IAM's, and not one of this service's own table.
   const made = await together(
     inspected.groups.map(async ({ asked, there }) =>
@@ -130,30 +141,46 @@ export async function createAdminGroup(
 /**
  * Looks at all that a vend is going to touch in the account, by reading alone; `vend plan` looks by it as well.
  *
+ * A user is ours on our path and on record: anybody in the account can use the path. So is a group, or else one whose members all are.
+ *
  * Gives back each group with what is `there` of it, if anything; the wanted `users` that are there, by name in lower
- * case; the administrators, each with `kept` (a user of that name, or that user's login profile, is not ours: it stays as
- * it is), `signsIn` (the user has used the password already) and the user's policies, to which IAMUserChangePassword is
+ * case; the administrators, each with `kept` (a user of that name is not ours, and stays as it is), `signsIn` (the user has used the password already) and the user's policies, to which IAMUserChangePassword is
  * added where a reset is required and nothing else allows it; and the account's minimum password length.
  * Throws `GroupNotOursError`, `GroupDiffersError`, `PolicyNotFoundError`, `PolicyNotAttachableError`,
  * `DeniedByPolicyError`.
  */
 export const inspectAccount = async (
   iam: IAMClient,
-  { vend, groups, admins, record }: Omit<Input, 'account'> & { record: Pick<AccountRecord, 'passwords'> | undefined },
+  {
+    vend,
+    account,
+    groups,
+    admins,
+    record,
+  }: Omit<Input, 'account'> & {
+    account: { id: string }
+    record: Pick<AccountRecord, 'passwords' | 'groups'> | undefined
+  },
 ) => {
   const changePasswordArn = iamArn(vend, 'aws', 'policy/IAMUserChangePassword')
-  const found = await inspect(iam, { groups, admins, changePasswordArn }).catch(explainDenial)
+  const isOnRecord = (userName: string) => entryOf(record?.passwords, userName.toLowerCase()) !== undefined
+  const isOurs = async ({ GroupName = '', Path }: IamGroup) =>
+    Path === ourPath &&
+    (entryOf(record?.groups, GroupName.toLowerCase()) !== undefined ||
+      (await membersOf(iam, GroupName)).every(isOnRecord))
+  const found = await inspect(iam, { accountId: account.id, groups, admins, changePasswordArn, isOurs }).catch(
+    explainDenial,
+  )
   return {
     groups: groups.map((asked) => ({ asked, there: found.groups.get(asked.name.toLowerCase()) })),
     users: found.users,
     admins: admins.map((admin) => {
       const user = found.users.get(admin.userName.toLowerCase())
-      const profileNotOurs = user?.hasProfile === true && !entryOf(record?.passwords, admin.userName.toLowerCase())
       return {
         ...admin,
         userName: user?.UserName ?? admin.userName,
         policies: found.userPolicies(admin),
-        kept: user !== undefined && (user.Path !== ourPath || profileNotOurs),
+        kept: user !== undefined && (user.Path !== ourPath || !isOnRecord(admin.userName)),
         hasProfile: user?.hasProfile === true,
         signsIn: user?.hasProfile === true && user.PasswordLastUsed !== undefined,
       }
@@ -164,7 +191,19 @@ export const inspectAccount = async (
 
 const inspect = async (
   iam: IAMClient,
-  { groups, admins, changePasswordArn }: { groups: Group[]; admins: Admin[]; changePasswordArn: string },
+  {
+    accountId,
+    groups,
+    admins,
+    changePasswordArn,
+    isOurs,
+  }: {
+    accountId: string
+    groups: Group[]
+    admins: Admin[]
+    changePasswordArn: string
+    isOurs: (group: IamGroup) => Promise<boolean>
+  },
 ) => {
   const policyArns = [...new Set([...groups, ...admins].flatMap(({ policies }) => policies))]
   // Names are unique whatever their case, and IAM's Get operations ask for the exact one: so list.
@@ -172,7 +211,7 @@ const inspect = async (
     collect(paginateListUsers({ client: iam, pageSize: 1000 }, {}), ({ Users }) => Users),
     collect(paginateListGroups({ client: iam, pageSize: 1000 }, {}), ({ Groups }) => Groups),
     ifFound(iam.send(new GetAccountPasswordPolicyCommand({}))),
-    together(policyArns.map((arn) => policyAllowsChange(iam, arn))),
+    together(policyArns.map((arn) => policyAllowsChange(iam, arn, accountId))),
   ])
   const users = new Map<string, IamUser & { hasProfile: boolean }>()
   const groupsThere = new Map(allGroups.map((group) => [group.GroupName?.toLowerCase() ?? '', group]))
@@ -185,7 +224,7 @@ const inspect = async (
       }),
     ...groups.map(async (group) => {
       const there = groupsThere.get(group.name.toLowerCase())
-      if (there) await checkRights(iam, group, there)
+      if (there) await checkRights(iam, group, there, await isOurs(there))
     }),
   ])
 
@@ -195,7 +234,7 @@ const inspect = async (
     return (
       group !== undefined &&
       (group.policies.some((arn) => arnsThatAllow.includes(arn)) ||
-        Object.values(group.inline).some(documentAllowsChange))
+        Object.values(group.inline).some((document) => documentAllowsChange(document, accountId)))
     )
   }
   const userPolicies = ({ passwordResetRequired, groups, policies }: Admin) =>
@@ -211,7 +250,7 @@ const inspect = async (
   }
 }
 
-const policyAllowsChange = async (iam: IAMClient, arn: string) => {
+const policyAllowsChange = async (iam: IAMClient, arn: string, accountId: string) => {
   const policy = await ifFound(iam.send(new GetPolicyCommand({ PolicyArn: arn })))
   if (!policy) throw new PolicyNotFoundError(`The policy ${arn} does not exist in the account`)
   if (policy.Policy?.IsAttachable === false)
@@ -222,8 +261,14 @@ const policyAllowsChange = async (iam: IAMClient, arn: string) => {
   )
   return documentAllowsChange(
     JSON.parse(decodeURIComponent(PolicyVersion?.Document ?? '{"Statement":[]}')) as PolicyDocument,
+    accountId,
   )
 }
+
+const membersOf = async (iam: IAMClient, GroupName: string) =>
+  (await collect(paginateGetGroup({ client: iam }, { GroupName }), ({ Users }) => Users)).map(
+    ({ UserName = '' }) => UserName,
+  )
 
 const rightsOf = async (iam: IAMClient, GroupName: string | undefined) => {
   const [attached, inlineNames] = await Promise.all([
@@ -240,9 +285,9 @@ const rightsOf = async (iam: IAMClient, GroupName: string | undefined) => {
 }
 
 /** Nobody shall get other rights by a group that is there than were asked for. */
-const checkRights = async (iam: IAMClient, wanted: Group, { GroupName, Path }: IamGroup) => {
+const checkRights = async (iam: IAMClient, wanted: Group, { GroupName }: IamGroup, isOurs: boolean) => {
   const { policies, inline } = await rightsOf(iam, GroupName)
-  if (Path !== ourPath) {
+  if (!isOurs) {
     if (!isDeepStrictEqual(policies, new Set(wanted.policies)) || !isDeepStrictEqual(inline, wanted.inline))
       throw new GroupNotOursError(
         `The group ${GroupName} exists already, was not made by account vending, and does not have exactly the wanted ` +

@@ -110,6 +110,11 @@ export const explanations: Record<string, Explanation> = {
     'Somebody else made a user of that name in the account while the vend was under way. It was left as it is.',
     'Start again and the user will be reported as kept, without a password or a mail; or delete that user first:',
   ),
+  SecretNotOursError: explain(
+    'redrive',
+    'A secret of the name that the first password gets exists already, and was not made by this installation. It was left as it is.',
+    'Find out who made it: an earlier installation, or somebody who wants to know the password. Delete it without recovery, then go on:',
+  ),
   MailQuotaExceededError: explain(
     'redrive',
     'SES’s sending quota for 24 hours is used up. The administrators exist; the mail is missing.',

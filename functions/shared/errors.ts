@@ -93,6 +93,11 @@ export class UserNotOursError extends Error {
   override readonly name = 'UserNotOursError'
 }
 
+/** A secret of that name exists under another key: whoever made it may know the password in it. */
+export class SecretNotOursError extends Error {
+  override readonly name = 'SecretNotOursError'
+}
+
 /** SES's quota for 24 hours is used up: trying again at once cannot help. */
 export class MailQuotaExceededError extends Error {
   override readonly name = 'MailQuotaExceededError'

@@ -9,6 +9,7 @@ import {
 import * as z from 'zod/mini'
 import { accountSchema } from '../shared/account.ts'
 import { isNamed } from '../shared/aws-errors.ts'
+import { SecretNotOursError } from '../shared/errors.ts'
 import { type AccountRecord, beginStep, entryOf, type Ledger, recordRenewal } from '../shared/ledger.ts'
 import { secretName } from '../shared/secret-name.ts'
 import { vendSchema } from '../shared/step.ts'
@@ -31,7 +32,8 @@ const excluded = '0O1lI|' + '"\'`' + '=+-@' + ',./:;<>?\\~'
  * Safe to run twice: the version is named after the vend, and a secret that is there is used as it is, because the
  * user's login profile may hold its password already. One that is scheduled for deletion, or whose vended user is gone,
  * gets a new password. A user who signs in already has a password of his or her own, and gets none.
- * Throws `LeaseLostError`.
+ * Throws `LeaseLostError`, and `SecretNotOursError` if the secret that is there is not under the password key: only this step may
+ * encrypt under it.
  */
 export async function storePassword(
   { secrets, ledger }: { secrets: SecretsManagerClient; ledger: Ledger },
@@ -75,6 +77,9 @@ export async function storePassword(
       ),
     )
   } catch (error) {
+    if (!isNamed(error, 'ResourceExistsException', 'InvalidRequestException')) throw error
+    const { ARN, KmsKeyId, VersionIdsToStages } = await secrets.send(new DescribeSecretCommand({ SecretId: name }))
+    refuseForeignSecret({ name, KmsKeyId }, keyArn, error)
     // On record first: a crash before the new password is there must not leave the old one in use.
     const renew = () => recordRenewal(ledger, { accountId: account.id, vend, userName })
     const putNew = async () => stored(await secrets.send(new PutSecretValueCommand({ SecretId: name, ...password })))
@@ -83,8 +88,6 @@ export async function storePassword(
       await secrets.send(new RestoreSecretCommand({ SecretId: name }))
       return putNew()
     }
-    if (!isNamed(error, 'ResourceExistsException')) throw error
-    const { ARN, VersionIdsToStages } = await secrets.send(new DescribeSecretCommand({ SecretId: name }))
     const version = currentVersion(VersionIdsToStages)
     if (isRenewed(record, { userName, hasProfile, version, vendId: vend.id })) {
       await renew()
@@ -92,6 +95,24 @@ export async function storePassword(
     }
     return stored({ ...(ARN && { ARN }), ...(version && { VersionId: version }) })
   }
+}
+
+/**
+ * Refuses a secret that is not under the password key, under which only this step may encrypt.
+ * Throws `SecretNotOursError`.
+ */
+export const refuseForeignSecret = (
+  { name, KmsKeyId }: { name: string; KmsKeyId: string | undefined },
+  keyArn: string,
+  cause?: unknown,
+) => {
+  const id = (key = '') => key.slice(key.lastIndexOf('/') + 1)
+  if (id(KmsKeyId) === id(keyArn)) return
+  throw new SecretNotOursError(
+    `The secret ${name} exists already, and is not under the password key of this installation: whoever made it may know ` +
+      'what is in it. It is left as it is',
+    { cause },
+  )
 }
 
 /** The version of a secret that is read if none is named. */

@@ -71,10 +71,11 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }:
   const sweep = sweepInvariantsOf({ plan, world, record, broken })
 
   // What is not ours
-  const foreignIn = ({ users, groups, policies }: Account, wasThere: Set<string>) =>
+  type ThereBefore = { users: Set<string>; groups: Set<string> }
+  const foreignIn = ({ users, groups, policies }: Account, there: ThereBefore) =>
     JSON.stringify([
       [...users.values()]
-        .filter(({ name, path }) => path !== ourPath || wasThere.has(lower(name)))
+        .filter(({ name, path }) => path !== ourPath || there.users.has(lower(name)))
         .map(({ groups, policies, tags, login, ...user }) => ({
           ...user,
           passwordLastUsed: 0,
@@ -84,38 +85,31 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }:
           login,
         })),
       [...groups.values()]
-        .filter(({ path }) => path !== ourPath)
+        .filter(({ name, path }) => path !== ourPath || there.groups.has(lower(name)))
         .map(({ policies, inline, ...group }) => ({ ...group, policies: [...policies], inline: [...inline] })),
       [...policies],
     ])
-  const foreignUsers = new Map<string, Set<string>>()
+  // Whatever its path: anybody in the account may use ours.
+  const thereBefore = new Map<string, ThereBefore>(
+    [...world.accounts.values()].map(({ id, users, groups }) => [
+      id,
+      { users: new Set(users.keys()), groups: new Set(groups.keys()) },
+    ]),
+  )
   const foreign = new Map<string, string>()
   const foreignMade = (accountId: string) => {
     const account = world.accounts.get(accountId)
-    if (!account) return
-    // Ours is the path; and a login profile that was there before is not.
-    const there =
-      foreignUsers.get(accountId) ?? new Set([...account.users].flatMap(([name, { login }]) => (login ? [name] : [])))
-    foreignUsers.set(accountId, there)
-    foreign.set(accountId, foreignIn(account, there))
+    if (account) foreign.set(accountId, foreignIn(account, thereBefore.get(accountId)!))
   }
   for (const { id } of world.accounts.values()) foreignMade(id)
-  /** Users of our path that somebody made before, without a password: this service takes them up if they are asked for. */
-  const leftovers = new Set(
-    [...world.accounts.values()].flatMap(({ id, users }) => [...users.keys()].map((name) => `${id} ${name}`)),
-  )
   const isForeign = (account: Account, userName: string) => {
     const user = account.users.get(lower(userName))
-    return (
-      user !== undefined &&
-      (user.path !== ourPath ||
-        (foreignUsers.get(account.id)?.has(lower(userName)) === true && user.login !== undefined))
-    )
+    return user !== undefined && (user.path !== ourPath || thereBefore.get(account.id)!.users.has(lower(userName)))
   }
 
   const checkForeign = (accountId: string, by: string) => {
     const account = world.accounts.get(accountId)
-    if (account && foreignIn(account, foreignUsers.get(accountId) ?? new Set()) !== foreign.get(accountId))
+    if (account && foreignIn(account, thereBefore.get(accountId)!) !== foreign.get(accountId))
       broken('3 untouched', `what was there before in ${accountId} was changed by ${by}`)
   }
   const checkOwnPasswords = (by: string) => {
@@ -235,14 +229,14 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }:
       const allowedGroups = asked.flatMap((admin) => admin.groups.map(lower))
       const allowedPolicies = [...asked.flatMap(({ policies }) => policies), changePassword]
       const extra = [
-        ...(asked.length || leftovers.has(`${account.id} ${lower(user.name)}`) ? [] : ['the user']),
+        ...(asked.length ? [] : ['the user']),
         ...[...user.groups].map(({ name }) => name).filter((name) => !allowedGroups.includes(lower(name))),
         ...[...user.policies].filter((arn) => !allowedPolicies.includes(arn)),
       ]
       if (extra.length) broken('1 nothing else', `${user.name} of ${account.id}: nobody asked for ${extra.join(', ')}`)
     }
     for (const group of account.groups.values()) {
-      if (group.path !== ourPath) continue
+      if (group.path !== ourPath || thereBefore.get(account.id)!.groups.has(lower(group.name))) continue
       const asked = groups.find(({ name }) => lower(name) === lower(group.name))
       const extra = [...group.policies].filter((arn) => !asked?.policies.includes(arn))
       const missing = asked?.policies.filter((arn) => !group.policies.has(arn)) ?? []
@@ -351,7 +345,7 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }:
     ended,
     atEnd,
     foreignMade: (accountId: string, userName: string) => {
-      foreignUsers.get(accountId)?.add(lower(userName))
+      thereBefore.get(accountId)?.users.add(lower(userName))
       foreignMade(accountId)
     },
     /** Whether a record says that an ended execution works: a stopped try came late, which the day's sweep settles. */

@@ -82,12 +82,17 @@ export const mistakes: Mistake[] = [
   {
     name: 'a login profile that is not ours gets a new password',
     file: 'create-admin-group/create-admin-group.ts',
-    changes: [['(user.Path !== ourPath || profileNotOurs)', '(user.Path !== ourPath || (profileNotOurs && false))']],
+    changes: [['(user.Path !== ourPath || !isOnRecord(admin.userName))', 'user.Path !== ourPath']],
   },
   {
     name: 'a user that is not ours is taken up',
     file: 'create-admin-group/create-admin-group.ts',
-    changes: [['(user.Path !== ourPath || profileNotOurs)', 'profileNotOurs']],
+    changes: [['user.Path !== ourPath || !isOnRecord', 'user.Path === ourPath && !isOnRecord']],
+  },
+  {
+    name: 'a group of our path is taken for ours, whoever is in it',
+    file: 'create-admin-group/create-admin-group.ts',
+    changes: [['(await membersOf(iam, GroupName)).every(isOnRecord)', 'true']],
   },
   {
     name: 'a password that a person uses is replaced',

@@ -5,6 +5,7 @@ import { type Execution, startStepFunctions } from '../../local/step-functions.t
 import { accountOfExecution } from '../../local/vend.ts'
 import { type Account, addAccount, addGroup, addUser, createWorld, type World } from '../../local/world.ts'
 import { explanations, unforeseen } from '../../functions/report-failure/explanations.ts'
+import { ourPath } from '../../functions/shared/account-role.ts'
 import { secretName } from '../../functions/shared/secret-name.ts'
 import { accountCreated, accountJoined, managedAccount } from '../support/events.ts'
 import { inMemoryDynamoDB } from './dynamodb.ts'
@@ -101,14 +102,21 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
     const { user, group } = planned.foreign
     if (group) count({ kind: 'group-there-before', what: group.name })
     if (user) count({ kind: 'user-there-before', what: user.name })
-    if (group)
-      addGroup(world, account, { name: group.name, createdAt: start - day * 1000 }).policies.add(
-        `arn:aws:iam::aws:policy/${group.policy}`,
-      )
+    // One who may make groups and join them, and no more, waits to become an administrator by a group of our path.
+    const squats = user?.path === ourPath && group?.policy !== 'AdministratorAccess'
+    const groupThere =
+      group &&
+      addGroup(world, account, {
+        name: group.name,
+        createdAt: start - day * 1000,
+        ...(squats && { path: ourPath }),
+      })
+    if (groupThere && !squats) groupThere.policies.add(`arn:aws:iam::aws:policy/${group.policy}`)
     if (user) {
       const there = addUser(world, account, { ...user, createdAt: start - day * 1000 })
       if (user.signsIn)
         there.login = { password: 'Somebody-elses-1', resetRequired: false, createdAt: start - day * 1000 }
+      if (groupThere && squats) there.groups.add(groupThere)
     }
     if (planned.denied && !planned.deniedAt) forbid(account)
     if (planned.scheduledSecretOf) {
@@ -117,6 +125,7 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
       world.secrets.set(name, {
         name,
         arn: `arn:aws:secretsmanager:us-east-1:${world.managementAccountId}:secret:${name}-abcdef`,
+        kmsKeyId: deployed.passwordKeyArn,
         tags: [],
         createdAt: start - day * 1000,
         changedAt: start - day * 1000,

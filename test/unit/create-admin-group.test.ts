@@ -2,6 +2,7 @@ import {
   AttachGroupPolicyCommand,
   CreateGroupCommand,
   GetAccountPasswordPolicyCommand,
+  GetGroupCommand,
   GetGroupPolicyCommand,
   GetLoginProfileCommand,
   GetPolicyCommand,
@@ -203,6 +204,7 @@ describe('running twice', () => {
   })
 
   test('takes up a user of ours who has no login profile yet', async () => {
+    onRecord.holds(aRecord({ passwords: ourPassword }))
     hasUsers(anIamUser({ PasswordLastUsed: new Date(1) }))
     expect((await create()).admins[0]).toMatchObject({ kept: false, hasProfile: false, signsIn: false })
   })
@@ -220,8 +222,9 @@ describe('a user is kept', () => {
     expect(iam.commandCalls(GetLoginProfileCommand)[0]?.args[0].input).toEqual({ UserName: 'ADMINISTRATOR' })
   })
 
-  test('on our path whose login profile is not ours', async () => {
+  test('on our path whom nothing on record tells of, with a login profile or without', async () => {
     hasUsers(anIamUser())
+    expect((await create()).admins[0]).toMatchObject({ kept: true })
     hasProfile('Administrator')
     expect((await create()).admins[0]).toMatchObject({ kept: true })
   })
@@ -288,6 +291,37 @@ describe('a group that is not ours', () => {
   })
 })
 
+describe('a group of our path', () => {
+  const hasMembers = (...names: string[]) =>
+    iam
+      .on(GetGroupCommand)
+      .resolves({ Group: anIamGroup(), Users: names.map((UserName) => anIamUser({ UserName })), IsTruncated: false })
+  beforeEach(() => {
+    hasGroups(anIamGroup())
+  })
+
+  test('that nothing on record tells of is not ours if somebody is in it who is not', async () => {
+    onRecord.holds(aRecord({ passwords: ourPassword }))
+    hasMembers('Administrator', 'mallory')
+    await expect(create()).rejects.toThrow(GroupNotOursError)
+    expect(written()).toEqual([])
+  })
+
+  test('is ours if nobody is in it but users on record, as a try before this one left it', async () => {
+    onRecord.holds(aRecord({ passwords: ourPassword }))
+    hasMembers('Administrator')
+    expect((await create()).groups).toEqual([madeGroup])
+    expect(written()).toEqual([['AttachGroupPolicy', { GroupName: 'Administrators', PolicyArn: adminAccess }]])
+  })
+
+  test('is ours if it is on record, whoever was added to it in the account', async () => {
+    onRecord.holds(aRecord({ groups: { administrators: aGroup() } }))
+    hasMembers('mallory')
+    expect((await create()).groups).toEqual([madeGroup])
+    expect(iam.commandCalls(GetGroupCommand)).toEqual([])
+  })
+})
+
 describe('IAMUserChangePassword', () => {
   const policiesOf = async (group: Partial<Group>, admin: Partial<Admin> = {}) =>
     (await create({ groups: [aGroup({ policies: [readOnlyAccess], ...group })], admins: [anAdmin(admin)] })).admins[0]
@@ -337,7 +371,8 @@ describe('IAMUserChangePassword', () => {
 
   test.each([
     '*',
-    ['arn:aws:s3:::bucket', 'arn:aws:iam::*:user/${aws:username}'],
+    ['arn:aws:s3:::bucket', 'arn:aws:iam::*:user/account-vending/${aws:username}'],
+    `arn:aws:iam::${accountId}:user/*`,
     'arn:aws:iam::*:user/*',
     'arn:aws:iam::*:user/*/${aws:username}',
   ])('is not added where an inline policy allows the change on %o', async (Resource) => {
@@ -348,6 +383,9 @@ describe('IAMUserChangePassword', () => {
     ['another action', allow('iam:ChangePasswords')],
     ['an action that only looks like a pattern', allow('iam.ChangePassword')],
     ['another user', allow('iam:*', { Resource: 'arn:aws:iam::*:user/bob' })],
+    ['users without a path, which ours are not', allow('iam:*', { Resource: 'arn:aws:iam::*:user/${aws:username}' })],
+    ['users of another account', allow('iam:*', { Resource: 'arn:aws:iam::999999999999:user/*' })],
+    ['a pattern of many stars, which takes no time', allow(`iam:${'*'.repeat(64)}x`)],
     ['a condition', allow('iam:*', { Condition: { Bool: { 'aws:MultiFactorAuthPresent': 'true' } } })],
     ['a denial', allow('iam:*', { Effect: 'Deny' })],
   ])('is added where an inline policy has %s', async (_, document) => {

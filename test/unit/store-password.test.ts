@@ -8,7 +8,7 @@ import {
 } from '@aws-sdk/client-secrets-manager'
 import { mockClient } from 'aws-sdk-client-mock'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { LeaseLostError } from '../../functions/shared/errors.ts'
+import { LeaseLostError, SecretNotOursError } from '../../functions/shared/errors.ts'
 import { storePassword } from '../../functions/store-password/store-password.ts'
 import {
   accountId,
@@ -137,7 +137,7 @@ describe('running twice', () => {
 
   test('uses the secret that is there, by its current version, and writes nothing', async () => {
     const VersionIdsToStages = { [anotherVend().id]: ['AWSPREVIOUS'], [aVend().id]: ['AWSCURRENT'] }
-    secrets.on(DescribeSecretCommand).resolves({ ARN: secretArn, VersionIdsToStages })
+    secrets.on(DescribeSecretCommand).resolves({ ARN: secretArn, KmsKeyId: keyArn, VersionIdsToStages })
     expect(await store()).toEqual(stored)
     expect(operationsOf(secrets)).toEqual(['CreateSecret', 'DescribeSecret', 'GetRandomPassword'])
   })
@@ -145,7 +145,7 @@ describe('running twice', () => {
   test('uses the secret of an earlier vend: the user’s login profile may hold its password', async () => {
     secrets
       .on(DescribeSecretCommand)
-      .resolves({ ARN: secretArn, VersionIdsToStages: { [anotherVend().id]: ['AWSCURRENT'] } })
+      .resolves({ ARN: secretArn, KmsKeyId: keyArn, VersionIdsToStages: { [anotherVend().id]: ['AWSCURRENT'] } })
     expect(await store()).toEqual({ ...stored, secretVersion: anotherVend().id })
     expect(secrets.commandCalls(PutSecretValueCommand)).toEqual([])
   })
@@ -161,11 +161,12 @@ describe('running twice', () => {
 describe('a secret that is scheduled for deletion', () => {
   beforeEach(() => {
     secrets.on(CreateSecretCommand).rejects(awsError('InvalidRequestException'))
+    secrets.on(DescribeSecretCommand).resolves({ ARN: secretArn, KmsKeyId: keyArn, DeletedDate: new Date(0) })
   })
 
   test('is restored and given a new password', async () => {
     expect(await store()).toEqual(stored)
-    expect(sentTo(secrets).slice(2)).toEqual([
+    expect(sentTo(secrets).slice(3)).toEqual([
       ['RestoreSecret', { SecretId: secretName }],
       ['PutSecretValue', { SecretId: secretName, ClientRequestToken: aVend().id, SecretString: password }],
     ])
@@ -175,7 +176,7 @@ describe('a secret that is scheduled for deletion', () => {
     secrets.on(CreateSecretCommand).rejects(awsError('ResourceExistsException'))
     secrets
       .on(DescribeSecretCommand)
-      .resolves({ ARN: secretArn, VersionIdsToStages: { [anotherVend().id]: ['AWSCURRENT'] } })
+      .resolves({ ARN: secretArn, KmsKeyId: keyArn, VersionIdsToStages: { [anotherVend().id]: ['AWSCURRENT'] } })
     const renewal = { vendId: aVend().id, at: '2026-11-01T09:20:59.000Z', renewing: true }
     onRecord.holds(aRecord({ passwords: { administrator: renewal } }))
     await store()
@@ -184,7 +185,9 @@ describe('a secret that is scheduled for deletion', () => {
 
   test('keeps the new password once it is there', async () => {
     secrets.on(CreateSecretCommand).rejects(awsError('ResourceExistsException'))
-    secrets.on(DescribeSecretCommand).resolves({ ARN: secretArn, VersionIdsToStages: { [aVend().id]: ['AWSCURRENT'] } })
+    secrets
+      .on(DescribeSecretCommand)
+      .resolves({ ARN: secretArn, KmsKeyId: keyArn, VersionIdsToStages: { [aVend().id]: ['AWSCURRENT'] } })
     const renewal = { vendId: aVend().id, at: '2026-11-01T09:20:59.000Z', renewing: true }
     onRecord.holds(aRecord({ passwords: { administrator: renewal } }))
     expect(await store()).toEqual(stored)
@@ -195,6 +198,27 @@ describe('a secret that is scheduled for deletion', () => {
     secrets.on(RestoreSecretCommand).rejects(awsError('InternalServiceError'))
     await expect(store()).rejects.toMatchObject({ name: 'InternalServiceError' })
     expect(secrets.commandCalls(PutSecretValueCommand)).toEqual([])
+  })
+})
+
+describe('a secret that is not under our key', () => {
+  const foreign = { ARN: secretArn, VersionIdsToStages: { [anotherVend().id]: ['AWSCURRENT'] } }
+
+  test.each([
+    ['under another key', 'ResourceExistsException', 'arn:aws:kms:us-east-1:111122223333:key/2'],
+    ['under AWS’s key, which is not named', 'ResourceExistsException', undefined],
+    ['scheduled for deletion', 'InvalidRequestException', 'arn:aws:kms:us-east-1:111122223333:key/2'],
+  ])('leaves as SecretNotOursError, and stays as it is: %s', async (_, error, KmsKeyId) => {
+    secrets.on(CreateSecretCommand).rejects(awsError(error))
+    secrets.on(DescribeSecretCommand).resolves({ ...foreign, KmsKeyId })
+    await expect(store()).rejects.toThrow(SecretNotOursError)
+    expect(operationsOf(secrets)).toEqual(['CreateSecret', 'DescribeSecret', 'GetRandomPassword'])
+  })
+
+  test('is none whose key is told by its id alone', async () => {
+    secrets.on(CreateSecretCommand).rejects(awsError('ResourceExistsException'))
+    secrets.on(DescribeSecretCommand).resolves({ ...foreign, KmsKeyId: '1' })
+    expect(await store()).toEqual({ ...stored, secretVersion: anotherVend().id })
   })
 })
 

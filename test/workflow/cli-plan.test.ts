@@ -180,6 +180,17 @@ const scenarios: Record<string, () => Promise<Scenario>> = {
     account.groups.get('administrators')!.policies.add('arn:aws:iam::aws:policy/ReadOnlyAccess')
     return { accountId: account.id, request: ada }
   },
+  'a secret that somebody else made': async () => {
+    const { id } = await vended()
+    secretOf(id).kmsKeyId = undefined
+    return { accountId: id, request: { again: true } }
+  },
+  'a group of our path that somebody waits in': async () => {
+    const account = newAccount()
+    const group = addGroup(organization.world, account, { name: 'Administrators', path: '/account-vending/' })
+    addUser(organization.world, account, { name: 'mallory' }).groups.add(group)
+    return { accountId: account.id }
+  },
   'a secret that is scheduled for deletion': async () => {
     const { id } = await vended()
     secretOf(id).deletionAt = organization.clock.now() + 1e10
@@ -327,6 +338,8 @@ describe('tells', () => {
   test.each([
     ['a foreign group with other rights', 'GroupNotOursError'],
     ['a group of ours with other rights', 'GroupDiffersError'],
+    ['a group of our path that somebody waits in', 'GroupNotOursError'],
+    ['a secret that somebody else made', 'SecretNotOursError'],
     ['a service control policy', 'DeniedByPolicyError'],
     ['a service control policy that forbids looking', 'DeniedByPolicyError'],
     ['a role that is not ready', 'AccountNotReadyError'],

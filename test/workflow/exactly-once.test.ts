@@ -1,7 +1,8 @@
+import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { signIn } from '../../local/iam.ts'
-import { ensureAccount, vend } from '../../local/vend.ts'
-import { addUser } from '../../local/world.ts'
+import { clientConfig, ensureAccount, vend } from '../../local/vend.ts'
+import { addGroup, addUser } from '../../local/world.ts'
 import { accountCreated, accountJoined } from '../support/events.ts'
 import { anOrganization, type TestOrganization } from '../support/organization.ts'
 
@@ -244,6 +245,38 @@ test('a user of that name who is not ours is kept: no password, no mail, no grou
   expect(execution?.output).toMatchObject({ admins: [{ kept: true, secretArn: null, mailedTo: null }] })
   expect(users).toMatchObject([{ name: 'administrator', path: '/', groups: [], kept: true, loginProfile: null }])
   expect({ secrets, mails }).toEqual({ secrets: [], mails: [] })
+})
+
+test('nobody becomes an administrator by a user or a group that waits on our path', async () => {
+  const squatted = account('300000000017')
+  const mallory = addUser(organization.world, squatted, { name: 'mallory' })
+  mallory.groups.add(addGroup(organization.world, squatted, { name: 'Administrators', path: '/account-vending/' }))
+  const request = { door: 'manual', input: JSON.stringify({ accountId: squatted.id }) } as const
+  expect((await vend(organization, request)).execution).toMatchObject({ status: 'FAILED', error: 'GroupNotOursError' })
+  expect([...squatted.users.keys()]).toEqual(['mallory'])
+  expect(squatted.groups.get('administrators')?.policies.size).toBe(0)
+
+  const waiting = account('300000000018')
+  const user = addUser(organization.world, waiting, { name: 'Administrator', path: '/account-vending/' })
+  const { users } = await vend(organization, { door: 'event', event: accountCreated(waiting.id) })
+  expect(users).toMatchObject([{ name: 'Administrator', kept: true, loginProfile: null }])
+  expect(user.groups.size + user.policies.size).toBe(0)
+})
+
+test('a password that somebody put in the secret’s place is not set, and one goes on when it is deleted', async () => {
+  const { id, users } = account('300000000019')
+  const name = `account-vending/${id}/administrator`
+  const secrets = new SecretsManagerClient(clientConfig(organization, organization.world.managementAccountId))
+  await secrets.send(
+    new CreateSecretCommand({ Name: name, SecretString: 'Known-to-mallory-1234', ClientRequestToken: 'm'.repeat(32) }),
+  )
+  const { execution } = await vend(organization, { door: 'event', event: accountCreated(id) })
+  expect(execution).toMatchObject({ status: 'FAILED', error: 'SecretNotOursError' })
+  expect([...users.keys()]).toEqual([])
+  organization.world.secrets.delete(name)
+  const again = await vend(organization, { door: 'manual', input: JSON.stringify({ accountId: id }) })
+  expect(again.execution).toMatchObject({ status: 'SUCCEEDED' })
+  expect(signIn(organization.world, id, 'Administrator', 'Known-to-mallory-1234')).toBe('refused')
 })
 
 test('an invited account without the access role fails under its name after two minutes', async () => {

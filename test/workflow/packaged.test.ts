@@ -247,6 +247,7 @@ test('the operator’s command finds the workflow and the ledger among the stack
     VendAccountArn: { Value: { Ref: 'VendAccount' } },
     LedgerTable: { Value: { Ref: 'Ledger' } },
     DeadLetterQueueUrl: { Value: { Ref: 'DeadLetters' } },
+    PasswordKeyArn: { Value: { 'Fn::GetAtt': ['PasswordKey', 'Arn'] } },
   })
 })
 
