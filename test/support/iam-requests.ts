@@ -43,7 +43,13 @@ const actsOn = (place: Place): Record<string, (input: Input) => Ask | Ask[]> => 
     'states:StartExecution': ({ stateMachineArn }) => ({ resource: text(stateMachineArn) }),
     'states:DescribeExecution': ({ executionArn }) => ({ resource: text(executionArn) }),
     'secretsmanager:CreateSecret': ({ Name }) => secret(Name),
-    'secretsmanager:DeleteSecret': byId,
+    'secretsmanager:DeleteSecret': ({ SecretId, RecoveryWindowInDays: days, ForceDeleteWithoutRecovery: force }) => ({
+      ...secret(SecretId),
+      context: {
+        ...(days !== undefined && { 'secretsmanager:RecoveryWindowInDays': String(days) }),
+        ...(force !== undefined && { 'secretsmanager:ForceDeleteWithoutRecovery': String(force) }),
+      },
+    }),
     'secretsmanager:DescribeSecret': byId,
     'secretsmanager:GetSecretValue': byId,
     'secretsmanager:PutSecretValue': byId,

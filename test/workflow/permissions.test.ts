@@ -527,6 +527,12 @@ const denied: [what: string, of: [by: string, action: string], wrong: (request: 
   ['a password, for who writes groups', secrets[5]!, itself({ by: 'create-admin-group' })],
   ['a secret’s end, for who makes it', secrets[6]!, itself({ by: 'store-password' })],
   ['a secret’s end, for who reads it', secrets[6]!, itself({ by: 'create-admin-user' })],
+  [
+    'a secret’s end without recovery',
+    secrets[6]!,
+    itself({ context: { 'secretsmanager:ForceDeleteWithoutRecovery': 'true' } }),
+  ],
+  ['a secret’s end before seven days', secrets[6]!, under({ 'secretsmanager:RecoveryWindowInDays': '6' })],
   ['a secret’s policy', secrets[0]!, itself({ action: 'secretsmanager:PutResourcePolicy' })],
 
   ['decrypting, for who mails', ['create-admin-user', 'kms:Decrypt'], itself({ by: 'send-login-email' })],
