@@ -46,8 +46,8 @@ const actsOn = (place: Place): Record<string, (input: Input) => Ask | Ask[]> => 
     'secretsmanager:DeleteSecret': ({ SecretId, RecoveryWindowInDays: days, ForceDeleteWithoutRecovery: force }) => ({
       ...secret(SecretId),
       context: {
-        ...(days !== undefined && { 'secretsmanager:RecoveryWindowInDays': String(days) }),
-        ...(force !== undefined && { 'secretsmanager:ForceDeleteWithoutRecovery': String(force) }),
+        ...(typeof days === 'number' && { 'secretsmanager:RecoveryWindowInDays': String(days) }),
+        ...(typeof force === 'boolean' && { 'secretsmanager:ForceDeleteWithoutRecovery': String(force) }),
       },
     }),
     'secretsmanager:DescribeSecret': byId,
