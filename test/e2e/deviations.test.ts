@@ -1,4 +1,5 @@
 import { CreateFunctionCommand, InvokeCommand } from '@aws-sdk/client-lambda'
+import { CreateTableCommand, DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb'
 import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge'
 import {
   AttachUserPolicyCommand,
@@ -154,9 +155,20 @@ const deviations: Record<string, () => Promise<void>> = {
     await iam.send(new CreateUserCommand({ UserName: 'somebody' }))
     const attach = new AttachUserPolicyCommand({ UserName: 'somebody', PolicyArn })
     const put = new PutEventsCommand({ Entries: [{ Source: 'ours', DetailType: 'a', Detail: '{}' }] })
+    const TableName = 'table'
+    await clients.dynamodb.send(
+      new CreateTableCommand({
+        TableName,
+        BillingMode: 'PAY_PER_REQUEST',
+        AttributeDefinitions: [{ AttributeName: 'pk', AttributeType: 'S' }],
+        KeySchema: [{ AttributeName: 'pk', KeyType: 'HASH' }],
+      }),
+    )
+    const putItem = new PutItemCommand({ TableName, Item: { pk: { S: 'a' } } })
     const cases: [Action: string, key: string, value: string, ask: (user: Setting) => Promise<object>][] = [
       ['ses:SendEmail', 'ses:FromAddress', 'a@example.com', sendMail],
       ['iam:AttachUserPolicy', 'iam:PolicyARN', PolicyArn, (user) => new IAMClient(user).send(attach)],
+      ['dynamodb:PutItem', 'dynamodb:LeadingKeys', 'a', (user) => new DynamoDBClient(user).send(putItem)],
       ['events:PutEvents', 'events:source', 'ours', (user) => new EventBridgeClient(user).send(put)],
       // Both sides of this condition are the organization of this account.
       [

@@ -41,6 +41,7 @@ def whole_resource_arn(service, method, path, headers, body, params, region, acc
         "aws:resourceorgid": "${aws:PrincipalOrgID}",
         "iam:policyarn": given("PolicyArn"),
         "ses:fromaddress": sender,
+        "dynamodb:leadingkeys": [json.loads(body)["Item"]["pk"]["S"]] if service == "dynamodb" and b'"Item"' in body else None,
         "events:source": json.loads(body)["Entries"][0]["Source"] if service == "events" and b"Entries" in body else None,
     })
     if service == "ses" and sender:

@@ -22,7 +22,8 @@ export type Request = {
   resource: string
   /** The account that the resource is in. */
   accountId: string
-  context: Record<string, string>
+  /** A key that has several values in one request has a list of them, of one as well. */
+  context: Record<string, string | string[]>
 }
 export type Policies = {
   identity: Document[]

@@ -8,7 +8,7 @@ import { localNames } from './packaged.ts'
 export type Asked = Omit<Request, 'principal'> & { by: string; session?: { principal: string; policy: Document } }
 
 type Input = Record<string, unknown>
-type Ask = { resource: string; context?: Record<string, string> }
+type Ask = { resource: string; context?: Asked['context'] }
 type Place = { region: string; managementAccountId: string; organizationId: string }
 
 const arnsOf = ({ region, managementAccountId, organizationId }: Place) => ({
@@ -34,13 +34,22 @@ const actsOn = (place: Place): Record<string, (input: Input) => Ask | Ask[]> => 
     'organizations:ListParents': ({ ChildId }) => ({ resource: inOrganization(text(ChildId)) }),
     'dynamodb:DescribeTable': table,
     'dynamodb:GetItem': table,
-    'dynamodb:PutItem': table,
+    'dynamodb:PutItem': (input) => {
+      const { pk } = input['Item'] as { pk: { S: string } }
+      return { ...table(input), context: { 'dynamodb:LeadingKeys': [pk.S] } }
+    },
     'dynamodb:Scan': table,
     'dynamodb:UpdateItem': table,
     'states:StartExecution': ({ stateMachineArn }) => ({ resource: text(stateMachineArn) }),
     'states:DescribeExecution': ({ executionArn }) => ({ resource: text(executionArn) }),
     'secretsmanager:CreateSecret': ({ Name }) => secret(Name),
-    'secretsmanager:DeleteSecret': byId,
+    'secretsmanager:DeleteSecret': ({ SecretId, RecoveryWindowInDays: days, ForceDeleteWithoutRecovery: force }) => ({
+      ...secret(SecretId),
+      context: {
+        ...(typeof days === 'number' && { 'secretsmanager:RecoveryWindowInDays': String(days) }),
+        ...(typeof force === 'boolean' && { 'secretsmanager:ForceDeleteWithoutRecovery': String(force) }),
+      },
+    }),
     'secretsmanager:DescribeSecret': byId,
     'secretsmanager:GetSecretValue': byId,
     'secretsmanager:PutSecretValue': byId,
@@ -177,7 +186,7 @@ export const dependentOn = (
     log,
     context = {},
     input = {},
-  }: { by: string; same?: Asked; log?: string; context?: Record<string, string>; input?: Input },
+  }: { by: string; same?: Asked; log?: string; context?: Asked['context']; input?: Input },
 ): Asked[] => {
   const arns = arnsOf(place)
   const own = { by, accountId: place.managementAccountId }

@@ -18,6 +18,7 @@ export type Resource = {
   Properties: Record<string, unknown>
   DependsOn?: string | string[]
   DeletionPolicy?: string
+  UpdateReplacePolicy?: string
 }
 type Template = { Resources: Record<string, Resource>; Outputs: Record<string, unknown> }
 

@@ -178,8 +178,12 @@ test('the mail’s function cannot read secrets, store-password cannot enter acc
   expect(actions('CreateAdminUserRole')).not.toContain('ses:')
 })
 
-test('ledger and key outlive the service', () => {
-  for (const name of ['Ledger', 'PasswordKey']) expect(organizations.resources[name]?.DeletionPolicy).toBe('Retain')
+test('ledger and key outlive the service, but not a first deployment that is rolled back', () => {
+  for (const name of ['Ledger', 'PasswordKey'])
+    expect(organizations.resources[name]).toMatchObject({
+      DeletionPolicy: 'RetainExceptOnCreate',
+      UpdateReplacePolicy: 'Retain',
+    })
 })
 
 test('what goes wrong raises alarms on a topic, and a sweep that does not run is one of them', () => {

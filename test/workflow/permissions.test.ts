@@ -352,7 +352,7 @@ const allows = async (request: Asked, { identity, resource }: Deployed = deploye
 }
 const told = ({ by, action, resource, context }: Asked) =>
   `${by} ${action} ${resource} ${Object.entries(context)
-    .map(([key, value]) => `${key}=${value}`)
+    .map(([key, value]) => `${key}=${[value].flat().join()}`)
     .join(' ')}`
 /** The requests that IAM does not decide as wanted: of each caller and action the first. */
 const not = async (wanted: boolean, requests: Asked[]) => {
@@ -494,7 +494,7 @@ const at = (pattern: RegExp, text: string) => (request: Asked) => {
   return { resource }
 }
 const itself = (wrong: Wrong) => () => wrong
-const under = (context: Record<string, string>) => (request: Asked) => ({ context: { ...request.context, ...context } })
+const under = (context: Asked['context']) => (request: Asked) => ({ context: { ...request.context, ...context } })
 
 const secrets: [string, string][] = [
   ['store-password', 'secretsmanager:CreateSecret'],
@@ -508,6 +508,8 @@ const secrets: [string, string][] = [
 const mailing = ['send-login-email', 'report-failure', 'sweep']
 const entering = ['create-admin-group', 'create-admin-user']
 const writingLedger = ['accept-request', 'store-password', 'record-vended', 'report-failure', 'sweep']
+const noting = ['request-admins', 'report-failure', 'sweep']
+const noteOfAnother = (by: string) => (by === 'report-failure' ? 'sweep#2026-11-25#a' : 'failure#a#1#FAILED')
 const starting = ['sweep', 'request-admins', 'StartVendRole']
 const onUser = ['CreateUser', 'TagUser', 'CreateLoginProfile', 'UpdateLoginProfile', 'AttachUserPolicy']
 const onGroup = ['CreateGroup', 'AttachGroupPolicy', 'PutGroupPolicy']
@@ -525,6 +527,12 @@ const denied: [what: string, of: [by: string, action: string], wrong: (request: 
   ['a password, for who writes groups', secrets[5]!, itself({ by: 'create-admin-group' })],
   ['a secret’s end, for who makes it', secrets[6]!, itself({ by: 'store-password' })],
   ['a secret’s end, for who reads it', secrets[6]!, itself({ by: 'create-admin-user' })],
+  [
+    'a secret’s end without recovery',
+    secrets[6]!,
+    itself({ context: { 'secretsmanager:ForceDeleteWithoutRecovery': 'true' } }),
+  ],
+  ['a secret’s end before seven days', secrets[6]!, under({ 'secretsmanager:RecoveryWindowInDays': '6' })],
   ['a secret’s policy', secrets[0]!, itself({ action: 'secretsmanager:PutResourcePolicy' })],
 
   ['decrypting, for who mails', ['create-admin-user', 'kms:Decrypt'], itself({ by: 'send-login-email' })],
@@ -608,6 +616,11 @@ const denied: [what: string, of: [by: string, action: string], wrong: (request: 
   ...writingLedger.flatMap((by): typeof denied => [
     ['the ledger of another stage', [by, 'dynamodb:UpdateItem'], at(/vending-local/, 'vending-another')],
     ['the end of a record', [by, 'dynamodb:UpdateItem'], itself({ action: 'dynamodb:DeleteItem' })],
+  ]),
+  ...noting.flatMap((by): typeof denied => [
+    ['an account’s record', [by, 'dynamodb:PutItem'], under({ 'dynamodb:LeadingKeys': ['account#700000000001'] })],
+    ['a note that another writes', [by, 'dynamodb:PutItem'], under({ 'dynamodb:LeadingKeys': [noteOfAnother(by)] })],
+    ['an item without a name', [by, 'dynamodb:PutItem'], itself({ context: {} })],
   ]),
   ['writing a record, for who only tells', ['sweep', 'dynamodb:UpdateItem'], itself({ by: 'get-account' })],
   ['writing a record, for the API', ['sweep', 'dynamodb:UpdateItem'], itself({ by: 'request-admins' })],
