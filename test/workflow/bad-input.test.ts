@@ -120,6 +120,14 @@ const refusals: [what: string, accountId: string, request: object, error: string
     400,
     'admins[0].policies',
   ],
+  [
+    'more names of groups and policies than a session’s policy holds',
+    own,
+    { admins: [{ ...ada, policies: Array.from({ length: 9 }, (_, i) => `${i}`.padEnd(30, 'p')) }] },
+    'InvalidInputError',
+    400,
+    'admins[0]',
+  ],
   ['a request that no state can hold', own, { admins: twenty }, 'InvalidInputError', 400, 'input'],
   [
     'an inline policy that is none',
