@@ -186,6 +186,28 @@ test('an event of a protected account fails by name', async () => {
   expect(writes(calls)).toHaveLength(1)
 })
 
+test('the largest request that is accepted is vended: no state outgrows Step Functions’ 256 KiB', async () => {
+  const groups = Array.from({ length: 20 }, (_, i) => ({ name: `${i}`.padStart(128, 'g') }))
+  const names = groups.map(({ name }) => name)
+  const admins = (tagBytes: number) =>
+    names.map((_, i) => ({
+      ...ada,
+      userName: `ada-${i}`.padStart(64, 'a'),
+      groups: names.slice(0, 3),
+      tags: Object.fromEntries(Array.from({ length: 6 }, (_, j) => [`key-${j}`, 'v'.repeat(Math.floor(tagBytes / 6))])),
+    }))
+  const ask = (tagBytes: number) =>
+    vend(organization, {
+      door: 'manual',
+      input: JSON.stringify({ accountId: '400000000002', groups, admins: admins(tagBytes) }),
+    })
+  ensureAccount(organization, '400000000002')
+  expect((await ask(1250)).execution).toMatchObject({ status: 'FAILED', error: 'InvalidInputError' })
+  const { execution, mails } = await ask(1150)
+  expect(execution).toMatchObject({ status: 'SUCCEEDED' })
+  expect(mails).toHaveLength(20)
+})
+
 test('a policy that does not exist in the account fails before the first write', async () => {
   const { execution, calls } = await vend(organization, {
     door: 'manual',
