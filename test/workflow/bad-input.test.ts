@@ -175,6 +175,20 @@ test('a body that is not JSON is answered with 400', async () => {
   expect(calls).toEqual([])
 })
 
+test('a huge request that is wrong everywhere gets a short answer', async () => {
+  const unknown = Object.fromEntries(Array.from({ length: 20_000 }, (_, i) => [`${i}`, 1]))
+  const request = { method: 'POST', path: `/accounts/${own}/admins`, headers: {}, body: JSON.stringify(unknown) }
+  const { response } = await vend(organization, { door: 'api', request })
+  expect(response).toMatchObject({ status: 400, body: { field: '0' } })
+  expect(JSON.stringify(response).length).toBeLessThan(10_000)
+  const { execution } = await vend(organization, {
+    door: 'manual',
+    input: JSON.stringify({ accountId: own, ...unknown }),
+  })
+  expect(execution).toMatchObject({ status: 'FAILED', error: 'InvalidInputError' })
+  expect(execution?.cause).toMatch(/input: is wrong in 19980 more places$/)
+})
+
 test.each(['"text"', '[]', '5', '{}'])('the manual input %s fails by name', async (input) => {
   const { execution } = await vend(organization, { door: 'manual', input })
   expect(execution).toMatchObject({ status: 'FAILED', error: 'InvalidInputError' })
