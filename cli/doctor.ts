@@ -182,6 +182,34 @@ const checks: Record<string, Check> = {
 
   'access role': checkAccessRole,
 
+  'protected accounts': async ({ clients, vending: { protected: places, automatic } }) => {
+    const names = places.accounts.filter((place) => !/^\d{12}$/.test(place))
+    if (!names.length) return ok('None is protected by its name, which a member account may change.')
+    const inOrganization: string[] = []
+    for await (const { Accounts = [] } of paginateListAccounts({ client: clients.organizations }, {}))
+      inOrganization.push(...Accounts.flatMap(({ Name = '', State }) => (State === 'CLOSED' ? [] : [Name])))
+    const having = (name: string) => inOrganization.filter((other) => other === name).length
+    // Control Tower's, which vending.yml comes with: without Control Tower they may well be nobody's.
+    const isIdle = (name: string) => automatic !== 'control-tower' && ['Log Archive', 'Audit'].includes(name)
+    const wrong = names.flatMap((name) => {
+      const count = having(name)
+      return count === 1 || (!count && isIdle(name))
+        ? []
+        : [`${name} (${count || 'no'} account${count > 1 ? 's' : ''})`]
+    })
+    if (wrong.length)
+      return warn(
+        `These names under protected in vending.yml are not one account’s: ${wrong.join(', ')}.`,
+        'Name the account by its id, in quotes: a member account may change its own name (account:PutAccountName), which ends or begins the protection.',
+      )
+    const idle = names.filter((name) => !having(name))
+    return ok(
+      idle.length
+        ? `No account is called ${idle.join(' or ')}, as Control Tower calls its own.`
+        : 'Each name is one account’s.',
+    )
+  },
+
   'service control policies': async ({ clients, vending, accountId }) => {
     const isOurs = ({ TargetId = '', Name = '' }: Denial['targets'][number]) =>
       ![accountId, ...vending.protected.organizationalUnits].includes(TargetId) &&

@@ -86,11 +86,39 @@ const namePattern = /^[^\s<>{}[\]?*"#%\\^|~`$&,;:/\p{Cc}\p{Cs}\ufffe\uffff]{1,80
 
 /** A payload has at most 256 KiB (Step Functions Developer Guide, service-quotas). */
 const mostBytes = 262_144
-const checkSize = (input: unknown) => {
-  if (Buffer.byteLength(JSON.stringify(input)) > mostBytes)
+const checkSize = (payload: unknown) => {
+  if (Buffer.byteLength(JSON.stringify(payload)) > mostBytes)
     throw Object.assign(new Error('A state’s input or output is larger than 256 KiB'), {
       name: 'States.DataLimitExceeded',
     })
+}
+
+type Execute = (this: StateMachine, input: unknown, options: { eventLogger: EventLogger }, end: () => void) => unknown
+type EventLogger = Record<
+  'dispatchStateExitedEvent' | 'dispatchStateFailedEvent',
+  (name: string, type: string, input: unknown, outputOrError: unknown) => void
+>
+
+/** The library has no limit. What a Map's items put out is checked with the Map's own output. */
+const withOutputsChecked = (machine: StateMachine) => {
+  const inside = machine as unknown as { execute: Execute }
+  const { execute } = inside
+  inside.execute = function (input, options, end) {
+    const { eventLogger } = options
+    const exit = eventLogger.dispatchStateExitedEvent.bind(eventLogger)
+    // The library calls this before it goes on: what is thrown here ends the execution.
+    eventLogger.dispatchStateExitedEvent = (name, type, stateInput, output) => {
+      try {
+        checkSize(output)
+      } catch (error) {
+        eventLogger.dispatchStateFailedEvent(name, type, stateInput, error)
+        throw error
+      }
+      exit(name, type, stateInput, output)
+    }
+    return execute.call(this, input, options, end)
+  }
+  return machine
 }
 
 // Step Functions Developer Guide, redrive-executions.
@@ -104,10 +132,12 @@ export const startStepFunctions = ({ definition, stateMachineArn, clock, invoke,
   const aborts = new Map<string, () => void>()
   const stopped = new Set<string>()
   const states = new Map(allStates(definition))
-  const machine = new StateMachine(onClock(definition, clock.speed) as StateMachineDefinition, {
-    // Checked when the service is packaged; here the pauses are fractions.
-    validationOptions: { noValidate: true },
-  })
+  const machine = withOutputsChecked(
+    new StateMachine(onClock(definition, clock.speed) as StateMachineDefinition, {
+      // Checked when the service is packaged; here the pauses are fractions.
+      validationOptions: { noValidate: true },
+    }),
+  )
 
   const run = async (execution: Execution) => {
     const { executionArn, redriveCount } = execution

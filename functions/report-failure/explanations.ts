@@ -22,7 +22,7 @@ const secretGone = explain(
 export const explanations: Record<string, Explanation> = {
   InvalidInputError: explain(
     'correct',
-    'The request is not valid. Nothing was made.',
+    'The request is not valid.',
     'The cause names each field and what is allowed there. Save the corrected input as request.json, and start again:',
   ),
   AccountNotFoundError: explain(
@@ -84,6 +84,11 @@ export const explanations: Record<string, Explanation> = {
     'redrive',
     'IAM inside the account refused, most likely because a service control policy forbids IAM users or groups.',
     'Exempt the access role from that policy, or do not vend IAM users in this organization: AWS recommends IAM Identity Center for people. Then go on:',
+  ),
+  PackedPolicyTooLargeException: explain(
+    'correct',
+    'The groups and policies that were asked for are too many or too long for a session in the account (STS).',
+    'Save an input that asks for fewer groups and policies, or for such with shorter names, as request.json, and start again:',
   ),
   PolicyNotFoundError: explain(
     'start',

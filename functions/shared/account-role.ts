@@ -1,7 +1,7 @@
 import { AssumeRoleCommand, type STSClient } from '@aws-sdk/client-sts'
 import type { Account } from './account.ts'
 import { isNamed } from './aws-errors.ts'
-import { AccessRoleMissingError, AccountNotReadyError } from './errors.ts'
+import { AccessRoleMissingError, AccountNotReadyError, InvalidInputError } from './errors.ts'
 import { placeOf, type Vend } from './step.ts'
 
 // The names under which a minutes-old account has been seen to refuse.
@@ -20,8 +20,11 @@ export const ourPath = '/account-vending/'
 /** What a session may do: `policyArns`, if given, are the only policies that it may attach. */
 type Permission = { actions: string[]; resources: string[]; policyArns?: string[] }
 
-const sessionPolicy = (permissions: Permission[]) =>
-  JSON.stringify({
+// STS takes 2,048 (API_AssumeRole), and less if its packed form is too large, which nobody else can compute.
+const mostCharacters = 1800
+
+const sessionPolicy = (permissions: Permission[]) => {
+  const policy = JSON.stringify({
     Version: '2012-10-17',
     Statement: permissions
       // IAM takes no empty list, and a permission on nothing is none.
@@ -33,6 +36,17 @@ const sessionPolicy = (permissions: Permission[]) =>
         ...(policyArns && { Condition: { ArnEquals: { 'iam:PolicyARN': policyArns } } }),
       })),
   })
+  if (policy.length > mostCharacters)
+    throw new InvalidInputError([
+      {
+        field: 'groups',
+        message:
+          `the ARNs of groups and policies make a session policy of ${policy.length} characters, which must be at most ` +
+          `${mostCharacters}: ask for fewer or shorter ones (a group that is there already counts with its path)`,
+      },
+    ])
+  return policy
+}
 
 /** ARN of something of IAM's in an account, in the partition of this execution. */
 export const iamArn = (vend: Vend, accountId: string, resource: string) =>
@@ -42,7 +56,7 @@ export const iamArn = (vend: Vend, accountId: string, resource: string) =>
  * Signs in to a member account through its access role, for 15 minutes, with no more than `permissions`.
  *
  * Throws `AccountNotReadyError` while the role of an account that Organizations created within the last hour refuses,
- * `AccessRoleMissingError` if any other account's does.
+ * `AccessRoleMissingError` if any other account's does, and `InvalidInputError` if the permissions are too long for STS.
  */
 export async function assumeAccountRole(
   sts: STSClient,

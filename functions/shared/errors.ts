@@ -1,8 +1,14 @@
-/** The request does not parse. `issues` name each field and what is allowed there. */
+// A request can be wrong in more places than an answer, a mail or a workflow's cause holds.
+const mostIssues = 20
+
+/** The request does not parse. `issues` name each field and what is allowed there, up to 20. */
 export class InvalidInputError extends Error {
   override readonly name = 'InvalidInputError'
   readonly issues: { field: string; message: string }[]
-  constructor(issues: { field: string; message: string }[]) {
+  constructor(all: { field: string; message: string }[]) {
+    const more = all.length - mostIssues
+    const issues =
+      more > 0 ? [...all.slice(0, mostIssues), { field: 'input', message: `is wrong in ${more} more places` }] : all
     super(issues.map(({ field, message }) => `${field}: ${message}`).join('; '))
     this.issues = issues
   }

@@ -150,9 +150,9 @@ const changePassword = /:policy\/IAMUserChangePassword$/
 /**
  * Says what of a complete request is too much for AWS, before anything is made.
  *
- * Sessions in the account carry its names and ARNs in a policy, which STS limits to 2,048 characters (API_AssumeRole);
- * IAM's and Secrets Manager's quotas are counted with what this service adds; a workflow's state has 256 KiB, in which the
- * request lies several times.
+ * Sessions in the account carry its names and ARNs in a policy, whose length STS limits: at these limits it stays below
+ * `assumeAccountRole`'s in every partition. IAM's and Secrets Manager's quotas are counted with what this service adds; a
+ * workflow's state has 256 KiB, in which the request lies several times.
  */
 export const sizeIssues = (ask: Ask) => {
   const issues: { field: string; message: string }[] = []
@@ -168,9 +168,9 @@ export const sizeIssues = (ask: Ask) => {
   }
   for (const [i, { groups, policies, tags }] of ask.admins.entries()) {
     limit(`admins[${i}].groups`, groups.length, 10, 'groups')
-    limit(`admins[${i}].groups`, characters(groups), 300, 'the characters of all group names together')
     limit(`admins[${i}].policies`, policies.filter((arn) => !changePassword.test(arn)).length, 9, 'policies')
-    limit(`admins[${i}].policies`, characters(policies), 500, 'the characters of all policy ARNs together')
+    const names = [...groups, ...policies]
+    limit(`admins[${i}]`, characters(names), 480, 'the characters of all group names and policy ARNs together')
     const keys = Object.keys(tags)
     limit(`admins[${i}].tags`, keys.length, 45, 'tags, those of vending.yml included,')
     const twice = keys.find((key, j) => keys.findIndex((other) => other.toLowerCase() === key.toLowerCase()) !== j)

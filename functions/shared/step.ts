@@ -33,12 +33,14 @@ export const isTooDeep = (value: unknown, levels = mostLevels): boolean =>
   value !== null &&
   (levels === 0 || Object.values(value).some((member) => isTooDeep(member, levels - 1)))
 
-const fieldName = (path: PropertyKey[]) =>
-  path.map((key, i) => (typeof key === 'number' ? `[${key}]` : `${i ? '.' : ''}${String(key)}`)).join('') || 'input'
+const fieldName = (path: PropertyKey[]) => {
+  const name = path.map((key, i) => (typeof key === 'number' ? `[${key}]` : `${i ? '.' : ''}${String(key)}`)).join('')
+  return name.length > 200 ? `${name.slice(0, 200)}…` : name || 'input'
+}
 
 /**
  * Checks `value` against `schema`.
- * Throws `InvalidInputError`, which names every wrong field and what is allowed there.
+ * Throws `InvalidInputError`, which names the wrong fields and what is allowed there.
  */
 export const parseInput = <S extends z.ZodMiniType>(schema: S, value: unknown): z.output<S> => {
   if (isTooDeep(value))
@@ -55,8 +57,9 @@ export const parseInput = <S extends z.ZodMiniType>(schema: S, value: unknown): 
       message,
     })),
   )
+  const seen = new Set<string>()
   // The first thing that is wrong with a field is the one to mend.
-  throw new InvalidInputError(issues.filter(({ field }, i) => issues.findIndex((other) => other.field === field) === i))
+  throw new InvalidInputError(issues.filter(({ field }) => !seen.has(field) && seen.add(field)))
 }
 
 const logger = new Logger()

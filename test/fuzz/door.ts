@@ -271,6 +271,7 @@ export const openDoors = async (vendingFile: string, bundles?: Map<string, strin
         const { type = '' } = JSON.parse(answer.body) as { type?: string }
         if (!/^application\/(problem\+)?json$/.test(answer.headers['content-type'] ?? ''))
           broken('the answer is not JSON')
+        if (answer.body.length > 65_536) broken(`the answer has ${answer.body.length} characters`)
         if (Object.values(answer.headers).some((value) => /[\r\n]/.test(value)))
           broken('a header has more than one line')
         const [execution] = door.executions

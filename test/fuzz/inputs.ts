@@ -148,9 +148,11 @@ const deepText = fc.constantFrom(
   `${'['.repeat(100_000)}${']'.repeat(100_000)}`,
   `${'{"a":'.repeat(50_000)}1${'}'.repeat(50_000)}`,
 )
+export const manyUnknown = JSON.stringify(Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`${i}`, i])))
 const hugeText = fc.constantFrom(
   JSON.stringify({ admins: Array.from({ length: 5000 }, (_, i) => ({ userName: `u${i}`, email: 'ada@example.com' })) }),
   JSON.stringify({ again: 'x'.repeat(300_000) }),
+  manyUnknown,
 )
 
 /** An event as EventBridge would deliver it. */

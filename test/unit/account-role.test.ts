@@ -1,13 +1,27 @@
 import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts'
+import type { Context } from 'aws-lambda'
 import { mockClient } from 'aws-sdk-client-mock'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Account } from '../../functions/shared/account.ts'
 import { assumeAccountRole, iamArn } from '../../functions/shared/account-role.ts'
-import { AccessRoleMissingError, AccountNotReadyError } from '../../functions/shared/errors.ts'
-import { accountId, adminAccess, anAccount, aVend, awsError } from '../support/builders.ts'
+import { AccessRoleMissingError, AccountNotReadyError, InvalidInputError } from '../../functions/shared/errors.ts'
+import { type AdminsRequest, completeRequest } from '../../functions/shared/request.ts'
+import {
+  accountId,
+  adminAccess,
+  anAccount,
+  aRecord,
+  aVend,
+  awsError,
+  issuesOf,
+  ledgerMock,
+  ourPath,
+  theDefaults,
+} from '../support/builders.ts'
 
 const sts = mockClient(STSClient)
 
+type Handler = (input: object, context: Context) => Promise<unknown>
 type Options = Parameters<typeof assumeAccountRole>[1]
 const assume = (overrides: Partial<Options> = {}) =>
   assumeAccountRole(new STSClient({}), {
@@ -34,6 +48,8 @@ beforeEach(() => {
 })
 afterEach(() => {
   vi.useRealTimers()
+  vi.unstubAllEnvs()
+  vi.restoreAllMocks()
 })
 
 test('signs in through the access role for 15 minutes', async () => {
@@ -64,6 +80,92 @@ test('the role is in the partition of the execution', async () => {
   await assume({ vend })
   expect(sent()?.RoleArn).toBe(`arn:aws-us-gov:iam::${accountId}:role/OrganizationAccountAccessRole`)
 })
+
+describe('what is too long for STS', () => {
+  const group = (path: string) => iamArn(aVend(), accountId, `group${path}Administrators`)
+  const withGroups = (count: number, path: string) =>
+    assume({
+      permissions: [{ actions: ['iam:AddUserToGroup'], resources: Array.from({ length: count }, () => group(path)) }],
+    })
+
+  test('is refused before it is asked, with field and limit: groups that are there already may have long paths', async () => {
+    const refused = withGroups(4, `/${'p'.repeat(510)}/`)
+    await expect(refused).rejects.toBeInstanceOf(InvalidInputError)
+    await expect(refused).rejects.toThrow(
+      /^groups: the ARNs of groups and policies make a session policy of 2\d{3} characters, which must be at most 1800: /,
+    )
+    expect(sts.calls()).toHaveLength(0)
+  })
+
+  test('is not refused below that', async () => {
+    await withGroups(3, `/${'p'.repeat(500)}/`)
+    expect(sent()?.Policy?.length).toBeGreaterThan(1700)
+  })
+})
+
+describe.each(['aws', 'aws-us-gov', 'aws-cn', 'aws-iso-b', 'aws-eusc'])(
+  'the largest requests that are accepted stay within 1,800 characters in %s:',
+  (partition) => {
+    const place = { accountId, accountEmail: 'payments@example.com', partition }
+    const vend = aVend({ executionArn: aVend().executionArn.replace('arn:aws:', `arn:${partition}:`) })
+    const policies = (amount: number) =>
+      [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz']
+        .slice(0, amount)
+        .map((name) => `arn:${partition}:iam::aws:policy/${name}`)
+    const lengthOf = (texts: string[]) => texts.join('').length
+    const complete = (request: Partial<AdminsRequest>) =>
+      completeRequest({ groups: [], ...request }, theDefaults({ groups: [] }), place)
+    /** The length of the policy with which a step signs in. */
+    const lengthIn = async (step: 'create-admin-group' | 'create-admin-user', input: object) => {
+      vi.stubEnv('LEDGER_TABLE', 'ledger')
+      vi.stubEnv('ACCESS_ROLE_NAME', 'OrganizationAccountAccessRole')
+      vi.stubEnv('AWS_REGION', 'us-east-1')
+      vi.spyOn(process.stderr, 'write').mockReturnValue(true)
+      ledgerMock().holds(aRecord())
+      const signIn = awsError('Throttling')
+      sts.on(AssumeRoleCommand).rejects(signIn)
+      const { handler } = (await import(`../../functions/${step}/handler.ts`)) as { handler: Handler }
+      await expect(handler({ vend, account: anAccount(), ...input }, {} as Context)).rejects.toBe(signIn)
+      return sent()?.Policy?.length
+    }
+
+    test('of groups', async () => {
+      const [first = '', ...others] = policies(Math.floor(1000 / `arn:${partition}:iam::aws:policy/A`.length))
+      const filled = first.padEnd(1000 - lengthOf(others), 'x')
+      const groupsOf = (all: string[]) =>
+        [0, 1, 2, 3].map((i) => ({ name: `g${i}`, policies: all.slice(10 * i, 10 * i + 10), inline: {} }))
+      expect(issuesOf(() => complete({ groups: groupsOf([`${filled}x`, ...others]) }))).toHaveLength(1)
+      const length = await lengthIn('create-admin-group', complete({ groups: groupsOf([filled, ...others]) }))
+      expect(length).toBeGreaterThan(1500)
+      expect(length).toBeLessThanOrEqual(1800)
+    })
+
+    test('of an administrator', async () => {
+      const arns = policies(9)
+      const names = Array.from({ length: 10 }, (_, i) => `${i}`)
+      const groupsOf = (most: number) =>
+        [(names[0] ?? '').padEnd(128, 'x'), ...names.slice(1)].map((name, i) =>
+          i === 1 ? name.padEnd(most, 'x') : name,
+        )
+      const left = 480 - lengthOf(arns) - 128 - 8
+      const asked = (most: number) => ({
+        groups: groupsOf(most).map((name) => ({ name, policies: [], inline: {} })),
+        admins: [{ userName: 'a'.repeat(64), groups: groupsOf(most), policies: arns, tags: {} }],
+      })
+      expect(issuesOf(() => complete(asked(left + 1)))).toHaveLength(1)
+      const { admins } = complete(asked(left))
+      const [admin] = admins
+      const length = await lengthIn('create-admin-user', {
+        // As CreateAdminGroup gives them.
+        admin: { ...admin, policies: [...arns, `arn:${partition}:iam::aws:policy/IAMUserChangePassword`] },
+        groups: groupsOf(left).map((name) => ({ name, arn: iamArn(vend, accountId, `group${ourPath}${name}`) })),
+        secret: { secretArn: null, secretVersion: null },
+      })
+      expect(length).toBeGreaterThan(1600)
+      expect(length).toBeLessThanOrEqual(1800)
+    })
+  },
+)
 
 test('the session may do what was asked for, and attach only the policies named', async () => {
   const users = iamArn(aVend(), accountId, 'user/account-vending/*')

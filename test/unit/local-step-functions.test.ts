@@ -7,14 +7,16 @@ import { createWorld, manualClock } from '../../local/world.ts'
 
 const world = createWorld(manualClock())
 const stateMachineArn = `arn:aws:states:us-east-1:${world.managementAccountId}:stateMachine:machine`
-const { operations } = startStepFunctions({
-  definition: { StartAt: 'Done', States: { Done: { Type: 'Pass', Result: 1, End: true } } } as never,
-  stateMachineArn,
-  clock: startClock(1),
-  invoke: async () => undefined,
-  onProgress: () => {},
-  onEnd: () => {},
-})
+const run = (definition: object) =>
+  startStepFunctions({
+    definition: definition as never,
+    stateMachineArn,
+    clock: startClock(1),
+    invoke: async () => undefined,
+    onProgress: () => {},
+    onEnd: () => {},
+  })
+const { operations } = run({ StartAt: 'Done', States: { Done: { Type: 'Pass', Result: 1, End: true } } })
 const endpoint = await startEndpoint(world, { handlers: { states: operations } })
 afterAll(() => endpoint.close())
 
@@ -52,3 +54,33 @@ test('what is no ARN is told from what is not there', async () => {
     name: 'ExecutionDoesNotExist',
   })
 })
+
+// Each state's output, and no task's input, is as large as it is.
+const twice = { Type: 'Pass', Parameters: { 'a.$': '$', 'b.$': '$' } }
+const inItems = {
+  Type: 'Map',
+  ItemsPath: '$.items',
+  ItemSelector: { 'text.$': '$.text' },
+  ItemProcessor: { StartAt: 'Item', States: { Item: { Type: 'Pass', End: true } } },
+}
+test.each<[what: string, state: object, input: object]>([
+  ['a state', twice, { text: 'x'.repeat(140_000) }],
+  ['a Map', inItems, { items: [1, 2], text: 'x'.repeat(140_000) }],
+])(
+  '%s whose output is larger than 256 KiB fails the execution, and nothing comes after it',
+  async (_, state, input) => {
+    const { start: startOne, executions } = run({
+      StartAt: 'Large',
+      States: { Large: { ...state, Next: 'After' }, After: { Type: 'Pass', Result: 1, End: true } },
+    })
+    for (const [name, given] of Object.entries({ large: input, small: { ...input, text: 'x' } }))
+      startOne(name, JSON.stringify(given))
+    const [large, small] = [...executions.values()]
+    await expect.poll(() => [large?.status, small?.status]).toEqual(['FAILED', 'SUCCEEDED'])
+    expect(large).toMatchObject({
+      error: 'States.DataLimitExceeded',
+      states: expect.arrayContaining([{ name: 'Large', status: 'FAILED' }]) as unknown,
+    })
+    expect(large?.states.map(({ name }) => name)).not.toContain('After')
+  },
+)

@@ -191,6 +191,28 @@ describe('refused, with the field and what is allowed:', () => {
     ])
   })
 
+  test('names of groups and policies that are too long for an administrator’s session, together', () => {
+    const groups = [120, 121, 122].map((length) => ({ name: 'g'.repeat(length), policies: [], inline: {} }))
+    const ask = (more: number) =>
+      complete({
+        groups,
+        admins: [
+          {
+            userName: 'ada',
+            groups: groups.map(({ name }) => name),
+            policies: ['p'.repeat(480 - 363 - 25 + 1 + more)],
+          },
+        ],
+      })
+    expect(issuesOf(() => ask(0))).toEqual([])
+    expect(issuesOf(() => ask(1))).toEqual([
+      {
+        field: 'admins[0]',
+        message: 'the characters of all group names and policy ARNs together must be at most 480',
+      },
+    ])
+  })
+
   test('more than 45 tags, those of vending.yml included', () => {
     const fifty = Object.fromEntries(Array.from({ length: 45 }, (_, i) => [`tag${i}`, '']))
     expect(issuesOf(() => complete({ admins: [{ userName: 'ada', tags: fifty }] }))).toEqual([

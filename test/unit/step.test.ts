@@ -112,6 +112,21 @@ describe('parseInput', () => {
     expect(() => parseInput(schema, wrong)).toThrow('list[1].name: must be text; record.x.userName: must be text')
   })
 
+  test('names the first 20 of many wrong fields and says how many more there are', () => {
+    const strict = z.strictObject({})
+    const keys = Array.from({ length: 100_000 }, (_, i) => `${i}`)
+    const wrong = (amount: number) => Object.fromEntries(keys.slice(0, amount).map((key) => [key, 1]))
+    const fieldsOf = (amount: number) => issuesOf(() => parseInput(strict, wrong(amount))).map(({ field }) => field)
+    expect(fieldsOf(20)).toEqual(keys.slice(0, 20))
+    expect(fieldsOf(100_000)).toEqual([...keys.slice(0, 20), 'input'])
+    expect(() => parseInput(strict, wrong(23))).toThrow(/; input: is wrong in 3 more places$/)
+  }, 2000)
+
+  test('names a field that is as long as the input by its beginning', () => {
+    const [issue] = issuesOf(() => parseInput(z.strictObject({}), { ['x'.repeat(200_000)]: 1 }))
+    expect(issue?.field).toBe(`${'x'.repeat(200)}…`)
+  })
+
   test('calls the whole input', () => {
     expect(issuesOf(() => parseInput(z.string('must be text'), 7))).toEqual([
       { field: 'input', message: 'must be text' },

@@ -120,6 +120,14 @@ const refusals: [what: string, accountId: string, request: object, error: string
     400,
     'admins[0].policies',
   ],
+  [
+    'more names of groups and policies than a session’s policy holds',
+    own,
+    { admins: [{ ...ada, policies: Array.from({ length: 9 }, (_, i) => `${i}`.padEnd(30, 'p')) }] },
+    'InvalidInputError',
+    400,
+    'admins[0]',
+  ],
   ['a request that no state can hold', own, { admins: twenty }, 'InvalidInputError', 400, 'input'],
   [
     'an inline policy that is none',
@@ -167,6 +175,20 @@ test('a body that is not JSON is answered with 400', async () => {
   expect(calls).toEqual([])
 })
 
+test('a huge request that is wrong everywhere gets a short answer', async () => {
+  const unknown = Object.fromEntries(Array.from({ length: 20_000 }, (_, i) => [`${i}`, 1]))
+  const request = { method: 'POST', path: `/accounts/${own}/admins`, headers: {}, body: JSON.stringify(unknown) }
+  const { response } = await vend(organization, { door: 'api', request })
+  expect(response).toMatchObject({ status: 400, body: { field: '0' } })
+  expect(JSON.stringify(response).length).toBeLessThan(10_000)
+  const { execution } = await vend(organization, {
+    door: 'manual',
+    input: JSON.stringify({ accountId: own, ...unknown }),
+  })
+  expect(execution).toMatchObject({ status: 'FAILED', error: 'InvalidInputError' })
+  expect(execution?.cause).toMatch(/input: is wrong in 19980 more places$/)
+})
+
 test.each(['"text"', '[]', '5', '{}'])('the manual input %s fails by name', async (input) => {
   const { execution } = await vend(organization, { door: 'manual', input })
   expect(execution).toMatchObject({ status: 'FAILED', error: 'InvalidInputError' })
@@ -176,6 +198,28 @@ test('an event of a protected account fails by name', async () => {
   const { execution, calls } = await vend(organization, { door: 'event', event: accountCreated('222222222222') })
   expect(execution).toMatchObject({ status: 'FAILED', error: 'ProtectedAccountError' })
   expect(writes(calls)).toHaveLength(1)
+})
+
+test('the largest request that is accepted is vended: no state outgrows Step Functions’ 256 KiB', async () => {
+  const groups = Array.from({ length: 20 }, (_, i) => ({ name: `${i}`.padStart(128, 'g') }))
+  const names = groups.map(({ name }) => name)
+  const admins = (tagBytes: number) =>
+    names.map((_, i) => ({
+      ...ada,
+      userName: `ada-${i}`.padStart(64, 'a'),
+      groups: names.slice(0, 3),
+      tags: Object.fromEntries(Array.from({ length: 6 }, (_, j) => [`key-${j}`, 'v'.repeat(Math.floor(tagBytes / 6))])),
+    }))
+  const ask = (tagBytes: number) =>
+    vend(organization, {
+      door: 'manual',
+      input: JSON.stringify({ accountId: '400000000002', groups, admins: admins(tagBytes) }),
+    })
+  ensureAccount(organization, '400000000002')
+  expect((await ask(1250)).execution).toMatchObject({ status: 'FAILED', error: 'InvalidInputError' })
+  const { execution, mails } = await ask(1150)
+  expect(execution).toMatchObject({ status: 'SUCCEEDED' })
+  expect(mails).toHaveLength(20)
 })
 
 test('a policy that does not exist in the account fails before the first write', async () => {

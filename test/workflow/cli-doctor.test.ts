@@ -79,6 +79,7 @@ test('as it should be, everything is ok, and one may deploy', async () => {
     'SES sending',
     'trusted access',
     'access role',
+    'protected accounts',
     'service control policies',
     'Lambda concurrency',
   ])
@@ -112,6 +113,17 @@ const policy = (statement: object, targets = ['r-exam']) =>
   set('serviceControlPolicies', [
     { id: 'p-nousers1', name: 'NoUsers', document: { Version: '2012-10-17', Statement: [statement] }, targets },
   ])
+const named =
+  (...names: [id: string, name: string][]) =>
+  ({ accounts }: World) => {
+    const restores = names.map(([id, name]) => {
+      const account = accounts.get(id)!
+      const before = account.name
+      account.name = name
+      return () => void (account.name = before)
+    })
+    return () => restores.forEach((restore) => restore())
+  }
 const denied = { Effect: 'Deny', Action: 'iam:*', Resource: '*' }
 const ses = { isInSandbox: false, isSendingEnabled: true, max24HourSend: 50_000, sentLast24Hours: 0 }
 const rule = (name: string, more: object = {}) => ({
@@ -269,6 +281,29 @@ describe('what is wrong is found, with a remedy:', () => {
       { vending: controlTower },
     ],
     [
+      'a protected name that no account has',
+      'protected accounts',
+      'warn',
+      'Vault (no account)',
+      named(),
+      { vending: { ...ours, protected: { accounts: ['Log Archive', 'Audit', 'Vault'], organizationalUnits: [] } } },
+    ],
+    [
+      'a protected name that two accounts have',
+      'protected accounts',
+      'warn',
+      'Audit (2 accounts)',
+      named(['666666666666', 'Audit']),
+    ],
+    [
+      'a name of Control Tower’s that its account has no more',
+      'protected accounts',
+      'warn',
+      'Audit (no account)',
+      named(['222222222222', 'Audits']),
+      { vending: controlTower },
+    ],
+    [
       'the example’s values',
       'vending.yml',
       'fail',
@@ -318,7 +353,7 @@ describe('what is wrong is found, with a remedy:', () => {
 })
 
 describe('what is right is not called wrong:', () => {
-  test.each<[string, (world: World) => () => void]>([
+  test.each<[what: string, change: (world: World) => () => void, look?: Look]>([
     ['a trail of this Region', set('trails', [trail])],
     [
       'a multi-Region trail of another one',
@@ -343,8 +378,30 @@ describe('what is right is not called wrong:', () => {
     ['a policy on another service', policy({ ...denied, Action: 's3:*' })],
     ['a policy that is attached to nothing', policy(denied, [])],
     ['a policy on a protected account', policy(denied, ['111111111111'])],
-  ])('%s', async (_, change) => {
-    expect(notOk(await lookIn(change))).toEqual([])
+    [
+      'the names of Control Tower’s accounts, where it is not',
+      named(['111111111111', 'Logs'], ['222222222222', 'Audits']),
+    ],
+    [
+      'the name of an account that another one had, which is closed',
+      (world) => {
+        const restore = named(['333333333333', 'Audit'])(world)
+        const closed = world.accounts.get('333333333333')!
+        const { state } = closed
+        closed.state = 'CLOSED'
+        return () => {
+          closed.state = state
+          restore()
+        }
+      },
+    ],
+    [
+      'protection by id, whatever the name',
+      named(['111111111111', 'Audit']),
+      { vending: { ...ours, protected: { accounts: ['111111111111', '222222222222'], organizationalUnits: [] } } },
+    ],
+  ])('%s', async (_, change, options) => {
+    expect(notOk(await lookIn(change, options))).toEqual([])
   })
 })
 
@@ -359,8 +416,8 @@ test.each([
   ['lambda', 'GetAccountSettings', 'Lambda concurrency'],
   ['events', 'ListRules', 'other stages'],
   ['cloudformation', 'DescribeStacks', 'stack'],
-  ['organizations', 'ListAccounts', 'access role'],
-])('without %s:%s the check says so, and the others go on', async (service, operation, check) => {
+  ['organizations', 'ListAccounts', 'access role', 'protected accounts'],
+])('without %s:%s the check says so, and the others go on', async (service, operation, ...checks) => {
   intercept = (call) => {
     // As Organizations says it: without the action's name.
     if (call.service === service && call.operation === operation)
@@ -368,9 +425,13 @@ test.each([
   }
   const found = await look()
   intercept = () => undefined
-  expect(notOk(found)).toMatchObject([
-    { check, status: 'fail', finding: `This could not be looked at: you lack ${service}:${operation}.` },
-  ])
+  expect(notOk(found)).toMatchObject(
+    checks.map((check) => ({
+      check,
+      status: 'fail',
+      finding: `This could not be looked at: you lack ${service}:${operation}.`,
+    })),
+  )
 })
 
 test('the actions that policies are held against are those of the workflow’s sessions', () => {

@@ -189,10 +189,10 @@ describe('doctor', () => {
     expect(code).toBe(1)
     expect(stdout).toContain('✔ trail')
     expect(stdout).toContain('✘ vending.yml')
-    expect(stdout).toContain('Must not be deployed yet: 1 of 12 checks failed.')
+    expect(stdout).toContain('Must not be deployed yet: 1 of 13 checks failed.')
     const { findings, ...diagnosis } = await vendJson('doctor')
     expect(diagnosis).toEqual({ code: 1, mayDeploy: false })
-    expect(findings).toHaveLength(12)
+    expect(findings).toHaveLength(13)
   })
 })
 

@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { bundleFunctions } from '../../local/lambda.ts'
 import { openDoors } from '../fuzz/door.ts'
-import { apiRequest, deepInput, event, executionInput } from '../fuzz/inputs.ts'
+import { accountId, apiRequest, deepInput, event, executionInput, manyUnknown } from '../fuzz/inputs.ts'
 import { withMistake } from '../simulation/mistakes.ts'
 import { vendingFile } from '../support/organization.ts'
 
@@ -31,6 +31,7 @@ test.each<[what: string, file: string, right: string, wrong: string]>([
   ['half a character stops a mail', 'shared/mail.ts', '.toWellFormed()', '.normalize()'],
   ['unknown fields pass', 'shared/request.ts', 'z.strictObject(shape, {', 'z.looseObject(shape, {'],
   ['nothing is too deep', 'shared/step.ts', 'if (isTooDeep(value))', 'if (isTooDeep(value, Infinity))'],
+  ['a refusal has no end', 'shared/errors.ts', 'const mostIssues = 20', 'const mostIssues = Infinity'],
   [
     'a tag is forgotten',
     'create-admin-user/create-admin-user.ts',
@@ -53,6 +54,7 @@ test.each<[what: string, file: string, right: string, wrong: string]>([
         accountId: '444455556666',
         admins: [{ userName: 'ada', email: 'ada@example.com', tags: { Team: 'red' } }],
       }),
+    () => doors.api({ method: 'POST', pathId: accountId, key: undefined, body: manyUnknown, isBase64Encoded: false }),
     () => doors.step(`{"accountId":"444455556666","admins":${'['.repeat(100_000)}${']'.repeat(100_000)}}`),
   ]
   const found = []
