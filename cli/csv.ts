@@ -102,10 +102,16 @@ const passwordOf = async (
         userName,
         reason:
           `${userName}: the secret ${name} is scheduled for deletion. If ${userName} has not signed in yet, take it back:\n` +
-          `  aws secretsmanager restore-secret --secret-id ${name}`,
+          `  aws secretsmanager restore-secret --secret-id ${name}${await placeOf(secrets)}`,
       }
     throw error
   }
+}
+
+/** Where a client goes, as options of the `aws` command. */
+const placeOf = async ({ config }: SecretsManagerClient) => {
+  const at = await config.endpoint?.()
+  return ` --region ${await config.region()}${at ? ` --endpoint-url ${at.protocol}//${at.hostname}:${at.port}` : ''}`
 }
 
 /** Writes a file that its owner alone can read. Throws `UsageError` if it is there already, unless `force`. */

@@ -44,7 +44,7 @@ export const Inbox = ({ mails }: { mails: Snapshot['mails'] }) => {
             <br />
             <strong>{mail.subject}</strong>
           </p>
-          {look === 'text' ? (
+          {look === 'text' || !mail.html ? (
             <pre tabIndex={0}>{mail.text}</pre>
           ) : (
             // A mail may hold anything: no scripts, no forms, no way out. Of the same origin only so that its height can be read.
@@ -53,7 +53,7 @@ export const Inbox = ({ mails }: { mails: Snapshot['mails'] }) => {
               class={look}
               title={`Mail: ${mail.subject}`}
               sandbox="allow-same-origin"
-              srcdoc={mail.html ?? ''}
+              srcdoc={mail.html}
               onLoad={({ currentTarget }) => {
                 const height = currentTarget.contentDocument?.documentElement.scrollHeight
                 if (height) currentTarget.style.height = `${height + 2}px`

@@ -93,18 +93,23 @@ const runTests = async (tests: string[], target: Target, env: NodeJS.ProcessEnv)
   process.exitCode = interrupted ? 1 : (code ?? 1)
 }
 
+const usage = 'npm run test:e2e, or: npm run test:e2e -- --against-aws --account ID --account ID [--yes]'
 const readOptions = () => {
   try {
-    return parseArgs({
+    const options = parseArgs({
       allowPositionals: true,
       options: {
         'against-aws': { type: 'boolean', default: false },
         account: { type: 'string', multiple: true, default: [] },
         yes: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
       },
     })
+    const { 'against-aws': isAgainstAws, account: accounts, yes } = options.values
+    if (!isAgainstAws && (accounts.length || yes)) throw new Error('--account and --yes are for --against-aws.')
+    for (const id of accounts) if (!/^\d{12}$/.test(id)) throw new Error(`--account ${id}: must be 12 digits.`)
+    return options
   } catch (error) {
-    const usage = 'npm run test:e2e, or: npm run test:e2e -- --against-aws --account ID --account ID [--yes]'
     throw new MissingError(`${error instanceof Error ? error.message : String(error)}\nUsage: ${usage}`, {
       cause: error,
     })
@@ -113,7 +118,8 @@ const readOptions = () => {
 
 try {
   const { values, positionals } = readOptions()
-  await (values['against-aws'] ? againstAws(values.account, values.yes) : onThisMachine(positionals))
+  if (values.help) say(`Usage: ${usage}\nSee docs/e2e.md.`)
+  else await (values['against-aws'] ? againstAws(values.account, values.yes) : onThisMachine(positionals))
 } catch (error) {
   if (!(error instanceof MissingError)) throw error
   console.error(error.message)

@@ -179,25 +179,33 @@ const selfTest = async (files: Record<Plan['config'], string>, text: string) => 
   return found
 }
 
-const wholeNumber = (option: string, text: string) => {
+const wholeNumber = (option: string, text: string, least = 0) => {
   const number = Number(text)
-  if (Number.isSafeInteger(number) && number >= 0) return number
-  process.stderr.write(`--${option} ${text}: must be a whole number\n`)
+  if (Number.isSafeInteger(number) && number >= least) return number
+  process.stderr.write(`--${option} ${text}: must be a whole number${least ? `, at least ${least}` : ''}\n`)
   return process.exit(2)
 }
 
 const readOptions = () => {
   try {
-    return parseArgs({
+    const { values } = parseArgs({
       options: {
-        seeds: { type: 'string', default: '100' },
+        seeds: { type: 'string' },
         from: { type: 'string' },
         seed: { type: 'string' },
         'self-test': { type: 'boolean', default: false },
-        mistake: { type: 'string', default: '' },
+        mistake: { type: 'string' },
         help: { type: 'boolean', default: false },
       },
-    }).values
+    })
+    const given = (['self-test', 'seed', 'seeds', 'from'] as const).filter((name) => values[name])
+    // What would be left unheeded is refused.
+    if (values.mistake !== undefined && !values['self-test']) throw new Error('--mistake is for --self-test')
+    if ((values['self-test'] || values.seed) && given.length > 1)
+      throw new Error(`--${given[0]} and --${given[1]} do not go together`)
+    if (!mistakes.some(({ name }) => name.includes(values.mistake ?? '')))
+      throw new Error(`--mistake ${values.mistake}: no mistake has that in its name`)
+    return values
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${usage}`)
     return process.exit(2)
@@ -207,13 +215,13 @@ const readOptions = () => {
 const run = async () => {
   const options = readOptions()
   if (options.help) return void process.stdout.write(usage)
-  const seeds = wholeNumber('seeds', options.seeds)
+  const seeds = wholeNumber('seeds', options.seeds ?? '100', 1)
   const folder = mkdtempSync(path.join(tmpdir(), 'account-vending-'))
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
   const files = writeConfigs(folder)
 
   if (options['self-test']) {
-    const found = await selfTest(files, options.mistake)
+    const found = await selfTest(files, options.mistake ?? '')
     process.stdout.write(
       `${JSON.stringify({ mistakes: found.length, found: found.filter(({ seeds }) => seeds).length })}\n`,
     )

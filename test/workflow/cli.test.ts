@@ -523,7 +523,9 @@ describe('csv', () => {
     expect(code).toBe(1)
     expect(stdout).toContain('Written for eve: ')
     expect(stderr).toContain(`there is no secret account-vending/${id}/ada`)
-    expect(stderr).toContain(`aws secretsmanager restore-secret --secret-id account-vending/${id}/bob`)
+    expect(stderr).toContain(
+      `aws secretsmanager restore-secret --secret-id account-vending/${id}/bob --region us-east-1 --endpoint-url http://127.0.0.1:`,
+    )
     const nobody = await vend('csv', id, 'ada', '--output', path.join(folder, 'nobody.csv'))
     expect(nobody.code).toBe(1)
     expect(existsSync(path.join(folder, 'nobody.csv'))).toBe(false)

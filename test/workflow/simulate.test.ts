@@ -55,10 +55,21 @@ describe('npm run simulate', () => {
   test('a mistake in the command is a sentence', async () => {
     const { code, stderr } = await simulate('--seeds', 'many')
     expect(code).toBe(2)
-    expect(stderr).toBe('--seeds many: must be a whole number\n')
+    expect(stderr).toBe('--seeds many: must be a whole number, at least 1\n')
     const other = await simulate('--frobnicate')
     expect(other.code).toBe(2)
     expect(other.stderr).toContain("Unknown option '--frobnicate'")
+    // What would be left unheeded, or would test nothing.
+    for (const [args, sentence] of [
+      ['--seeds 0', 'at least 1'],
+      ['--mistake lease', '--mistake is for --self-test'],
+      ['--self-test --mistake frobnicate', 'no mistake has that in its name'],
+      ['--self-test --seeds 3', 'do not go together'],
+      ['--seed 7 --from 3', 'do not go together'],
+    ] as const) {
+      const refused = await simulate(...args.split(' '))
+      expect(refused, args).toMatchObject({ code: 2, stderr: expect.stringContaining(sentence) as string })
+    }
   })
 })
 
