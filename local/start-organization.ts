@@ -183,8 +183,8 @@ export const startOrganization = async ({ vendingFile, speed = defaultSpeed, sta
       outputs: {
         LedgerTable: deployed.ledgerTable,
         VendAccountArn: deployed.stateMachineArn,
-        // The SDK takes the path alone from it where the endpoint is another one.
         PasswordKeyArn: deployed.passwordKeyArn,
+        // The SDK takes the path alone from it where the endpoint is another one.
         DeadLetterQueueUrl: `https://sqs.${region}.amazonaws.com/${managementAccountId}/${deployed.deadLetters}`,
       },
     }),
