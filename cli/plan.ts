@@ -93,8 +93,7 @@ export async function plan(
       const name = there?.GroupName ?? asked.name
       const policies = [...asked.policies.map(shortName), ...Object.keys(asked.inline)].join(', ') || 'no policies'
       if (!there) return { name, what: 'made', why: policies }
-      if (there.Path === ourPath)
-        return { name, what: 'there already', why: `${policies}; what is missing of them is added` }
+      if (there.isOurs) return { name, what: 'there already', why: `${policies}; what is missing of them is added` }
       return { name, what: 'used as it is', why: `not ours, and has exactly ${policies}` }
     })
     const found = { ...made, accountName: account.name, groups, users, ...handedOver, notes: denied.notes }

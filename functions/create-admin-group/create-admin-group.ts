@@ -126,7 +126,7 @@ export async function createAdminGroup(
   // All that happens in the account: a denial here is IAM's, and not one of this service's own table.
   const made = await together(
     inspected.groups.map(async ({ asked, there }) =>
-      there && there.Path !== ourPath
+      there && !there.isOurs
         ? { name: there.GroupName ?? asked.name, arn: there.Arn ?? '' }
         : makeGroup(iam, asked, there),
     ),
@@ -143,7 +143,7 @@ export async function createAdminGroup(
  *
  * A user is ours on our path and on record: anybody in the account can use the path. So is a group, or else one whose members all are.
  *
- * Gives back each group with what is `there` of it, if anything; the wanted `users` that are there, by name in lower
+ * Gives back each group with what is `there` of it, if anything, and whether that is ours; the wanted `users` that are there, by name in lower
  * case; the administrators, each with `kept` (a user of that name is not ours, and stays as it is), `signsIn` (the user has used the password already) and the user's policies, to which IAMUserChangePassword is
  * added where a reset is required and nothing else allows it; and the account's minimum password length.
  * Throws `GroupNotOursError`, `GroupDiffersError`, `PolicyNotFoundError`, `PolicyNotAttachableError`,
@@ -189,6 +189,8 @@ export const inspectAccount = async (
   }
 }
 
+type GroupThere = IamGroup & { isOurs: boolean }
+
 const inspect = async (
   iam: IAMClient,
   {
@@ -214,7 +216,7 @@ const inspect = async (
     together(policyArns.map((arn) => policyAllowsChange(iam, arn, accountId))),
   ])
   const users = new Map<string, IamUser & { hasProfile: boolean }>()
-  const groupsThere = new Map(allGroups.map((group) => [group.GroupName?.toLowerCase() ?? '', group]))
+  const groupsThere = new Map<string, GroupThere>()
   await together([
     ...allUsers
       .filter(({ UserName }) => admins.some(({ userName }) => userName.toLowerCase() === UserName?.toLowerCase()))
@@ -223,8 +225,12 @@ const inspect = async (
         users.set(user.UserName?.toLowerCase() ?? '', { ...user, hasProfile: profile !== undefined })
       }),
     ...groups.map(async (group) => {
-      const there = groupsThere.get(group.name.toLowerCase())
-      if (there) await checkRights(iam, group, there, await isOurs(there))
+      const name = group.name.toLowerCase()
+      const found = allGroups.find(({ GroupName }) => GroupName?.toLowerCase() === name)
+      if (!found) return
+      const there = { ...found, isOurs: await isOurs(found) }
+      await checkRights(iam, group, there)
+      groupsThere.set(name, there)
     }),
   ])
 
@@ -285,7 +291,7 @@ const rightsOf = async (iam: IAMClient, GroupName: string | undefined) => {
 }
 
 /** Nobody shall get other rights by a group that is there than were asked for. */
-const checkRights = async (iam: IAMClient, wanted: Group, { GroupName }: IamGroup, isOurs: boolean) => {
+const checkRights = async (iam: IAMClient, wanted: Group, { GroupName, isOurs }: GroupThere) => {
   const { policies, inline } = await rightsOf(iam, GroupName)
   if (!isOurs) {
     if (!isDeepStrictEqual(policies, new Set(wanted.policies)) || !isDeepStrictEqual(inline, wanted.inline))

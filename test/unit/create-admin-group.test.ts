@@ -307,6 +307,15 @@ describe('a group of our path', () => {
     expect(written()).toEqual([])
   })
 
+  test('that is not ours, and has exactly the wanted policies, is used without a write', async () => {
+    hasMembers('mallory')
+    iam
+      .on(ListAttachedGroupPoliciesCommand)
+      .resolves({ AttachedPolicies: [{ PolicyArn: adminAccess, PolicyName: 'AdministratorAccess' }] })
+    expect((await create()).groups).toEqual([madeGroup])
+    expect(written()).toEqual([])
+  })
+
   test('is ours if nobody is in it but users on record, as a try before this one left it', async () => {
     onRecord.holds(aRecord({ passwords: ourPassword }))
     hasMembers('Administrator')
