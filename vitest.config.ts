@@ -1,5 +1,5 @@
 import { defineConfig } from 'vitest/config'
-import { builtIn } from './infra/esbuild.ts'
+import { builtIn } from './infra/build/esbuild.ts'
 
 export default defineConfig({
   plugins: [

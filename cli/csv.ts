@@ -6,7 +6,7 @@ import { readAccount } from '../functions/shared/ledger.ts'
 import { secretName } from '../functions/shared/secret-name.ts'
 import { signInUrl } from '../functions/shared/sign-in-url.ts'
 import type { Clients } from './clients.ts'
-import { RefusedError, UsageError } from './errors.ts'
+import { RefusedError, UsageError } from './command-errors.ts'
 import { findService } from './service.ts'
 
 export type Credentials = {

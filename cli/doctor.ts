@@ -20,10 +20,10 @@ import { AssumeRoleCommand, GetCallerIdentityCommand } from '@aws-sdk/client-sts
 import { styleText } from 'node:util'
 import { findMemberAccount } from '../functions/shared/account.ts'
 import { isNamed } from '../functions/shared/aws-errors.ts'
-import { exampleValues } from '../infra/example-values.ts'
-import { senderIdentities, type Vending } from '../infra/vending.ts'
+import { exampleValues } from '../infra/build/example-values.ts'
+import { senderIdentities, type Vending } from '../functions/shared/vending.ts'
 import type { Clients } from './clients.ts'
-import { actionOf, isDenied, missingAction, sayError } from './errors.ts'
+import { actionOf, isDenied, missingAction, sayError } from './command-errors.ts'
 import { findStack, stackName } from './service.ts'
 import { wrap } from './show.ts'
 import { type Denial, findDenials, readPolicies, some } from './service-control-policies.ts'
@@ -357,7 +357,7 @@ async function checkAccessRole(context: Context): Promise<Result> {
     return (account.joinedMethod === 'CREATED' ? fail : warn)(
       `${role} cannot be assumed in ${account.name} (${account.id}): it is missing there, its trust was changed, or your ` +
         'own role may not assume it (sts:AssumeRole).',
-      `Look for it in that account. Where it is missing, create it from infra/access-role.yml with RoleName=${role}; ` +
+      `Look for it in that account. Where it is missing, create it from infra/member-account/access-role.yml with RoleName=${role}; ` +
         'if it has another name everywhere, set accessRole in vending.yml.',
     )
   }

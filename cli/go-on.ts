@@ -1,4 +1,4 @@
-import { explanations, unforeseen } from '../functions/report-failure/explanations.ts'
+import { explanations, unforeseen } from '../functions/shared/explanations.ts'
 import { isEvent } from '../functions/shared/event-shape.ts'
 
 export type GoOn = {

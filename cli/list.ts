@@ -1,6 +1,6 @@
 import { paginateListAccounts } from '@aws-sdk/client-organizations'
 import { scanAccounts, scanToldFailures } from '../functions/shared/ledger.ts'
-import type { Vending } from '../infra/vending.ts'
+import type { Vending } from '../functions/shared/vending.ts'
 import type { Clients } from './clients.ts'
 import { findService } from './service.ts'
 import { showTime, table } from './show.ts'

@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises'
 import { isNamed } from '../functions/shared/aws-errors.ts'
 import { leaseRestSeconds, readAccount } from '../functions/shared/ledger.ts'
 import type { Clients } from './clients.ts'
-import { RefusedError } from './errors.ts'
+import { RefusedError } from './command-errors.ts'
 import { whatGoesOn } from './go-on.ts'
 import { findService } from './service.ts'
 

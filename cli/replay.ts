@@ -4,7 +4,7 @@ import { DeleteMessageCommand, type Message, ReceiveMessageCommand } from '@aws-
 import { isNamed } from '../functions/shared/aws-errors.ts'
 import { parseJson } from '../functions/shared/failure.ts'
 import type { Clients } from './clients.ts'
-import { RefusedError, sayError } from './errors.ts'
+import { RefusedError, sayError } from './command-errors.ts'
 import { findService, stackName } from './service.ts'
 import { table, wrap } from './show.ts'
 

@@ -1,9 +1,9 @@
 import { type CloudFormationClient, DescribeStacksCommand, type Stack } from '@aws-sdk/client-cloudformation'
 import { isNamed } from '../functions/shared/aws-errors.ts'
 import type { Ledger } from '../functions/shared/ledger.ts'
-import { placeOf } from '../functions/shared/step.ts'
+import { placeOf } from '../functions/shared/vend.ts'
 import type { Clients } from './clients.ts'
-import { NotDeployedError } from './errors.ts'
+import { NotDeployedError } from './command-errors.ts'
 
 /** Finds the service's stack; undefined if nothing is deployed. */
 export const findStack = async (cloudFormation: CloudFormationClient, stage: string): Promise<Stack | undefined> => {

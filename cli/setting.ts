@@ -1,5 +1,5 @@
 import path from 'node:path'
-import { UsageError } from './errors.ts'
+import { UsageError } from './command-errors.ts'
 
 /** The options that every command takes. */
 export type Global = {
@@ -58,7 +58,7 @@ export const settingOf = async (options: Global) => {
 }
 
 const readVending = async (config: string | undefined) => {
-  const { loadVending } = await import('../infra/vending.ts')
+  const { loadVending } = await import('../infra/build/load-vending.ts')
   try {
     return loadVending(config ? fileOf(config) : path.join(import.meta.dirname, '..', 'vending.yml'))
   } catch (error) {

@@ -2,10 +2,10 @@ import { StartExecutionCommand } from '@aws-sdk/client-sfn'
 import { GetCallerIdentityCommand } from '@aws-sdk/client-sts'
 import { findMemberAccount } from '../functions/shared/account.ts'
 import { completeRequest, manualRequest } from '../functions/shared/request.ts'
-import { parseInput } from '../functions/shared/step.ts'
-import type { Vending } from '../infra/vending.ts'
+import { parseInput } from '../functions/shared/parse.ts'
+import type { Vending } from '../functions/shared/vending.ts'
 import type { Clients } from './clients.ts'
-import { isRefusal, RefusedError, sayError } from './errors.ts'
+import { isRefusal, RefusedError, sayError } from './command-errors.ts'
 import { findService } from './service.ts'
 
 /**

@@ -7,4 +7,4 @@ if (major < 22 || (major === 22 && minor < 18)) {
       'after npm ci: the project brings its own Node.\n',
   )
   process.exitCode = 2
-} else await import('./vend.ts')
+} else await import('./commands.ts')

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import type { Intercept } from './endpoint.ts'
+import type { Intercept } from './aws/endpoint.ts'
 import type { LocalOrganization } from './start-organization.ts'
 import { addressOf, createAccount, ensureAccount } from './vend.ts'
-import { AwsError, newAccountId } from './world.ts'
+import { AwsError, newAccountId } from './aws/world.ts'
 
 /**
  * What may go wrong with a new account: its access role refuses for 3 minutes, IAM asks to slow down for 3 minutes, its

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { parse, type ScalarTag } from 'yaml'
-import type { Vending } from '../infra/vending.ts'
+import type { Vending } from '../functions/shared/vending.ts'
 
 const root = path.join(import.meta.dirname, '..')
 
@@ -104,7 +104,7 @@ export const readDeployed = (vending: Vending, { partition, region, accountId }:
     }),
   )
 
-  const api = read('infra/api.yml')['Resources'] as Record<
+  const api = read('infra/api-roles.yml')['Resources'] as Record<
     string,
     { Properties: { Policies: { PolicyDocument: { Statement: { Resource: string | string[] }[] } }[] } }
   >

@@ -5,7 +5,7 @@ import { parseArgs, styleText } from 'node:util'
 import Table from 'cli-table3'
 import { breaker } from './break.ts'
 import { defaultSpeed, type LocalOrganization, startOrganization } from './start-organization.ts'
-import type { Progress } from './step-functions.ts'
+import type { Progress } from './aws/step-functions.ts'
 import {
   accountNamed,
   accountOfExecution,

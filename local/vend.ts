@@ -20,10 +20,10 @@ import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts'
 import { randomUUID } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
 import { accountOfEvent } from '../functions/shared/event.ts'
-import type { ApiRequest } from './api-gateway.ts'
+import type { ApiRequest } from './aws/api-gateway.ts'
 import type { LocalOrganization } from './start-organization.ts'
-import type { Execution } from './step-functions.ts'
-import { addAccount } from './world.ts'
+import type { Execution } from './aws/step-functions.ts'
+import { addAccount } from './aws/world.ts'
 
 /** What came in through one door. */
 export type Input =

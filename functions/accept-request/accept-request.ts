@@ -28,7 +28,8 @@ import {
   manualRequest,
   sizeIssues,
 } from '../shared/request.ts'
-import { parseInput, placeOf } from '../shared/step.ts'
+import { parseInput } from '../shared/parse.ts'
+import { placeOf } from '../shared/vend.ts'
 
 export const acceptRequestInput = z.object({
   /** The execution's input, as it came through any door. */

@@ -29,7 +29,7 @@ import {
 } from '../shared/errors.ts'
 import { type AccountRecord, beginStep, entryOf, type Ledger, recordKept } from '../shared/ledger.ts'
 import { type Admin, adminSchema, type Group, groupSchema, type PolicyDocument } from '../shared/request.ts'
-import { vendSchema } from '../shared/step.ts'
+import { vendSchema } from '../shared/vend.ts'
 import { together } from '../shared/together.ts'
 
 export const createAdminGroupInput = z.object({

@@ -16,7 +16,7 @@ import { explainDenial, isNamed } from '../shared/aws-errors.ts'
 import { UserNotOursError } from '../shared/errors.ts'
 import { beginStep, type Ledger } from '../shared/ledger.ts'
 import { adminSchema } from '../shared/request.ts'
-import { vendSchema } from '../shared/step.ts'
+import { vendSchema } from '../shared/vend.ts'
 import { together } from '../shared/together.ts'
 
 export const createAdminUserInput = z.object({

@@ -3,7 +3,7 @@ import { isNamed } from '../shared/aws-errors.ts'
 import { AccountNotFoundError } from '../shared/errors.ts'
 import { type AccountRecord, entryOf, type Ledger, mailKey, readAccount } from '../shared/ledger.ts'
 import { inPath } from '../shared/request.ts'
-import { parseInput } from '../shared/step.ts'
+import { parseInput } from '../shared/parse.ts'
 
 type Clients = { organizations: OrganizationsClient; ledger: Ledger }
 

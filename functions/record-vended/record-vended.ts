@@ -3,7 +3,7 @@ import * as z from 'zod/mini'
 import { accountSchema } from '../shared/account.ts'
 import { type Ledger, recordVend } from '../shared/ledger.ts'
 import { adminSchema, groupSchema } from '../shared/request.ts'
-import { vendSchema } from '../shared/step.ts'
+import { vendSchema } from '../shared/vend.ts'
 
 export const recordVendedInput = z.object({
   vend: vendSchema,

@@ -16,8 +16,8 @@ import {
 } from '../shared/ledger.ts'
 import { fillHtml, fillText, oneLine } from '../shared/mail.ts'
 import { secretName } from '../shared/secret-name.ts'
-import { placeOf } from '../shared/step.ts'
-import { creationFailures } from './explanations.ts'
+import { placeOf } from '../shared/vend.ts'
+import { creationFailures } from '../shared/explanations.ts'
 import html from './failure-notice.mjml'
 import text from './failure-notice.txt'
 

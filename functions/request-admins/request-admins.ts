@@ -6,7 +6,8 @@ import { isNamed } from '../shared/aws-errors.ts'
 import { IdempotencyKeyReusedError, InvalidInputError } from '../shared/errors.ts'
 import { type Ledger, noteOnce } from '../shared/ledger.ts'
 import { adminsRequest, completeRequest, type Defaults, inPath } from '../shared/request.ts'
-import { parseInput, placeOf } from '../shared/step.ts'
+import { parseInput } from '../shared/parse.ts'
+import { placeOf } from '../shared/vend.ts'
 
 type Clients = { organizations: OrganizationsClient; sfn: SFNClient; ledger: Ledger }
 type Input = {

@@ -6,7 +6,7 @@ import { MailQuotaExceededError } from '../shared/errors.ts'
 import { beginStep, isMailed, type Ledger, recordMail } from '../shared/ledger.ts'
 import { fillHtml, fillText, oneLine } from '../shared/mail.ts'
 import { signInUrl } from '../shared/sign-in-url.ts'
-import { placeOf, vendSchema } from '../shared/step.ts'
+import { placeOf, vendSchema } from '../shared/vend.ts'
 import html from './login-email.mjml'
 import text from './login-email.txt'
 

@@ -2,7 +2,7 @@ import { AssumeRoleCommand, type STSClient } from '@aws-sdk/client-sts'
 import type { Account } from './account.ts'
 import { isNamed } from './aws-errors.ts'
 import { AccessRoleMissingError, AccountNotReadyError, InvalidInputError } from './errors.ts'
-import { placeOf, type Vend } from './step.ts'
+import { placeOf, type Vend } from './vend.ts'
 
 // The names under which a minutes-old account has been seen to refuse.
 const refusals = [
@@ -98,7 +98,7 @@ export async function assumeAccountRole(
         (account.joinedMethod === 'INVITED'
           ? 'Organizations does not make it in invited accounts: '
           : 'It is missing, or its trust policy was changed: ') +
-        `create it in account ${account.id} from infra/access-role.yml, with RoleName=${roleName}. AWS says: ${error.message}`,
+        `create it in account ${account.id} from infra/member-account/access-role.yml, with RoleName=${roleName}. AWS says: ${error.message}`,
       { cause: error },
     )
   }

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { InvalidInputError } from './errors.ts'
 import { accountId } from './request.ts'
-import { parseInput } from './step.ts'
+import { parseInput } from './parse.ts'
 
 const result = <Shape extends z.core.$ZodShape>(shape: Shape) =>
   z.optional(

@@ -1,7 +1,8 @@
 import type { DescribeExecutionOutput } from '@aws-sdk/client-sfn'
-import { explanations, unforeseen } from '../report-failure/explanations.ts'
+import { explanations, unforeseen } from './explanations.ts'
 import { isEvent } from './event-shape.ts'
-import { isTooDeep, placeOf } from './step.ts'
+import { isTooDeep } from './parse.ts'
+import { placeOf } from './vend.ts'
 
 export const parseJson = (json: string | undefined): unknown => {
   try {

@@ -1,6 +1,6 @@
-// Built into the bundles by infra/esbuild.ts.
+// Built into the bundles by infra/build/esbuild.ts.
 declare module '*vending.yml' {
-  const vending: import('../../infra/vending.ts').Vending
+  const vending: import('./vending.ts').Vending
   export default vending
 }
 declare module '*.mjml' {

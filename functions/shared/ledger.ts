@@ -11,7 +11,7 @@ import { marshall, unmarshall } from '@aws-sdk/util-dynamodb'
 import { isNamed } from './aws-errors.ts'
 import { FailedJustNowError, LeaseLostError } from './errors.ts'
 import type { Admin, Ask, Group } from './request.ts'
-import type { Vend } from './step.ts'
+import type { Vend } from './vend.ts'
 
 // One table, one module. An account is one item, so that one conditional write checks the lease and records a step.
 

@@ -12,7 +12,7 @@ import { isNamed } from '../shared/aws-errors.ts'
 import { SecretNotOursError } from '../shared/errors.ts'
 import { type AccountRecord, beginStep, entryOf, type Ledger, recordRenewal } from '../shared/ledger.ts'
 import { secretName } from '../shared/secret-name.ts'
-import { vendSchema } from '../shared/step.ts'
+import { vendSchema } from '../shared/vend.ts'
 import { together } from '../shared/together.ts'
 
 export const storePasswordInput = z.object({

@@ -23,7 +23,7 @@ import {
 } from '../shared/ledger.ts'
 import { fillText, oneLine } from '../shared/mail.ts'
 import { secretName } from '../shared/secret-name.ts'
-import { placeOf } from '../shared/step.ts'
+import { placeOf } from '../shared/vend.ts'
 import { together } from '../shared/together.ts'
 import text from './sweep-notice.txt'
 

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { build, type Plugin } from 'esbuild'
-import { builtIn, bundling } from '../../infra/esbuild.ts'
-import { functionNames } from '../../local/lambda.ts'
+import { builtIn, bundling } from '../../infra/build/esbuild.ts'
+import { functionNames } from '../../local/run-function.ts'
 
 const functions = path.join(import.meta.dirname, '..', '..', 'functions')
 

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { AttributeValue } from '@aws-sdk/client-dynamodb'
-import { AwsError, type Handler } from '../../local/endpoint.ts'
+import { AwsError, type Handler } from '../../local/aws/endpoint.ts'
 
 type Item = Record<string, AttributeValue>
 type Input = {

@@ -1,7 +1,7 @@
 import * as crypto from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import { createRequire } from 'node:module'
-import type { answering } from '../../local/endpoint.ts'
+import type { answering } from '../../local/aws/endpoint.ts'
 
 type Handle = ReturnType<typeof answering>
 type Response = Buffer & { statusCode: number; headers: Record<string, string> }

@@ -1,10 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { loadVending } from '../../infra/vending.ts'
+import { loadVending } from '../../infra/build/load-vending.ts'
 import { type Clock, startClock } from '../../local/clock.ts'
 import { type DeployedFunction, readDeployed } from '../../local/deployed.ts'
-import type { answering } from '../../local/endpoint.ts'
-import { bundleFunctions, type Handler, invoking, loadBundle, loadFunction } from '../../local/lambda.ts'
-import { createWorld } from '../../local/world.ts'
+import type { answering } from '../../local/aws/endpoint.ts'
+import { bundleFunctions, type Handler, invoking, loadBundle, loadFunction } from '../../local/run-function.ts'
+import { createWorld } from '../../local/aws/world.ts'
 import { requireInProcess } from './in-process-http.ts'
 
 /** One run of a function, as Lambda knows it. */

@@ -8,7 +8,7 @@ import { bundleTogether } from './bundle.ts'
 import { mistakes, withMistake } from './mistakes.ts'
 import { configs, type Plan } from './plan.ts'
 import { loadTogether, type Service } from './service.ts'
-import { type Result, runWorld } from './world.ts'
+import { type Result, runWorld } from './run-world.ts'
 
 const usage = `Usage: npm run simulate -- [options]
 

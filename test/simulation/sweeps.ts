@@ -1,6 +1,6 @@
-import { builtIn, type Handler } from '../../local/endpoint.ts'
+import { builtIn, type Handler } from '../../local/aws/endpoint.ts'
 import type { Deployed } from '../../local/deployed.ts'
-import type { World } from '../../local/world.ts'
+import type { World } from '../../local/aws/world.ts'
 import type { inMemoryDynamoDB } from './dynamodb.ts'
 import { epoch } from './virtual-time.ts'
 

@@ -12,7 +12,7 @@ import type { Account } from '../../functions/shared/account.ts'
 import { InvalidInputError } from '../../functions/shared/errors.ts'
 import type { AccountRecord, Ledger } from '../../functions/shared/ledger.ts'
 import type { Admin, Defaults, Group, PolicyDocument } from '../../functions/shared/request.ts'
-import type { Vend } from '../../functions/shared/step.ts'
+import type { Vend } from '../../functions/shared/vend.ts'
 
 export const managementAccountId = '111122223333'
 export const accountId = '444455556666'

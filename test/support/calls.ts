@@ -1,4 +1,4 @@
-import type { Call } from '../../local/world.ts'
+import type { Call } from '../../local/aws/world.ts'
 
 type Reason = { calls: string[]; because: string }
 /** A call of one vend, and the calls that must have been answered before it is made. */

@@ -1,6 +1,6 @@
-import type { Interception } from '../../local/endpoint.ts'
-import { resourceOf } from '../../local/iam.ts'
-import type { World } from '../../local/world.ts'
+import type { Interception } from '../../local/aws/endpoint.ts'
+import { resourceOf } from '../../local/aws/iam.ts'
+import type { World } from '../../local/aws/world.ts'
 import type { Document, Request } from './iam-evaluator.ts'
 import { localNames } from './packaged.ts'
 

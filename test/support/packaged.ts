@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { temporaryFolder } from './folder.ts'
-import { createWorld } from '../../local/world.ts'
+import { createWorld } from '../../local/aws/world.ts'
 import { vendingFile } from './organization.ts'
 
 const root = path.join(import.meta.dirname, '..', '..')

@@ -10,8 +10,8 @@ import {
 import { marshall } from '@aws-sdk/util-dynamodb'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createLedger } from '../../local/create-ledger.ts'
-import { startEndpoint } from '../../local/endpoint.ts'
-import { createWorld } from '../../local/world.ts'
+import { startEndpoint } from '../../local/aws/endpoint.ts'
+import { createWorld } from '../../local/aws/world.ts'
 import { inMemoryDynamoDB } from '../simulation/dynamodb.ts'
 
 // The same operations, side by side on dynalite and on the in-memory DynamoDB of the simulation.

@@ -13,8 +13,8 @@ import {
 import { GetAccountCommand, SESv2Client } from '@aws-sdk/client-sesv2'
 import { SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn'
 import { afterEach, expect, test } from 'vitest'
-import { AwsError, startEndpoint } from '../../local/endpoint.ts'
-import { createWorld, manualClock } from '../../local/world.ts'
+import { AwsError, startEndpoint } from '../../local/aws/endpoint.ts'
+import { createWorld, manualClock } from '../../local/aws/world.ts'
 
 const opened: { close: () => Promise<void> }[] = []
 afterEach(async () => {

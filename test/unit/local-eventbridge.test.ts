@@ -1,8 +1,8 @@
 import { EventBridgeClient, PutEventsCommand, type PutEventsRequestEntry } from '@aws-sdk/client-eventbridge'
 import { afterAll, beforeEach, expect, test } from 'vitest'
-import { startEndpoint } from '../../local/endpoint.ts'
-import { eventBridge } from '../../local/eventbridge.ts'
-import { createWorld, manualClock } from '../../local/world.ts'
+import { startEndpoint } from '../../local/aws/endpoint.ts'
+import { eventBridge } from '../../local/aws/eventbridge.ts'
+import { createWorld, manualClock } from '../../local/aws/world.ts'
 
 const world = createWorld(manualClock())
 const { managementAccountId, region } = world

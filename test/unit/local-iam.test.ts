@@ -1,8 +1,8 @@
 import * as IAM from '@aws-sdk/client-iam'
 import { afterAll, beforeEach, expect, test } from 'vitest'
-import { startEndpoint } from '../../local/endpoint.ts'
-import { signIn } from '../../local/iam.ts'
-import { addAccount, createWorld, manualClock, type World } from '../../local/world.ts'
+import { startEndpoint } from '../../local/aws/endpoint.ts'
+import { signIn } from '../../local/aws/iam.ts'
+import { addAccount, createWorld, manualClock, type World } from '../../local/aws/world.ts'
 
 const clock = manualClock()
 const world: World = createWorld(clock)

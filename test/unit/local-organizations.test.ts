@@ -12,8 +12,8 @@ import {
   paginateListAccounts,
 } from '@aws-sdk/client-organizations'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { startEndpoint } from '../../local/endpoint.ts'
-import { addAccount, createWorld, manualClock } from '../../local/world.ts'
+import { startEndpoint } from '../../local/aws/endpoint.ts'
+import { addAccount, createWorld, manualClock } from '../../local/aws/world.ts'
 
 let clock = manualClock()
 let world = createWorld(clock)

@@ -1,7 +1,7 @@
 import * as SM from '@aws-sdk/client-secrets-manager'
 import { afterAll, expect, test } from 'vitest'
-import { startEndpoint } from '../../local/endpoint.ts'
-import { createWorld, manualClock } from '../../local/world.ts'
+import { startEndpoint } from '../../local/aws/endpoint.ts'
+import { createWorld, manualClock } from '../../local/aws/world.ts'
 
 const clock = manualClock()
 const world = createWorld(clock)

@@ -1,9 +1,9 @@
 import { DescribeExecutionCommand, SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn'
 import { afterAll, expect, test } from 'vitest'
 import { startClock } from '../../local/clock.ts'
-import { startEndpoint } from '../../local/endpoint.ts'
-import { startStepFunctions } from '../../local/step-functions.ts'
-import { createWorld, manualClock } from '../../local/world.ts'
+import { startEndpoint } from '../../local/aws/endpoint.ts'
+import { startStepFunctions } from '../../local/aws/step-functions.ts'
+import { createWorld, manualClock } from '../../local/aws/world.ts'
 
 const world = createWorld(manualClock())
 const stateMachineArn = `arn:aws:states:us-east-1:${world.managementAccountId}:stateMachine:machine`

@@ -7,8 +7,8 @@ import {
 } from '@aws-sdk/client-iam'
 import { AssumeRoleCommand, type AssumeRoleRequest, GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts'
 import { afterAll, expect, test } from 'vitest'
-import { startEndpoint } from '../../local/endpoint.ts'
-import { addAccount, createWorld, manualClock } from '../../local/world.ts'
+import { startEndpoint } from '../../local/aws/endpoint.ts'
+import { addAccount, createWorld, manualClock } from '../../local/aws/world.ts'
 
 const clock = manualClock()
 const world = createWorld(clock)

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { fillHtml, fillText, oneLine } from '../../functions/shared/mail.ts'
-import { compileMail } from '../../infra/compile-mail.ts'
+import { compileMail } from '../../infra/build/compile-mail.ts'
 
 describe.each([
   ['fillHtml', fillHtml],

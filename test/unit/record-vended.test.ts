@@ -3,7 +3,7 @@ import { mockClient } from 'aws-sdk-client-mock'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { recordVended, recordVendedInput } from '../../functions/record-vended/record-vended.ts'
 import { LeaseLostError } from '../../functions/shared/errors.ts'
-import { parseInput } from '../../functions/shared/step.ts'
+import { parseInput } from '../../functions/shared/parse.ts'
 import {
   accountId,
   aGroup,

@@ -7,11 +7,11 @@ import { DescribeExecutionCommand, type DescribeExecutionOutput, SFNClient } fro
 import { mockClient } from 'aws-sdk-client-mock'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { explanations } from '../../functions/report-failure/explanations.ts'
+import { explanations } from '../../functions/shared/explanations.ts'
 import { reportFailure, reportFailureInput } from '../../functions/report-failure/report-failure.ts'
 import * as errors from '../../functions/shared/errors.ts'
 import type { AccountRecord } from '../../functions/shared/ledger.ts'
-import { parseInput } from '../../functions/shared/step.ts'
+import { parseInput } from '../../functions/shared/parse.ts'
 import {
   accountId,
   anotherVend,

@@ -14,7 +14,7 @@ import {
   tags,
   userName,
 } from '../../functions/shared/request.ts'
-import { parseInput } from '../../functions/shared/step.ts'
+import { parseInput } from '../../functions/shared/parse.ts'
 import { accountId, adminAccess, aDocument, issuesOf, readOnlyAccess, theDefaults } from '../support/builders.ts'
 
 const place = { accountId, accountEmail: 'payments@example.com', partition: 'aws' }

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { creationFailures, explanations } from '../../functions/report-failure/explanations.ts'
+import { creationFailures, explanations } from '../../functions/shared/explanations.ts'
 import * as errors from '../../functions/shared/errors.ts'
 
 const root = path.join(import.meta.dirname, '..', '..')

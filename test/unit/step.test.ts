@@ -2,7 +2,9 @@ import type { Context } from 'aws-lambda'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import * as z from 'zod/mini'
 import { AccountNotReadyError, AwsUnreachableError, InvalidInputError } from '../../functions/shared/errors.ts'
-import { parseInput, placeOf, step } from '../../functions/shared/step.ts'
+import { parseInput } from '../../functions/shared/parse.ts'
+import { step } from '../../functions/shared/step.ts'
+import { placeOf } from '../../functions/shared/vend.ts'
 import { anAccount, anAdmin, aVend, awsError, issuesOf } from '../support/builders.ts'
 
 const context = { functionName: 'step', awsRequestId: '1', getRemainingTimeInMillis: () => 60_000 } as Context

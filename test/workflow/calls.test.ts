@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { vend } from '../../local/vend.ts'
-import { addAccount } from '../../local/world.ts'
+import { addAccount } from '../../local/aws/world.ts'
 import { randomFrom } from '../simulation/random.ts'
 import { accountId, loadSimulation } from '../simulation/simulation.ts'
 import { disagreements, longestChain, matchCalls, plannedCalls } from '../support/calls.ts'

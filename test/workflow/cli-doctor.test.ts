@@ -5,10 +5,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { makeClients } from '../../cli/clients.ts'
 import { doctor } from '../../cli/doctor.ts'
 import { vendActions } from '../../cli/service-control-policies.ts'
-import { loadVending } from '../../infra/vending.ts'
-import type { Interception } from '../../local/endpoint.ts'
+import { loadVending } from '../../infra/build/load-vending.ts'
+import type { Interception } from '../../local/aws/endpoint.ts'
 import { type LocalOrganization, startOrganization } from '../../local/start-organization.ts'
-import { AwsError, type World } from '../../local/world.ts'
+import { AwsError, type World } from '../../local/aws/world.ts'
 import { vendingFile } from '../support/organization.ts'
 
 // Each fact made wrong in turn; all others are as they should be.

@@ -11,7 +11,7 @@ import { makeClients } from '../../cli/clients.ts'
 import { list } from '../../cli/list.ts'
 import { status } from '../../cli/status.ts'
 import { vend as vendThrough } from '../../local/vend.ts'
-import { addAccount, addGroup } from '../../local/world.ts'
+import { addAccount, addGroup } from '../../local/aws/world.ts'
 import { temporaryFolder } from '../support/folder.ts'
 import { anOrganization, exampleVending, type TestOrganization } from '../support/organization.ts'
 

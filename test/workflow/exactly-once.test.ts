@@ -1,8 +1,8 @@
 import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { signIn } from '../../local/iam.ts'
+import { signIn } from '../../local/aws/iam.ts'
 import { clientConfig, ensureAccount, vend } from '../../local/vend.ts'
-import { addGroup, addUser } from '../../local/world.ts'
+import { addGroup, addUser } from '../../local/aws/world.ts'
 import { accountCreated, accountJoined } from '../support/events.ts'
 import { anOrganization, type TestOrganization } from '../support/organization.ts'
 
@@ -282,7 +282,7 @@ test('a password that somebody put in the secret’s place is not set, and one g
 test('an invited account without the access role fails under its name after two minutes', async () => {
   const { execution } = await vend(organization, { door: 'manual', input: '{"accountId":"666666666666"}' })
   expect(execution).toMatchObject({ status: 'FAILED', error: 'AccessRoleMissingError' })
-  expect(execution?.cause).toContain('infra/access-role.yml')
+  expect(execution?.cause).toContain('infra/member-account/access-role.yml')
   const { startDate = 0, stopDate = 0 } =
     [...organization.executions.values()].find(({ input }) => input.includes('666666666666')) ?? {}
   expect(stopDate - startDate).toBeGreaterThan(110_000)

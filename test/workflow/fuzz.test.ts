@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { bundleFunctions } from '../../local/lambda.ts'
+import { bundleFunctions } from '../../local/run-function.ts'
 import { openDoors } from '../fuzz/door.ts'
 import { accountId, apiRequest, deepInput, event, executionInput, manyUnknown } from '../fuzz/inputs.ts'
 import { withMistake } from '../simulation/mistakes.ts'
@@ -30,7 +30,7 @@ test.each<[what: string, file: string, right: string, wrong: string]>([
   ],
   ['half a character stops a mail', 'shared/mail.ts', '.toWellFormed()', '.normalize()'],
   ['unknown fields pass', 'shared/request.ts', 'z.strictObject(shape, {', 'z.looseObject(shape, {'],
-  ['nothing is too deep', 'shared/step.ts', 'if (isTooDeep(value))', 'if (isTooDeep(value, Infinity))'],
+  ['nothing is too deep', 'shared/parse.ts', 'if (isTooDeep(value))', 'if (isTooDeep(value, Infinity))'],
   ['a refusal has no end', 'shared/errors.ts', 'const mostIssues = 20', 'const mostIssues = Infinity'],
   [
     'a tag is forgotten',

@@ -1,8 +1,8 @@
 import { readdirSync } from 'node:fs'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { loadVending } from '../../infra/vending.ts'
+import { loadVending } from '../../infra/build/load-vending.ts'
 import { readDeployed } from '../../local/deployed.ts'
-import { bundleFunctions } from '../../local/lambda.ts'
+import { bundleFunctions } from '../../local/run-function.ts'
 import { packaged, type Packaged } from '../support/packaged.ts'
 
 // What `npm run package` makes, offline and without credentials, for both values of `automatic`.

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { bundleFunctions } from '../../local/lambda.ts'
+import { bundleFunctions } from '../../local/run-function.ts'
 import { exampleVending } from '../support/organization.ts'
 import { packaged } from '../support/packaged.ts'
 

@@ -1,6 +1,6 @@
 import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { signIn } from '../../local/iam.ts'
+import { signIn } from '../../local/aws/iam.ts'
 import { ensureAccount, vend } from '../../local/vend.ts'
 import { anOrganization, type TestOrganization } from '../support/organization.ts'
 

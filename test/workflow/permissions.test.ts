@@ -4,11 +4,11 @@ import { beforeAll, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { startOrganization } from '../../local/start-organization.ts'
 import { ensureAccount, vend } from '../../local/vend.ts'
-import { addUser, AwsError, createWorld } from '../../local/world.ts'
+import { addUser, AwsError, createWorld } from '../../local/aws/world.ts'
 import { bundleTogether } from '../simulation/bundle.ts'
 import { configs, type Plan } from '../simulation/plan.ts'
 import { loadTogether } from '../simulation/service.ts'
-import { runWorld } from '../simulation/world.ts'
+import { runWorld } from '../simulation/run-world.ts'
 import { accountCreated, accountCreationFailed } from '../support/events.ts'
 import { type Document, isAllowed, referenceOf, type Statement } from '../support/iam-evaluator.ts'
 import { type Asked, dependentOn, requestsOf } from '../support/iam-requests.ts'
@@ -174,14 +174,17 @@ const readDeployed = (): Deployed => {
     Version: '2012-10-17',
     Statement: documents.flatMap(({ Statement }) => Statement),
   })
-  // infra/access-role.yml: the default role of every member account has the same.
-  const { Resources } = parse(readFileSync(path.join(import.meta.dirname, '../../infra/access-role.yml'), 'utf8'), {
-    customTags: ['!Sub', '!Ref'].map((tag) => ({
-      tag,
-      resolve: (text: string) =>
-        text.replace('${AWS::Partition}', 'aws').replace('${ManagementAccountId}', managementAccountId),
-    })),
-  }) as { Resources: { AccessRole: { Properties: { AssumeRolePolicyDocument: Document } } } }
+  // infra/member-account/access-role.yml: the default role of every member account has the same.
+  const { Resources } = parse(
+    readFileSync(path.join(import.meta.dirname, '../../infra/member-account/access-role.yml'), 'utf8'),
+    {
+      customTags: ['!Sub', '!Ref'].map((tag) => ({
+        tag,
+        resolve: (text: string) =>
+          text.replace('${AWS::Partition}', 'aws').replace('${ManagementAccountId}', managementAccountId),
+      })),
+    },
+  ) as { Resources: { AccessRole: { Properties: { AssumeRolePolicyDocument: Document } } } }
   const invoked = Map.groupBy(ofType('AWS::Lambda::Permission'), ([, { Properties }]) =>
     resolved<string>(Properties['FunctionName']),
   )

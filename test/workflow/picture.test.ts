@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
 import { drawCalls } from '../../docs/draw-calls.ts'
-import { drawDeployedWorkflow } from '../../docs/draw-workflow.ts'
+import { drawDeployedWorkflow } from '../../local/draw-workflow.ts'
 
 const picture = (name: string) =>
   readFileSync(path.join(import.meta.dirname, '../../docs/pictures', `${name}.svg`), 'utf8')

@@ -1,6 +1,6 @@
 import { DescribeExecutionCommand, RedriveExecutionCommand, SFNClient, StopExecutionCommand } from '@aws-sdk/client-sfn'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Execution } from '../../local/step-functions.ts'
+import type { Execution } from '../../local/aws/step-functions.ts'
 import { ensureAccount } from '../../local/vend.ts'
 import { anOrganization, type TestOrganization } from '../support/organization.ts'
 

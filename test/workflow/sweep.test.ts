@@ -3,7 +3,7 @@ import { makeClients } from '../../cli/clients.ts'
 import { list } from '../../cli/list.ts'
 import { status } from '../../cli/status.ts'
 import { ensureAccount, vend } from '../../local/vend.ts'
-import { addAccount } from '../../local/world.ts'
+import { addAccount } from '../../local/aws/world.ts'
 import { accountCreated, accountJoined } from '../support/events.ts'
 import { anOrganization, type TestOrganization } from '../support/organization.ts'
 

@@ -1,13 +1,8 @@
 // What vending.yml decides about the deployed resources, for custom.deployment in serverless.yml.
 // CommonJS, because osls reads variables from .js and .cjs files only.
-const {
-  loadVending,
-  packagedVendingFile,
-  partitionOf,
-  regionIssues,
-  senderAddress,
-  senderIdentities,
-} = require('./vending.ts')
+const { loadVending, packagedVendingFile } = require('./load-vending.ts')
+const { partitionOf, regionIssues } = require('./region.ts')
+const { senderAddress, senderIdentities } = require('../../functions/shared/vending.ts')
 
 const vending = loadVending(packagedVendingFile)
 

@@ -1,10 +1,5 @@
-import { readFileSync } from 'node:fs'
-import path from 'node:path'
-import { parseDocument } from 'yaml'
 import * as z from 'zod/mini'
-import { InvalidInputError } from '../functions/shared/errors.ts'
-import { admin, completeRequest, email, fields, group, tags } from '../functions/shared/request.ts'
-import { parseInput } from '../functions/shared/step.ts'
+import { admin, email, fields, group, tags } from './request.ts'
 
 const line = (what: string) => z.string(`must be ${what}`).check(z.regex(/^[^\r\n]{1,1000}$/, `must be ${what}`))
 const lines = <S extends z.ZodMiniType>(item: S, what: string) => z.array(item, `must be a list of ${what}`)
@@ -38,7 +33,8 @@ const ofEveryAccount = z.refine<{ policies: string[] }[]>(
   'must name AWS managed policies only: the ARN of another policy belongs to one account',
 )
 
-const vendingSchema = fields({
+/** What `vending.yml` holds. */
+export const vendingSchema = fields({
   sender,
   configurationSet: z.optional(
     z
@@ -99,83 +95,4 @@ export const senderIdentities = (vending: Pick<Vending, 'sender'>) => {
   const address = senderAddress(vending).toLowerCase()
   const labels = address.slice(address.indexOf('@') + 1).split('.')
   return [address, ...labels.slice(0, -1).map((_, i) => labels.slice(i).join('.'))]
-}
-
-/** The file that the service is packaged with: VENDING_FILE in the environment names another one. */
-export const packagedVendingFile = process.env['VENDING_FILE'] ?? path.join(import.meta.dirname, '..', 'vending.yml')
-
-/**
- * Reads and checks a `vending.yml`.
- * Throws an error with file, key and what is allowed there for everything that is wrong.
- */
-export const loadVending = (file: string): Vending => {
-  const document = parseDocument(readFileSync(file, 'utf8'), { prettyErrors: true })
-  const problem = document.errors[0]
-  if (problem) throw new Error(`${path.basename(file)}: ${problem.message}`)
-  const standIn = 'account@account.invalid'
-  try {
-    const vending = parseInput(vendingSchema, document.toJS())
-    // Every account completes these defaults: what cannot work for one is refused here, with a stand-in for the account.
-    const recipients = { allowedRecipients: [...vending.allowedRecipients, standIn] }
-    completeRequest(
-      { groups: [] },
-      { ...vending, ...recipients },
-      {
-        accountId: '111122223333',
-        accountEmail: standIn,
-        partition: /arn:(aws[\w-]*):iam::aws:/.exec(JSON.stringify([vending.groups, vending.admins]))?.[1] ?? 'aws',
-      },
-    )
-    return {
-      ...vending,
-      accessRole:
-        vending.accessRole ??
-        (vending.automatic === 'control-tower' ? 'AWSControlTowerExecution' : 'OrganizationAccountAccessRole'),
-    }
-  } catch (error) {
-    const issues =
-      error instanceof InvalidInputError
-        ? error.issues.map(({ field, message }) => `${field}: ${message}`)
-        : [(error instanceof Error ? error.message : String(error)).replace(`, ${standIn})`, ')')]
-    const lines = issues.map((issue) => `  ${issue.replace(/^vending\.yml /, '')}`)
-    throw new Error(`${path.basename(file)} is not valid:\n${lines.join('\n')}`, { cause: error })
-  }
-}
-
-/** The partition that a Region is in, by its name (AWS General Reference, and the SDKs' endpoint data). */
-export const partitionOf = (region: string) =>
-  [
-    ['cn-', 'aws-cn'],
-    ['us-gov-', 'aws-us-gov'],
-    ['eusc-', 'aws-eusc'],
-    ['us-iso', 'aws-iso'],
-    ['eu-iso', 'aws-iso'],
-  ].find(([prefix = '']) => region.startsWith(prefix))?.[1] ?? 'aws'
-
-/** Says, a line each, why the service cannot work in a Region: by what its partition lacks, or by what vending.yml names. */
-export const regionIssues = (vending: Vending, region: string) => {
-  const partition = partitionOf(region)
-  if (partition === 'aws-cn')
-    return [
-      `${region} is in China (aws-cn), where there is no SES to send the mails and no Control Tower; aws and aws-us-gov have both`,
-    ]
-  if (partition !== 'aws' && partition !== 'aws-us-gov')
-    return [
-      `${region} is in the partition ${partition}, whose sign-in page and services are not known here; aws and aws-us-gov are`,
-    ]
-  const named: [key: string, arns: string[]][] = [
-    ['secretReaders', vending.secretReaders],
-    ['operators', vending.operators],
-    ['requesters', vending.requesters],
-    ...[vending.groups, vending.admins].flatMap((all, i) =>
-      all.map(({ policies }, j): [string, string[]] => [`${i ? 'admins' : 'groups'}[${j}].policies`, policies]),
-    ),
-  ]
-  return named.flatMap(([key, arns]) =>
-    arns.flatMap((arn, i) =>
-      arn.startsWith('arn:') && !arn.startsWith(`arn:${partition}:`)
-        ? [`${key}[${i}]: ${arn} must begin with arn:${partition}: for ${region}`]
-        : [],
-    ),
-  )
 }

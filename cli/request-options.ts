@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs'
 import { accountOfEvent } from '../functions/shared/event.ts'
 import { isEvent } from '../functions/shared/event-shape.ts'
 import { manualRequest } from '../functions/shared/request.ts'
-import { parseInput } from '../functions/shared/step.ts'
-import { UsageError } from './errors.ts'
+import { parseInput } from '../functions/shared/parse.ts'
+import { UsageError } from './command-errors.ts'
 import { fileOf } from './setting.ts'
 
 export type Asked = { file?: string; admin?: string[]; again?: boolean }

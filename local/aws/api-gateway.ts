@@ -2,7 +2,7 @@ import { Sha256 } from '@aws-crypto/sha256-js'
 import { SignatureV4 } from '@smithy/signature-v4'
 import { createHash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import type { DeployedFunction } from './deployed.ts'
+import type { DeployedFunction } from '../deployed.ts'
 
 export type ApiRequest = { method: string; path: string; headers: Record<string, string>; body: string }
 export type ApiResponse = { status: number; headers: Record<string, string>; body: string }

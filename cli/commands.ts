@@ -2,8 +2,8 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { styleText } from 'node:util'
-import { exitCodeOf, sayError, UsageError } from './errors.ts'
-import type { Asked } from './request.ts'
+import { exitCodeOf, sayError, UsageError } from './command-errors.ts'
+import type { Asked } from './request-options.ts'
 import { fileOf, type Global, localPort, settingOf } from './setting.ts'
 import { width, wrap } from './show.ts'
 
@@ -95,7 +95,7 @@ Exit codes: 0 a vend would succeed, 1 it would be refused, 2 a mistake in the co
   )
   .action(async (accountId: string, asked: Asked, command: Command) => {
     const { clients, stage, json, vending } = await settingOf(command.optsWithGlobals<Global>())
-    const { requestOrEventOf } = await import('./request.ts')
+    const { requestOrEventOf } = await import('./request-options.ts')
     const request = requestOrEventOf(accountId, asked)
     const { plan, showPlan } = await import('./plan.ts')
     const planned = await plan(clients, {
@@ -118,7 +118,7 @@ asking(program.command('start'))
   )
   .action(async (accountId: string, { wait, ...asked }: Asked & { wait?: boolean }, command: Command) => {
     const { clients, stage, json, options, vending } = await settingOf(command.optsWithGlobals<Global>())
-    const { requestOf } = await import('./request.ts')
+    const { requestOf } = await import('./request-options.ts')
     const request = requestOf(accountId, asked)
     const { start } = await import('./start.ts')
     const started = await start(clients, { accountId, stage, request, vending: await vending() })

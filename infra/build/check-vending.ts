@@ -1,5 +1,5 @@
 import { exampleValues } from './example-values.ts'
-import { loadVending, packagedVendingFile } from './vending.ts'
+import { loadVending, packagedVendingFile } from './load-vending.ts'
 
 // Says in a few lines what osls would say in hundreds. With --deploy it also refuses the example's values.
 try {

@@ -1,6 +1,6 @@
 import { isNamed, nameConnectionFailure } from '../functions/shared/aws-errors.ts'
 import { InvalidInputError } from '../functions/shared/errors.ts'
-import { explanations } from '../functions/report-failure/explanations.ts'
+import { explanations } from '../functions/shared/explanations.ts'
 
 /** The IAM action whose call an error came from, if a client of clients.ts said so: AWS's own words do not always. */
 export const actionOf = (error: unknown): string | undefined =>

@@ -1,6 +1,6 @@
 import type { ListRulesRequest } from '@aws-sdk/client-eventbridge'
 import { randomUUID } from 'node:crypto'
-import type { Rule } from './deployed.ts'
+import type { Rule } from '../deployed.ts'
 import { AwsError } from './world.ts'
 
 /**

@@ -5,7 +5,7 @@ import path from 'node:path'
 import { Writable } from 'node:stream'
 import { compileFunction } from 'node:vm'
 import { build, type Plugin } from 'esbuild'
-import { bundling } from '../infra/esbuild.ts'
+import { bundling } from '../infra/build/esbuild.ts'
 import type { Clock } from './clock.ts'
 import type { DeployedFunction } from './deployed.ts'
 

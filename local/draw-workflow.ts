@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { Graphviz } from '@hpcc-js/wasm-graphviz'
-import { loadVending } from '../infra/vending.ts'
-import { readDeployed } from '../local/deployed.ts'
+import { loadVending } from '../infra/build/load-vending.ts'
+import { readDeployed } from './deployed.ts'
 
 type State = {
   Type: string
@@ -77,4 +77,4 @@ export const drawDeployedWorkflow = () => {
 }
 
 if (import.meta.main)
-  writeFileSync(path.join(import.meta.dirname, 'pictures', 'workflow.svg'), await drawDeployedWorkflow())
+  writeFileSync(path.join(import.meta.dirname, '..', 'docs', 'pictures', 'workflow.svg'), await drawDeployedWorkflow())

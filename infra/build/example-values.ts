@@ -1,4 +1,4 @@
-import type { Vending } from './vending.ts'
+import type { Vending } from '../../functions/shared/vending.ts'
 
 /** What of a `vending.yml` is still the example's, a line each: deployed, it would mail nobody and lock everybody out. */
 export const exampleValues = (vending: Vending) =>
