@@ -1,5 +1,6 @@
 import { paginateListAccounts } from '@aws-sdk/client-organizations'
-import { scanAccounts, scanToldFailures } from '../functions/shared/ledger.ts'
+import { scanAccounts } from '../functions/shared/ledger.ts'
+import { scanToldFailures } from '../functions/shared/notes.ts'
 import type { Vending } from '../functions/shared/vending.ts'
 import type { Clients } from './clients.ts'
 import { findService } from './service.ts'

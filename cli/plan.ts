@@ -1,18 +1,18 @@
 import { DescribeSecretCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { styleText } from 'node:util'
 import { decideRequest } from '../functions/accept-request/accept-request.ts'
-import { inspectAccount, inspectActions } from '../functions/create-admin-group/create-admin-group.ts'
+import { inspectAccount, inspectPermissions } from '../functions/create-admin-group/create-admin-group.ts'
 import { explanations } from '../functions/shared/explanations.ts'
 import { unitsAbove } from '../functions/shared/account.ts'
 import { assumeAccountRole, ourPath } from '../functions/shared/account-role.ts'
-import { isNamed } from '../functions/shared/aws-errors.ts'
+import { isDenied, isNamed } from '../functions/shared/aws-errors.ts'
 import * as refusals from '../functions/shared/errors.ts'
 import { type AccountRecord, entryOf, isMailed } from '../functions/shared/ledger.ts'
 import { secretName } from '../functions/shared/secret-name.ts'
 import { currentVersion, isRenewed, refuseForeignSecret } from '../functions/store-password/store-password.ts'
 import type { Vending } from '../functions/shared/vending.ts'
 import type { Clients } from './clients.ts'
-import { isDenied, isRefusal, missingAction, sayError } from './command-errors.ts'
+import { isRefusal, missingAction, sayError } from './command-errors.ts'
 import { executionArnOf, findService } from './service.ts'
 import { table, wrap } from './show.ts'
 import { findDenials, readPolicies, some } from './service-control-policies.ts'
@@ -76,7 +76,7 @@ export async function plan(
       account,
       vend,
       roleName: vending.accessRole,
-      permissions: [{ actions: inspectActions, resources: ['*'] }],
+      permissions: inspectPermissions,
     })
     const [inspected, denied] = await Promise.all([
       inspectAccount(clients.iamOf(credentials), { vend, account, ...ask, record }),

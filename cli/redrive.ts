@@ -1,14 +1,18 @@
-import { DescribeExecutionCommand, RedriveExecutionCommand } from '@aws-sdk/client-sfn'
+import { RedriveExecutionCommand } from '@aws-sdk/client-sfn'
 import { setTimeout } from 'node:timers/promises'
 import { isNamed } from '../functions/shared/aws-errors.ts'
+import { accountAskedFor } from '../functions/shared/event.ts'
+import { mayChange, readExecution } from '../functions/shared/execution.ts'
 import { leaseRestSeconds, readAccount } from '../functions/shared/ledger.ts'
+import { parseJson } from '../functions/shared/parse.ts'
 import type { Clients } from './clients.ts'
 import { RefusedError } from './command-errors.ts'
-import { whatGoesOn } from './go-on.ts'
+import { nextCommand } from './next-command.ts'
 import { findService } from './service.ts'
 
 /**
- * Lets a failed execution go on at the step that failed: the one on an account's record, or the one that is named.
+ * Redrives a failed execution, which then continues at the step that failed. `target` is the ARN of an execution, or an
+ * account id for the execution on the account's record. `onWait` hears why and how long the command waits.
  * Throws `NotDeployedError`, and `RefusedError` where a redrive cannot help, with the command that can.
  */
 export async function redrive(
@@ -17,67 +21,63 @@ export async function redrive(
   onWait: (text: string) => void = () => undefined,
 ) {
   const isArn = target.startsWith('arn:')
-  const { ledger } = await findService(clients, stage)
+  const { ledger, managementAccountId } = await findService(clients, stage)
   const executionArn = isArn ? target : (await readAccount(ledger, target))?.executionArn
   if (!executionArn)
     throw new RefusedError(
-      `Nothing is on record of account ${target}. If a request failed, it left no record: name its execution’s ARN, from the ` +
-        `failure notice or from start:\n  npx vend redrive ARN${options}\nIf none was made, start a vend:\n  npx vend start ${target}${options}`,
+      `There is no record of account ${target}. A request that failed at once leaves no record. Name the ARN of its ` +
+        `execution, from the failure notice or from the output of start:\n  npx vend redrive ARN${options}\n` +
+        `If nothing was requested yet, start a vend:\n  npx vend start ${target}${options}`,
     )
-  const execution = await sfn.send(new DescribeExecutionCommand({ executionArn })).catch((error: unknown) => {
-    if (isNamed(error, 'ExecutionDoesNotExist'))
-      throw new RefusedError(
-        `Step Functions does not know ${executionArn} (any more: it forgets 90 days after the end).` +
-          (isArn ? '' : ` Start again:\n  npx vend start ${target}${options}`),
-        { cause: error },
-      )
-    throw error
-  })
-  const accountId = isArn ? accountIn(execution.input) : target
-  if (execution.status === 'RUNNING' || execution.status === 'PENDING_REDRIVE')
+  const execution = await readExecution(sfn, executionArn)
+  if (!execution)
+    throw new RefusedError(
+      `Step Functions does not know ${executionArn}. Step Functions forgets an execution 90 days after its end.` +
+        (isArn ? '' : ` Start again:\n  npx vend start ${target}${options}`),
+    )
+  const accountId = isArn ? (accountAskedFor(parseJson(execution.input), managementAccountId) ?? 'ACCOUNT') : target
+  if (mayChange(execution.status))
     throw new RefusedError(`${executionArn} is running. Follow it:\n  npx vend status ${accountId} --watch${options}`)
   if (execution.status === 'SUCCEEDED')
     throw new RefusedError(
-      `${executionArn} has succeeded: nothing is left to redrive. To ask for more, or again:\n  npx vend start ${accountId} --again${options}`,
+      `${executionArn} has succeeded, so nothing is left to redrive. To request more, or to vend again:\n` +
+        `  npx vend start ${accountId} --again${options}`,
     )
-  const error =
-    execution.status === 'TIMED_OUT'
-      ? 'States.Timeout'
-      : execution.status === 'ABORTED'
-        ? 'Aborted'
-        : (execution.error ?? '')
-  const { what, advice, goOn, command, request } = whatGoesOn(error, { accountId, input: execution.input, options })
+  const { error, what, advice, goOn, command, request } = nextCommand(execution, {
+    accountId,
+    input: execution.input,
+    options,
+  })
   if (goOn !== 'redrive')
     throw new RefusedError(
       [
-        `A redrive would fail again under ${error}. ${what} ${advice}`,
+        `A redrive would fail again with ${error}. ${what} ${advice}`,
         `  ${command}`,
         request && `The input was: ${JSON.stringify(request)}`,
       ]
         .filter(Boolean)
         .join('\n'),
     )
-  // A function that the execution left running may write that long. An end in the future is the local organization's.
+  // A function that the execution left running may still write until then. Only the local organization's clock can show an
+  // end in the future.
   const since = Date.now() - (execution.stopDate?.getTime() ?? 0)
   const rest = leaseRestSeconds * 1000 - since
   if (since >= 0 && rest > 0) {
     onWait(
-      `It ended less than ${leaseRestSeconds} seconds ago, and one of its functions may still run: waiting ${Math.ceil(rest / 1000)} seconds.`,
+      `The execution ended less than ${leaseRestSeconds} seconds ago, and one of its functions may still run. ` +
+        `Waiting ${Math.ceil(rest / 1000)} seconds.`,
     )
     await setTimeout(rest)
   }
   try {
     await sfn.send(new RedriveExecutionCommand({ executionArn }))
   } catch (refused) {
-    // Older than 14 days, or its definition is another one by now.
+    // The execution is older than 14 days, for example.
     if (!isNamed(refused, 'ExecutionNotRedrivable')) throw refused
     throw new RefusedError(
-      `Step Functions cannot redrive it: ${refused.message}. Start again:\n  npx vend start ${accountId}${options}`,
+      `Step Functions cannot redrive this execution: ${refused.message}. Start again:\n  npx vend start ${accountId}${options}`,
       { cause: refused },
     )
   }
   return { accountId, executionArn, error }
 }
-
-/** The account in an execution's input, as far as a command line needs it. */
-const accountIn = (input = '') => /"accountId"\s*:\s*"(\d{12})"/.exec(input)?.[1] ?? 'ACCOUNT'

@@ -5,23 +5,22 @@ import {
   paginateListTargetsForPolicy,
   type PolicyTargetSummary,
 } from '@aws-sdk/client-organizations'
-import { inspectActions } from '../functions/create-admin-group/create-admin-group.ts'
+import { createAdminGroupPermissions } from '../functions/create-admin-group/create-admin-group.ts'
+import { createAdminUserPermissions } from '../functions/create-admin-user/create-admin-user.ts'
 import { ourPath } from '../functions/shared/account-role.ts'
+import { matchesAny } from '../functions/shared/policy.ts'
 
-/** What the workflow calls of IAM in an account. */
-export const vendActions = [
-  ...inspectActions,
-  'iam:CreateGroup',
-  'iam:PutGroupPolicy',
-  'iam:AttachGroupPolicy',
-  'iam:GetUser',
-  'iam:CreateUser',
-  'iam:TagUser',
-  'iam:CreateLoginProfile',
-  'iam:UpdateLoginProfile',
-  'iam:AttachUserPolicy',
-  'iam:AddUserToGroup',
-]
+const anyAccount = '000000000000'
+
+/** The IAM actions that the workflow calls in an account, as its steps declare them. */
+export const vendActions = [createAdminGroupPermissions, createAdminUserPermissions].flatMap((permissionsFor) =>
+  permissionsFor({
+    vend: { id: '', executionArn: '' },
+    account: { id: anyAccount },
+    groups: [],
+    admin: { userName: 'Administrator', groups: [], policies: [] },
+  }).flatMap(({ actions }) => actions),
+)
 
 type OneOrMany = string | string[]
 type Statement = {
@@ -55,22 +54,15 @@ export const readPolicies = async (organizations: OrganizationsClient): Promise<
   return policies
 }
 
-const matches = (patterns: OneOrMany | undefined, text: string) =>
-  [patterns ?? []].flat().some((pattern) => {
-    const literal = pattern.replace(/[.+^${}()|[\]\\]/g, '\\$&')
-    return new RegExp(`^${literal.replaceAll('*', '.*').replaceAll('?', '.')}$`, 'i').test(text)
-  })
-
-const anyAccount = '000000000000'
 const names = (action: string) => (/Group/.test(action) ? 'group' : 'user')
 const touches = ({ Resource, NotResource }: Statement, action: string) => {
   const arn = `arn:aws:iam::${anyAccount}:${names(action)}${ourPath}Administrator`
   const ofAnyAccount = (patterns: OneOrMany) =>
     [patterns].flat().map((pattern) => pattern.replace(/^arn:[\w*-]+:iam::(\d{12})?/, `arn:aws:iam::${anyAccount}`))
-  return NotResource ? !matches(ofAnyAccount(NotResource), arn) : matches(ofAnyAccount(Resource ?? '*'), arn)
+  return NotResource ? !matchesAny(ofAnyAccount(NotResource), arn) : matchesAny(ofAnyAccount(Resource ?? '*'), arn)
 }
 
-/** Whether a condition excepts the access role by its name, which is how such policies are usually opened for it. */
+/** Whether a condition exempts the access role by its name, as such policies usually do. */
 const excepts = ({ Condition = {} }: Statement, roleName: string) =>
   Object.entries(Condition).some(
     ([operator, keys]) =>
@@ -80,11 +72,11 @@ const excepts = ({ Condition = {} }: Statement, roleName: string) =>
           key.toLowerCase() === 'aws:principalarn' &&
           [values]
             .flat()
-            .some((value) => matches(value.replace(/::\d{12}:/, '::*:'), `arn:aws:iam::*:role/${roleName}`)),
+            .some((value) => matchesAny(value.replace(/::\d{12}:/, '::*:'), `arn:aws:iam::*:role/${roleName}`)),
       ),
   )
 
-/** Which policies deny the access role something that a vend does, and where. */
+/** Finds the policies that deny the access role an action of a vend, and where they do. */
 export const findDenials = (policies: ServiceControlPolicy[], roleName: string): Denial[] =>
   policies.flatMap(({ name, statements, targets }) => {
     const denying = statements
@@ -93,7 +85,7 @@ export const findDenials = (policies: ServiceControlPolicy[], roleName: string):
         certain: !statement.Condition || !Object.keys(statement.Condition).length,
         actions: vendActions.filter(
           (action) =>
-            (statement.NotAction ? !matches(statement.NotAction, action) : matches(statement.Action, action)) &&
+            (statement.NotAction ? !matchesAny(statement.NotAction, action) : matchesAny(statement.Action, action)) &&
             touches(statement, action),
         ),
       }))

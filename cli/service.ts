@@ -1,6 +1,6 @@
 import { type CloudFormationClient, DescribeStacksCommand, type Stack } from '@aws-sdk/client-cloudformation'
 import { isNamed } from '../functions/shared/aws-errors.ts'
-import type { Ledger } from '../functions/shared/ledger.ts'
+import type { Ledger } from '../functions/shared/ledger-item.ts'
 import { placeOf } from '../functions/shared/vend.ts'
 import type { Clients } from './clients.ts'
 import { NotDeployedError } from './command-errors.ts'

@@ -1,18 +1,21 @@
-import { DescribeExecutionCommand, type DescribeExecutionOutput, type SFNClient } from '@aws-sdk/client-sfn'
+import type { DescribeExecutionOutput } from '@aws-sdk/client-sfn'
 import { setTimeout } from 'node:timers/promises'
 import { styleText } from 'node:util'
 import { getAccount } from '../functions/get-account/get-account.ts'
 import { isNamed } from '../functions/shared/aws-errors.ts'
-import { type Ledger, scanToldFailures } from '../functions/shared/ledger.ts'
+import { mayChange, readExecution } from '../functions/shared/execution.ts'
+import { type Failure, hasFailed, sentenceOf } from '../functions/shared/failure.ts'
+import type { Ledger } from '../functions/shared/ledger-item.ts'
+import { scanToldFailures } from '../functions/shared/notes.ts'
 import type { Clients } from './clients.ts'
 import { withoutField } from './command-errors.ts'
-import { type GoOn, sentenceOf, whatGoesOn } from './go-on.ts'
+import { type NextCommand, nextCommand } from './next-command.ts'
 import { findService, type Service } from './service.ts'
 import { showTime, table, wrap } from './show.ts'
 
 type Account = Extract<Awaited<ReturnType<typeof getAccount>>, { executionArn: string }>
 type Always = 'accountId' | 'timeline' | 'groups' | 'admins'
-/** What getAccount answers; much of it only if something is on record. */
+/** What getAccount answers. Without a record, most of it is missing. */
 type Recorded = Pick<Account, Always> & {
   [Key in keyof Omit<Account, Always | 'status'>]?: Account[Key] | undefined
 } & {
@@ -22,20 +25,20 @@ export type Status = Omit<Recorded, 'status' | 'failure'> & {
   /** NOT_VENDED, VENDING, VENDED, FAILED, DEPARTED or CLOSED; for one execution also the end state in which it found nothing to do. */
   status: string
   execution?: { status: string; startDate?: string; stopDate?: string; redriveCount: number }
-  failure?: GoOn & { cause: string }
+  failure?: NextCommand & { cause: string }
 }
 type Input = {
   accountId: string
   stage: string
-  /** Of this execution, instead of the last one that worked on the account. */
+  /** An execution to tell about, instead of the last execution that worked on the account. */
   executionArn?: string
-  /** What this command was given, for the command that goes on. */
+  /** The options of this command, which the next command needs too. */
   options: string
 }
 
 /**
- * Tells how an account stands: the record, the steps with their times, and after a failure its cause and the command
- * that goes on.
+ * Reads the status of an account: the record, the steps with their times, and after a failure its cause and the command
+ * that continues.
  * Throws `NotDeployedError`, `InvalidInputError` and `AccountNotFoundError`.
  */
 export async function status(clients: Clients, input: Input): Promise<Status> {
@@ -44,23 +47,20 @@ export async function status(clients: Clients, input: Input): Promise<Status> {
 
 const statusIn = async (clients: Clients, { ledger }: Service, input: Input): Promise<Status> => {
   const { accountId, options } = input
-  const given = input.executionArn ? await describe(clients.sfn, input.executionArn) : undefined
+  const given = input.executionArn ? await readExecution(clients.sfn, input.executionArn) : undefined
   const { status, failure, ...account } = await readRecord(clients, ledger, accountId).catch((error: unknown) => {
-    // An execution that failed for that very reason is to be told of all the same.
+    // The execution may have failed for the same reason, and its failure must be told.
     if (!given || !isNamed(error, 'AccountNotFoundError')) throw error
     return nothingOnRecord(accountId)
   })
   const recorded = account.executionArn
-  // A vend that was refused at once left only the note that it was told.
+  // A vend that was refused at once left only the note that its failure was told.
   const asked = input.executionArn ?? (recorded ? undefined : (await scanToldFailures(ledger)).get(accountId))
   const isOther = asked !== undefined && asked !== recorded
   const shown = asked ?? recorded
-  const execution = given ?? (shown ? await describe(clients.sfn, shown) : undefined)
+  const execution = given ?? (shown ? await readExecution(clients.sfn, shown) : undefined)
   const state = stateOf(status, execution, isOther)
-  const error =
-    (isOther ? undefined : failure?.error) ??
-    execution?.error ??
-    (execution?.status === 'TIMED_OUT' ? 'States.Timeout' : 'Aborted')
+  const failed: Failure = (isOther ? undefined : failure) ?? execution ?? {}
   return {
     ...account,
     status: state,
@@ -76,14 +76,14 @@ const statusIn = async (clients: Clients, { ledger }: Service, input: Input): Pr
     }),
     ...(state === 'FAILED' && {
       failure: {
-        ...whatGoesOn(error, {
+        ...nextCommand(failed, {
           accountId,
           input: execution?.input,
           options,
-          // It failed before anything was put down of it: its account alone would not find it.
+          // This execution failed before it wrote a ledger record, so only its ARN finds it, and not the account id.
           target: isOther ? asked : accountId,
         }),
-        cause: withoutField((isOther ? undefined : failure?.cause) ?? sentenceOf(execution?.cause)),
+        cause: withoutField(sentenceOf(failed.cause)),
       },
     }),
   }
@@ -99,33 +99,23 @@ const nothingOnRecord = (accountId: string): Recorded => ({
   admins: [],
 })
 
-/** Step Functions forgets an execution 90 days after its end. */
-const describe = async (sfn: SFNClient, executionArn: string): Promise<DescribeExecutionOutput | undefined> => {
-  try {
-    return await sfn.send(new DescribeExecutionCommand({ executionArn }))
-  } catch (error) {
-    if (isNamed(error, 'ExecutionDoesNotExist')) return undefined
-    throw error
-  }
-}
-
 const stateOf = (recorded: string, execution: DescribeExecutionOutput | undefined, isOther: boolean) => {
-  // What the record says for good, whatever its last execution did.
+  // These states are final, whatever the last execution did.
   if (!isOther && ['VENDED', 'DEPARTED', 'CLOSED'].includes(recorded)) return recorded
   if (!execution?.status) return recorded
-  if (execution.status === 'RUNNING' || execution.status === 'PENDING_REDRIVE') return 'VENDING'
-  if (execution.status !== 'SUCCEEDED') return 'FAILED'
+  if (mayChange(execution.status)) return 'VENDING'
+  if (hasFailed(execution.status)) return 'FAILED'
   const { outcome } = JSON.parse(execution.output ?? '{}') as { outcome?: string }
   return outcome === 'Vended' ? 'VENDED' : (outcome ?? recorded)
 }
 
-/** The pause between two looks grows up to this. */
+/** The longest pause between two reads, in milliseconds. */
 const longestPause = 2000
-/** As long as a wait for a busy account and one for a new role, one after the other. */
+/** A wait for a busy account and then a wait for a new role take less, in milliseconds. */
 const longestWatch = 60 * 60 * 1000
 
 /**
- * Follows a vend until it ends, for an hour at most: tells each step as it begins, and how the account stands then.
+ * Follows a vend until it ends, for an hour at most. Tells each step as it begins, and answers the status at the end.
  * Throws what `status` does.
  */
 export async function watch(
@@ -172,10 +162,10 @@ const colours: Record<string, 'green' | 'red' | 'yellow' | 'dim'> = {
   DEPARTED: 'dim',
   CLOSED: 'dim',
 }
-/** How a vend stands, in its colour. */
+/** The status of a vend, in its color. */
 export const showState = (state: string) => styleText(colours[state] ?? 'bold', state)
 
-/** Where a vend failed: the last step begun, of each user if steps of users were under way. */
+/** The steps at which a vend failed: the last step that began, or the last step of each user. */
 const failedSteps = ({ status, timeline, failure }: Status) => {
   const last = timeline.at(-1)
   if (status !== 'FAILED' || !failure || !last) return []
@@ -183,7 +173,7 @@ const failedSteps = ({ status, timeline, failure }: Status) => {
   return timeline.filter((step, i) => step.userName && !timeline.slice(i + 1).some((l) => l.userName === step.userName))
 }
 
-/** How an account stands, for a person. */
+/** The status of an account, for a person. */
 export const showStatus = (account: Status, { withSteps }: { withSteps: boolean }) => {
   const { accountId, accountName, execution, executionArn, requestedBy, updatedAt, failure, timeline, admins } = account
   const failed = failedSteps(account)

@@ -12,12 +12,12 @@ import {
   type AccountRecord,
   entryOf,
   giveLeaseBack,
-  type Ledger,
   ledgerMadeAt,
   leaseRestSeconds,
   readAccount,
   takeLease,
 } from '../shared/ledger.ts'
+import type { Ledger } from '../shared/ledger-item.ts'
 import {
   type Admin,
   type AdminsRequest,
@@ -29,15 +29,15 @@ import {
   sizeIssues,
 } from '../shared/request.ts'
 import { parseInput } from '../shared/parse.ts'
-import { placeOf } from '../shared/vend.ts'
+import { placeOf, vendOf } from '../shared/vend.ts'
 
 export const acceptRequestInput = z.object({
-  /** The execution's input, as it came through any door. */
+  /** The execution's input, as it came through one of the doors. */
   request: z.unknown(),
   executionArn: z.string(),
 })
 
-const includesAll = <T>(all: T[], some: T[]) => some.every((one) => all.includes(one))
+const includesAll = <T>(all: T[], wanted: T[]) => wanted.every((item) => all.includes(item))
 
 const isOnRecord = (record: AccountRecord | undefined, { groups }: Ask) => {
   const groupDone = (asked: Group) => {
@@ -64,7 +64,7 @@ const isOnRecord = (record: AccountRecord | undefined, { groups }: Ask) => {
 type Clients = { organizations: OrganizationsClient; sfn: SFNClient; ledger: Ledger }
 type Config = Defaults & { protected: ProtectedPlaces }
 
-/** A request must not change the rights of those who are in a group already; vending.yml may add to them. */
+/** A request must not change the permissions of the present members of a group. vending.yml may add to them. */
 const redefinedGroups = (
   record: AccountRecord | undefined,
   ask: Ask,
@@ -79,13 +79,13 @@ const redefinedGroups = (
       isDeepStrictEqual(new Set(known?.policies), new Set(wanted?.policies)) &&
       isDeepStrictEqual(known?.inline, wanted?.inline)
     if (!known || same || config.groups.some(isThis)) return []
-    const message = `the group ${name} is in the account already, with other rights; name another group for these`
+    const message = `the group ${name} exists in the account already, with other permissions; use another group name for these`
     return [{ field: `groups[${i}].name`, message }]
   })
 
-const union = <T>(some: T[] = [], more: T[]) => [...new Set([...some, ...more])]
+const union = <T>(first: T[] = [], second: T[]) => [...new Set([...first, ...second])]
 
-/** What is on record stays: a later request adds to it. */
+/** Adds a request to what is on record: a later request takes nothing away. */
 const addToRecord = (record: AccountRecord | undefined, ask: Ask): Ask => {
   const admins = ask.admins.map((admin) => {
     const known = entryOf(record?.admins, admin.userName.toLowerCase())
@@ -101,7 +101,7 @@ const addToRecord = (record: AccountRecord | undefined, ask: Ask): Ask => {
     const known = entryOf(record?.groups, group.name.toLowerCase())
     return { ...group, policies: union(known?.policies, group.policies), inline: { ...known?.inline, ...group.inline } }
   })
-  // The groups that these administrators are in already belong to the vend as well.
+  // The groups that these administrators are members of already belong to the vend as well.
   const asked = groups.map(({ name }) => name.toLowerCase())
   const others = union(
     [],
@@ -112,13 +112,17 @@ const addToRecord = (record: AccountRecord | undefined, ask: Ask): Ask => {
   return { groups: [...groups, ...others], admins }
 }
 
-/** What is on record of an account that left or was closed is no longer what is there. */
 const isGone = (record: AccountRecord | undefined) => record?.status === 'DEPARTED' || record?.status === 'CLOSED'
 
+/** Leaves out what is no longer in an account that left the organization or was closed. */
+const withoutWhatIsGone = (record: AccountRecord | undefined) =>
+  record && isGone(record) ? { ...record, groups: {}, admins: {} } : record
+
 /**
- * Decides what becomes of a request, by reading alone: nothing is written, so that `vend plan` decides by it as well.
+ * Decides what becomes of a request, by reading only, so that `vend plan` decides by this as well.
  *
- * `outcome` is Accepted, or one of the end states AlreadyVended, AlreadyInProgress, NotNew. Throws what `acceptRequest` does.
+ * `outcome` is Accepted, or one of the end states AlreadyVended, AlreadyInProgress, NotNew. Throws what `acceptRequest`
+ * throws.
  */
 export async function decideRequest(
   { organizations, sfn, ledger }: Clients,
@@ -133,28 +137,25 @@ export async function decideRequest(
     : parseInput(manualRequest, request)
   const id = asked.accountId
 
-  const [account, onFile, installedAt] = await Promise.all([
+  const [account, record, installedAt] = await Promise.all([
     findMemberAccount(organizations, { accountId: id, managementAccountId, protectedPlaces: config.protected }),
-    readAccount(ledger, id),
+    readAccount(ledger, id).then(withoutWhatIsGone),
     byEvent ? ledgerMadeAt(ledger) : undefined,
   ])
-  const vend = { id: createHash('sha256').update(executionArn).digest('hex').slice(0, 32), executionArn }
-  const holdsLease = onFile?.lease?.holder === executionArn
+  const lease = record?.lease
   const nothingToDo = (outcome: 'AlreadyVended' | 'AlreadyInProgress' | 'NotNew') => ({
     outcome,
     accountId: id,
-    holdsLease,
+    holdsLease: lease?.holder === executionArn,
   })
 
-  // A try that was stopped, and comes late: after its execution was redriven and made everything.
-  if (onFile?.vendedBy === executionArn) return nothingToDo('AlreadyVended')
-  // An event asks that a new account get its first administrators, not for anybody in particular.
-  // One that was closed and is open again has them still; one that departed comes as a new one.
-  if (byEvent && onFile?.vendedAt && onFile.status !== 'DEPARTED') return nothingToDo('AlreadyVended')
+  // A try that was stopped can come late, after its execution was redriven and has made everything.
+  if (record?.vendedBy === executionArn) return nothingToDo('AlreadyVended')
+  // An event asks for the first administrators of a new account, and not for any person. An account that was closed and
+  // reinstated still has its administrators. An account that departed comes back as a new account.
+  if (byEvent && record?.vendedAt && record.status !== 'DEPARTED') return nothingToDo('AlreadyVended')
   if (installedAt && installedAt > new Date(account.joinedAt)) return nothingToDo('NotNew')
 
-  const returned = isGone(onFile)
-  const record = onFile && returned ? { ...onFile, groups: {}, admins: {} } : onFile
   const ask = completeRequest(asked, config, { accountId: id, accountEmail: account.email, partition })
   const redefined = redefinedGroups(record, ask, asked, config)
   if (redefined.length) throw new InvalidInputError(redefined)
@@ -163,11 +164,11 @@ export async function decideRequest(
   if (!asked.again && onRecord.groups && !ask.admins.some(isMissing)) return nothingToDo('AlreadyVended')
 
   const askHash = createHash('sha256').update(JSON.stringify(ask)).digest('hex').slice(0, 32)
-  const lease = record?.lease
   if (lease && lease.holder !== executionArn) {
     if (await isRunning(sfn, lease.holder)) {
-      // DescribeExecution is eventually consistent: an end that is on record is not a run to rely on. Nor is an event's for a
-      // request: stopped and redriven, it is satisfied by whatever was vended meanwhile.
+      // If the ledger says that the execution has failed, do not rely on it, even if DescribeExecution still reports
+      // RUNNING. A request must not rely on an event's execution either: after a stop and a redrive, that execution
+      // accepts whatever was vended in the meantime.
       const doesTheSame =
         byEvent || (lease.ask === askHash && record.requestedBy !== 'event' && record.requestedBy !== 'sweep')
       if (record.status !== 'FAILED' && doesTheSame) return nothingToDo('AlreadyInProgress')
@@ -176,47 +177,43 @@ export async function decideRequest(
     if (now - lease.renewedAt < leaseRestSeconds * 1000) throw busy(id)
   }
   const requestedBy = 'requestedBy' in asked ? asked.requestedBy : undefined
-  const missing = addToRecord(record, {
-    groups: ask.groups,
-    admins: ask.admins.filter(isMissing),
-  })
+  const missing = addToRecord(record, { groups: ask.groups, admins: ask.admins.filter(isMissing) })
   const tooLarge = sizeIssues(missing)
   if (tooLarge.length) throw new InvalidInputError(tooLarge)
   return {
     outcome: 'Accepted' as const,
-    vend,
+    vend: vendOf(executionArn),
     account,
     record,
-    returned,
+    returned: isGone(record),
     ask: missing,
     askHash,
     requestedBy: byEvent ? (isOfSweep(request) ? 'sweep' : 'event') : (requestedBy ?? 'manual execution'),
   }
 }
 
-const busy = (accountId: string) => new AccountBusyError(`Account ${accountId} is being vended by another execution`)
+const busy = (accountId: string) => new AccountBusyError(`Another execution is vending account ${accountId}`)
 
 /**
  * Turns the input of any door into one checked request, and takes the account's lease.
  *
- * `outcome` says how it goes on: Accepted, or one of the end states AlreadyVended, AlreadyInProgress, NotNew.
- * Safe to run twice: an execution's own lease is its own.
+ * `outcome` says how the execution continues: Accepted, or one of the end states AlreadyVended, AlreadyInProgress, NotNew.
+ * Safe to run twice: an execution can take its own lease again.
  * Throws `InvalidInputError`, `ManagementAccountError`, `AccountNotFoundError`, `ProtectedAccountError`,
- * `AccountPendingError`, `AccountNotActiveError`, `RecipientNotAllowedError`, and `AccountBusyError` while another request is being vended.
+ * `AccountPendingError`, `AccountNotActiveError`, `RecipientNotAllowedError`, and `AccountBusyError` while another
+ * execution vends the account.
  */
 export async function acceptRequest(clients: Clients, input: z.output<typeof acceptRequestInput>, config: Config) {
   const decided = await decideRequest(clients, input, config)
   if (decided.outcome !== 'Accepted') {
     const { outcome, accountId, holdsLease } = decided
-    // Taken by a try that was stopped, and whose write came late: after another execution had made everything.
+    // A try that was stopped took the lease late, after another execution had made everything.
     if (holdsLease) await giveLeaseBack(clients.ledger, { accountId, executionArn: input.executionArn })
     return { outcome, accountId }
   }
-  const { outcome, vend, account, record, returned, ask, askHash, requestedBy } = decided
-  const seen = record
-  const taken = await takeLease(clients.ledger, { vend, account, ask, askHash, requestedBy, seen, returned })
-  // Somebody was faster: the next try sees whom, and whether it is the same request.
-  if (!taken) throw busy(account.id)
+  const { outcome, vend, account, ask } = decided
+  // If another execution was faster, the next try sees which execution, and whether its request is the same.
+  if (!(await takeLease(clients.ledger, decided))) throw busy(account.id)
 
   return { outcome, vend, account, ...ask }
 }

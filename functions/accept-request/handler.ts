@@ -8,7 +8,7 @@ import { acceptRequest, acceptRequestInput } from './accept-request.ts'
 
 const env = readEnv('LEDGER_TABLE')
 const clients = {
-  // Organizations answers in one Region of a partition only; the SDK's endpoint rules know which.
+  // Organizations answers in only one Region of a partition. The SDK's endpoint rules know that Region.
   organizations: new OrganizationsClient(),
   sfn: new SFNClient(),
   ledger: { dynamodb: new DynamoDBClient(), tableName: env.LEDGER_TABLE },

@@ -19,7 +19,7 @@ import {
 import { isDeepStrictEqual } from 'node:util'
 import * as z from 'zod/mini'
 import { accountSchema } from '../shared/account.ts'
-import { iamArn, ourPath } from '../shared/account-role.ts'
+import { iamArn, ourPath, type Permission } from '../shared/account-role.ts'
 import { explainDenial, isNamed } from '../shared/aws-errors.ts'
 import {
   GroupDiffersError,
@@ -27,7 +27,9 @@ import {
   PolicyNotAttachableError,
   PolicyNotFoundError,
 } from '../shared/errors.ts'
-import { type AccountRecord, beginStep, entryOf, type Ledger, recordKept } from '../shared/ledger.ts'
+import { type AccountRecord, beginStep, entryOf, recordKept } from '../shared/ledger.ts'
+import type { Ledger } from '../shared/ledger-item.ts'
+import { matchesAny } from '../shared/policy.ts'
 import { type Admin, adminSchema, type Group, groupSchema, type PolicyDocument } from '../shared/request.ts'
 import { vendSchema } from '../shared/vend.ts'
 import { together } from '../shared/together.ts'
@@ -58,19 +60,10 @@ const collect = async <Page, Item>(pages: AsyncIterable<Page>, items: (page: Pag
 // The AWS managed policies that allow iam:ChangePassword.
 const allowChangePassword = /:iam::aws:policy\/(AdministratorAccess|IAMFullAccess|IAMUserChangePassword)$/
 
-const matches = (patterns: string | string[] | undefined, text: string) =>
-  [patterns ?? []].flat().some((pattern) =>
-    new RegExp(
-      `^${pattern
-        .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-        // Many stars mean no more than one, and each of them would be tried at each place.
-        .replace(/\*+/g, '.*')
-        .replaceAll('?', '.')}$`,
-      'i',
-    ).test(text),
-  )
-
-/** The users of our path themselves, in this account. Without a path, `user/${aws:username}` is none of them. */
+/**
+ * Whether a resource of a policy is every user of our path, in this account. `user/${aws:username}` without a path is not:
+ * our users have a path.
+ */
 const allowsUsers = (resource: string, accountId: string) => {
   const [, account, user = ''] = /^arn:[^:]+:iam::([^:]*):user\/(.*)$/.exec(resource) ?? []
   const self = '${aws:username}'
@@ -80,7 +73,7 @@ const allowsUsers = (resource: string, accountId: string) => {
   )
 }
 
-/** Whether a document allows each user of ours to change the own password, without conditions. */
+/** Whether a policy document lets each user of ours change their own password, without conditions. */
 const documentAllowsChange = ({ Statement }: PolicyDocument, accountId: string) =>
   [Statement]
     .flat()
@@ -88,42 +81,65 @@ const documentAllowsChange = ({ Statement }: PolicyDocument, accountId: string) 
       ({ Effect, Action, Resource, Condition }) =>
         Effect === 'Allow' &&
         !Condition &&
-        matches(Action, 'iam:ChangePassword') &&
+        matchesAny(Action, 'iam:ChangePassword') &&
         [Resource ?? []].flat().some((resource) => allowsUsers(resource, accountId)),
     )
 
-/** What `inspectAccount` calls in the account. */
-export const inspectActions = [
-  'iam:ListUsers',
-  'iam:ListGroups',
-  'iam:GetGroup',
-  'iam:GetLoginProfile',
-  'iam:GetAccountPasswordPolicy',
-  'iam:GetPolicy',
-  'iam:GetPolicyVersion',
-  'iam:ListAttachedGroupPolicies',
-  'iam:ListGroupPolicies',
-  'iam:GetGroupPolicy',
+/** What `inspectAccount` needs to be allowed in the account. */
+export const inspectPermissions: Permission[] = [
+  {
+    actions: [
+      'iam:ListUsers',
+      'iam:ListGroups',
+      'iam:GetGroup',
+      'iam:GetLoginProfile',
+      'iam:GetAccountPasswordPolicy',
+      'iam:GetPolicy',
+      'iam:GetPolicyVersion',
+      'iam:ListAttachedGroupPolicies',
+      'iam:ListGroupPolicies',
+      'iam:GetGroupPolicy',
+    ],
+    resources: ['*'],
+  },
 ]
 
+/** What `createAdminGroup` needs to be allowed in the account. */
+export const createAdminGroupPermissions = ({
+  vend,
+  account,
+  groups,
+}: Pick<Input, 'vend' | 'groups'> & { account: { id: string } }): Permission[] => {
+  const ourGroups = iamArn(vend, account.id, `group${ourPath}*`)
+  return [
+    ...inspectPermissions,
+    { actions: ['iam:CreateGroup', 'iam:PutGroupPolicy'], resources: [ourGroups] },
+    {
+      actions: ['iam:AttachGroupPolicy'],
+      resources: [ourGroups],
+      policyArns: [...new Set(groups.flatMap(({ policies }) => policies))],
+    },
+  ]
+}
+
 /**
- * Inspects all that this vend is going to touch in the account, then makes the groups with their policies.
+ * Inspects everything that this vend is going to touch in the account, then creates the groups with their policies.
  *
- * Nothing is written before everything was looked at. Gives back what `inspectAccount` tells of the administrators and of
- * the minimum password length, and the ARNs of the groups.
- * Safe to run twice. Throws what `inspectAccount` does, and `LeaseLostError`.
+ * Nothing is written before everything was inspected. Answers what `inspectAccount` says about the administrators and the
+ * minimum password length, and the ARNs of the groups.
+ * Safe to run twice. Throws what `inspectAccount` throws, and `LeaseLostError`.
  */
 export async function createAdminGroup(
   { ledger, signIn }: { ledger: Ledger; signIn: () => Promise<IAMClient> },
   { vend, account, groups, admins }: Input,
 ) {
-  // The session and the lease do not need each other; both are needed before the first write.
+  // The session and the lease do not depend on each other. Both are needed before the first write.
   const [record, iam] = await together([
     beginStep(ledger, { accountId: account.id, vend, state: 'CreateAdminGroup' }),
     signIn(),
   ])
   const inspected = await inspectAccount(iam, { vend, account, groups, admins, record })
-  // All that happens in the account: a denial here is IAM's, and not one of this service's own table.
+  // Every call below is made in the account, so a denial here is a denial by IAM and not by the ledger's table.
   const made = await together(
     inspected.groups.map(async ({ asked, there }) =>
       there && !there.isOurs
@@ -138,30 +154,30 @@ export async function createAdminGroup(
   return { groups: made, admins: inspected.admins, minimumPasswordLength: inspected.minimumPasswordLength }
 }
 
+/** What to inspect in an account, and the part of its record that says what is ours there. */
+type Inspection = Omit<Input, 'account'> & {
+  account: { id: string }
+  record: Pick<AccountRecord, 'passwords' | 'groups'> | undefined
+}
+
 /**
- * Looks at all that a vend is going to touch in the account, by reading alone; `vend plan` looks by it as well.
+ * Inspects everything that a vend is going to touch in the account, by reading only. `vend plan` inspects by this as well.
  *
- * A user is ours on our path and on record: anybody in the account can use the path. So is a group, or else one whose members all are.
+ * A user is ours if it has our path and the ledger lists it: anyone in the account can create users on that path. A group
+ * is ours under the same conditions, or if it has our path and all of its members are ours.
  *
- * Gives back each group with what is `there` of it, if anything, and whether that is ours; the wanted `users` that are there, by name in lower
- * case; the administrators, each with `kept` (a user of that name is not ours, and stays as it is), `signsIn` (the user has used the password already) and the user's policies, to which IAMUserChangePassword is
- * added where a reset is required and nothing else allows it; and the account's minimum password length.
+ * Answers
+ * - `groups`: each requested group, with the group that is `there` already, and whether that group is ours;
+ * - `users`: the requested users who exist already, by name in lower case;
+ * - `admins`: the requested administrators, each with `kept` (a user of that name is not ours and stays unchanged),
+ *   `signsIn` (the user has used the password already) and the user's policies, among them IAMUserChangePassword where a
+ *   reset is required and nothing else allows it;
+ * - `minimumPasswordLength` of the account.
+ *
  * Throws `GroupNotOursError`, `GroupDiffersError`, `PolicyNotFoundError`, `PolicyNotAttachableError`,
  * `DeniedByPolicyError`.
  */
-export const inspectAccount = async (
-  iam: IAMClient,
-  {
-    vend,
-    account,
-    groups,
-    admins,
-    record,
-  }: Omit<Input, 'account'> & {
-    account: { id: string }
-    record: Pick<AccountRecord, 'passwords' | 'groups'> | undefined
-  },
-) => {
+export const inspectAccount = async (iam: IAMClient, { vend, account, groups, admins, record }: Inspection) => {
   const changePasswordArn = iamArn(vend, 'aws', 'policy/IAMUserChangePassword')
   const isOnRecord = (userName: string) => entryOf(record?.passwords, userName.toLowerCase()) !== undefined
   const isOurs = async ({ GroupName = '', Path }: IamGroup) =>
@@ -191,24 +207,17 @@ export const inspectAccount = async (
 
 type GroupThere = IamGroup & { isOurs: boolean }
 
-const inspect = async (
-  iam: IAMClient,
-  {
-    accountId,
-    groups,
-    admins,
-    changePasswordArn,
-    isOurs,
-  }: {
-    accountId: string
-    groups: Group[]
-    admins: Admin[]
-    changePasswordArn: string
-    isOurs: (group: IamGroup) => Promise<boolean>
-  },
-) => {
+type Lookup = {
+  accountId: string
+  groups: Group[]
+  admins: Admin[]
+  changePasswordArn: string
+  isOurs: (group: IamGroup) => Promise<boolean>
+}
+
+const inspect = async (iam: IAMClient, { accountId, groups, admins, changePasswordArn, isOurs }: Lookup) => {
   const policyArns = [...new Set([...groups, ...admins].flatMap(({ policies }) => policies))]
-  // Names are unique whatever their case, and IAM's Get operations ask for the exact one: so list.
+  // Names are unique regardless of case, and IAM's Get operations need the exact name. So the names are listed.
   const [allUsers, allGroups, passwordPolicy, allowing] = await together([
     collect(paginateListUsers({ client: iam, pageSize: 1000 }, {}), ({ Users }) => Users),
     collect(paginateListGroups({ client: iam, pageSize: 1000 }, {}), ({ Groups }) => Groups),
@@ -229,7 +238,7 @@ const inspect = async (
       const found = allGroups.find(({ GroupName }) => GroupName?.toLowerCase() === name)
       if (!found) return
       const there = { ...found, isOurs: await isOurs(found) }
-      await checkRights(iam, group, there)
+      await checkPermissions(iam, group, there)
       groupsThere.set(name, there)
     }),
   ])
@@ -260,7 +269,7 @@ const policyAllowsChange = async (iam: IAMClient, arn: string, accountId: string
   const policy = await ifFound(iam.send(new GetPolicyCommand({ PolicyArn: arn })))
   if (!policy) throw new PolicyNotFoundError(`The policy ${arn} does not exist in the account`)
   if (policy.Policy?.IsAttachable === false)
-    throw new PolicyNotAttachableError(`The policy ${arn} is one that AWS lets nobody attach to users or groups`)
+    throw new PolicyNotAttachableError(`AWS does not allow the policy ${arn} to be attached to users or groups`)
   if (arn.includes(':iam::aws:')) return allowChangePassword.test(arn)
   const { PolicyVersion } = await iam.send(
     new GetPolicyVersionCommand({ PolicyArn: arn, VersionId: policy.Policy?.DefaultVersionId }),
@@ -276,7 +285,7 @@ const membersOf = async (iam: IAMClient, GroupName: string) =>
     ({ UserName = '' }) => UserName,
   )
 
-const rightsOf = async (iam: IAMClient, GroupName: string | undefined) => {
+const permissionsOf = async (iam: IAMClient, GroupName: string | undefined) => {
   const [attached, inlineNames] = await Promise.all([
     collect(paginateListAttachedGroupPolicies({ client: iam }, { GroupName }), (page) => page.AttachedPolicies),
     collect(paginateListGroupPolicies({ client: iam }, { GroupName }), (page) => page.PolicyNames),
@@ -290,32 +299,34 @@ const rightsOf = async (iam: IAMClient, GroupName: string | undefined) => {
   return { policies: new Set(attached.map(({ PolicyArn }) => PolicyArn)), inline: Object.fromEntries(documents) }
 }
 
-/** Nobody shall get other rights by a group that is there than were asked for. */
-const checkRights = async (iam: IAMClient, wanted: Group, { GroupName, isOurs }: GroupThere) => {
-  const { policies, inline } = await rightsOf(iam, GroupName)
+/** Refuses a group that exists already and gives other permissions than were requested. */
+const checkPermissions = async (iam: IAMClient, wanted: Group, { GroupName, isOurs }: GroupThere) => {
+  const { policies, inline } = await permissionsOf(iam, GroupName)
   if (!isOurs) {
     if (!isDeepStrictEqual(policies, new Set(wanted.policies)) || !isDeepStrictEqual(inline, wanted.inline))
       throw new GroupNotOursError(
-        `The group ${GroupName} exists already, was not made by account vending, and does not have exactly the wanted ` +
-          `policies (${wanted.policies.join(', ')}): its members would get other rights. Rename or delete it, or ask for another group`,
+        `The group ${GroupName} exists already, was not created by account vending, and does not have exactly the ` +
+          `requested policies (${wanted.policies.join(', ')}), so its members would get other permissions. ` +
+          'Rename or delete that group, or request a group of another name',
       )
     return
   }
-  // What a try before this one did not get to may be missing; what is there must have been asked for.
+  // An earlier try may have left policies out, and they may be missing. Policies that exist must have been requested.
   const other = [
     ...[...policies].filter((arn) => !wanted.policies.includes(arn ?? '')),
     ...Object.keys(inline).filter((name) => !isDeepStrictEqual(inline[name], wanted.inline[name])),
   ]
   if (other.length)
     throw new GroupDiffersError(
-      `The group ${GroupName} of account vending has policies that were not asked for (${other.join(', ')}): its new ` +
-        'members would get them, or its old ones lose them. Ask for a group of another name, or for these policies',
+      `The group ${GroupName}, which account vending created, has policies that were not requested ` +
+        `(${other.join(', ')}). Its new members would get these policies, or its present members would lose them. ` +
+        'Request a group of another name, or request these policies',
     )
 }
 
 const makeGroup = async (iam: IAMClient, { name, policies, inline }: Group, there: IamGroup | undefined) => {
   const GroupName = there?.GroupName ?? name
-  // EntityAlreadyExistsException leaves under its name: the list did not show yet what the try before this one made.
+  // EntityAlreadyExistsException keeps its name: the list did not yet show the group that an earlier try created.
   const arn = there?.Arn ?? (await iam.send(new CreateGroupCommand({ GroupName, Path: ourPath }))).Group?.Arn
   await together([
     ...policies.map((PolicyArn) => iam.send(new AttachGroupPolicyCommand({ GroupName, PolicyArn }))),

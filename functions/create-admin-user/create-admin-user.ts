@@ -11,10 +11,11 @@ import {
 import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import * as z from 'zod/mini'
 import { accountSchema } from '../shared/account.ts'
-import { ourPath } from '../shared/account-role.ts'
+import { iamArn, ourPath, type Permission } from '../shared/account-role.ts'
 import { explainDenial, isNamed } from '../shared/aws-errors.ts'
 import { UserNotOursError } from '../shared/errors.ts'
-import { beginStep, type Ledger } from '../shared/ledger.ts'
+import { beginStep } from '../shared/ledger.ts'
+import type { Ledger } from '../shared/ledger-item.ts'
 import { adminSchema } from '../shared/request.ts'
 import { vendSchema } from '../shared/vend.ts'
 import { together } from '../shared/together.ts'
@@ -29,17 +30,37 @@ export const createAdminUserInput = z.object({
 })
 type Input = z.output<typeof createAdminUserInput>
 
-/** The groups of this administrator, under the names that the account knows: IAM's own comparison ignores case. */
-export const ownGroups = ({ admin, groups }: Pick<Input, 'admin' | 'groups'>) =>
+/** The groups of this administrator, under the names that the account has. IAM ignores the case of names. */
+const ownGroups = ({ admin, groups }: Pick<Input, 'groups'> & { admin: { groups: string[] } }) =>
   groups.filter(({ name }) => admin.groups.some((wanted) => wanted.toLowerCase() === name.toLowerCase()))
+
+type Permitted = Pick<Input, 'vend' | 'groups'> & {
+  account: { id: string }
+  admin: Pick<Input['admin'], 'userName' | 'groups' | 'policies'>
+}
+
+/** What `createAdminUser` needs to be allowed in the account. */
+export const createAdminUserPermissions = ({ vend, account, admin, groups }: Permitted): Permission[] => {
+  const user = iamArn(vend, account.id, `user${ourPath}${admin.userName}`)
+  return [
+    // Also of a user who is not ours: GetUser shows that the user is not ours.
+    { actions: ['iam:GetUser'], resources: ['*'] },
+    {
+      actions: ['iam:CreateUser', 'iam:TagUser', 'iam:CreateLoginProfile', 'iam:UpdateLoginProfile'],
+      resources: [user],
+    },
+    { actions: ['iam:AttachUserPolicy'], resources: [user], policyArns: admin.policies },
+    { actions: ['iam:AddUserToGroup'], resources: ownGroups({ admin, groups }).map(({ arn }) => arn) },
+  ]
+}
 
 type Clients = { secrets: SecretsManagerClient; ledger: Ledger; signIn: () => Promise<IAMClient> }
 
 /**
  * Gives the account an administrator who can sign in to the console with the stored password.
  *
- * Safe to run twice: a user of our path is taken up where the last try left it, and the stored password is set again
- * only as long as the user has never signed in.
+ * Safe to run twice: the step continues with a user of our path where the last try stopped, and sets the stored password
+ * again only while the user has never signed in.
  * Throws `UserNotOursError`, `DeniedByPolicyError`, `LeaseLostError`.
  */
 export async function createAdminUser(clients: Clients, { vend, account, admin, groups, secret }: Input) {
@@ -81,8 +102,8 @@ const createUser = async (iam: IAMClient, UserName: string, tags: Record<string,
     const { User } = await iam.send(new GetUserCommand({ UserName }))
     if (User?.Path !== ourPath)
       throw new UserNotOursError(
-        `The user ${UserName} was made by somebody else while this vend was under way. It is left as it is; ` +
-          'start the vend again to have it reported as kept, or delete the user first',
+        `Somebody else created the user ${UserName} during this vend. The user is left unchanged. ` +
+          'Start the vend again to have the user reported as kept, or delete the user first',
         { cause: error },
       )
     const missing = Tags.filter(({ Key, Value }) => !User.Tags?.some((tag) => tag.Key === Key && tag.Value === Value))
@@ -98,13 +119,13 @@ const setPassword = async (iam: IAMClient, profile: Profile) => {
   } catch (error) {
     if (!isNamed(error, 'EntityAlreadyExistsException')) throw error
     const { User } = await iam.send(new GetUserCommand({ UserName: profile.UserName }))
-    // A password that a person uses is never replaced.
+    // A password that a person uses must never be replaced.
     if (User?.PasswordLastUsed) return
     await iam.send(new UpdateLoginProfileCommand(profile))
   }
 }
 
-/** AWS may quote a refused value in its message, and messages are kept in the execution's history. */
+/** AWS may quote a refused value in its error message, and the execution's history keeps error messages. */
 const withoutPassword = (error: unknown, password: string) => {
   if (error instanceof Error && password && error.message.includes(password))
     return Object.assign(new Error(error.message.replaceAll(password, '(password)')), { name: error.name })

@@ -1,14 +1,15 @@
 import { DescribeAccountCommand, type OrganizationsClient } from '@aws-sdk/client-organizations'
 import { isNamed } from '../shared/aws-errors.ts'
 import { AccountNotFoundError } from '../shared/errors.ts'
-import { type AccountRecord, entryOf, type Ledger, mailKey, readAccount } from '../shared/ledger.ts'
+import { type AccountRecord, entryOf, mailKey, readAccount } from '../shared/ledger.ts'
+import type { Ledger } from '../shared/ledger-item.ts'
 import { inPath } from '../shared/request.ts'
 import { parseInput } from '../shared/parse.ts'
 
 type Clients = { organizations: OrganizationsClient; ledger: Ledger }
 
 /**
- * Tells how an account stands: what was asked last, the steps begun with their times, what is on record as made.
+ * Reads the status of an account: the last request, the steps begun with their times, and what finished vends made.
  * Throws `InvalidInputError` and `AccountNotFoundError`.
  */
 export async function getAccount({ organizations, ledger }: Clients, input: { accountId: string }) {

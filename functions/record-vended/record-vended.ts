@@ -1,7 +1,8 @@
 import { type EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge'
 import * as z from 'zod/mini'
 import { accountSchema } from '../shared/account.ts'
-import { type Ledger, recordVend } from '../shared/ledger.ts'
+import { recordVend } from '../shared/ledger.ts'
+import type { Ledger } from '../shared/ledger-item.ts'
 import { adminSchema, groupSchema } from '../shared/request.ts'
 import { vendSchema } from '../shared/vend.ts'
 
@@ -19,9 +20,10 @@ export const recordVendedInput = z.object({
 })
 
 /**
- * Puts the finished vend on record, gives the account's lease back, and tells the event bus "Account Vended".
+ * Records the finished vend, gives the account's lease back, and sends the event "Account Vended" to the event bus.
  *
- * Safe to run twice; the event may then come twice, with the same `vendId`. Throws `LeaseLostError`.
+ * Safe to run twice: the event can then come twice, with the same `vendId`. Throws `LeaseLostError`, and EventBridge's own
+ * error if it does not accept the event.
  */
 export async function recordVended(
   { ledger, events }: { ledger: Ledger; events: EventBridgeClient },
@@ -60,7 +62,7 @@ export async function recordVended(
     }),
   )
   if (FailedEntryCount)
-    // PutEvents reports a refused entry in its answer: give it the name that it has there, for the Retry.
+    // PutEvents reports a refused entry in its answer. The error gets the name of that report, which a Retry can match.
     throw Object.assign(new Error(Entries?.[0]?.ErrorMessage), { name: Entries?.[0]?.ErrorCode ?? 'InternalException' })
   return vended
 }

@@ -1,23 +1,19 @@
-import { SendEmailCommand, type SESClient } from '@aws-sdk/client-ses'
-import { DescribeExecutionCommand, type DescribeExecutionOutput, type SFNClient } from '@aws-sdk/client-sfn'
+import type { SESClient } from '@aws-sdk/client-ses'
+import type { SFNClient } from '@aws-sdk/client-sfn'
 import * as z from 'zod/mini'
 import { ExecutionNotSettledError } from '../shared/errors.ts'
-import { accountOfEvent } from '../shared/event.ts'
-import { isEvent } from '../shared/event-shape.ts'
-import { type EndedBadly, explainFailure, parseJson } from '../shared/failure.ts'
-import {
-  type AccountRecord,
-  failureNote,
-  type Ledger,
-  noteOnce,
-  readAccount,
-  readNote,
-  recordFailure,
-} from '../shared/ledger.ts'
-import { fillHtml, fillText, oneLine } from '../shared/mail.ts'
-import { secretName } from '../shared/secret-name.ts'
-import { placeOf } from '../shared/vend.ts'
+import { accountAskedFor } from '../shared/event.ts'
+import { describeExecution } from '../shared/execution.ts'
 import { creationFailures } from '../shared/explanations.ts'
+import { explainFailure } from '../shared/failure.ts'
+import { type AccountRecord, mailsTo, readAccount, recordFailure } from '../shared/ledger.ts'
+import type { Ledger } from '../shared/ledger-item.ts'
+import { fillHtml, fillText } from '../shared/mail.ts'
+import { failureNote } from '../shared/notes.ts'
+import { parseJson } from '../shared/parse.ts'
+import { secretName } from '../shared/secret-name.ts'
+import { inNote, type SenderConfig, tellOnce } from '../shared/send-mail.ts'
+import { placeOf } from '../shared/vend.ts'
 import html from './failure-notice.mjml'
 import text from './failure-notice.txt'
 
@@ -26,7 +22,7 @@ const executionStatus = z.object({
   detail: z.object({
     executionArn: z.string(),
     status: z.enum(['FAILED', 'TIMED_OUT', 'ABORTED']),
-    /** Milliseconds since 1970: another one after each redrive. */
+    /** Milliseconds since 1970. Each redrive ends at another time. */
     stopDate: z.number(),
   }),
 })
@@ -55,12 +51,7 @@ const accountResult = z.object({
 export const reportFailureInput = z.union([executionStatus, accountResult])
 
 type Clients = { ses: SESClient; sfn: SFNClient; ledger: Ledger }
-type Config = {
-  sender: string
-  configurationSet?: string | undefined
-  notify: string[]
-  runbook?: string | undefined
-}
+type Config = SenderConfig & { notify: string[]; runbook?: string | undefined }
 type Notice = {
   title: string
   what: string
@@ -74,51 +65,49 @@ type Notice = {
 }
 
 /**
- * Tells a person of a failure: what happened, what is done and what is not, and the one command that goes on.
+ * Tells a person about a failure: what happened, what is done and what is not, and the one command that continues. Answers
+ * whom the notice went to; nobody if the failure was told before.
  *
- * Once per execution, redrive and status: safe to run twice. Marks the account's record as failed.
- * Throws SES's own errors and `ExecutionNotSettledError`: the event is then tried again, and kept as a dead letter after that.
+ * Tells each failure once per execution, redrive and status, so the function is safe to run twice. Records the failure in
+ * the ledger.
+ * Throws what `sendMail` throws, Step Functions' own errors and `ExecutionNotSettledError`. Lambda then retries the event, and in the end keeps it in
+ * the dead-letter queue.
  */
 export async function reportFailure(clients: Clients, input: z.output<typeof reportFailureInput>, config: Config) {
-  if (input.source !== 'aws.states')
-    return tellOnce(clients, `failure#${resultId(input)}`, creationNotice(input), config)
-
+  if (input.source !== 'aws.states') {
+    const note = inNote(clients.ledger, `failure#${resultId(input)}`)
+    return { told: await tell(clients.ses, creationNotice(input), note, config) }
+  }
   const { executionArn, status, stopDate } = input.detail
-  const execution = await clients.sfn.send(new DescribeExecutionCommand({ executionArn }))
+  const execution = await describeExecution(clients.sfn, executionArn)
   const redriven = (execution.redriveDate?.getTime() ?? 0) >= stopDate
-  // DescribeExecution is eventually consistent (API reference): without the end there is no cause to tell.
+  // DescribeExecution is eventually consistent (API reference). Without the end of the execution there is no cause to tell.
   if (execution.status === 'RUNNING' && !redriven)
     throw new ExecutionNotSettledError(`Step Functions does not show the end of ${executionArn} yet`)
-  const accountId = accountAskedFor(execution)
+  const accountId = accountAskedFor(parseJson(execution.input), placeOf(executionArn).managementAccountId)
   const record = accountId ? await readAccount(clients.ledger, accountId) : undefined
-  const notice = executionNotice(execution, status, accountId, record)
-  // An event that comes late finds the execution redriven, and at work again.
-  if (accountId && !redriven)
-    await recordFailure(clients.ledger, { accountId, executionArn, error: notice.error, cause: notice.cause })
-  // The sweep finds by the account what a refused request left nothing else of.
-  return tellOnce(clients, failureNote(executionArn, stopDate, status), notice, config, accountId)
+  const explained = explainFailure(execution, status, accountId)
+  // An event that comes late can find that the execution was redriven and is at work again.
+  if (accountId && !redriven) await recordFailure(clients.ledger, { accountId, executionArn, ...explained })
+  // A request that was refused left no record. The sweep finds its failure by the account id in the note.
+  const note = inNote(
+    clients.ledger,
+    failureNote(executionArn, stopDate, status),
+    accountId === undefined ? {} : { accountId },
+  )
+  const notice = executionNotice(explained, { accountId, executionArn, record })
+  return { told: await tell(clients.ses, notice, note, config) }
 }
 
-const tellOnce = async ({ ses, ledger }: Clients, name: string, notice: Notice, config: Config, accountId?: string) => {
-  if (await readNote(ledger, name)) return { told: [] }
+const tell = async (ses: SESClient, notice: Notice, note: ReturnType<typeof inNote>, config: Config) => {
   const values = { ...notice, runbook: config.runbook ?? '' }
-  const { MessageId = '' } = await ses.send(
-    new SendEmailCommand({
-      Source: config.sender,
-      Destination: { ToAddresses: config.notify },
-      Message: {
-        Subject: { Charset: 'UTF-8', Data: oneLine(`${notice.title}: ${notice.error}`) },
-        Body: {
-          Html: { Charset: 'UTF-8', Data: fillHtml(html, values) },
-          Text: { Charset: 'UTF-8', Data: fillText(text, values) },
-        },
-      },
-      ConfigurationSetName: config.configurationSet,
-    }),
-  )
-  // After the mail: a notice that came twice is better than one that never came.
-  await noteOnce(ledger, name, { messageId: MessageId, ...(accountId && { accountId }) })
-  return { told: config.notify }
+  const mail = {
+    to: config.notify,
+    subject: `${notice.title}: ${notice.error}`,
+    html: fillHtml(html, values),
+    text: fillText(text, values),
+  }
+  return (await tellOnce(ses, mail, note, config)) ? config.notify : []
 }
 
 const resultId = (input: z.output<typeof accountResult>) =>
@@ -133,11 +122,11 @@ const creationNotice = (input: z.output<typeof accountResult>): Notice => {
   const reason = createAccountStatus?.failureReason ?? 'CONTROL_TOWER_FAILED'
   return {
     title: updateManagedAccountStatus
-      ? `Control Tower could not enrol or update ${accountName}`
+      ? `Control Tower could not enroll or update ${accountName}`
       : `A new account could not be created${managed ? ` (${accountName})` : ''}`,
     what: createAccountStatus
-      ? 'Organizations could not create an account, so nobody could be vended into it.'
-      : 'Control Tower could not create or enrol an account, so nobody could be vended into it.',
+      ? 'Organizations could not create an account, so there is no account for administrators.'
+      : 'Control Tower could not create or enroll an account, so the account got no administrators.',
     error: reason,
     cause: managed?.message ?? '',
     done: '',
@@ -146,7 +135,7 @@ const creationNotice = (input: z.output<typeof accountResult>): Notice => {
       : 'The account, and with it its administrators.',
     advice:
       creationFailures[reason] ??
-      'See the reason in the console of the service that failed. When the account exists, it is vended by itself.',
+      'The console of the service that failed shows the reason. When the account exists, it is vended automatically.',
     command: createAccountStatus
       ? "aws organizations create-account --account-name 'ACCOUNT NAME' --email 'ADDRESS'"
       : '',
@@ -154,66 +143,53 @@ const creationNotice = (input: z.output<typeof accountResult>): Notice => {
   }
 }
 
-const accountAskedFor = ({ input, executionArn = '' }: DescribeExecutionOutput) => {
-  const asked = parseJson(input)
-  try {
-    if (isEvent(asked)) return accountOfEvent(asked, placeOf(executionArn).managementAccountId)
-  } catch {
-    return undefined
-  }
-  const id = typeof asked === 'object' && asked && 'accountId' in asked ? asked.accountId : undefined
-  return typeof id === 'string' && /^\d{12}$/.test(id) ? id : undefined
+type Subject = { accountId: string | undefined; executionArn: string; record: AccountRecord | undefined }
+
+const executionNotice = (explained: ReturnType<typeof explainFailure>, subject: Subject): Notice => {
+  const { error, what, cause, advice, command } = explained
+  const title = subject.accountId
+    ? `Vending account ${subject.accountId} failed`
+    : 'A request for account vending failed'
+  return { title, what, error, cause, advice, command, ...progress(subject), execution: subject.executionArn }
 }
 
-const executionNotice = (
-  execution: DescribeExecutionOutput,
-  status: EndedBadly,
-  accountId: string | undefined,
-  record: AccountRecord | undefined,
-): Notice => ({
-  title: accountId ? `Vending account ${accountId} failed` : 'A request for account vending failed',
-  ...explainFailure(execution, status, accountId),
-  ...progress(record, execution.executionArn ?? '', accountId),
-  execution: execution.executionArn ?? '',
-})
-
-/** What this execution finished and what it did not, a line each: a step is done when the next one has begun. */
-const progress = (record: AccountRecord | undefined, executionArn: string, accountId = '') => {
+/**
+ * What this execution finished and what it did not finish, a line each. A step is finished when the next step has begun.
+ */
+const progress = ({ record, executionArn, accountId = '' }: Subject) => {
   if (!record) return { done: '', notDone: 'Nothing was made or changed in the account.' }
   if (record.executionArn !== executionArn)
     return {
       done: '',
-      notDone: 'What the record of the account shows is another execution’s work, by now or from before.',
+      notDone: 'Another execution has written the record of this account, so the record says nothing about this one.',
     }
-  const steps = Object.values(record.steps)
-  const begun = (state: string, userName?: string) =>
-    steps.some((step) => step.state === state && (!userName || step.userName?.toLowerCase() === userName.toLowerCase()))
-  const mailed = (userName: string) =>
-    Object.keys(record.mails).some((key) => key.startsWith(`${userName.toLowerCase()} `))
   const { groups, users, kept = [], signingIn = [] } = record.asked
+  const hasBegun = (state: string, userName?: string) =>
+    Object.values(record.steps).some(
+      (step) => step.state === state && (!userName || step.userName?.toLowerCase() === userName.toLowerCase()),
+    )
   const isAmong = (names: string[], userName: string) =>
     names.some((name) => name.toLowerCase() === userName.toLowerCase())
-  const lines: [done: boolean, text: string][] = [
+  const line = (isDone: boolean, text: string) => ({ isDone, text: `– ${text}` })
+  const linesOf = (userName: string) => {
+    if (isAmong(kept, userName)) return [line(true, `user ${userName} kept unchanged: not created by account vending`)]
+    if (isAmong(signingIn, userName))
+      return [line(hasBegun('SendLoginEmail', userName), `groups and policies of ${userName}, who signs in already`)]
+    return [
+      line(
+        hasBegun('CreateAdminUser', userName),
+        `password of ${userName} in Secrets Manager: ${secretName(accountId, userName)}`,
+      ),
+      line(hasBegun('SendLoginEmail', userName), `user ${userName} with console sign-in`),
+      line(mailsTo(record, userName).length > 0, `sign-in mail for ${userName}`),
+    ]
+  }
+  const lines = [
     ...(groups.length
-      ? ([[begun('StorePassword') || kept.length + signingIn.length > 0, `– groups ${groups.join(', ')}`]] as [
-          boolean,
-          string,
-        ][])
+      ? [line(hasBegun('StorePassword') || kept.length + signingIn.length > 0, `groups ${groups.join(', ')}`)]
       : []),
-    ...users.flatMap((userName): [boolean, string][] => {
-      if (isAmong(kept, userName)) return [[true, `– user ${userName} kept as it was: not made by account vending`]]
-      if (isAmong(signingIn, userName))
-        return [[begun('SendLoginEmail', userName), `– groups and policies of ${userName}, who signs in already`]]
-      return [
-        [
-          begun('CreateAdminUser', userName),
-          `– password of ${userName} in Secrets Manager: ${secretName(accountId, userName)}`,
-        ],
-        [begun('SendLoginEmail', userName), `– user ${userName} with console sign-in`],
-        [mailed(userName), `– sign-in mail for ${userName}`],
-      ]
-    }),
+    ...users.flatMap(linesOf),
   ]
-  const text = (wanted: boolean) => lines.flatMap(([done, line]) => (done === wanted ? [line] : [])).join('\n')
+  const text = (wanted: boolean) => lines.flatMap(({ isDone, text }) => (isDone === wanted ? [text] : [])).join('\n')
   return { done: text(true), notDone: text(false) || '– the record that the vend is finished' }
 }

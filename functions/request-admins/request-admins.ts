@@ -4,7 +4,8 @@ import { type SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn'
 import { findMemberAccount, type ProtectedPlaces } from '../shared/account.ts'
 import { isNamed } from '../shared/aws-errors.ts'
 import { IdempotencyKeyReusedError, InvalidInputError } from '../shared/errors.ts'
-import { type Ledger, noteOnce } from '../shared/ledger.ts'
+import type { Ledger } from '../shared/ledger-item.ts'
+import { noteOnce } from '../shared/notes.ts'
 import { adminsRequest, completeRequest, type Defaults, inPath } from '../shared/request.ts'
 import { parseInput } from '../shared/parse.ts'
 import { placeOf } from '../shared/vend.ts'
@@ -12,7 +13,7 @@ import { placeOf } from '../shared/vend.ts'
 type Clients = { organizations: OrganizationsClient; sfn: SFNClient; ledger: Ledger }
 type Input = {
   accountId: string
-  /** JSON text; empty asks for the defaults of `vending.yml`. */
+  /** JSON text. An empty text asks for the defaults of `vending.yml`. */
   body: string
   idempotencyKey: string | undefined
   callerArn: string
@@ -26,16 +27,16 @@ const parseBody = (body: string): unknown => {
   try {
     return JSON.parse(body)
   } catch (error) {
-    // The parser's words may quote the body, and they are logged: only the place is told.
+    // The parser's message may quote the body, and messages are logged. So only the position is told.
     const place = /at position .*/.exec(error instanceof Error ? error.message : '')?.[0]
     throw new InvalidInputError([{ field: 'body', message: `must be JSON${place ? `, and is not ${place}` : ''}` }])
   }
 }
 
 /**
- * Starts the vend of administrators into an account that exists; what can be refused is refused before that.
+ * Starts the vend of administrators into an existing account, after it has checked everything that can be checked.
  *
- * With an `idempotencyKey` the same request starts one execution, however often it is made.
+ * With an `idempotencyKey`, the same request starts one execution, however often it is repeated.
  * Throws what `findMemberAccount` and `completeRequest` throw, and `IdempotencyKeyReusedError`.
  */
 export async function requestAdmins(
@@ -65,7 +66,7 @@ export async function requestAdmins(
     const before = await noteOnce(ledger, `idempotency#${hash(idempotencyKey)}`, note)
     if (before && before.request !== note.request)
       throw new IdempotencyKeyReusedError(
-        'Idempotency-Key: was used with another account or body; use a new key for a new request',
+        'Idempotency-Key: was used before with another account or body; use a new key for a new request',
       )
   }
   try {
@@ -77,7 +78,7 @@ export async function requestAdmins(
       }),
     )
   } catch (error) {
-    // The same key and the same request, by another session or after the execution ended: it was started.
+    // The same key and request came from another session, or after the execution ended. The execution was started then.
     if (!isNamed(error, 'ExecutionAlreadyExists')) throw error
   }
   return { accountId, execution: name, status: 'Accepted' }

@@ -7,9 +7,9 @@ import { sendLoginEmail, sendLoginEmailInput } from './send-login-email.ts'
 
 const env = readEnv('LEDGER_TABLE')
 const clients = {
-  // SES cannot tell a repeated SendEmail: every retry is one that the definition shows.
+  // SES does not recognize a repeated SendEmail, so every retry is in the definition.
   ses: new SESClient({ maxAttempts: 1 }),
-  // A mail that went out must get on record, or the next try sends it again.
+  // A mail that was sent must be recorded, or the next try sends it again.
   ledger: { dynamodb: new DynamoDBClient({ maxAttempts: 10 }), tableName: env.LEDGER_TABLE },
 }
 

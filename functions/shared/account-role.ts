@@ -1,10 +1,11 @@
+import { IAMClient } from '@aws-sdk/client-iam'
 import { AssumeRoleCommand, type STSClient } from '@aws-sdk/client-sts'
 import type { Account } from './account.ts'
 import { isNamed } from './aws-errors.ts'
 import { AccessRoleMissingError, AccountNotReadyError, InvalidInputError } from './errors.ts'
 import { placeOf, type Vend } from './vend.ts'
 
-// The names under which a minutes-old account has been seen to refuse.
+// A new account refuses under these names in its first minutes.
 const refusals = [
   'AccessDenied',
   'RegionDisabledException',
@@ -17,17 +18,17 @@ const newForMilliseconds = 60 * 60 * 1000
 /** The IAM path of everything that this service makes. */
 export const ourPath = '/account-vending/'
 
-/** What a session may do: `policyArns`, if given, are the only policies that it may attach. */
-type Permission = { actions: string[]; resources: string[]; policyArns?: string[] }
+/** What a session in an account may do. `policyArns`, if given, are the only policies that it may attach. */
+export type Permission = { actions: string[]; resources: string[]; policyArns?: string[] }
 
-// STS takes 2,048 (API_AssumeRole), and less if its packed form is too large, which nobody else can compute.
-const mostCharacters = 1800
+// STS accepts 2,048 characters (API_AssumeRole), and fewer if its packed form is too large. Only STS can compute that form.
+const maxCharacters = 1800
 
 const sessionPolicy = (permissions: Permission[]) => {
   const policy = JSON.stringify({
     Version: '2012-10-17',
     Statement: permissions
-      // IAM takes no empty list, and a permission on nothing is none.
+      // IAM refuses an empty list, and a permission on nothing allows nothing.
       .filter(({ resources, policyArns }) => resources.length && policyArns?.length !== 0)
       .map(({ actions, resources, policyArns }) => ({
         Effect: 'Allow',
@@ -36,44 +37,40 @@ const sessionPolicy = (permissions: Permission[]) => {
         ...(policyArns && { Condition: { ArnEquals: { 'iam:PolicyARN': policyArns } } }),
       })),
   })
-  if (policy.length > mostCharacters)
+  if (policy.length > maxCharacters)
     throw new InvalidInputError([
       {
         field: 'groups',
         message:
           `the ARNs of groups and policies make a session policy of ${policy.length} characters, which must be at most ` +
-          `${mostCharacters}: ask for fewer or shorter ones (a group that is there already counts with its path)`,
+          `${maxCharacters}: request fewer or shorter names (a group that exists already counts with its path)`,
       },
     ])
   return policy
 }
 
-/** ARN of something of IAM's in an account, in the partition of this execution. */
+/** The ARN of an IAM resource in an account, in the partition of this execution. */
 export const iamArn = (vend: Vend, accountId: string, resource: string) =>
   `arn:${placeOf(vend.executionArn).partition}:iam::${accountId}:${resource}`
 
+type SignIn = { account: Account; roleName: string; vend: Vend; permissions: Permission[] }
+
 /**
- * Signs in to a member account through its access role, for 15 minutes, with no more than `permissions`.
+ * Signs in to a member account through its access role, for 15 minutes, with no more than `permissions`. Answers the
+ * credentials of the session.
  *
  * Throws `AccountNotReadyError` while the role of an account that Organizations created within the last hour refuses,
- * `AccessRoleMissingError` if any other account's does, and `InvalidInputError` if the permissions are too long for STS.
+ * `AccessRoleMissingError` if the role of any other account refuses, and `InvalidInputError` if the permissions are too
+ * long for STS.
  */
-export async function assumeAccountRole(
-  sts: STSClient,
-  {
-    account,
-    roleName,
-    vend,
-    permissions,
-  }: { account: Account; roleName: string; vend: Vend; permissions: Permission[] },
-) {
+export const assumeAccountRole = async (sts: STSClient, { account, roleName, vend, permissions }: SignIn) => {
   const roleArn = iamArn(vend, account.id, `role/${roleName}`)
   try {
     const { Credentials } = await sts.send(
       new AssumeRoleCommand({
         RoleArn: roleArn,
-        // On record in the ledger through the execution's ARN, and in the account's CloudTrail.
-        // SourceIdentity and session tags would be refused: the default role trusts sts:AssumeRole only.
+        // The account's CloudTrail shows this name, and the ledger has the execution's ARN that it is derived from.
+        // AWS would refuse SourceIdentity and session tags, because the default role trusts sts:AssumeRole only.
         RoleSessionName: `vend-${vend.id}`,
         DurationSeconds: 900,
         Policy: sessionPolicy(permissions),
@@ -88,18 +85,21 @@ export async function assumeAccountRole(
     if (!isNamed(error, ...refusals)) throw error
     if (account.joinedMethod === 'CREATED' && Date.now() - Date.parse(account.joinedAt) < newForMilliseconds)
       throw new AccountNotReadyError(
-        `Account ${account.id} does not let ${roleName} be assumed yet: ${error.message}`,
-        {
-          cause: error,
-        },
+        `The role ${roleName} in account ${account.id} cannot be assumed yet: ${error.message}`,
+        { cause: error },
       )
     throw new AccessRoleMissingError(
       `The role ${roleArn} cannot be assumed. ` +
         (account.joinedMethod === 'INVITED'
-          ? 'Organizations does not make it in invited accounts: '
-          : 'It is missing, or its trust policy was changed: ') +
-        `create it in account ${account.id} from infra/member-account/access-role.yml, with RoleName=${roleName}. AWS says: ${error.message}`,
+          ? 'Organizations does not create this role in invited accounts. '
+          : 'The role is missing, or its trust policy was changed. ') +
+        `Create it in account ${account.id} from infra/member-account/access-role.yml, with RoleName=${roleName}. ` +
+        `AWS says: ${error.message}`,
       { cause: error },
     )
   }
 }
+
+/** Signs in to a member account as `assumeAccountRole` does, and makes the IAM client of the session. */
+export const signIn = async (sts: STSClient, input: SignIn) =>
+  new IAMClient({ credentials: await assumeAccountRole(sts, input) })

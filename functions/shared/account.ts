@@ -28,14 +28,14 @@ export type Account = z.output<typeof accountSchema>
 export type ProtectedPlaces = {
   /** Names or ids. */
   accounts: string[]
-  /** Ids (`ou-…`). An account is protected by any unit above it. */
+  /** Ids (`ou-…`). An organizational unit protects every account below it. */
   organizationalUnits: string[]
 }
 
-/** The root and the organizational units above an account, from below. */
+/** The organizational units above an account and the root, in this order. */
 export const unitsAbove = async (organizations: OrganizationsClient, accountId: string) => {
   const units: string[] = []
-  // Organizations nests at most five levels deep; the root ends the walk.
+  // Organizations nests units at most five levels deep, and the root ends the walk.
   for (let child: string | undefined = accountId; child && !child.startsWith('r-');) {
     const answer: ListParentsResponse = await organizations.send(new ListParentsCommand({ ChildId: child }))
     child = answer.Parents?.[0]?.Id
@@ -47,8 +47,9 @@ export const unitsAbove = async (organizations: OrganizationsClient, accountId: 
 /**
  * Finds a member account that may be vended.
  *
+ * Reads `State` and not `Status`, which Organizations retires.
  * Throws `ManagementAccountError`, `AccountNotFoundError`, `ProtectedAccountError`, `AccountPendingError` and
- * `AccountNotActiveError` (by `State`; Organizations retires `Status`).
+ * `AccountNotActiveError`.
  */
 export const findMemberAccount = async (
   organizations: OrganizationsClient,

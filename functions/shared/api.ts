@@ -8,18 +8,18 @@ import { lambdaEndsIt } from './step.ts'
 export type ApiEvent = APIGatewayProxyEventV2WithIAMAuthorizer
 type Answer = { status: number; headers?: Record<string, string>; body: object }
 
-// Titles in the words of RFC 9110; what is not here is our fault, and its words stay in the log.
+// Statuses and titles for the errors of a request. Any other error is a fault of this service, and only the log has its message.
 const refusals: Record<string, [status: number, title: string]> = {
   InvalidInputError: [400, 'The request is not valid'],
   ManagementAccountError: [403, 'The management account is never vended'],
   ProtectedAccountError: [403, 'The account is protected'],
   RecipientNotAllowedError: [403, 'The recipient is not allowed'],
-  AccountNotFoundError: [404, 'There is no such account in the organization'],
+  AccountNotFoundError: [404, 'The account is not in the organization'],
   AccountPendingError: [409, 'The account is not active yet'],
   AccountNotActiveError: [409, 'The account is not active'],
   IdempotencyKeyReusedError: [422, 'The Idempotency-Key was used before with another request'],
-  TooManyRequestsException: [503, 'AWS asks to slow down'],
-  ThrottlingException: [503, 'AWS asks to slow down'],
+  TooManyRequestsException: [503, 'AWS throttles requests'],
+  ThrottlingException: [503, 'AWS throttles requests'],
 }
 
 const logger = new Logger()
@@ -30,10 +30,10 @@ const json = ({ status, headers, body }: Answer, contentType: string): APIGatewa
   body: JSON.stringify(body),
 })
 
-/** A refusal in the form of RFC 9457; `field` is the first wrong one, `errors` are all. */
+/** An error in the form of RFC 9457. `field` is the first wrong field, and `errors` has all of them. */
 const problem = (error: unknown) => {
   const name = error instanceof Error ? error.name : ''
-  const [status, title] = refusals[name] ?? [500, 'The service failed; its log says why']
+  const [status, title] = refusals[name] ?? [500, 'The service failed; its log has the reason']
   const detail = status === 500 || !(error instanceof Error) ? undefined : error.message
   const issues =
     error instanceof InvalidInputError

@@ -1,17 +1,17 @@
 import { AwsUnreachableError, DeniedByPolicyError } from './errors.ts'
 
-/** Whether `error` is an AWS error (or one of ours) of one of these names. */
+/** Whether `error` is an AWS error, or an error of ours, with one of these names. */
 export const isNamed = (error: unknown, ...names: string[]): error is Error =>
   error instanceof Error && names.includes(error.name)
 
-/** Names under which AWS says "not you": IAM and STS do not model them, so the wire code is the name. */
-const isDenied = (error: unknown) => isNamed(error, 'AccessDenied', 'AccessDeniedException')
+/** Whether AWS refused a call for lack of a permission. IAM and STS do not model this error, so the wire code is its name. */
+export const isDenied = (error: unknown): boolean => isNamed(error, 'AccessDenied', 'AccessDeniedException')
 
-/** Lets AccessDenied from IAM inside the account leave as `DeniedByPolicyError`, everything else as it is. */
+/** Rethrows AccessDenied from IAM inside the account as `DeniedByPolicyError`, and every other error unchanged. */
 export const explainDenial = (error: unknown): never => {
-  if (isDenied(error)) {
+  if (error instanceof Error && isDenied(error)) {
     throw new DeniedByPolicyError(
-      `IAM refused a call in the account. A service control policy most likely forbids it: ${error.message}`,
+      `IAM in the account denied a call. A service control policy is the most likely reason: ${error.message}`,
       { cause: error },
     )
   }
@@ -20,7 +20,7 @@ export const explainDenial = (error: unknown): never => {
 
 const connectionCodes = ['ECONNRESET', 'ECONNREFUSED', 'ETIMEDOUT', 'EPIPE', 'ENOTFOUND', 'EAI_AGAIN']
 
-/** A broken connection has no name of its own in Node (`Error`, `TimeoutError`): give it one that a Retry can match. */
+/** Gives a broken connection a name that a Retry can match. Node calls such an error `Error` or `TimeoutError`. */
 export const nameConnectionFailure = (error: unknown): unknown => {
   if (!(error instanceof Error)) return error
   const code = 'code' in error ? String(error.code) : ''

@@ -1,6 +1,6 @@
 /**
  * Reads the named environment variables once, at start.
- * A missing one fails the deployment's first invocation under its name, not the tenth account.
+ * A missing variable then fails the first invocation after a deployment, and not the tenth account.
  */
 export const readEnv = <Name extends string>(...names: Name[]): Record<Name, string> =>
   Object.fromEntries(

@@ -1,14 +1,14 @@
-// A request can be wrong in more places than an answer, a mail or a workflow's cause holds.
-const mostIssues = 20
+// A request can have more issues than an answer, a mail or the cause of an execution can hold.
+const maxIssues = 20
 
-/** The request does not parse. `issues` name each field and what is allowed there, up to 20. */
+/** The request is not valid. `issues` names each wrong field and what is allowed there, up to 20 fields. */
 export class InvalidInputError extends Error {
   override readonly name = 'InvalidInputError'
   readonly issues: { field: string; message: string }[]
   constructor(all: { field: string; message: string }[]) {
-    const more = all.length - mostIssues
+    const more = all.length - maxIssues
     const issues =
-      more > 0 ? [...all.slice(0, mostIssues), { field: 'input', message: `is wrong in ${more} more places` }] : all
+      more > 0 ? [...all.slice(0, maxIssues), { field: 'input', message: `is wrong in ${more} more places` }] : all
     super(issues.map(({ field, message }) => `${field}: ${message}`).join('; '))
     this.issues = issues
   }
@@ -49,12 +49,12 @@ export class AccountBusyError extends Error {
   override readonly name = 'AccountBusyError'
 }
 
-/** Another execution took the account over: this one must not write any more. */
+/** Another execution has taken over the account: this execution must not write any more. */
 export class LeaseLostError extends Error {
   override readonly name = 'LeaseLostError'
 }
 
-/** A redrive came while functions from before the failure may still be at work. Worth waiting for. */
+/** The execution was redriven while functions from before its failure may still be at work. Worth waiting for. */
 export class FailedJustNowError extends Error {
   override readonly name = 'FailedJustNowError'
 }
@@ -69,52 +69,52 @@ export class AccessRoleMissingError extends Error {
   override readonly name = 'AccessRoleMissingError'
 }
 
-/** IAM refused a call inside the account, most likely by a service control policy. */
+/** IAM denied a call inside the account, most likely because of a service control policy. */
 export class DeniedByPolicyError extends Error {
   override readonly name = 'DeniedByPolicyError'
 }
 
-/** A policy that was asked for does not exist in the account. */
+/** A requested policy does not exist in the account. */
 export class PolicyNotFoundError extends Error {
   override readonly name = 'PolicyNotFoundError'
 }
 
-/** A policy that was asked for exists, but AWS lets nobody attach it to users or groups. */
+/** A requested policy exists, but AWS does not allow it to be attached to users or groups. */
 export class PolicyNotAttachableError extends Error {
   override readonly name = 'PolicyNotAttachableError'
 }
 
-/** A group of that name exists, is not ours and has other policies: its members would become administrators. */
+/** A group of that name exists, is not ours and has other policies: its members would get other permissions. */
 export class GroupNotOursError extends Error {
   override readonly name = 'GroupNotOursError'
 }
 
-/** A group of ours by that name gives other rights than were asked for. */
+/** A group of ours with that name gives other permissions than requested. */
 export class GroupDiffersError extends Error {
   override readonly name = 'GroupDiffersError'
 }
 
-/** A user of that name was made by somebody else while this vend was under way. */
+/** Somebody else created a user of that name during this vend. */
 export class UserNotOursError extends Error {
   override readonly name = 'UserNotOursError'
 }
 
-/** A secret of that name exists under another key: whoever made it may know the password in it. */
+/** A secret of that name exists and is encrypted with another key: whoever created it may know its password. */
 export class SecretNotOursError extends Error {
   override readonly name = 'SecretNotOursError'
 }
 
-/** SES's quota for 24 hours is used up: trying again at once cannot help. */
+/** The SES sending quota for 24 hours is used up: a retry cannot help. */
 export class MailQuotaExceededError extends Error {
   override readonly name = 'MailQuotaExceededError'
 }
 
-/** No answer came from AWS: the connection broke or timed out. */
+/** AWS did not answer: the connection broke or timed out. */
 export class AwsUnreachableError extends Error {
   override readonly name = 'AwsUnreachableError'
 }
 
-/** Step Functions has told that an execution ended, and does not show it yet. Worth trying again. */
+/** Step Functions sent the event that an execution ended, and does not show the end yet. Worth a retry. */
 export class ExecutionNotSettledError extends Error {
   override readonly name = 'ExecutionNotSettledError'
 }

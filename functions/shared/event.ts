@@ -1,15 +1,19 @@
 import * as z from 'zod/mini'
 import { InvalidInputError } from './errors.ts'
+import { isEvent } from './event-shape.ts'
 import { accountId } from './request.ts'
 import { parseInput } from './parse.ts'
 
 const result = <Shape extends z.core.$ZodShape>(shape: Shape) =>
   z.optional(
-    z.object({ state: z.literal('SUCCEEDED', 'must be SUCCEEDED: nothing can be vended after a failure'), ...shape }),
+    z.object({
+      state: z.literal('SUCCEEDED', 'must be SUCCEEDED: an account whose creation failed cannot be vended'),
+      ...shape,
+    }),
   )
 const managedAccount = { account: z.object({ accountId }) }
-// Event versions add and drop fields, so only what is needed is read: CloudTrail for Organizations, Control Tower's
-// lifecycle events.
+// Events of Organizations (by CloudTrail) and lifecycle events of Control Tower. Event versions add and drop fields, so only
+// the needed fields are read.
 const eventSchema = z.object({
   source: z.string('must be the source of an event'),
   detail: z.looseObject({
@@ -33,7 +37,7 @@ const accountIdsIn = (value: unknown): string[] =>
 
 /**
  * The account that an EventBridge event of Organizations or Control Tower is about.
- * Throws `InvalidInputError` if it is about none, or about a failure.
+ * Throws `InvalidInputError` if the event is about no account, or about a failure.
  */
 export const accountOfEvent = (event: unknown, managementAccountId: string): string => {
   const { detail } = parseInput(eventSchema, event)
@@ -46,9 +50,23 @@ export const accountOfEvent = (event: unknown, managementAccountId: string): str
     throw notVended(
       'must be of an event that vends: CreateAccountResult, AccountJoinedOrganization, CreateManagedAccount or UpdateManagedAccount',
     )
-  // AWS publishes no sample of this one: its account is the one named beside those of the caller.
+  // AWS publishes no sample of this event. Its account is the only account in it besides the caller's accounts.
   const { userIdentity: _caller, recipientAccountId: _recipient, ...about } = detail
   const ids = [...new Set(accountIdsIn(about))].filter((id) => id !== managementAccountId)
   if (ids.length === 1 && ids[0]) return ids[0]
   throw notVended(`must name exactly one member account, but names ${ids.join(', ') || 'none'}`)
+}
+
+/**
+ * The account that the input of an execution asks for, parsed from JSON; undefined if the input names none. An event names
+ * its account in its own way.
+ */
+export const accountAskedFor = (input: unknown, managementAccountId: string): string | undefined => {
+  try {
+    if (isEvent(input)) return accountOfEvent(input, managementAccountId)
+  } catch {
+    return undefined
+  }
+  const id = typeof input === 'object' && input && 'accountId' in input ? input.accountId : undefined
+  return accountId.safeParse(id).data
 }

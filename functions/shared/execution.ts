@@ -1,18 +1,26 @@
-import { DescribeExecutionCommand, type SFNClient } from '@aws-sdk/client-sfn'
+import { DescribeExecutionCommand, type DescribeExecutionOutput, type SFNClient } from '@aws-sdk/client-sfn'
 import { isNamed } from './aws-errors.ts'
 
-/** Reads an execution; undefined once Step Functions has forgotten it, 90 days after its end. */
-export const readExecution = async (sfn: SFNClient, executionArn: string) => {
+/** Reads an execution. Throws ExecutionDoesNotExist if Step Functions does not know the execution. */
+export const describeExecution = (sfn: SFNClient, executionArn: string) =>
+  sfn.send(new DescribeExecutionCommand({ executionArn }))
+
+/** Reads an execution; undefined if Step Functions has forgotten the execution, 90 days after its end. */
+export const readExecution = async (
+  sfn: SFNClient,
+  executionArn: string,
+): Promise<DescribeExecutionOutput | undefined> => {
   try {
-    return await sfn.send(new DescribeExecutionCommand({ executionArn }))
+    return await describeExecution(sfn, executionArn)
   } catch (error) {
     if (isNamed(error, 'ExecutionDoesNotExist')) return undefined
     throw error
   }
 }
 
+/** Whether an execution with this status may still change something. */
+export const mayChange = (status: string | undefined) => status === 'RUNNING' || status === 'PENDING_REDRIVE'
+
 /** Whether an execution may still change something. */
-export const isRunning = async (sfn: SFNClient, executionArn: string) => {
-  const { status } = (await readExecution(sfn, executionArn)) ?? {}
-  return status === 'RUNNING' || status === 'PENDING_REDRIVE'
-}
+export const isRunning = async (sfn: SFNClient, executionArn: string) =>
+  mayChange((await readExecution(sfn, executionArn))?.status)

@@ -1,33 +1,34 @@
 type Values = Record<string, string>
 
 /**
- * Fills a mail's HTML: whatever a value holds is shown as text, never read as markup.
+ * Fills the HTML of a mail. The content of a value is shown as text and never interpreted as markup.
  *
- * `{{name}}` is a value; `{{#name}}…{{/name}}` is kept only if that value is not empty.
+ * `{{name}}` is replaced by a value. `{{#name}}…{{/name}}` is kept only if that value is not empty.
  */
 export const fillHtml = (template: string, values: Values) =>
   fill(template, values, (value, indent) => indent + escaped(printable(value)))
 
 /**
- * Fills a mail's plain text: no value can begin a line that the template did not indent for it.
+ * Fills the plain text of a mail. No value can begin a line, except where the template indents the value.
  *
- * As `fillHtml`; a placeholder alone on an indented line keeps its value's lines, any other makes one line of them.
+ * Placeholders are as in `fillHtml`. A placeholder that stands alone on an indented line keeps the lines of its value. Any
+ * other placeholder makes one line of its value.
  */
 export const fillText = (template: string, values: Values) =>
   fill(template, values, (value, indent) =>
     indent ? indent + printable(value).trim().replaceAll('\n', `\n${indent}`) : oneLine(value),
   )
 
-/** Makes one line of a value, without control characters: fit for a subject. */
+/** Makes one line of a text, without control characters, for a subject for example. */
 export const oneLine = (value: string) => printable(value).replace(/\s+/g, ' ').trim()
 
 const fill = (template: string, values: Values, show: (value: string, indent: string) => string) => {
   const valueOf = (name: string) => {
     const value = Object.hasOwn(values, name) ? values[name] : undefined
-    if (value === undefined) throw new ReferenceError(`A mail's template asks for {{${name}}}, and nobody gave it`)
+    if (value === undefined) throw new ReferenceError(`The template of a mail needs {{${name}}}, which has no value`)
     return value
   }
-  // Blocks first: they are the template's alone, no value has come in yet.
+  // Blocks first: at this point the text contains no values yet, so every block is the template's own.
   return template
     .replace(/{{#(\w+)}}\n?([^]*?){{\/\1}}\n?/g, (_, name: string, block: string) => (valueOf(name) ? block : ''))
     .replace(/(^[ \t]+(?={{\w+}}$))?{{([^]*?)}}/gm, (_, indent: string | undefined, name: string) =>
@@ -38,8 +39,8 @@ const fill = (template: string, values: Values, show: (value: string, indent: st
 const escaped = (value: string) => value.replace(/[&<>"']/g, (mark) => entities[mark]!)
 const entities: Values = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
 
-// What is removed can hide or reorder text: control characters, and the marks that override the direction of writing.
-// Half a character, as JSON may hold or a cut may leave, would keep the SDK from sending the mail at all.
+// Removes what can hide or reorder text: control characters, and marks that override the direction of writing. Replaces
+// half a character, which JSON or a cut can leave, because the SDK would fail to send the mail.
 const printable = (value: string) =>
   value
     .toWellFormed()

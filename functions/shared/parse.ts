@@ -1,16 +1,25 @@
 import type * as z from 'zod/mini'
 import { InvalidInputError } from './errors.ts'
 
-// A key that JSON can hold and an object cannot: it would be lost without a word.
+/** Reads JSON; undefined if the text is not JSON. */
+export const parseJson = (text: string | undefined): unknown => {
+  try {
+    return JSON.parse(text ?? '')
+  } catch {
+    return undefined
+  }
+}
+
+// JSON can hold this key and an object cannot: the value would be lost without an error.
 const hasProto = (value: unknown): boolean =>
   typeof value === 'object' &&
   value !== null &&
   (Object.hasOwn(value, '__proto__') || Object.values(value).some(hasProto))
 
-const mostLevels = 64
+const maxLevels = 64
 
-/** Whether JSON is nested so deep that code which walks it step into step could end by that. */
-export const isTooDeep = (value: unknown, levels = mostLevels): boolean =>
+/** Whether JSON is nested so deeply that recursive code could overflow the stack. */
+export const isTooDeep = (value: unknown, levels = maxLevels): boolean =>
   typeof value === 'object' &&
   value !== null &&
   (levels === 0 || Object.values(value).some((member) => isTooDeep(member, levels - 1)))
@@ -22,15 +31,14 @@ const fieldName = (path: PropertyKey[]) => {
 
 /**
  * Checks `value` against `schema`.
- * Throws `InvalidInputError`, which names the wrong fields and what is allowed there.
+ * Throws `InvalidInputError`, which names each wrong field and what is allowed there.
  */
 export const parseInput = <S extends z.ZodMiniType>(schema: S, value: unknown): z.output<S> => {
   if (isTooDeep(value))
-    throw new InvalidInputError([{ field: 'input', message: `must not be nested deeper than ${mostLevels} levels` }])
+    throw new InvalidInputError([{ field: 'input', message: `must not be nested deeper than ${maxLevels} levels` }])
   const result = schema.safeParse(value)
   if (result.success) {
-    if (hasProto(value))
-      throw new InvalidInputError([{ field: '__proto__', message: 'cannot be the name of anything' }])
+    if (hasProto(value)) throw new InvalidInputError([{ field: '__proto__', message: 'cannot be the name of a field' }])
     return result.data
   }
   const issues = result.error.issues.flatMap(({ path, message, ...issue }) =>
@@ -40,6 +48,6 @@ export const parseInput = <S extends z.ZodMiniType>(schema: S, value: unknown): 
     })),
   )
   const seen = new Set<string>()
-  // The first thing that is wrong with a field is the one to mend.
+  // Of several issues of one field, the first is the one to correct.
   throw new InvalidInputError(issues.filter(({ field }) => !seen.has(field) && seen.add(field)))
 }

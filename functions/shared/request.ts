@@ -1,22 +1,22 @@
 import * as z from 'zod/mini'
 import { InvalidInputError, RecipientNotAllowedError } from './errors.ts'
 
-// What AWS allows: IAM and STS quotas (User Guide, reference_iam-quotas), Organizations' tag pattern.
+// The limits are AWS's: IAM and STS quotas (IAM User Guide, reference_iam-quotas), and the tag pattern of Organizations.
 const text = (pattern: RegExp, message: string) => z.string(message).check(z.regex(pattern, message))
 const list = <S extends z.ZodMiniType>(item: S, max: number, what: string) =>
   z.array(item, `must be a list of ${what}`).check(z.maxLength(max, `must have at most ${max} ${what}`))
 
-/** A strict object whose errors name the unknown fields and those that are allowed. */
+/** A strict object. Its errors name the unknown fields and the fields that are allowed. */
 export const fields = <Shape extends z.core.$ZodShape>(shape: Shape) =>
   z.strictObject(shape, {
     error: (issue) =>
       issue.code === 'unrecognized_keys'
-        ? `is not a field that is known here; allowed are ${Object.keys(shape).join(', ')}`
+        ? `is not a known field; allowed fields are ${Object.keys(shape).join(', ')}`
         : 'must be an object',
   })
 
 export const accountId = text(/^\d{12}$/, 'must be an account id: 12 digits, as a string')
-// IAM also takes a comma, but the secret that holds the password is named after the user, and Secrets Manager does not.
+// IAM allows a comma as well. The secret for the password is named after the user, and Secrets Manager allows no comma.
 export const userName = text(/^(?!__proto__$)[\w+=.@-]{1,64}$/, 'must be 1 to 64 letters, digits or _+=.@-')
 export const groupName = text(/^(?!__proto__$)[\w+=,.@-]{1,128}$/, 'must be 1 to 128 letters, digits or _+=,.@-')
 export const email = text(
@@ -36,16 +36,16 @@ export const tags = z.record(
   { error: (issue) => (issue.code === 'invalid_key' ? tagKeys : 'must be an object of tag keys and values') },
 )
 
-// The grammar of IAM's policies (IAM User Guide, reference_policies_grammar), as far as it is the same everywhere.
+// The grammar of IAM policies (IAM User Guide, reference_policies_grammar), as far as it is the same everywhere.
 const oneOrMore = (pattern: RegExp, message: string) => {
   const one = z.string().check(z.regex(pattern))
   return z.union([one, z.array(one).check(z.minLength(1))], message)
 }
 const actions = oneOrMore(
   /^(\*|[\w-]+:[\w*?-]+)$/,
-  'must be * or an action like s3:GetObject, in which * and ? stand for others, or a list of these',
+  'must be * or an action like s3:GetObject, which may contain the wildcards * and ?, or a list of actions',
 )
-const resources = oneOrMore(/^(\*|arn:.+)$/, 'must be * or an ARN, or a list of these')
+const resources = oneOrMore(/^(\*|arn:.+)$/, 'must be * or an ARN, or a list of ARNs')
 const statement = z
   .strictObject(
     {
@@ -75,7 +75,7 @@ export const policyDocument = fields({
   // IAM API Reference, PutGroupPolicy.
   z.refine(
     (document) => /^[\u0020-\u00ff]*$/.test(JSON.stringify(document)),
-    'must be of characters up to U+00FF: IAM takes no others in a policy',
+    'must contain only characters up to U+00FF: IAM allows no others in a policy',
   ),
 )
 export type PolicyDocument = z.output<typeof policyDocument>
@@ -90,7 +90,7 @@ export const admin = fields({
   userName,
   email: z.optional(email),
   groups: z.optional(list(groupName, 10, 'group names')),
-  // IAM's limit is 10, and IAMUserChangePassword may join these.
+  // IAM's limit is 10, and the workflow may add IAMUserChangePassword.
   policies: z._default(list(policy, 9, 'policies'), []),
   tags: z._default(tags, {}),
   passwordResetRequired: z.optional(z.boolean('must be true or false')),
@@ -99,18 +99,18 @@ export const admin = fields({
 const requestShape = {
   admins: z.optional(list(admin, 20, 'administrators').check(z.minLength(1, 'must name at least one administrator'))),
   groups: z._default(list(group, 20, 'groups'), []),
-  /** Looks into the account even if everything is on record, and makes again what is gone from there. */
+  /** Inspects the account even if everything is on record, and makes again what is missing there. */
   again: z.optional(z.boolean('must be true or false')),
 }
-/** What an API request names in its path. */
+/** The path parameters of an API request. */
 export const inPath = z.object({ accountId })
-/** What may be asked for an account: the body of the API's request. */
+/** What can be requested for an account: the body of an API request. */
 export const adminsRequest = fields(requestShape)
 /** The input of a manual execution. */
 export const manualRequest = fields({
   accountId,
   ...requestShape,
-  /** Who asked, kept on record. The API writes the caller's ARN here. */
+  /** Who made the request, for the record. The API writes the caller's ARN here. */
   requestedBy: z.optional(z.string('must be text').check(z.maxLength(2048, 'must have at most 2048 characters'))),
 })
 export type AdminsRequest = z.output<typeof adminsRequest>
@@ -137,22 +137,22 @@ export const adminSchema = z.object({
   tags: z.record(z.string(), z.string()),
   passwordResetRequired: z.boolean(),
 })
-/** A group as it shall be: policies are ARNs. */
+/** A group as it must be in the account: policies are ARNs. */
 export type Group = z.output<typeof groupSchema>
-/** An administrator as he or she shall be: nothing is left to a default. */
+/** An administrator as he or she must be in the account: nothing is left to a default. */
 export type Admin = z.output<typeof adminSchema>
-/** Everything that one vend shall make in an account. */
+/** Everything that one vend must make in an account. */
 export type Ask = { groups: Group[]; admins: Admin[] }
 
 const characters = (texts: string[]) => texts.join('').length
 const changePassword = /:policy\/IAMUserChangePassword$/
 
 /**
- * Says what of a complete request is too much for AWS, before anything is made.
+ * Finds what is too much for AWS in a complete request, before anything is made. Answers the issues.
  *
- * Sessions in the account carry its names and ARNs in a policy, whose length STS limits: at these limits it stays below
- * `assumeAccountRole`'s in every partition. IAM's and Secrets Manager's quotas are counted with what this service adds; a
- * workflow's state has 256 KiB, in which the request lies several times.
+ * The policy of a session in the account contains the request's names and ARNs, and STS limits its length. With the limits
+ * below, that policy stays shorter than `assumeAccountRole` allows, in every partition. The quotas of IAM and Secrets
+ * Manager include what this service adds. The state of an execution holds 256 KiB, and contains the request several times.
  */
 export const sizeIssues = (ask: Ask) => {
   const issues: { field: string; message: string }[] = []
@@ -175,18 +175,18 @@ export const sizeIssues = (ask: Ask) => {
     limit(`admins[${i}].tags`, keys.length, 45, 'tags, those of vending.yml included,')
     const twice = keys.find((key, j) => keys.findIndex((other) => other.toLowerCase() === key.toLowerCase()) !== j)
     if (twice)
-      issues.push({ field: `admins[${i}].tags`, message: `${twice} is there twice (IAM ignores the case of tag keys)` })
+      issues.push({ field: `admins[${i}].tags`, message: `${twice} is given twice (IAM ignores the case of tag keys)` })
   }
   limit('input', Buffer.byteLength(JSON.stringify(ask)), 40_000, 'the bytes of the request, completed by vending.yml,')
   return issues
 }
 
 /**
- * Completes a request by the organization's defaults.
+ * Completes a request with the organization's defaults.
  *
- * Without `admins` the default administrators and all groups of `vending.yml` are asked for; with `admins` only what
- * these need. Policy names become ARNs of `partition`.
- * Throws `InvalidInputError` (a group nobody defined, one name twice, another account's policy) and
+ * Without `admins`, the request is for the default administrators and all groups of `vending.yml`. With `admins`, it is for
+ * only the groups that they need. Policy names become ARNs of `partition`.
+ * Throws `InvalidInputError` (a group that is not defined, a name given twice, a policy of another account) and
  * `RecipientNotAllowedError`.
  */
 export const completeRequest = (
@@ -216,7 +216,10 @@ export const completeRequest = (
     const wanted = { name: group.name, policies: toArns(group.policies, field), inline: group.inline }
     const before = groups.get(group.name.toLowerCase())
     if (before && JSON.stringify(before) !== JSON.stringify(wanted))
-      issues.push({ field: `${field}.name`, message: `the group ${group.name} is defined already, and differently` })
+      issues.push({
+        field: `${field}.name`,
+        message: `the group ${group.name} is defined twice, with different policies`,
+      })
     groups.set(group.name.toLowerCase(), before ?? wanted)
   }
 
@@ -226,9 +229,9 @@ export const completeRequest = (
     const field = request.admins ? `admins[${i}]` : `vending.yml admins[${i}]`
     const name = admin.userName.toLowerCase()
     if (names.has(name))
-      issues.push({ field: `${field}.userName`, message: `${admin.userName} is named twice (IAM ignores case)` })
+      issues.push({ field: `${field}.userName`, message: `${admin.userName} is given twice (IAM ignores case)` })
     names.add(name)
-    // Who asks for policies asks for these, and not to be an administrator besides.
+    // An administrator with policies of their own does not get the first group as well.
     const wanted = admin.groups ?? (firstGroup && !admin.policies.length ? [firstGroup] : [])
     return {
       userName: admin.userName,
@@ -240,7 +243,7 @@ export const completeRequest = (
             if (!group)
               issues.push({
                 field: `${field}.groups[${j}]`,
-                message: `the group ${name} is defined neither in vending.yml nor in this request; there are ${[...groups.values()].map(({ name }) => name).join(', ')}`,
+                message: `the group ${name} is defined neither in vending.yml nor in this request; defined groups are ${[...groups.values()].map(({ name }) => name).join(', ')}`,
               })
             return group?.name ?? name
           }),

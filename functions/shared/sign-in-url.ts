@@ -5,9 +5,9 @@ const signInDomains: Record<string, string> = {
   'aws-cn': 'signin.amazonaws.cn',
 }
 
-/** The page on which an account's IAM users sign in. Throws for a partition whose page is not known. */
+/** The page where the IAM users of an account sign in. Throws for a partition whose page is not known. */
 export const signInUrl = (partition: string, accountId: string) => {
   const domain = signInDomains[partition]
-  if (!domain) throw new Error(`No sign-in page is known for the partition ${partition}`)
+  if (!domain) throw new Error(`The sign-in page of the partition ${partition} is not known`)
   return `https://${accountId}.${domain}/console`
 }

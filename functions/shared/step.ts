@@ -6,7 +6,7 @@ import { parseInput } from './parse.ts'
 
 const logger = new Logger()
 
-/** Logs identifiers only: inputs hold personal data, and a log outlives the vend. */
+/** Logs identifiers only: inputs hold personal data, and a log is kept longer than a vend takes. */
 const logOutcome = (): middy.MiddlewareObj => ({
   before: ({ event }) => {
     const { vend, account, admin, detail, executionArn } = (event ?? {}) as Record<string, Record<string, string>> & {
@@ -27,13 +27,13 @@ const logOutcome = (): middy.MiddlewareObj => ({
 })
 
 /**
- * For middy: no answer of its own when time runs out. It would leave what is under way frozen in the sandbox, to go on with
- * the next invocation, minutes later, when another try has finished the step and a person may have chosen a password.
- * Lambda's own time-out ends the sandbox.
+ * Options for middy: middy must not answer early when the function's time runs out. An early answer would freeze the
+ * unfinished work in the sandbox, and the next invocation would continue that work minutes later, when another try may
+ * have finished the step and a person may have chosen a password. Lambda's own time-out ends the sandbox instead.
  */
 export const lambdaEndsIt = { timeoutEarlyInMillis: 0 }
 
-/** Turns a core function into a Lambda handler: check the input, run, let errors leave under their own name. */
+/** Turns a core function into a Lambda handler: checks the input, runs the function, keeps the name of every error. */
 export const step = <S extends z.ZodMiniType, Out>(schema: S, run: (input: z.output<S>) => Promise<Out>) =>
   middy<unknown, Out>(lambdaEndsIt)
     .use(logOutcome())

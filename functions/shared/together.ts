@@ -1,9 +1,9 @@
 /**
- * Does several things side by side and waits for every one, then throws the first failure in the order given: the lease
- * comes first, because who lost it has to stop whatever else failed.
+ * Waits for all of several promises, then answers their results, or throws the first failure in the order of the list. The
+ * lease comes first in the list, because an execution that lost its lease must stop whatever else failed.
  *
- * `Promise.all` would answer at the first failure: Lambda then freezes what still runs, and lets it go on minutes later,
- * when another try has finished the step and a person may have chosen a password.
+ * `Promise.all` would answer at the first failure. Lambda would then freeze the unfinished work and continue it minutes
+ * later, when another try may have finished the step and a person may have chosen a password.
  */
 export const together = async <Results extends unknown[]>(
   work: [...{ [Key in keyof Results]: Promise<Results[Key]> }],

@@ -3,7 +3,7 @@ import { admin, email, fields, group, tags } from './request.ts'
 
 const line = (what: string) => z.string(`must be ${what}`).check(z.regex(/^[^\r\n]{1,1000}$/, `must be ${what}`))
 const lines = <S extends z.ZodMiniType>(item: S, what: string) => z.array(item, `must be a list of ${what}`)
-const some = z.minLength(1, 'must name at least one')
+const atLeastOne = z.minLength(1, 'must have at least one entry')
 const principal = z
   .string('must be the ARN of a role or user')
   .check(
@@ -27,10 +27,10 @@ const sender = z.string('must be an address, alone or as Name <address>').check(
   }, 'must be an address, alone or as Name <address>, in ASCII; the name of letters, digits, spaces or .&()-'),
 )
 
-// What is here is for all accounts, and a customer-managed policy's ARN names one.
+// vending.yml is for all accounts, and the ARN of a customer managed policy belongs to one account.
 const ofEveryAccount = z.refine<{ policies: string[] }[]>(
   (all) => all.every(({ policies }) => policies.every((policy) => !/:iam::\d/.test(policy))),
-  'must name AWS managed policies only: the ARN of another policy belongs to one account',
+  'must name AWS managed policies only: the ARN of any other policy belongs to one account',
 )
 
 /** What `vending.yml` holds. */
@@ -53,8 +53,8 @@ export const vendingSchema = fields({
       .string('must be the name of a role')
       .check(z.regex(/^[\w+=,.@-]{1,64}$/, 'must be the name of a role: 1 to 64 letters, digits or _+=,.@-')),
   ),
-  groups: lines(group, 'groups').check(some, ofEveryAccount),
-  admins: lines(admin, 'administrators').check(some, ofEveryAccount),
+  groups: lines(group, 'groups').check(atLeastOne, ofEveryAccount),
+  admins: lines(admin, 'administrators').check(atLeastOne, ofEveryAccount),
   tags: z._default(tags, {}),
   passwordLength: z
     .number('must be a number from 24 to 128')
@@ -78,9 +78,9 @@ export const vendingSchema = fields({
       'organizational unit ids',
     ),
   }),
-  allowedRecipients: lines(domainOrEmail, 'domains and addresses').check(some),
-  notify: lines(email, 'addresses').check(some),
-  secretReaders: lines(principal, 'ARNs of roles and users').check(some),
+  allowedRecipients: lines(domainOrEmail, 'domains and addresses').check(atLeastOne),
+  notify: lines(email, 'addresses').check(atLeastOne),
+  secretReaders: lines(principal, 'ARNs of roles and users').check(atLeastOne),
   operators: lines(principal, 'ARNs of roles and users'),
   requesters: lines(principal, 'ARNs of roles and users'),
 })
@@ -90,7 +90,7 @@ export type Vending = z.output<typeof vendingSchema> & { accessRole: string }
 /** The sender's address, without a name. */
 export const senderAddress = ({ sender }: Pick<Vending, 'sender'>) => /<(.+)>/.exec(sender)?.[1] ?? sender
 
-/** The identities of SES that may send for the sender: the address, its domain, and each domain above. */
+/** The SES identities that can send for the sender: the address, its domain, and each parent domain. */
 export const senderIdentities = (vending: Pick<Vending, 'sender'>) => {
   const address = senderAddress(vending).toLowerCase()
   const labels = address.slice(address.indexOf('@') + 1).split('.')

@@ -10,7 +10,8 @@ import * as z from 'zod/mini'
 import { accountSchema } from '../shared/account.ts'
 import { isNamed } from '../shared/aws-errors.ts'
 import { SecretNotOursError } from '../shared/errors.ts'
-import { type AccountRecord, beginStep, entryOf, type Ledger, recordRenewal } from '../shared/ledger.ts'
+import { type AccountRecord, beginStep, entryOf, recordRenewal } from '../shared/ledger.ts'
+import type { Ledger } from '../shared/ledger-item.ts'
 import { secretName } from '../shared/secret-name.ts'
 import { vendSchema } from '../shared/vend.ts'
 import { together } from '../shared/together.ts'
@@ -22,18 +23,18 @@ export const storePasswordInput = z.object({
   minimumPasswordLength: z.number(),
 })
 
-// Look-alikes, quotes, what begins a formula in a spreadsheet, and the punctuation that IAM does not count as symbols
-// (IAM User Guide, id_credentials_passwords_account-policy). Left are ! # $ % ^ & * ( ) _ [ ] { }
+// Characters that look alike, quotes, characters that begin a formula in a spreadsheet, and punctuation that IAM does not
+// count as symbols (IAM User Guide, id_credentials_passwords_account-policy). ! # $ % ^ & * ( ) _ [ ] { } remain.
 const excluded = '0O1lI|' + '"\'`' + '=+-@' + ',./:;<>?\\~'
 
 /**
- * Makes or finds the secret that holds the user's first password; only its ARN and version leave.
+ * Creates or finds the secret that holds the user's first password. Answers only the name, ARN and version of the secret.
  *
- * Safe to run twice: the version is named after the vend, and a secret that is there is used as it is, because the
- * user's login profile may hold its password already. One that is scheduled for deletion, or whose vended user is gone,
- * gets a new password. A user who signs in already has a password of his or her own, and gets none.
- * Throws `LeaseLostError`, and `SecretNotOursError` if the secret that is there is not under the password key: only this step may
- * encrypt under it.
+ * Safe to run twice: the version is named after the vend, and an existing secret is kept, because the user's login profile
+ * may have its password already. A secret that is scheduled for deletion, or whose vended user is gone, gets a new password.
+ * A user who signs in already has a password of their own, and gets none.
+ * Throws `LeaseLostError`, and `SecretNotOursError` if an existing secret is not encrypted with the password key: only this
+ * step may encrypt with that key.
  */
 export async function storePassword(
   { secrets, ledger }: { secrets: SecretsManagerClient; ledger: Ledger },
@@ -46,7 +47,7 @@ export async function storePassword(
   { keyArn, passwordLength, tags }: { keyArn: string; passwordLength: number; tags: Record<string, string> },
 ) {
   if (signsIn) return { secretName: null, secretArn: null, secretVersion: null }
-  // On record before the secret is there: a crash after this line leaves a user whose password is known to be ours.
+  // Recorded before the secret exists: after a crash below this line, the ledger says that the user's password is ours.
   const [record, { RandomPassword }] = await together([
     beginStep(ledger, { accountId: account.id, vend, state: 'StorePassword', userName, storesPassword: true }),
     secrets.send(
@@ -80,7 +81,7 @@ export async function storePassword(
     if (!isNamed(error, 'ResourceExistsException', 'InvalidRequestException')) throw error
     const { ARN, KmsKeyId, VersionIdsToStages } = await secrets.send(new DescribeSecretCommand({ SecretId: name }))
     refuseForeignSecret({ name, KmsKeyId }, keyArn, error)
-    // On record first: a crash before the new password is there must not leave the old one in use.
+    // Recorded first: a crash before the new password exists must not leave the old password in use.
     const renew = () => recordRenewal(ledger, { accountId: account.id, vend, userName })
     const putNew = async () => stored(await secrets.send(new PutSecretValueCommand({ SecretId: name, ...password })))
     if (isNamed(error, 'InvalidRequestException')) {
@@ -98,7 +99,7 @@ export async function storePassword(
 }
 
 /**
- * Refuses a secret that is not under the password key, under which only this step may encrypt.
+ * Refuses a secret that is not encrypted with the password key. Only this step may encrypt with that key.
  * Throws `SecretNotOursError`.
  */
 export const refuseForeignSecret = (
@@ -109,17 +110,17 @@ export const refuseForeignSecret = (
   const id = (key = '') => key.slice(key.lastIndexOf('/') + 1)
   if (id(KmsKeyId) === id(keyArn)) return
   throw new SecretNotOursError(
-    `The secret ${name} exists already, and is not under the password key of this installation: whoever made it may know ` +
-      'what is in it. It is left as it is',
+    `The secret ${name} exists already and is not encrypted with the password key of this installation. ` +
+      'Whoever created the secret may know its content. The secret is left unchanged',
     { cause },
   )
 }
 
-/** The version of a secret that is read if none is named. */
+/** The version of a secret that GetSecretValue reads by default. */
 export const currentVersion = (versions: Record<string, string[]> = {}) =>
   Object.entries(versions).find(([, stages]) => stages.includes('AWSCURRENT'))?.[0]
 
-/** Whether a secret that is there gets a new password. */
+/** Whether an existing secret gets a new password. */
 export const isRenewed = (
   record: Pick<AccountRecord, 'passwords' | 'admins'> | undefined,
   {
@@ -131,7 +132,7 @@ export const isRenewed = (
 ) => {
   const renewal = entryOf(record?.passwords, userName.toLowerCase())
   const unfinished = renewal?.renewing === true && version !== renewal.vendId
-  // The account has no such login profile any more: whoever had the old password shall not have this user's.
-  const madeAnew = !hasProfile && version !== vendId && entryOf(record?.admins, userName.toLowerCase()) !== undefined
-  return unfinished || madeAnew
+  // The account no longer has this login profile: whoever knows the old password must not know the new user's password.
+  const isUserGone = !hasProfile && version !== vendId && entryOf(record?.admins, userName.toLowerCase()) !== undefined
+  return unfinished || isUserGone
 }

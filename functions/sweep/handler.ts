@@ -10,9 +10,9 @@ import { step } from '../shared/step.ts'
 import { sweep } from './sweep.ts'
 
 const env = readEnv('LEDGER_TABLE', 'STATE_MACHINE_ARN')
-/** For each sweep anew: the pace that a client has learned is of no use a day later. */
+/** New clients for each sweep: the request rate that a client has learned is of no use a day later. */
 const makeClients = () => ({
-  // ListAccounts is allowed a few times a second: the SDK then keeps to the pace.
+  // Organizations allows a few calls of ListAccounts a second. In this mode the SDK keeps to that rate.
   organizations: new OrganizationsClient({ retryMode: 'adaptive', maxAttempts: 10 }),
   sfn: new SFNClient(),
   secrets: new SecretsManagerClient(),
@@ -20,7 +20,7 @@ const makeClients = () => ({
   ledger: { dynamodb: new DynamoDBClient(), tableName: env.LEDGER_TABLE },
 })
 
-/** Runs on a schedule, whose event says nothing that the sweep needs. */
+/** Runs on a schedule. The sweep needs nothing from the schedule's event. */
 export const handler = step(z.unknown(), () =>
   sweep(makeClients(), { ...vending, stateMachineArn: env.STATE_MACHINE_ARN }),
 )

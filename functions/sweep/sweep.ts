@@ -1,30 +1,30 @@
 import { createHash } from 'node:crypto'
 import { type Account, type OrganizationsClient, paginateListAccounts } from '@aws-sdk/client-organizations'
 import { DeleteSecretCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
-import { SendEmailCommand, type SESClient } from '@aws-sdk/client-ses'
+import type { SESClient } from '@aws-sdk/client-ses'
 import { type DescribeExecutionOutput, type SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn'
 import { findMemberAccount, type ProtectedPlaces } from '../shared/account.ts'
 import { isNamed } from '../shared/aws-errors.ts'
 import { eventOfSweep } from '../shared/event-shape.ts'
 import { isRunning, readExecution } from '../shared/execution.ts'
-import { type EndedBadly, explainFailure } from '../shared/failure.ts'
+import { explainFailure, hasFailed } from '../shared/failure.ts'
 import {
+  type AccountRecord,
   giveLeaseBack,
-  type Ledger,
   ledgerMadeAt,
   leaseRestSeconds,
-  noteOnce,
   readAccount,
-  readNote,
   recordFailure,
   recordGone,
   scanAccounts,
-  scanToldFailures,
 } from '../shared/ledger.ts'
+import type { Ledger } from '../shared/ledger-item.ts'
 import { fillText, oneLine } from '../shared/mail.ts'
+import { scanToldFailures } from '../shared/notes.ts'
 import { secretName } from '../shared/secret-name.ts'
-import { placeOf } from '../shared/vend.ts'
+import { inNote, type SenderConfig, tellOnce } from '../shared/send-mail.ts'
 import { together } from '../shared/together.ts'
+import { placeOf } from '../shared/vend.ts'
 import text from './sweep-notice.txt'
 
 type Clients = {
@@ -34,29 +34,30 @@ type Clients = {
   ses: SESClient
   ledger: Ledger
 }
-type Config = {
+type Config = SenderConfig & {
   stateMachineArn: string
   protected: ProtectedPlaces
   automatic: 'organizations' | 'control-tower'
-  sender: string
-  configurationSet?: string | undefined
   notify: string[]
   runbook?: string | undefined
 }
 
 const hour = 60 * 60 * 1000
-/** How long an account's event has to come. Control Tower takes its time, and only it knows when an account is ready. */
+/** How long the sweep waits for the event of a new account. Only Control Tower knows when its accounts are ready. */
 const patience = { organizations: hour, 'control-tower': 24 * hour }
 const recoveryDays = 7
-/** A mail that tells of more is not read. */
-const mostTold = 50
+/** Nobody reads a mail that lists more failures. */
+const maxTold = 50
 
 /**
- * Compares the organization's accounts with the ledger, and starts, tells or ends what events should have.
+ * Compares the organization's accounts with the ledger, and makes up for events that did not come.
  *
- * An account that nobody vended is started as by the event that did not come. A failed vend is told again, all in one mail,
- * and not started. Of an account that left or is closed, lease and secrets are ended. Safe to run twice, and beside events.
- * Throws AWS's own errors; nothing is ended then by a list that is not whole.
+ * - An account that was not vended: the sweep starts its vend, as its event would have done.
+ * - A vend that failed: one mail tells all of them again. The sweep does not start them again.
+ * - An account that left the organization or is closed: the sweep ends its lease and schedules its secrets for deletion.
+ *
+ * Answers the number of accounts and the ids of the accounts of each kind. Safe to run twice, and beside events.
+ * Throws AWS's own errors. An incomplete list of accounts ends nothing.
  */
 export async function sweep(clients: Clients, config: Config) {
   const [accounts, records, toldFailures, installedAt] = await Promise.all([
@@ -66,13 +67,13 @@ export async function sweep(clients: Clients, config: Config) {
     ledgerMadeAt(clients.ledger),
   ])
   const sorted = [...accounts.values()].flatMap((account) => {
-    const place = placeFor(account, {
+    const task = taskFor(account, {
       record: records.get(account.Id ?? ''),
       toldFailure: toldFailures.get(account.Id ?? ''),
       installedAt,
       patience: patience[config.automatic],
     })
-    return place ? [{ accountId: account.Id ?? '', name: account.Name ?? '', ...place }] : []
+    return task ? [{ accountId: account.Id ?? '', name: account.Name ?? '', ...task }] : []
   })
   const closed = sorted.filter(({ is }) => is === 'closed')
   const departed = [...records]
@@ -82,7 +83,7 @@ export async function sweep(clients: Clients, config: Config) {
   const unsettled = sorted.flatMap(({ accountId, name, executionArn }) =>
     executionArn ? [{ accountId, name, executionArn, failure: records.get(accountId)?.failure }] : [],
   )
-  // One that fails must not keep the others from their turn.
+  // A failure in one of these must not prevent the others.
   const [started, ended, failed] = await together([
     startMissed(clients, config, missed),
     endGone(clients, config, { closed, departed }),
@@ -91,49 +92,49 @@ export async function sweep(clients: Clients, config: Config) {
   return { accounts: accounts.size, started, ...ended, failed }
 }
 
-/** All accounts of the organization by id. Throws where the list cannot be whole: the management account is in every one. */
+/** All member accounts by id. Throws if the list is incomplete: a complete list includes the management account. */
 const listAccounts = async ({ organizations }: Clients, { stateMachineArn }: Config) => {
   const accounts = new Map<string, Account>()
   for await (const { Accounts = [] } of paginateListAccounts({ client: organizations, pageSize: 20 }, {}))
     for (const account of Accounts) accounts.set(account.Id ?? '', account)
   const { managementAccountId } = placeOf(stateMachineArn)
   if (!accounts.delete(managementAccountId))
-    throw new Error(`ListAccounts does not name the management account ${managementAccountId}: it is not whole`)
+    throw new Error(`The list of accounts is incomplete: the management account ${managementAccountId} is missing`)
   return accounts
 }
 
-type Place = { is: 'missed' | 'closed'; executionArn?: undefined } | { is: 'unsettled'; executionArn: string }
+type Task = { is: 'missed' | 'closed'; executionArn?: undefined } | { is: 'unsettled'; executionArn: string }
 
-/** What is to be done about an account, as far as list and ledger say; undefined if nothing is. */
-const placeFor = (
+type Known = {
+  record: { status: string; executionArn: string; vendedAt?: string } | undefined
+  /** The execution of a request that was refused and left no record. */
+  toldFailure: string | undefined
+  installedAt: Date | undefined
+  /** Milliseconds. */
+  patience: number
+}
+
+/** What the list of accounts and the ledger say must be done about an account; undefined if nothing must be done. */
+const taskFor = (
   { State, JoinedTimestamp }: Account,
-  {
-    record,
-    toldFailure,
-    installedAt,
-    patience,
-  }: {
-    record: { status: string; executionArn: string; vendedAt?: string } | undefined
-    /** The execution of a request that was refused, and left no record. */
-    toldFailure: string | undefined
-    installedAt: Date | undefined
-    patience: number
-  },
-): Place | undefined => {
+  { record, toldFailure, installedAt, patience }: Known,
+): Task | undefined => {
   const { status } = record ?? {}
   if (State === 'CLOSED' || State === 'PENDING_CLOSURE' || State === 'SUSPENDED')
     return record && status !== 'CLOSED' ? { is: 'closed' } : undefined
   if (State !== 'ACTIVE') return undefined
   if (record && (status === 'FAILED' || status === 'VENDING'))
     return { is: 'unsettled', executionArn: record.executionArn }
-  // One that was closed and is open again still has whom it had; one that departed comes as a new one.
+  // A closed account that is reinstated still has its administrators. An account that departed comes back as a new account.
   const isVended = status === 'VENDED' || (status === 'CLOSED' && record?.vendedAt)
   const joinedAt = JoinedTimestamp ?? new Date(0)
   if (isVended || !installedAt || joinedAt < installedAt || Date.now() - joinedAt.getTime() < patience) return undefined
   return !record && toldFailure ? { is: 'unsettled', executionArn: toldFailure } : { is: 'missed' }
 }
 
-/** Whether an account may be vended by what is so now: the list is minutes old, and does not know what is protected. */
+/**
+ * Whether an account may be vended. The list of accounts may be minutes old, and does not say which accounts are protected.
+ */
 const mayBeVended = async ({ organizations }: Clients, config: Config, accountId: string) => {
   const { managementAccountId } = placeOf(config.stateMachineArn)
   try {
@@ -154,7 +155,7 @@ const startMissed = async (clients: Clients, config: Config, missed: { accountId
       await clients.sfn.send(
         new StartExecutionCommand({
           stateMachineArn: config.stateMachineArn,
-          // Of one day there is one, however often the sweep runs.
+          // One execution a day for each account, however often the sweep runs.
           name: `sweep-${accountId}-${today()}`,
           input: JSON.stringify(eventOfSweep(accountId)),
         }),
@@ -177,7 +178,7 @@ const endGone = async (
   const ended = { closed: [] as string[], departed: [] as string[] }
   for (const { accountId } of closed) if (await end(clients, accountId, 'CLOSED')) ended.closed.push(accountId)
   for (const { accountId } of departed)
-    // Organizations is asked once more, by the account's id: what is ended is not had back.
+    // Organizations is asked once more, by the account's id, because an end cannot be undone.
     if (await isDeparted(clients, config, accountId))
       if (await end(clients, accountId, 'DEPARTED')) ended.departed.push(accountId)
   return ended
@@ -196,12 +197,15 @@ const isDeparted = async ({ organizations }: Clients, { stateMachineArn }: Confi
   }
 }
 
-/** Ends the secrets of an account, its lease, and its record. Answers whether it could: not while somebody is at work there. */
+/**
+ * Schedules the secrets of an account for deletion, ends its lease, and marks its record. Answers whether this was done:
+ * nothing is done while an execution works on the account.
+ */
 const end = async ({ secrets, sfn, ledger }: Clients, accountId: string, status: 'CLOSED' | 'DEPARTED') => {
   const record = await readAccount(ledger, accountId)
   if (!record) return false
   const { lease } = record
-  // A function of an ended execution may still run, and store a password.
+  // A function of an execution that has ended may still run and store a password.
   const isHeld = lease && Date.now() - lease.renewedAt < leaseRestSeconds * 1000
   if (isHeld || (lease && (await isRunning(sfn, lease.holder)))) return false
   const vended = Object.values(record.admins).flatMap(({ userName, kept }) => (kept ? [] : [userName.toLowerCase()]))
@@ -211,10 +215,10 @@ const end = async ({ secrets, sfn, ledger }: Clients, accountId: string, status:
         new DeleteSecretCommand({ SecretId: secretName(accountId, userName), RecoveryWindowInDays: recoveryDays }),
       )
     } catch (error) {
-      // Gone, or on its way out.
+      // The secret does not exist, or is scheduled for deletion already.
       if (!isNamed(error, 'ResourceNotFoundException', 'InvalidRequestException')) throw error
     }
-  // Last: what fails before it is done again by the next sweep.
+  // The record is last: if something fails before it, the next sweep does everything again.
   return recordGone(ledger, { accountId, status, record })
 }
 
@@ -222,32 +226,36 @@ type Unsettled = {
   accountId: string
   name: string
   executionArn: string
-  failure: { error: string; cause: string } | undefined
+  failure: AccountRecord['failure']
 }
 
-const endedBadly = (status: string | undefined): status is EndedBadly =>
-  status === 'FAILED' || status === 'TIMED_OUT' || status === 'ABORTED'
+type Failed = Unsettled & ReturnType<typeof explainFailure>
 
-/** Tells of all failed vends in one mail, once a day. Marks as failed whose failure was never told. */
+/** Tells all failed vends in one mail, once a day. Records a failure that was never told. Answers the account ids. */
 const tellFailed = async (clients: Clients, config: Config, unsettled: Unsettled[]) => {
-  const failed: (Unsettled & ReturnType<typeof explainFailure>)[] = []
-  for (const one of unsettled) {
-    const { accountId, executionArn, failure } = one
+  const failed: Failed[] = []
+  for (const vend of unsettled) {
+    const { accountId, executionArn, failure } = vend
     const execution =
       (await readExecution(clients.sfn, executionArn)) ??
       forgotten({ executionArn, failure, stateMachineArn: config.stateMachineArn })
-    // A try that was stopped took the lease late, when its execution had finished: nobody else would give it back.
+    // A try that was stopped took the lease late, after its execution had succeeded. Nobody else gives this lease back.
     if (execution.status === 'SUCCEEDED') await giveLeaseBack(clients.ledger, { accountId, executionArn })
-    if (!endedBadly(execution.status) || !(await mayBeVended(clients, config, accountId))) continue
+    if (!hasFailed(execution.status) || !(await mayBeVended(clients, config, accountId))) continue
     const explained = explainFailure(execution, execution.status, accountId)
     if (!failure) await recordFailure(clients.ledger, { accountId, executionArn, ...explained })
-    failed.push({ ...one, ...explained })
+    failed.push({ ...vend, ...explained })
   }
-  if (failed.length) await tellOnce(clients, config, failed)
+  if (failed.length) {
+    const mail = summary(failed, config)
+    // A sweep that is retried does not tell the same again.
+    const note = `sweep#${today()}#${createHash('sha256').update(mail.accounts).digest('hex').slice(0, 32)}`
+    await tellOnce(clients.ses, mail, inNote(clients.ledger, note), config)
+  }
   return failed.map(({ accountId }) => accountId)
 }
 
-/** What is known of an execution that Step Functions has forgotten. */
+/** What the ledger knows about an execution that Step Functions has forgotten. */
 const forgotten = ({
   failure,
   ...execution
@@ -255,17 +263,14 @@ const forgotten = ({
   ...execution,
   ...failure,
   startDate: undefined,
-  status: 'FAILED',
+  status: failure?.status ?? 'FAILED',
   redriveStatus: 'NOT_REDRIVABLE',
 })
 
-const tellOnce = async (
-  { ses, ledger }: Clients,
-  { sender, notify, configurationSet, runbook = '' }: Config,
-  failed: (Unsettled & ReturnType<typeof explainFailure>)[],
-) => {
-  const paragraphs = failed.slice(0, mostTold).map(({ accountId, name, error, what, cause, advice, command }) =>
-    // A name or a cause is somebody else's text: it gets no line of its own to command on.
+/** The mail that tells about all failed vends. `accounts` is the part that differs from one set of failures to another. */
+const summary = (failed: Failed[], { notify, runbook = '' }: Config) => {
+  const paragraphs = failed.slice(0, maxTold).map(({ accountId, name, error, what, cause, advice, command }) =>
+    // Names and causes are text of others. They get no line of their own, which could look like a command.
     [
       `${accountId} (${oneLine(name)}): ${error}`,
       `  ${what}`,
@@ -276,30 +281,9 @@ const tellOnce = async (
       .filter(Boolean)
       .join('\n'),
   )
-  const title =
-    failed.length === 1
-      ? 'The vend of 1 account has failed and waits'
-      : `The vends of ${failed.length} accounts have failed and wait`
+  const subject =
+    failed.length === 1 ? 'The vend of 1 account has failed' : `The vends of ${failed.length} accounts have failed`
   const accounts = paragraphs.join('\n\n')
-  const note = `sweep#${today()}#${createHash('sha256').update(accounts).digest('hex').slice(0, 32)}`
-  // A sweep that was tried again does not tell the same again.
-  if (await readNote(ledger, note)) return
-  const { MessageId = '' } = await ses.send(
-    new SendEmailCommand({
-      Source: sender,
-      Destination: { ToAddresses: notify },
-      Message: {
-        Subject: { Charset: 'UTF-8', Data: title },
-        Body: {
-          Text: {
-            Charset: 'UTF-8',
-            Data: fillText(text, { title, accounts, more: String(failed.length - paragraphs.length || ''), runbook }),
-          },
-        },
-      },
-      ConfigurationSetName: configurationSet,
-    }),
-  )
-  // After the mail: one that came twice is better than one that never came.
-  await noteOnce(ledger, note, { messageId: MessageId })
+  const more = String(failed.length - paragraphs.length || '')
+  return { to: notify, subject, text: fillText(text, { title: subject, accounts, more, runbook }), accounts }
 }

@@ -1,12 +1,12 @@
 import { exampleValues } from './example-values.ts'
 import { loadVending, packagedVendingFile } from './load-vending.ts'
 
-// Says in a few lines what osls would say in hundreds. With --deploy it also refuses the example's values.
+// Tells in a few lines what osls would tell in hundreds of lines. With --deploy it refuses the example's values as well.
 try {
   const examples = exampleValues(loadVending(packagedVendingFile))
   if (process.argv.includes('--deploy') && examples.length)
     throw new Error(
-      'vending.yml still holds values of the example. Put your own in, then deploy again:\n' +
+      'vending.yml still has values of the example. Replace them with your own, then deploy again:\n' +
         examples.map((line) => `  ${line}`).join('\n'),
     )
 } catch (error) {

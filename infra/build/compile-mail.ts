@@ -6,15 +6,15 @@ import { XMLValidator } from 'fast-xml-parser'
 type Problem = { line: number; message: string; tagName: string }
 type Mjml2Html = (mjml: string, options: object) => Promise<{ html: string }>
 
-// mjml has no types of its own, and takes 0.4 s to load: many who import this compile no mail.
+// mjml has no types of its own. It takes 0.4 s to load, and many importers of this file compile no mail.
 const require = createRequire(import.meta.url)
 const mjml2html: Mjml2Html = (mjml, options) => (require('mjml') as Mjml2Html)(mjml, options)
 
-/** Turns an MJML file into the HTML that is mailed, or throws with the file and line of whatever MJML dislikes. */
+/** Compiles an MJML file to the HTML of a mail. Throws an error with file and line for everything that MJML refuses. */
 export const compileMail = async (file: string): Promise<string> => {
   const mjml = await readFile(file, 'utf8')
 
-  // MJML's own parser closes whatever was left open, without a word.
+  // MJML's own parser closes unclosed elements without an error.
   const wellFormed = XMLValidator.validate(mjml)
   if (wellFormed !== true) throw new Error(`${file}:${wellFormed.err.line}: ${wellFormed.err.msg}`)
 

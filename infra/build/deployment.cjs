@@ -8,7 +8,10 @@ const vending = loadVending(packagedVendingFile)
 
 const accountRoot = (arn) => arn.replace(/^(arn:[^:]+:iam::\d{12}):.*/, '$1:root')
 
-/** Trusts the accounts of these principals, for these principals only: they need not exist yet, and may have wildcards. */
+/**
+ * Trusts these principals, by trusting their accounts with a condition. So the principals need not exist yet, and their
+ * ARNs may have wildcards.
+ */
 const trustOf = (arns, partition) => ({
   Version: '2012-10-17',
   Statement: [
@@ -27,7 +30,7 @@ const trustOf = (arns, partition) => ({
   ],
 })
 
-/** What a mail is sent with. Where no configuration set is named, the identity may have one by default. */
+/** The SES resources that a mail needs. Without a named configuration set, the identity may have a default one. */
 const mailResources = [
   ...senderIdentities(vending).map((identity) => `identity/${identity}`),
   `configuration-set/${vending.configurationSet ?? '*'}`,
@@ -39,8 +42,8 @@ module.exports = ({ options }) => {
   const region = options.region ?? 'us-east-1'
   const issues = regionIssues(vending, region)
   if (issues.length) {
-    const message = `this cannot be packaged:\n${issues.map((issue) => `  ${issue}`).join('\n')}`
-    // osls shows a stack to the person who packages.
+    const message = `this service cannot be packaged:\n${issues.map((issue) => `  ${issue}`).join('\n')}`
+    // osls shows the stack of the error to the person who packages.
     throw Object.assign(new Error(message), { stack: message })
   }
   return {

@@ -1,6 +1,9 @@
 import type { Vending } from '../../functions/shared/vending.ts'
 
-/** What of a `vending.yml` is still the example's, a line each: deployed, it would mail nobody and lock everybody out. */
+/**
+ * The values of a `vending.yml` that are still the example's, a line each. A service deployed with them would send no mail
+ * and let nobody in.
+ */
 export const exampleValues = (vending: Vending) =>
   Object.entries(vending)
     .map(([key, value]) => [key, JSON.stringify(value)] as const)

@@ -6,13 +6,13 @@ import { completeRequest } from '../../functions/shared/request.ts'
 import { parseInput } from '../../functions/shared/parse.ts'
 import { type Vending, vendingSchema } from '../../functions/shared/vending.ts'
 
-/** The file that the service is packaged with: VENDING_FILE in the environment names another one. */
+/** The file that the service is packaged with. The environment variable VENDING_FILE can name another file. */
 export const packagedVendingFile =
   process.env['VENDING_FILE'] ?? path.join(import.meta.dirname, '..', '..', 'vending.yml')
 
 /**
  * Reads and checks a `vending.yml`.
- * Throws an error with file, key and what is allowed there for everything that is wrong.
+ * Throws an error that names the file, and for each wrong key what is allowed there.
  */
 export const loadVending = (file: string): Vending => {
   const document = parseDocument(readFileSync(file, 'utf8'), { prettyErrors: true })
@@ -21,7 +21,8 @@ export const loadVending = (file: string): Vending => {
   const standIn = 'account@account.invalid'
   try {
     const vending = parseInput(vendingSchema, document.toJS())
-    // Every account completes these defaults: what cannot work for one is refused here, with a stand-in for the account.
+    // The defaults are completed for every account. This completes them for a stand-in account, to refuse here what could
+    // not work for any account.
     const recipients = { allowedRecipients: [...vending.allowedRecipients, standIn] }
     completeRequest(
       { groups: [] },

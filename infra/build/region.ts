@@ -1,6 +1,6 @@
 import type { Vending } from '../../functions/shared/vending.ts'
 
-/** The partition that a Region is in, by its name (AWS General Reference, and the SDKs' endpoint data). */
+/** The partition of a Region, by the Region's name (AWS General Reference, and the endpoint data of the SDKs). */
 export const partitionOf = (region: string) =>
   [
     ['cn-', 'aws-cn'],
@@ -10,16 +10,16 @@ export const partitionOf = (region: string) =>
     ['eu-iso', 'aws-iso'],
   ].find(([prefix = '']) => region.startsWith(prefix))?.[1] ?? 'aws'
 
-/** Says, a line each, why the service cannot work in a Region: by what its partition lacks, or by what vending.yml names. */
+/** Finds why the service cannot work in a Region: what its partition lacks, or what vending.yml names. A line each. */
 export const regionIssues = (vending: Vending, region: string) => {
   const partition = partitionOf(region)
   if (partition === 'aws-cn')
     return [
-      `${region} is in China (aws-cn), where there is no SES to send the mails and no Control Tower; aws and aws-us-gov have both`,
+      `${region} is in China (aws-cn), which has no SES to send the mails and no Control Tower; aws and aws-us-gov have both`,
     ]
   if (partition !== 'aws' && partition !== 'aws-us-gov')
     return [
-      `${region} is in the partition ${partition}, whose sign-in page and services are not known here; aws and aws-us-gov are`,
+      `${region} is in the partition ${partition}, whose sign-in page and services are not known; the known partitions are aws and aws-us-gov`,
     ]
   const named: [key: string, arns: string[]][] = [
     ['secretReaders', vending.secretReaders],

@@ -13,6 +13,7 @@ import * as SQS from '@aws-sdk/client-sqs'
 import * as STS from '@aws-sdk/client-sts'
 import { setTimeout } from 'node:timers/promises'
 import * as ledger from '../../functions/shared/ledger.ts'
+import * as notes from '../../functions/shared/notes.ts'
 import { type Aws, roleName, stackName, trailName } from './aws.ts'
 
 /** Gives what is compared: an answer, or several by what they are. `name` is the case's own, the same on both sides. */
@@ -1233,7 +1234,7 @@ const takeLease = ({ ledger: table, name }: Parameters<Run>[0], by = vend, seen?
     ask: { groups: [group], admins: [admin] },
     askHash: 'hash',
     requestedBy: 'ada',
-    seen,
+    record: seen,
   })
 const read = async ({ ledger: table, name }: Parameters<Run>[0]) => {
   const text = JSON.stringify((await ledger.readAccount(table, name)) ?? null)
@@ -1262,8 +1263,8 @@ const dynamodb: Record<string, Record<string, Run>> = {
   },
   PutItem: {
     'of a note, once': async ({ ledger: table, name }) => ({
-      first: await ledger.noteOnce(table, name, { messageId: 'one' }),
-      again: (await ledger.noteOnce(table, name, { messageId: 'two' }))?.['messageId'],
+      first: await notes.noteOnce(table, name, { messageId: 'one' }),
+      again: (await notes.noteOnce(table, name, { messageId: 'two' }))?.['messageId'],
     }),
     'under a condition that does not hold': async ({ dynamodb, name }) => {
       const put = new DynamoDB.PutItemCommand({
@@ -1317,7 +1318,7 @@ const dynamodb: Record<string, Record<string, Run>> = {
     },
     'that records a failure': async (aws) => {
       await takeLease(aws)
-      const failure = { accountId: aws.name, error: 'OurError', cause: 'because' }
+      const failure = { status: 'FAILED' as const, accountId: aws.name, error: 'OurError', cause: 'because' }
       await ledger.recordFailure(aws.ledger, { ...failure, executionArn: vend.executionArn })
       await ledger.recordFailure(aws.ledger, { ...failure, executionArn: other.executionArn, cause: 'another' })
       return read(aws)

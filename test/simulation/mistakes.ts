@@ -24,8 +24,8 @@ export const mistakes: Mistake[] = [
     file: 'shared/ledger.ts',
     changes: [
       [
-        'condition: (value) => `lease.holder = ${value(vend.executionArn)}`,',
-        "condition: () => 'attribute_exists(pk)',",
+        'updateAccount(ledger, accountId, { ...change, condition: isHeldBy(vend.executionArn) })',
+        'updateAccount(ledger, accountId, { ...change, condition: recordExists })',
       ],
     ],
   },
@@ -42,30 +42,20 @@ export const mistakes: Mistake[] = [
   {
     name: 'a step begins right after a failure',
     file: 'shared/ledger.ts',
-    changes: [
-      [
-        'const rested = new Date(now - leaseRestSeconds * 1000).toISOString()',
-        'const rested = new Date(now + leaseRestSeconds * 1000).toISOString()',
-      ],
-    ],
+    changes: [['Date.parse(at) - leaseRestSeconds * 1000', 'Date.parse(at) + leaseRestSeconds * 1000']],
   },
   {
     name: 'the lease is not given back',
     file: 'shared/ledger.ts',
-    changes: [
-      [
-        "remove: ['lease', 'failure'],\n    })\n  } catch (error) {\n    if (isNamed(error, 'LeaseLostError')",
-        "remove: ['failure'],\n    })\n  } catch (error) {\n    if (isNamed(error, 'LeaseLostError')",
-      ],
-    ],
+    changes: [["remove: ['lease', 'failure'],\n    })\n  } catch", "remove: ['failure'],\n    })\n  } catch"]],
   },
   {
     name: 'a mail is put on record before it is sent',
     file: 'send-login-email/send-login-email.ts',
     changes: [
       [
-        '  const MessageId = await send(',
-        "  await recordMail(ledger, { accountId: account.id, userName, email, secretVersion, messageId: '' })\n  const MessageId = await send(",
+        '  await tellOnce(ses, mail, onRecord, config)',
+        "  if (!onRecord.isSent()) await onRecord.recordSent('')\n  await tellOnce(ses, mail, onRecord, config)",
       ],
     ],
   },
@@ -114,8 +104,10 @@ export const mistakes: Mistake[] = [
     file: 'report-failure/report-failure.ts',
     changes: [
       [
-        "  const { MessageId = '' } = await ses.send(",
-        "  await noteOnce(ledger, name, { messageId: '' })\n  const { MessageId = '' } = await ses.send(",
+        '  return (await tellOnce(ses, mail, note, config)) ? config.notify : []',
+        `  const isSent = await note.isSent()
+  if (!isSent) await note.recordSent('')
+  return (await tellOnce(ses, mail, { ...note, isSent: () => isSent }, config)) ? config.notify : []`,
       ],
     ],
   },
@@ -157,7 +149,7 @@ export const mistakes: Mistake[] = [
   {
     name: 'the sweep tells again what it told on the same day',
     file: 'sweep/sweep.ts',
-    changes: [['if (await readNote(ledger, note)) return', '']],
+    changes: [['inNote(clients.ledger, note)', '{ ...inNote(clients.ledger, note), isSent: () => false }']],
   },
   {
     name: 'the secrets of a departed account are kept',
@@ -172,7 +164,7 @@ export const mistakes: Mistake[] = [
   {
     name: 'the lease of a departed account is kept',
     file: 'shared/ledger.ts',
-    changes: [["      remove: ['lease'],\n", '']],
+    changes: [["    remove: ['lease'],\n", '']],
   },
 ]
 

@@ -268,7 +268,7 @@ describe('a manual request', () => {
     for (const more of [{ policies: ['ReadOnlyAccess'] }, { inline: { mine: aDocument({ Id: 'other' }) } }]) {
       const groups = [{ name: 'Readers', policies: ['AdministratorAccess'], inline: { mine: aDocument() }, ...more }]
       await expect(accept({ accountId, admins: [{ userName: 'ada', groups: ['Readers'] }], groups })).rejects.toThrow(
-        'groups[0].name: the group Readers is in the account already, with other rights',
+        'groups[0].name: the group Readers exists in the account already, with other permissions',
       )
     }
     expect(onRecord.changes()).toEqual([])
@@ -327,7 +327,7 @@ describe('a lease that another execution holds', () => {
       sfn.on(DescribeExecutionCommand).resolves({ status })
       holds(heldByAnother(600))
       await expect(accept({ accountId })).rejects.toThrow(AccountBusyError)
-      await expect(accept({ accountId })).rejects.toThrow(`Account ${accountId} is being vended by another execution`)
+      await expect(accept({ accountId })).rejects.toThrow(`Another execution is vending account ${accountId}`)
       expect(onRecord.changes()).toEqual([])
     },
   )

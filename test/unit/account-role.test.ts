@@ -222,7 +222,7 @@ describe.each(refusals)('%s', (name) => {
     const error = await whenRefusedBy(name, { joinedMethod: 'CREATED' })
     expect(error).toBeInstanceOf(AccountNotReadyError)
     expect(error).toMatchObject({
-      message: `Account ${accountId} does not let OrganizationAccountAccessRole be assumed yet: not you`,
+      message: `The role OrganizationAccountAccessRole in account ${accountId} cannot be assumed yet: not you`,
       cause: { name },
     })
   })
@@ -232,7 +232,7 @@ describe.each(refusals)('%s', (name) => {
     const error = await whenRefusedBy(name, { joinedMethod: 'CREATED' })
     expect(error).toBeInstanceOf(AccessRoleMissingError)
     expect(error).toMatchObject({ cause: { name } })
-    expect((error as Error).message).toContain('It is missing, or its trust policy was changed')
+    expect((error as Error).message).toContain('The role is missing, or its trust policy was changed')
   })
 
   test('leaves as AccessRoleMissingError at once if the account was invited, with the template named', async () => {
@@ -240,8 +240,8 @@ describe.each(refusals)('%s', (name) => {
     expect(error).toBeInstanceOf(AccessRoleMissingError)
     expect((error as Error).message).toContain(
       `The role arn:aws:iam::${accountId}:role/OrganizationAccountAccessRole cannot be assumed. ` +
-        'Organizations does not make it in invited accounts: ' +
-        `create it in account ${accountId} from infra/member-account/access-role.yml, with RoleName=OrganizationAccountAccessRole. AWS says: not you`,
+        'Organizations does not create this role in invited accounts. ' +
+        `Create it in account ${accountId} from infra/member-account/access-role.yml, with RoleName=OrganizationAccountAccessRole. AWS says: not you`,
     )
   })
 })

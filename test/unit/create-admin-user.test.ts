@@ -149,9 +149,7 @@ describe('running twice', () => {
       isThere({ Path })
       const thrown = await thrownBy(create())
       expect(thrown).toBeInstanceOf(UserNotOursError)
-      expect(thrown?.message).toContain(
-        'The user Administrator was made by somebody else while this vend was under way',
-      )
+      expect(thrown?.message).toContain('Somebody else created the user Administrator during this vend')
       expect(thrown?.cause).toMatchObject({ name: 'EntityAlreadyExistsException' })
       expect(operationsOf(iam)).toEqual(['CreateUser', 'GetUser'])
     },

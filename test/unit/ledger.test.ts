@@ -7,21 +7,18 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { FailedJustNowError, LeaseLostError } from '../../functions/shared/errors.ts'
 import {
   beginStep,
-  failureNote,
   giveLeaseBack,
-  type Ledger,
   mailKey,
-  noteOnce,
   readAccount,
-  readNote,
   recordFailure,
   recordKept,
   recordMail,
   recordRenewal,
   recordVend,
-  scanToldFailures,
   takeLease,
 } from '../../functions/shared/ledger.ts'
+import type { Ledger } from '../../functions/shared/ledger-item.ts'
+import { failureNote, noteOnce, readNote, scanToldFailures } from '../../functions/shared/notes.ts'
 import { createLedger } from '../../local/create-ledger.ts'
 import { accountId, aDocument, aGroup, anAccount, anAdmin, anotherVend, aVend } from '../support/builders.ts'
 
@@ -62,7 +59,7 @@ afterEach(async () => {
   await dynamodb.send(new DeleteTableCommand({ TableName: ledger.tableName }))
 })
 
-/** By what is on record now, if nothing else was `seen`. */
+/** With the record as it is now, unless another `record` is given. */
 const take = async (overrides: Partial<Parameters<typeof takeLease>[1]> = {}) =>
   takeLease(ledger, {
     vend: aVend(),
@@ -70,7 +67,7 @@ const take = async (overrides: Partial<Parameters<typeof takeLease>[1]> = {}) =>
     ask: { groups: [aGroup()], admins: [anAdmin()] },
     askHash: 'ask-1',
     requestedBy: 'event',
-    seen: await readAccount(ledger, accountId),
+    record: await readAccount(ledger, accountId),
     ...overrides,
   })
 const begin = (overrides: Partial<Parameters<typeof beginStep>[1]> = {}) =>
@@ -114,7 +111,7 @@ describe('takeLease', () => {
     await begin()
     const seen = await readAccount(ledger, accountId)
     secondsLater(10)
-    expect(await take({ seen })).toBe(true)
+    expect(await take({ record: seen })).toBe(true)
     const record = await readAccount(ledger, accountId)
     expect(Object.keys(record?.steps ?? {})).toEqual(['AcceptRequest', 'CreateAdminGroup'])
     expect(record?.lease?.renewedAt).toBe(start + 10_000)
@@ -123,7 +120,7 @@ describe('takeLease', () => {
   test('does not take another’s lease unseen, and changes nothing', async () => {
     await take({ vend: anotherVend() })
     const before = await readAccount(ledger, accountId)
-    expect(await take({ seen: undefined })).toBe(false)
+    expect(await take({ record: undefined })).toBe(false)
     expect(await readAccount(ledger, accountId)).toEqual(before)
   })
 
@@ -131,7 +128,7 @@ describe('takeLease', () => {
     await take({ vend: anotherVend() })
     await begin({ vend: anotherVend() })
     const seen = await readAccount(ledger, accountId)
-    expect(await take({ seen })).toBe(true)
+    expect(await take({ record: seen })).toBe(true)
     const record = await readAccount(ledger, accountId)
     expect(record?.lease?.holder).toBe(aVend().executionArn)
     expect(Object.keys(record?.steps ?? {})).toEqual(['AcceptRequest'])
@@ -142,21 +139,21 @@ describe('takeLease', () => {
     const seen = await readAccount(ledger, accountId)
     secondsLater(1)
     await begin({ vend: anotherVend() })
-    expect(await take({ seen })).toBe(false)
+    expect(await take({ record: seen })).toBe(false)
   })
 
   test('does not take over a lease that a third one took over in between', async () => {
     await take({ vend: anotherVend() })
     const seen = await readAccount(ledger, accountId)
-    expect(await take({ vend: aVend({ executionArn: `${aVend().executionArn}-third` }), seen })).toBe(true)
-    expect(await take({ seen })).toBe(false)
+    expect(await take({ vend: aVend({ executionArn: `${aVend().executionArn}-third` }), record: seen })).toBe(true)
+    expect(await take({ record: seen })).toBe(false)
   })
 
-  test('does not take a lease that was given back since it was seen: there is a new record to look at', async () => {
+  test('does not take a lease that was given back since it was record: there is a new record to look at', async () => {
     await take({ vend: anotherVend() })
     const seen = await readAccount(ledger, accountId)
     await recordVend(ledger, { accountId, vend: anotherVend(), ...vended })
-    expect(await take({ seen })).toBe(false)
+    expect(await take({ record: seen })).toBe(false)
   })
 
   test('a stopped try does not take it late, when the same execution was redriven and has given it back', async () => {
@@ -164,19 +161,19 @@ describe('takeLease', () => {
     secondsLater(30)
     await take()
     await recordVend(ledger, { accountId, vend: aVend(), ...vended })
-    expect(await take({ seen })).toBe(false)
+    expect(await take({ record: seen })).toBe(false)
     const later = await readAccount(ledger, accountId)
     secondsLater(60)
     await take()
     secondsLater(61)
     await recordVend(ledger, { accountId, vend: aVend(), ...vended })
-    expect(await take({ seen: later })).toBe(false)
+    expect(await take({ record: later })).toBe(false)
     expect(await readAccount(ledger, accountId)).not.toHaveProperty('lease')
   })
 
   test('lets exactly one of many have a free lease', async () => {
     const vends = Array.from({ length: 10 }, (_, i) => aVend({ executionArn: `${aVend().executionArn}-${i}` }))
-    const taken = await Promise.all(vends.map((vend) => take({ vend, seen: undefined })))
+    const taken = await Promise.all(vends.map((vend) => take({ vend, record: undefined })))
     expect(taken.filter(Boolean)).toHaveLength(1)
   })
 
@@ -184,7 +181,7 @@ describe('takeLease', () => {
     await take({ vend: anotherVend() })
     const seen = await readAccount(ledger, accountId)
     const vends = Array.from({ length: 10 }, (_, i) => aVend({ executionArn: `${aVend().executionArn}-${i}` }))
-    const taken = await Promise.all(vends.map((vend) => take({ vend, seen })))
+    const taken = await Promise.all(vends.map((vend) => take({ vend, record: seen })))
     expect(taken.filter(Boolean)).toHaveLength(1)
   })
 
@@ -194,9 +191,15 @@ describe('takeLease', () => {
     await recordMail(ledger, { accountId, ...mail })
     await recordVend(ledger, { accountId, vend: aVend(), ...vended })
     expect(await take({ vend: anotherVend() })).toBe(true)
-    await recordFailure(ledger, { accountId, executionArn: anotherVend().executionArn, error: 'Oops', cause: 'why' })
+    await recordFailure(ledger, {
+      accountId,
+      executionArn: anotherVend().executionArn,
+      status: 'FAILED',
+      error: 'Oops',
+      cause: 'why',
+    })
     const seen = await readAccount(ledger, accountId)
-    expect(await take({ vend: anotherVend(), seen })).toBe(true)
+    expect(await take({ vend: anotherVend(), record: seen })).toBe(true)
     const record = await readAccount(ledger, accountId)
     expect(record).toMatchObject({
       status: 'VENDING',
@@ -219,7 +222,7 @@ describe('takeLease', () => {
           ask: { groups: [], admins: [] },
           askHash: '',
           requestedBy: 'event',
-          seen: undefined,
+          record: undefined,
         },
       ),
     ).rejects.toMatchObject({ name: 'ResourceNotFoundException' })
@@ -260,7 +263,13 @@ describe('beginStep', () => {
 
   test('after a failure, a redrive is a vend under way again', async () => {
     await take()
-    await recordFailure(ledger, { accountId, executionArn: aVend().executionArn, error: 'Oops', cause: 'why' })
+    await recordFailure(ledger, {
+      accountId,
+      executionArn: aVend().executionArn,
+      status: 'FAILED',
+      error: 'Oops',
+      cause: 'why',
+    })
     secondsLater(120)
     const record = await begin()
     expect(record.status).toBe('VENDING')
@@ -271,7 +280,13 @@ describe('beginStep', () => {
     'leaves as FailedJustNowError %i s after the failure is on record: a step beside the one that failed may come late',
     async (seconds) => {
       await take()
-      await recordFailure(ledger, { accountId, executionArn: aVend().executionArn, error: 'Oops', cause: 'why' })
+      await recordFailure(ledger, {
+        accountId,
+        executionArn: aVend().executionArn,
+        status: 'FAILED',
+        error: 'Oops',
+        cause: 'why',
+      })
       const before = await readAccount(ledger, accountId)
       secondsLater(seconds)
       await expect(begin({ state: 'SendLoginEmail', userName: 'Ada' })).rejects.toThrow(FailedJustNowError)
@@ -296,7 +311,7 @@ describe('beginStep', () => {
       'another execution took the lease over',
       async () => {
         const seen = await readAccount(ledger, accountId)
-        await take({ vend: anotherVend(), seen })
+        await take({ vend: anotherVend(), record: seen })
       },
     ],
     ['the vend is finished', () => recordVend(ledger, { accountId, vend: aVend(), ...vended })],
@@ -364,7 +379,13 @@ describe('recordRenewal and recordKept', () => {
 describe('giveLeaseBack', () => {
   test('ends one’s own lease and says that the account is vended', async () => {
     await take()
-    await recordFailure(ledger, { accountId, executionArn: aVend().executionArn, error: 'Aborted', cause: '' })
+    await recordFailure(ledger, {
+      accountId,
+      executionArn: aVend().executionArn,
+      status: 'FAILED',
+      error: 'Aborted',
+      cause: '',
+    })
     await giveLeaseBack(ledger, { accountId, executionArn: aVend().executionArn })
     const record = await readAccount(ledger, accountId)
     expect(record?.status).toBe('VENDED')
@@ -443,7 +464,7 @@ describe('recordVend', () => {
   test('leaves as LeaseLostError if another execution took the account over', async () => {
     await take()
     const seen = await readAccount(ledger, accountId)
-    await take({ vend: anotherVend(), seen })
+    await take({ vend: anotherVend(), record: seen })
     await expect(record()).rejects.toThrow(LeaseLostError)
     expect(await readAccount(ledger, accountId)).not.toHaveProperty('vendedAt')
   })
@@ -451,7 +472,7 @@ describe('recordVend', () => {
 
 describe('recordFailure', () => {
   const fail = (executionArn = aVend().executionArn) =>
-    recordFailure(ledger, { accountId, executionArn, error: 'GroupNotOursError', cause: 'why' })
+    recordFailure(ledger, { accountId, executionArn, status: 'FAILED', error: 'GroupNotOursError', cause: 'why' })
 
   test('marks the holder’s vend as failed and leaves the lease for a redrive', async () => {
     await take()

@@ -113,7 +113,12 @@ describe('an execution that failed', () => {
         set: {
           status: 'FAILED',
           updatedAt: expect.any(String) as string,
-          failure: { error: 'GroupNotOursError', cause: 'The group exists', at: expect.any(String) as string },
+          failure: {
+            status: 'FAILED',
+            error: 'GroupNotOursError',
+            cause: 'The group exists',
+            at: expect.any(String) as string,
+          },
         },
         remove: [],
       },
@@ -130,7 +135,9 @@ describe('an execution that failed', () => {
     await report()
     const { html, text } = notice()
     for (const body of [html, text]) {
-      expect(body.replace(/\s+/g, ' ')).toContain('A group of that name exists in the account and gives other rights.')
+      expect(body.replace(/\s+/g, ' ')).toContain(
+        'A group of that name exists in the account and gives other permissions.',
+      )
       expect(body).toContain('The group exists')
       expect(body).toContain(executionArn)
       expect(body).not.toMatch(/line-of-code|{{|}}|undefined/)
@@ -152,13 +159,13 @@ describe('an execution that failed', () => {
     isExecution({ error: 'TypeError', cause: 'x is not a function' })
     await report()
     expect(notice().subject).toBe(`Vending account ${accountId} failed: TypeError`)
-    expect(notice().text).toContain('in a way that this service has no words for')
+    expect(notice().text).toContain('with an error that this service does not know')
     expect(under('Cause')).toEqual(['x is not a function'])
     expect(command()).toContain('redrive-execution')
   })
 
   test.each([
-    ['TIMED_OUT', 'States.Timeout', 'took longer than it may'],
+    ['TIMED_OUT', 'States.Timeout', 'took longer than allowed'],
     ['ABORTED', 'Aborted', 'Somebody stopped the execution'],
   ] as const)('with the status %s is called %s', async (status, name, words) => {
     isExecution({ status, error: undefined, cause: undefined })
@@ -409,7 +416,7 @@ describe('an account that could not be created', () => {
     const event = JSON.stringify(aSample('create-account-result-failed')).replace('EMAIL_ALREADY_EXISTS', 'NEW_REASON')
     await report(parseInput(reportFailureInput, JSON.parse(event)))
     expect(notice().subject).toContain('NEW_REASON')
-    expect(notice().text.replace(/\s+/g, ' ')).toContain('See the reason in the console')
+    expect(notice().text.replace(/\s+/g, ' ')).toContain('shows the reason')
   })
 
   test.each(['create-managed-account-failed', 'update-managed-account-failed'])(
@@ -418,7 +425,7 @@ describe('an account that could not be created', () => {
       await reportSample(name)
       expect(notice().subject).toBe(
         name.startsWith('update')
-          ? 'Control Tower could not enrol or update LifeCycle1, 444455556666: CONTROL_TOWER_FAILED'
+          ? 'Control Tower could not enroll or update LifeCycle1, 444455556666: CONTROL_TOWER_FAILED'
           : 'A new account could not be created (LifeCycle1, 444455556666): CONTROL_TOWER_FAILED',
       )
       expect(under('Cause')[0]).toMatch(/^AWS Control Tower could not/)

@@ -162,9 +162,9 @@ describe('the error leaves under its name, and nothing is started:', () => {
   test.each([
     ['a body that is not JSON', { body: '{"admins":' }, 'body: must be JSON'],
     ['a body that is not an object', { body: '[]' }, 'input: must be an object'],
-    ['an unknown field', { body: '{"admin": []}' }, '; allowed are admins, groups'],
-    ['an account id in the body', { body: `{"accountId": "${accountId}"}` }, '; allowed are admins, groups'],
-    ['somebody else’s name', { body: '{"requestedBy": "root"}' }, '; allowed are admins, groups'],
+    ['an unknown field', { body: '{"admin": []}' }, '; allowed fields are admins, groups'],
+    ['an account id in the body', { body: `{"accountId": "${accountId}"}` }, '; allowed fields are admins, groups'],
+    ['somebody else’s name', { body: '{"requestedBy": "root"}' }, '; allowed fields are admins, groups'],
     ['a wrong account id', { accountId: '4444' }, 'accountId: must be an account id: 12 digits, as a string'],
     ['an unknown group', { body: '{"admins":[{"userName":"ada","groups":["Nobody"]}]}' }, 'admins[0].groups[0]: '],
   ])('InvalidInputError for %s', async (_, input, message) => {

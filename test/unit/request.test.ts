@@ -148,7 +148,7 @@ describe('refused, with the field and what is allowed:', () => {
 
   test('two administrators whose names differ in case only', () => {
     expect(issuesOf(() => complete({ admins: [{ userName: 'ada' }, { userName: 'Ada' }] }))).toEqual([
-      { field: 'admins[1].userName', message: 'Ada is named twice (IAM ignores case)' },
+      { field: 'admins[1].userName', message: 'Ada is given twice (IAM ignores case)' },
     ])
   })
 
@@ -164,7 +164,7 @@ describe('refused, with the field and what is allowed:', () => {
       {
         field: 'admins[0].groups[1]',
         message:
-          'the group Nobody is defined neither in vending.yml nor in this request; there are Administrators, Readers',
+          'the group Nobody is defined neither in vending.yml nor in this request; defined groups are Administrators, Readers',
       },
     ])
   })
@@ -175,7 +175,7 @@ describe('refused, with the field and what is allowed:', () => {
     [{ name: 'Administrators', policies: ['AdministratorAccess'], inline: { more: aDocument() } }, 'Administrators'],
   ])('a group of vending.yml that is defined differently: %o', (redefined, name) => {
     expect(issuesOf(() => complete({ groups: [redefined] }))).toEqual([
-      { field: 'groups[0].name', message: `the group ${name} is defined already, and differently` },
+      { field: 'groups[0].name', message: `the group ${name} is defined twice, with different policies` },
     ])
   })
 
@@ -301,7 +301,7 @@ describe('manualRequest', () => {
   })
 
   test('refuses each unknown field and names the known ones', () => {
-    const message = 'is not a field that is known here; allowed are accountId, admins, groups, again, requestedBy'
+    const message = 'is not a known field; allowed fields are accountId, admins, groups, again, requestedBy'
     expect(issuesOf(() => parseInput(manualRequest, { accountId, administrators: [], Groups: [] }))).toEqual([
       { field: 'administrators', message },
       { field: 'Groups', message },
@@ -328,7 +328,7 @@ describe('adminsRequest', () => {
     const [issue, ...more] = issuesOf(() => parseInput(adminsRequest, JSON.parse(json)))
     expect(more).toEqual([])
     expect(issue?.field).toBe(field)
-    expect(issue?.message).toContain('; allowed are ')
+    expect(issue?.message).toContain('; allowed fields are ')
     expect(({} as Record<string, unknown>)['kept']).toBeUndefined()
   })
 

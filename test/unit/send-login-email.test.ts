@@ -203,7 +203,7 @@ describe('the sign-in URL', () => {
   })
 
   test.each(['aws-eusc', ''])('is not made up for the partition %o', (partition) => {
-    expect(() => signInUrl(partition, accountId)).toThrow('No sign-in page is known')
+    expect(() => signInUrl(partition, accountId)).toThrow(/sign-in page of the partition .* is not known/)
   })
 
   test('follows the partition of the execution, as Region and management account do', async () => {

@@ -2,10 +2,8 @@ import type { Context } from 'aws-lambda'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import * as z from 'zod/mini'
 import { AccountNotReadyError, AwsUnreachableError, InvalidInputError } from '../../functions/shared/errors.ts'
-import { parseInput } from '../../functions/shared/parse.ts'
 import { step } from '../../functions/shared/step.ts'
-import { placeOf } from '../../functions/shared/vend.ts'
-import { anAccount, anAdmin, aVend, awsError, issuesOf } from '../support/builders.ts'
+import { anAccount, anAdmin, aVend, awsError } from '../support/builders.ts'
 
 const context = { functionName: 'step', awsRequestId: '1', getRemainingTimeInMillis: () => 60_000 } as Context
 const input = z.object({ userName: z.string('must be text') })
@@ -97,59 +95,4 @@ describe('step', () => {
     await invoke(async () => 'done')
     expect(JSON.parse(logged[1] ?? '')).not.toHaveProperty('accountId')
   })
-})
-
-describe('parseInput', () => {
-  const schema = z.object({
-    list: z.array(z.object({ name: z.string('must be text') })),
-    record: z.record(z.string(), input),
-  })
-
-  test('names every wrong field, and what is allowed there', () => {
-    const wrong = { list: [{ name: 'a' }, { name: 1 }], record: { x: { userName: 2 } } }
-    expect(issuesOf(() => parseInput(schema, wrong))).toEqual([
-      { field: 'list[1].name', message: 'must be text' },
-      { field: 'record.x.userName', message: 'must be text' },
-    ])
-    expect(() => parseInput(schema, wrong)).toThrow('list[1].name: must be text; record.x.userName: must be text')
-  })
-
-  test('names the first 20 of many wrong fields and says how many more there are', () => {
-    const strict = z.strictObject({})
-    const keys = Array.from({ length: 100_000 }, (_, i) => `${i}`)
-    const wrong = (amount: number) => Object.fromEntries(keys.slice(0, amount).map((key) => [key, 1]))
-    const fieldsOf = (amount: number) => issuesOf(() => parseInput(strict, wrong(amount))).map(({ field }) => field)
-    expect(fieldsOf(20)).toEqual(keys.slice(0, 20))
-    expect(fieldsOf(100_000)).toEqual([...keys.slice(0, 20), 'input'])
-    expect(() => parseInput(strict, wrong(23))).toThrow(/; input: is wrong in 3 more places$/)
-  }, 2000)
-
-  test('names a field that is as long as the input by its beginning', () => {
-    const [issue] = issuesOf(() => parseInput(z.strictObject({}), { ['x'.repeat(200_000)]: 1 }))
-    expect(issue?.field).toBe(`${'x'.repeat(200)}…`)
-  })
-
-  test('calls the whole input', () => {
-    expect(issuesOf(() => parseInput(z.string('must be text'), 7))).toEqual([
-      { field: 'input', message: 'must be text' },
-    ])
-  })
-})
-
-test.each([
-  [aVend().executionArn, { partition: 'aws', region: 'us-east-1', managementAccountId: '111122223333' }],
-  [
-    'arn:aws-us-gov:states:us-gov-west-1:111122223333:stateMachine:vend',
-    { partition: 'aws-us-gov', region: 'us-gov-west-1', managementAccountId: '111122223333' },
-  ],
-  ['', { partition: '', region: '', managementAccountId: '' }],
-])('placeOf reads where the workflow runs from %s', (arn, place) => {
-  expect(placeOf(arn)).toEqual(place)
-})
-
-test('parseInput refuses what is nested so deep that walking it would end the program', () => {
-  const nested = (levels: number): unknown => JSON.parse(`${'['.repeat(levels)}${']'.repeat(levels)}`)
-  const refused = [{ field: 'input', message: 'must not be nested deeper than 64 levels' }]
-  expect(parseInput(z.unknown(), nested(64))).toBeDefined()
-  for (const levels of [66, 100_000]) expect(issuesOf(() => parseInput(z.unknown(), nested(levels)))).toEqual(refused)
 })

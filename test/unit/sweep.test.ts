@@ -215,11 +215,11 @@ describe('failed', () => {
     expect(mails()[0]).toMatchObject({
       Source: 'vending@example.com',
       Destination: { ToAddresses: ['platform@example.com'] },
-      Message: { Subject: { Data: 'The vends of 2 accounts have failed and wait' } },
+      Message: { Subject: { Data: 'The vends of 2 accounts have failed' } },
     })
     expect(mailText()).toContain('700000000001 (a1): DeniedByPolicyError')
     expect(mailText()).toContain('700000000002 (Two Of them): DeniedByPolicyError')
-    expect(mailText()).toContain('a service control policy forbids IAM users or groups')
+    expect(mailText()).toContain('A service control policy that forbids IAM users or groups')
     expect(mailText()).toContain(
       `aws stepfunctions redrive-execution --region us-east-1 --execution-arn '${aVend().executionArn}'`,
     )
@@ -403,7 +403,7 @@ describe('departed and closed', () => {
   ])('%s ends nothing', async (_, Accounts) => {
     there([], { [gone]: aVendedRecord() })
     organizations.on(ListAccountsCommand).resolves({ Accounts })
-    await expect(run()).rejects.toThrow('it is not whole')
+    await expect(run()).rejects.toThrow('The list of accounts is incomplete')
     expect(deleted()).toEqual([])
   })
 

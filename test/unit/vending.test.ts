@@ -108,18 +108,18 @@ describe('is refused with file, key and what is allowed:', () => {
     ['automatic', undefined, 'must be organizations or control-tower'],
     ['accessRole', 'a/b', 'must be the name of a role'],
     ['accessRole', 'a'.repeat(65), '1 to 64 letters'],
-    ['groups', [], 'must name at least one'],
+    ['groups', [], 'must have at least one entry'],
     ['groups', undefined, 'must be a list of groups'],
     ['groups', [{ name: 'two words' }], 'must be 1 to 128 letters', 'groups[0].name'],
     ['groups', [{ name: 'a', policies: ['*'] }], 'must be the name of an AWS managed policy', 'groups[0].policies[0]'],
     ['groups', [{ name: 'a', policy: 'b' }], 'name, policies, inline', 'groups[0]'],
     ['groups', [{ name: 'a', inline: { b: {} } }], 'must be "2012-10-17"', 'groups[0].inline.b.Version'],
-    ['admins', [], 'must name at least one'],
+    ['admins', [], 'must have at least one entry'],
     ['admins', [{ userName: 'ada lovelace' }], userNameRule, 'admins[0].userName'],
     ['admins', [{}], userNameRule, 'admins[0].userName'],
     ['admins', [{ userName: 'ada', email: 'ada' }], 'must be an e-mail address', 'admins[0].email'],
-    ['admins', [{ userName: 'ada', groups: ['Nobody'] }], 'there are Administrators', 'admins[0].groups[0]'],
-    ['admins', [{ userName: 'ada' }, { userName: 'ADA' }], 'is named twice', 'admins[1].userName'],
+    ['admins', [{ userName: 'ada', groups: ['Nobody'] }], 'defined groups are Administrators', 'admins[0].groups[0]'],
+    ['admins', [{ userName: 'ada' }, { userName: 'ADA' }], 'is given twice', 'admins[1].userName'],
     ['admins', [{ userName: 'ada', email: 'ada@evil.test' }], 'allowedRecipients', 'admins[0].email'],
     ['tags', ['a'], 'must be an object of tag keys and values'],
     ['tags', { 'aws:a': 'b' }, '', 'tags'],
@@ -144,13 +144,13 @@ describe('is refused with file, key and what is allowed:', () => {
       'like ou-abcd-11111111',
       'protected.organizationalUnits[0]',
     ],
-    ['allowedRecipients', [], 'must name at least one'],
+    ['allowedRecipients', [], 'must have at least one entry'],
     ['allowedRecipients', ['*'], 'must be a domain like example.com, or an e-mail address', 'allowedRecipients[0]'],
     ['allowedRecipients', ['@example.com'], 'must be a domain', 'allowedRecipients[0]'],
     ['allowedRecipients', ['com'], 'must be a domain', 'allowedRecipients[0]'],
-    ['notify', [], 'must name at least one'],
+    ['notify', [], 'must have at least one entry'],
     ['notify', ['platform'], 'must be an e-mail address', 'notify[0]'],
-    ['secretReaders', [], 'must name at least one'],
+    ['secretReaders', [], 'must have at least one entry'],
     ['secretReaders', ['*'], principal, 'secretReaders[0]'],
     ['secretReaders', ['arn:aws:iam::111122223333:root'], principal, 'secretReaders[0]'],
     ['operators', ['111122223333'], principal, 'operators[0]'],
@@ -172,7 +172,7 @@ describe('is refused with file, key and what is allowed:', () => {
     const message = refusal(() => load({ pasword: 1 }))
     expect(message).toMatch(/^my-vending\.yml is not valid:\n/)
     expect(message).toContain('pasword')
-    expect(message).toContain('allowed are sender, configurationSet, organizationName')
+    expect(message).toContain('allowed fields are sender, configurationSet, organizationName')
   })
 
   test('all that is wrong, a line each', () => {

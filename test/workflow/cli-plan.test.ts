@@ -5,7 +5,7 @@ import { marshall } from '@aws-sdk/util-dynamodb'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { makeClients } from '../../cli/clients.ts'
 import { plan } from '../../cli/plan.ts'
-import { inspectActions } from '../../functions/create-admin-group/create-admin-group.ts'
+import { inspectPermissions } from '../../functions/create-admin-group/create-admin-group.ts'
 import { builtIn, type Interception } from '../../local/aws/endpoint.ts'
 import { type LocalOrganization, startOrganization } from '../../local/start-organization.ts'
 import { vend } from '../../local/vend.ts'
@@ -294,6 +294,8 @@ describe('no write reaches AWS, and nothing is changed, without and with a fault
     expect(isDeepStrictEqual(after, before)).toBe(true)
   })
 })
+
+const inspectActions = inspectPermissions.flatMap(({ actions }) => actions)
 
 test('its session in the account may read what a vend inspects, and nothing else', async () => {
   const { id } = newAccount()

@@ -31,7 +31,7 @@ test.each<[what: string, file: string, right: string, wrong: string]>([
   ['half a character stops a mail', 'shared/mail.ts', '.toWellFormed()', '.normalize()'],
   ['unknown fields pass', 'shared/request.ts', 'z.strictObject(shape, {', 'z.looseObject(shape, {'],
   ['nothing is too deep', 'shared/parse.ts', 'if (isTooDeep(value))', 'if (isTooDeep(value, Infinity))'],
-  ['a refusal has no end', 'shared/errors.ts', 'const mostIssues = 20', 'const mostIssues = Infinity'],
+  ['a refusal has no end', 'shared/errors.ts', 'const maxIssues = 20', 'const maxIssues = Infinity'],
   [
     'a tag is forgotten',
     'create-admin-user/create-admin-user.ts',

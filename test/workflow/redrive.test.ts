@@ -1,5 +1,7 @@
 import { DescribeExecutionCommand, RedriveExecutionCommand, SFNClient, StopExecutionCommand } from '@aws-sdk/client-sfn'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { makeClients } from '../../cli/clients.ts'
+import { status } from '../../cli/status.ts'
 import type { Execution } from '../../local/aws/step-functions.ts'
 import { ensureAccount } from '../../local/vend.ts'
 import { anOrganization, type TestOrganization } from '../support/organization.ts'
@@ -94,6 +96,15 @@ test('an execution that was stopped is told, and goes on by a redrive', async ()
     cause: 'not now',
   })
   expect((await organization.mails()).at(-1)?.subject).toContain('310000000004')
+  // The name that somebody gave the error is no reason to lose the words.
+  const place = { region: 'us-east-1', endpoint: organization.endpointUrl, credentials: await sfn.config.credentials() }
+  const { failure } = await status(makeClients(place), { accountId: '310000000004', stage: 'local', options: '' })
+  expect(failure).toMatchObject({
+    error: 'Changed',
+    cause: 'not now',
+    what: 'Somebody stopped the execution.',
+    command: 'npx vend redrive 310000000004',
+  })
   target.roleUsableFrom = 0
   await redrive(execution)
   expect(await sfn.send(new DescribeExecutionCommand({ executionArn }))).toMatchObject({

@@ -1,12 +1,13 @@
-import { explanations, unforeseen } from '../functions/shared/explanations.ts'
 import { isEvent } from '../functions/shared/event-shape.ts'
+import { type Failure, errorOf, explanationOf, shellQuoted } from '../functions/shared/failure.ts'
+import { parseJson } from '../functions/shared/parse.ts'
 
-export type GoOn = {
+export type NextCommand = {
   error: string
   what: string
   advice: string
   goOn: 'redrive' | 'start' | 'correct'
-  /** The one command that goes on. */
+  /** The one command that continues. */
   command: string
   /** The input to save as request.json first, if the command names that file. */
   request?: object
@@ -14,17 +15,9 @@ export type GoOn = {
 
 type Asked = { admins?: { userName: string; email?: string }[]; accountId?: string; requestedBy?: string }
 
-const parseJson = (json = ''): unknown => {
-  try {
-    return JSON.parse(json)
-  } catch {
-    return undefined
-  }
-}
+const quoted = (word: string) => (/^[\w@%+=:,./-]+$/.test(word) ? word : shellQuoted(word))
 
-const quoted = (word: string) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)
-
-/** The options that ask for the same again; undefined if that takes a file. */
+/** The options that make the same request; undefined if the request needs a file. */
 const optionsOf = ({ admins = [], accountId: _, requestedBy: __, ...more }: Asked) => {
   const isPlain = admins.every((admin) => Object.keys(admin).every((key) => ['userName', 'email'].includes(key)))
   if (Object.keys(more).length || !isPlain) return undefined
@@ -32,22 +25,22 @@ const optionsOf = ({ admins = [], accountId: _, requestedBy: __, ...more }: Aske
 }
 
 /**
- * What a failure means, and the one command that goes on from there; the words are those of the failure notice.
- * `target` is what a redrive has to name: the execution's ARN where the account's record does not.
- * `options` are the ones that this command was given itself, to be given again.
+ * What a failure means, and the one command that continues. The words are those of the failure notice.
+ * `target` is what a redrive must name: the ARN of the execution where the account's record does not have it.
+ * `options` are the options of the present command, which the next command needs too.
  */
-export const whatGoesOn = (
-  error: string,
+export const nextCommand = (
+  failure: Failure,
   {
     accountId,
     input,
     options,
     target = accountId,
   }: { accountId: string; input: string | undefined; options: string; target?: string },
-): GoOn => {
-  const { what, advice, goOn } = explanations[error] ?? unforeseen
+): NextCommand => {
+  const { what, advice, goOn } = explanationOf(failure)
   const told = {
-    error,
+    error: errorOf(failure),
     what,
     advice: advice.replace('GET /accounts/{accountId}', `npx vend status ${accountId}${options}`),
     goOn,
@@ -59,10 +52,4 @@ export const whatGoesOn = (
   const same = goOn === 'start' ? optionsOf(asked) : undefined
   if (same !== undefined) return { ...told, command: `npx vend start ${accountId}${same}${options}` }
   return { ...told, command: `npx vend start ${accountId} --file request.json${options}`, request }
-}
-
-/** The sentence in an execution's cause: Step Functions gives a function's failure as JSON. */
-export const sentenceOf = (cause = '') => {
-  const thrown = parseJson(cause)
-  return typeof thrown === 'object' && thrown && 'errorMessage' in thrown ? String(thrown.errorMessage) : cause
 }

@@ -1,0 +1,129 @@
+import {
+  type AttributeValue,
+  type DynamoDBClient,
+  GetItemCommand,
+  paginateScan,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb'
+import { marshall, unmarshall } from '@aws-sdk/util-dynamodb'
+import { isNamed } from './aws-errors.ts'
+
+// How the items of the ledger's one table are read and written. What the items mean is in ledger.ts and notes.ts.
+
+/** The DynamoDB table of the ledger, and the client that reaches it. */
+export type Ledger = { dynamodb: DynamoDBClient; tableName: string }
+
+/** Reads an item; undefined if there is none. */
+export const readItem = async <Item>({ dynamodb, tableName }: Ledger, pk: string) => {
+  const { Item } = await dynamodb.send(
+    new GetItemCommand({ TableName: tableName, Key: marshall({ pk }), ConsistentRead: true }),
+  )
+  return Item && (unmarshall(Item) as Item)
+}
+
+/** Reads these attributes of all items whose key begins with `prefix`, by the rest of their keys. */
+export const scanItems = async <Item>(
+  { dynamodb, tableName }: Ledger,
+  prefix: string,
+  attributes: (keyof Item & string)[],
+) => {
+  const found = new Map<string, Item>()
+  const pages = paginateScan(
+    { client: dynamodb },
+    {
+      TableName: tableName,
+      FilterExpression: 'begins_with(pk, :prefix)',
+      ProjectionExpression: ['pk', ...attributes.map((_, i) => `#a${i}`)].join(', '),
+      ExpressionAttributeNames: Object.fromEntries(attributes.map((name, i) => [`#a${i}`, name])),
+      ExpressionAttributeValues: marshall({ ':prefix': prefix }),
+    },
+  )
+  for await (const { Items = [] } of pages)
+    for (const item of Items) {
+      const { pk, ...rest } = unmarshall(item) as { pk: string }
+      found.set(pk.slice(prefix.length), rest as Item)
+    }
+  return found
+}
+
+/** Answers undefined if the condition of a write does not hold. */
+export const ifConditionHolds = async <T>(write: Promise<T>): Promise<T | undefined> => {
+  try {
+    return await write
+  } catch (error) {
+    if (isNamed(error, 'ConditionalCheckFailedException')) return undefined
+    throw error
+  }
+}
+
+const entriesOf = Symbol('entries')
+type Entries<Map> = { [entriesOf]: Partial<Map> }
+/** Names entries of a map: only these are written, and the other entries of the map stay. */
+export const entries = <Map extends object>(some: Partial<Map>): Entries<Map> => ({ [entriesOf]: some })
+
+/** What to write: whole attributes, or entries of an attribute that is a map. */
+type Fields<Item> = { [Name in keyof Item]?: Item[Name] | Entries<NonNullable<Item[Name]>> }
+
+type Placeholders = {
+  /** Puts a value into an expression. */
+  value: (content: unknown) => string
+  /** Puts the name of an attribute into an expression. */
+  name: (attribute: string) => string
+}
+/** A DynamoDB condition expression. */
+export type Condition = (placeholders: Placeholders) => string
+
+export type Change<Item> = {
+  set: Fields<Item>
+  /** Written only where nothing is yet. */
+  setIfMissing?: Fields<Item>
+  remove?: (keyof Item)[]
+  condition: Condition
+}
+
+/** Each path in an item with the value to write there. */
+const pathsIn = (fields: object) =>
+  Object.entries(fields as Record<string, unknown>).flatMap(
+    ([attribute, content]): [path: string[], content: unknown][] =>
+      typeof content === 'object' && content !== null && entriesOf in content
+        ? Object.entries(content[entriesOf] as object).map(([entry, value]) => [[attribute, entry], value])
+        : [[[attribute], content]],
+  )
+
+/** Changes an item. Answers the item as it is after the change; undefined if the condition does not hold. */
+export const updateItem = async <Item>({ dynamodb, tableName }: Ledger, pk: string, change: Change<Item>) => {
+  const names: Record<string, string> = {}
+  const values: Record<string, unknown> = {}
+  const name = (attribute: string) => {
+    const placeholder = `#n${Object.keys(names).length}`
+    names[placeholder] = attribute
+    return placeholder
+  }
+  const value = (content: unknown) => {
+    const placeholder = `:v${Object.keys(values).length}`
+    values[placeholder] = content
+    return placeholder
+  }
+  const set = [
+    ...pathsIn(change.set).map(([path, content]) => `${path.map(name).join('.')} = ${value(content)}`),
+    ...pathsIn(change.setIfMissing ?? {}).map(([path, content]) => {
+      const placeholder = path.map(name).join('.')
+      return `${placeholder} = if_not_exists(${placeholder}, ${value(content)})`
+    }),
+  ]
+  const updated = await ifConditionHolds(
+    dynamodb.send(
+      new UpdateItemCommand({
+        TableName: tableName,
+        Key: marshall({ pk }),
+        UpdateExpression: `SET ${set.join(', ')}${change.remove ? ` REMOVE ${change.remove.map((attribute) => name(String(attribute))).join(', ')}` : ''}`,
+        ConditionExpression: change.condition({ value, name }),
+        ExpressionAttributeNames: names,
+        // The marshaller takes an object with a key named constructor, as a tag may be, for an instance of a class.
+        ExpressionAttributeValues: marshall(values, { removeUndefinedValues: true, convertClassInstanceToMap: true }),
+        ReturnValues: 'ALL_NEW',
+      }),
+    ),
+  )
+  return updated && (unmarshall(updated.Attributes as Record<string, AttributeValue>) as Item)
+}

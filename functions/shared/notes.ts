@@ -1,0 +1,51 @@
+import { PutItemCommand } from '@aws-sdk/client-dynamodb'
+import { marshall } from '@aws-sdk/util-dynamodb'
+import { ifConditionHolds, type Ledger, readItem, scanItems } from './ledger-item.ts'
+
+// A note is an item of its own for something that must not happen twice: a request with an Idempotency-Key, the report of
+// a failure, the mail of a sweep.
+
+/** Reads a note; undefined if there is none. */
+export const readNote = <Note extends Record<string, string>>(ledger: Ledger, name: string) =>
+  readItem<Note>(ledger, name)
+
+/** Writes a note once. Answers undefined if the note was written, and otherwise the note that was there before. */
+export const noteOnce = async <Note extends Record<string, string>>(
+  ledger: Ledger,
+  name: string,
+  note: Note,
+): Promise<Note | undefined> => {
+  const day = 24 * 60 * 60
+  const written = await ifConditionHolds(
+    ledger.dynamodb.send(
+      new PutItemCommand({
+        TableName: ledger.tableName,
+        // Step Functions remembers the execution's name just as long: 90 days.
+        Item: marshall({ ...note, pk: name, expiresAt: Math.floor(Date.now() / 1000) + 90 * day }),
+        ConditionExpression: 'attribute_not_exists(pk)',
+      }),
+    ),
+  )
+  return written ? undefined : readNote(ledger, name)
+}
+
+/** The name of the note that a failure was told. */
+export const failureNote = (executionArn: string, stopDate: number, status: string) =>
+  `failure#${executionArn}#${stopDate}#${status}`
+
+/**
+ * Reads the executions whose failure was told within 90 days: the last execution of each account, by account id. A request
+ * that was refused left nothing else on record.
+ */
+export const scanToldFailures = async (ledger: Ledger) => {
+  const notes = await scanItems<{ accountId?: string }>(ledger, 'failure#', ['accountId'])
+  const told = [...notes].map(([name, { accountId }]) => {
+    const [executionArn = '', stopDate] = name.split('#')
+    return { accountId, executionArn, stopDate: Number(stopDate) }
+  })
+  return new Map(
+    told
+      .sort((a, b) => a.stopDate - b.stopDate)
+      .flatMap(({ accountId, executionArn }): [string, string][] => (accountId ? [[accountId, executionArn]] : [])),
+  )
+}

@@ -1,0 +1,49 @@
+import * as fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { matchesAny, matchesPattern } from '../../functions/shared/policy.ts'
+
+test.each([
+  ['*', 'iam:CreateUser', true],
+  ['*', '', true],
+  ['iam:*', 'iam:CreateUser', true],
+  ['IAM:create*', 'iam:CreateUser', true],
+  ['iam:*User', 'iam:CreateUser', true],
+  ['iam:*User', 'iam:CreateUserProfile', false],
+  ['iam:Create?ser', 'iam:CreateUser', true],
+  ['iam:Create?ser', 'iam:Createser', false],
+  ['iam:C*e*r', 'iam:CreateUser', true],
+  ['iam.CreateUser', 'iam:CreateUser', false],
+  ['s3:*', 'iam:CreateUser', false],
+  ['', 'iam:CreateUser', false],
+  ['a*b*c', 'abcabc', true],
+  ['a*b*c', 'abcab', false],
+  ['(*', '(a', true],
+])('%s matches %s: %o', (pattern, text, matches) => {
+  expect(matchesPattern(pattern, text)).toBe(matches)
+})
+
+// The pattern of a policy can come from anybody in the organization. By regular expressions this one takes years.
+test('a run of stars ends', () => {
+  const text = `iam:${'a'.repeat(5000)}`
+  expect(matchesPattern(`iam:${'*'.repeat(40)}Z`, text)).toBe(false)
+  expect(matchesPattern(`iam:${'*a'.repeat(40)}Z`, text)).toBe(false)
+})
+
+test('it says what a regular expression says', () => {
+  const letters = fc.array(fc.constantFrom('a', 'b', '*', '?'), { maxLength: 8 }).map((all) => all.join(''))
+  const text = fc.array(fc.constantFrom('a', 'b'), { maxLength: 8 }).map((all) => all.join(''))
+  fc.assert(
+    fc.property(letters, text, (pattern, text) => {
+      const expected = new RegExp(`^${pattern.replaceAll('*', '.*').replaceAll('?', '.')}$`).test(text)
+      expect(matchesPattern(pattern, text)).toBe(expected)
+    }),
+    { numRuns: 2000 },
+  )
+})
+
+test('one of several patterns is enough, and none matches nothing', () => {
+  expect(matchesAny(['s3:*', 'iam:*'], 'iam:CreateUser')).toBe(true)
+  expect(matchesAny('iam:*', 'iam:CreateUser')).toBe(true)
+  expect(matchesAny([], 'iam:CreateUser')).toBe(false)
+  expect(matchesAny(undefined, 'iam:CreateUser')).toBe(false)
+})
