@@ -1,4 +1,8 @@
 import tseslint from 'typescript-eslint'
+import * as yaml from 'yaml-eslint-parser'
+
+// Only comments have a limit here: prettier breaks the lines of code.
+const commentLines = { 'max-len': ['error', { code: 10_000, comments: 120, ignoreUrls: true }] }
 
 export default tseslint.config(
   {
@@ -14,8 +18,18 @@ export default tseslint.config(
       '**/*.cjs',
     ],
   },
-  ...tseslint.configs.recommendedTypeChecked,
+  { files: ['**/*.{ts,tsx}'], extends: [tseslint.configs.recommendedTypeChecked], rules: commentLines },
+  { files: ['**/*.yml'], languageOptions: { parser: yaml }, rules: commentLines },
   {
+    // What stays longer says in one line why it is one thing.
+    files: ['{cli,docs,functions,infra,local}/**/*.{ts,tsx}'],
+    rules: {
+      'max-lines': ['error', 400],
+      'max-lines-per-function': ['error', 80],
+    },
+  },
+  {
+    files: ['**/*.{ts,tsx}'],
     languageOptions: { parserOptions: { projectService: true } },
     rules: {
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],

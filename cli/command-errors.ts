@@ -2,7 +2,9 @@ import { isDenied, isNamed, nameConnectionFailure } from '../functions/shared/aw
 import { InvalidInputError } from '../functions/shared/errors.ts'
 import { explanations } from '../functions/shared/explanations.ts'
 
-/** The IAM action of the call that failed, as a client of clients.ts records it. AWS's messages do not always name it. */
+/**
+ * The IAM action of the call that failed, as a client of clients.ts records it. AWS's messages do not always name it.
+ */
 export const actionOf = (error: unknown): string | undefined =>
   error instanceof Error && 'action' in error ? String(error.action) : undefined
 

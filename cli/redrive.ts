@@ -58,8 +58,8 @@ export async function redrive(
         .filter(Boolean)
         .join('\n'),
     )
-  // A function that the execution left running may still write until then. Only the local organization's clock can show an
-  // end in the future.
+  // A function that the execution left running may still write until then. Only the local organization's clock can show
+  // an end in the future.
   const since = Date.now() - (execution.stopDate?.getTime() ?? 0)
   const rest = leaseRestSeconds * 1000 - since
   if (since >= 0 && rest > 0) {

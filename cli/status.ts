@@ -22,7 +22,10 @@ type Recorded = Pick<Account, Always> & {
   status: string
 }
 export type Status = Omit<Recorded, 'status' | 'failure'> & {
-  /** NOT_VENDED, VENDING, VENDED, FAILED, DEPARTED or CLOSED; for one execution also the end state in which it found nothing to do. */
+  /**
+   * NOT_VENDED, VENDING, VENDED, FAILED, DEPARTED or CLOSED; for one execution also the end state in which it found
+   * nothing to do.
+   */
   status: string
   execution?: { status: string; startDate?: string; stopDate?: string; redriveCount: number }
   failure?: NextCommand & { cause: string }

@@ -197,7 +197,8 @@ const busy = (accountId: string) => new AccountBusyError(`Another execution is v
 /**
  * Turns the input of any door into one checked request, and takes the account's lease.
  *
- * `outcome` says how the execution continues: Accepted, or one of the end states AlreadyVended, AlreadyInProgress, NotNew.
+ * `outcome` says how the execution continues: Accepted, or one of the end states AlreadyVended, AlreadyInProgress,
+ * NotNew.
  * Safe to run twice: an execution can take its own lease again.
  * Throws `InvalidInputError`, `ManagementAccountError`, `AccountNotFoundError`, `ProtectedAccountError`,
  * `AccountPendingError`, `AccountNotActiveError`, `RecipientNotAllowedError`, and `AccountBusyError` while another

@@ -61,8 +61,8 @@ const collect = async <Page, Item>(pages: AsyncIterable<Page>, items: (page: Pag
 const allowChangePassword = /:iam::aws:policy\/(AdministratorAccess|IAMFullAccess|IAMUserChangePassword)$/
 
 /**
- * Whether a resource of a policy is every user of our path, in this account. `user/${aws:username}` without a path is not:
- * our users have a path.
+ * Whether a resource of a policy is every user of our path, in this account. `user/${aws:username}` without a path is
+ * not: our users have a path.
  */
 const allowsUsers = (resource: string, accountId: string) => {
   const [, account, user = ''] = /^arn:[^:]+:iam::([^:]*):user\/(.*)$/.exec(resource) ?? []
@@ -125,8 +125,8 @@ export const createAdminGroupPermissions = ({
 /**
  * Inspects everything that this vend is going to touch in the account, then creates the groups with their policies.
  *
- * Nothing is written before everything was inspected. Answers what `inspectAccount` says about the administrators and the
- * minimum password length, and the ARNs of the groups.
+ * Nothing is written before everything was inspected. Answers what `inspectAccount` says about the administrators and
+ * the minimum password length, and the ARNs of the groups.
  * Safe to run twice. Throws what `inspectAccount` throws, and `LeaseLostError`.
  */
 export async function createAdminGroup(
@@ -161,17 +161,18 @@ type Inspection = Omit<Input, 'account'> & {
 }
 
 /**
- * Inspects everything that a vend is going to touch in the account, by reading only. `vend plan` inspects by this as well.
+ * Inspects everything that a vend is going to touch in the account, by reading only. `vend plan` inspects by this as
+ * well.
  *
- * A user is ours if it has our path and the ledger lists it: anyone in the account can create users on that path. A group
- * is ours under the same conditions, or if it has our path and all of its members are ours.
+ * A user is ours if it has our path and the ledger lists it: anyone in the account can create users on that path. A
+ * group is ours under the same conditions, or if it has our path and all of its members are ours.
  *
  * Answers
  * - `groups`: each requested group, with the group that is `there` already, and whether that group is ours;
  * - `users`: the requested users who exist already, by name in lower case;
  * - `admins`: the requested administrators, each with `kept` (a user of that name is not ours and stays unchanged),
- *   `signsIn` (the user has used the password already) and the user's policies, among them IAMUserChangePassword where a
- *   reset is required and nothing else allows it;
+ *   `signsIn` (the user has used the password already) and the user's policies, among them IAMUserChangePassword where
+ *   a reset is required and nothing else allows it;
  * - `minimumPasswordLength` of the account.
  *
  * Throws `GroupNotOursError`, `GroupDiffersError`, `PolicyNotFoundError`, `PolicyNotAttachableError`,

@@ -59,8 +59,8 @@ type Clients = { secrets: SecretsManagerClient; ledger: Ledger; signIn: () => Pr
 /**
  * Gives the account an administrator who can sign in to the console with the stored password.
  *
- * Safe to run twice: the step continues with a user of our path where the last try stopped, and sets the stored password
- * again only while the user has never signed in.
+ * Safe to run twice: the step continues with a user of our path where the last try stopped, and sets the stored
+ * password again only while the user has never signed in.
  * Throws `UserNotOursError`, `DeniedByPolicyError`, `LeaseLostError`.
  */
 export async function createAdminUser(clients: Clients, { vend, account, admin, groups, secret }: Input) {

@@ -22,8 +22,8 @@ export const recordVendedInput = z.object({
 /**
  * Records the finished vend, gives the account's lease back, and sends the event "Account Vended" to the event bus.
  *
- * Safe to run twice: the event can then come twice, with the same `vendId`. Throws `LeaseLostError`, and EventBridge's own
- * error if it does not accept the event.
+ * Safe to run twice: the event can then come twice, with the same `vendId`. Throws `LeaseLostError`, and EventBridge's
+ * own error if it does not accept the event.
  */
 export async function recordVended(
   { ledger, events }: { ledger: Ledger; events: EventBridgeClient },

@@ -65,13 +65,13 @@ type Notice = {
 }
 
 /**
- * Tells a person about a failure: what happened, what is done and what is not, and the one command that continues. Answers
- * whom the notice went to; nobody if the failure was told before.
+ * Tells a person about a failure: what happened, what is done and what is not, and the one command that continues.
+ * Answers whom the notice went to; nobody if the failure was told before.
  *
- * Tells each failure once per execution, redrive and status, so the function is safe to run twice. Records the failure in
- * the ledger.
- * Throws what `sendMail` throws, Step Functions' own errors and `ExecutionNotSettledError`. Lambda then retries the event, and in the end keeps it in
- * the dead-letter queue.
+ * Tells each failure once per execution, redrive and status, so the function is safe to run twice. Records the failure
+ * in the ledger.
+ * Throws what `sendMail` throws, Step Functions' own errors and `ExecutionNotSettledError`. Lambda then retries the
+ * event, and in the end keeps it in the dead-letter queue.
  */
 export async function reportFailure(clients: Clients, input: z.output<typeof reportFailureInput>, config: Config) {
   if (input.source !== 'aws.states') {
@@ -81,7 +81,8 @@ export async function reportFailure(clients: Clients, input: z.output<typeof rep
   const { executionArn, status, stopDate } = input.detail
   const execution = await describeExecution(clients.sfn, executionArn)
   const redriven = (execution.redriveDate?.getTime() ?? 0) >= stopDate
-  // DescribeExecution is eventually consistent (API reference). Without the end of the execution there is no cause to tell.
+  // DescribeExecution is eventually consistent (API reference). Without the end of the execution there is no cause to
+  // tell.
   if (execution.status === 'RUNNING' && !redriven)
     throw new ExecutionNotSettledError(`Step Functions does not show the end of ${executionArn} yet`)
   const accountId = accountAskedFor(parseJson(execution.input), placeOf(executionArn).managementAccountId)
@@ -154,7 +155,8 @@ const executionNotice = (explained: ReturnType<typeof explainFailure>, subject: 
 }
 
 /**
- * What this execution finished and what it did not finish, a line each. A step is finished when the next step has begun.
+ * What this execution finished and what it did not finish, a line each. A step is finished when the next step has
+ * begun.
  */
 const progress = ({ record, executionArn, accountId = '' }: Subject) => {
   if (!record) return { done: '', notDone: 'Nothing was made or changed in the account.' }

@@ -21,7 +21,8 @@ export const ourPath = '/account-vending/'
 /** What a session in an account may do. `policyArns`, if given, are the only policies that it may attach. */
 export type Permission = { actions: string[]; resources: string[]; policyArns?: string[] }
 
-// STS accepts 2,048 characters (API_AssumeRole), and fewer if its packed form is too large. Only STS can compute that form.
+// STS accepts 2,048 characters (API_AssumeRole), and fewer if its packed form is too large. Only STS can compute that
+// form.
 const maxCharacters = 1800
 
 const sessionPolicy = (permissions: Permission[]) => {

@@ -8,7 +8,8 @@ import { lambdaEndsIt } from './step.ts'
 export type ApiEvent = APIGatewayProxyEventV2WithIAMAuthorizer
 type Answer = { status: number; headers?: Record<string, string>; body: object }
 
-// Statuses and titles for the errors of a request. Any other error is a fault of this service, and only the log has its message.
+// Statuses and titles for the errors of a request. Any other error is a fault of this service, and only the log has its
+// message.
 const refusals: Record<string, [status: number, title: string]> = {
   InvalidInputError: [400, 'The request is not valid'],
   ManagementAccountError: [403, 'The management account is never vended'],

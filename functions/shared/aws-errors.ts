@@ -4,7 +4,10 @@ import { AwsUnreachableError, DeniedByPolicyError } from './errors.ts'
 export const isNamed = (error: unknown, ...names: string[]): error is Error =>
   error instanceof Error && names.includes(error.name)
 
-/** Whether AWS refused a call for lack of a permission. IAM and STS do not model this error, so the wire code is its name. */
+/**
+ * Whether AWS refused a call for lack of a permission. IAM and STS do not model this error, so the wire code is its
+ * name.
+ */
 export const isDenied = (error: unknown): boolean => isNamed(error, 'AccessDenied', 'AccessDeniedException')
 
 /** Rethrows AccessDenied from IAM inside the account as `DeniedByPolicyError`, and every other error unchanged. */

@@ -12,8 +12,8 @@ const result = <Shape extends z.core.$ZodShape>(shape: Shape) =>
     }),
   )
 const managedAccount = { account: z.object({ accountId }) }
-// Events of Organizations (by CloudTrail) and lifecycle events of Control Tower. Event versions add and drop fields, so only
-// the needed fields are read.
+// Events of Organizations (by CloudTrail) and lifecycle events of Control Tower. Event versions add and drop fields, so
+// only the needed fields are read.
 const eventSchema = z.object({
   source: z.string('must be the source of an event'),
   detail: z.looseObject({
@@ -58,8 +58,8 @@ export const accountOfEvent = (event: unknown, managementAccountId: string): str
 }
 
 /**
- * The account that the input of an execution asks for, parsed from JSON; undefined if the input names none. An event names
- * its account in its own way.
+ * The account that the input of an execution asks for, parsed from JSON; undefined if the input names none. An event
+ * names its account in its own way.
  */
 export const accountAskedFor = (input: unknown, managementAccountId: string): string | undefined => {
   try {

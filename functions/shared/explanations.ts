@@ -1,6 +1,6 @@
 /**
- * What a failure means to a person, and how to continue once its reason is fixed: `redrive` the execution where it stopped,
- * `start` the same request again, or `correct` the request first.
+ * What a failure means to a person, and how to continue once its reason is fixed: `redrive` the execution where it
+ * stopped, `start` the same request again, or `correct` the request first.
  */
 export type Explanation = { what: string; advice: string; goOn: 'redrive' | 'start' | 'correct' }
 

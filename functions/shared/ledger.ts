@@ -59,8 +59,8 @@ export const entryOf = <Entry>(entries: Record<string, Entry> | undefined, key: 
   entries && Object.hasOwn(entries, key) ? entries[key] : undefined
 
 /**
- * An execution that has ended or was aborted may have left a function running. Its lease can be taken over only this many
- * seconds later.
+ * An execution that has ended or was aborted may have left a function running. Its lease can be taken over only this
+ * many seconds later.
  */
 export const leaseRestSeconds = 90
 
@@ -259,8 +259,8 @@ const byName = <Item>(items: Item[], nameOf: (item: Item) => string) =>
   entries(Object.fromEntries(items.map((item) => [nameOf(item).toLowerCase(), item])))
 
 /**
- * Records what a finished vend made, and gives the lease back. Succeeds without a write if this vend has already recorded
- * its result. Throws `LeaseLostError`.
+ * Records what a finished vend made, and gives the lease back. Succeeds without a write if this vend has already
+ * recorded its result. Throws `LeaseLostError`.
  */
 export const recordVend = async (ledger: Ledger, { accountId, vend, groups, admins }: FinishedVend) => {
   const at = now()
@@ -289,7 +289,9 @@ export const recordVend = async (ledger: Ledger, { accountId, vend, groups, admi
   }
 }
 
-/** Gives back a lease under which nothing had to be done, because everything is on record. Another holder's lease stays. */
+/**
+ * Gives back a lease under which nothing had to be done, because everything is on record. Another holder's lease stays.
+ */
 export const giveLeaseBack = async (
   ledger: Ledger,
   { accountId, executionArn }: { accountId: string; executionArn: string },
@@ -304,8 +306,8 @@ export const giveLeaseBack = async (
 type FailedVend = { accountId: string; executionArn: string; status: FailedStatus; error: string; cause: string }
 
 /**
- * Records that the account's vend failed, if this execution still holds the lease. The lease stays with the execution, for
- * a redrive.
+ * Records that the account's vend failed, if this execution still holds the lease. The lease stays with the execution,
+ * for a redrive.
  */
 export const recordFailure = async (ledger: Ledger, { accountId, executionArn, status, error, cause }: FailedVend) => {
   const at = now()

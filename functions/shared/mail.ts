@@ -11,8 +11,8 @@ export const fillHtml = (template: string, values: Values) =>
 /**
  * Fills the plain text of a mail. No value can begin a line, except where the template indents the value.
  *
- * Placeholders are as in `fillHtml`. A placeholder that stands alone on an indented line keeps the lines of its value. Any
- * other placeholder makes one line of its value.
+ * Placeholders are as in `fillHtml`. A placeholder that stands alone on an indented line keeps the lines of its value.
+ * Any other placeholder makes one line of its value.
  */
 export const fillText = (template: string, values: Values) =>
   fill(template, values, (value, indent) =>

@@ -2,8 +2,8 @@ import { PutItemCommand } from '@aws-sdk/client-dynamodb'
 import { marshall } from '@aws-sdk/util-dynamodb'
 import { ifConditionHolds, type Ledger, readItem, scanItems } from './ledger-item.ts'
 
-// A note is an item of its own for something that must not happen twice: a request with an Idempotency-Key, the report of
-// a failure, the mail of a sweep.
+// A note is an item of its own for something that must not happen twice: a request with an Idempotency-Key, the report
+// of a failure, the mail of a sweep.
 
 /** Reads a note; undefined if there is none. */
 export const readNote = <Note extends Record<string, string>>(ledger: Ledger, name: string) =>
@@ -34,8 +34,8 @@ export const failureNote = (executionArn: string, stopDate: number, status: stri
   `failure#${executionArn}#${stopDate}#${status}`
 
 /**
- * Reads the executions whose failure was told within 90 days: the last execution of each account, by account id. A request
- * that was refused left nothing else on record.
+ * Reads the executions whose failure was told within 90 days: the last execution of each account, by account id. A
+ * request that was refused left nothing else on record.
  */
 export const scanToldFailures = async (ledger: Ledger) => {
   const notes = await scanItems<{ accountId?: string }>(ledger, 'failure#', ['accountId'])

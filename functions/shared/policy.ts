@@ -1,8 +1,9 @@
 /**
- * Whether a pattern of an IAM policy matches a text: `*` stands for any characters, `?` for one. Case does not count, as
- * in the actions of IAM policies.
+ * Whether a pattern of an IAM policy matches a text: `*` stands for any characters, `?` for one. Case does not count,
+ * as in the actions of IAM policies.
  *
- * Its time grows with the product of both lengths at most, so that a pattern with many stars costs no more than another.
+ * Its time grows with the product of both lengths at most, so that a pattern with many stars costs no more than
+ * another.
  */
 export const matchesPattern = (pattern: string, text: string) => {
   const [wanted, given] = [pattern.toLowerCase(), text.toLowerCase()]

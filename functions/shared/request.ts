@@ -1,7 +1,8 @@
 import * as z from 'zod/mini'
 import { InvalidInputError, RecipientNotAllowedError } from './errors.ts'
 
-// The limits are AWS's: IAM and STS quotas (IAM User Guide, reference_iam-quotas), and the tag pattern of Organizations.
+// The limits are AWS's: IAM and STS quotas (IAM User Guide, reference_iam-quotas), and the tag pattern of
+// Organizations.
 const text = (pattern: RegExp, message: string) => z.string(message).check(z.regex(pattern, message))
 const list = <S extends z.ZodMiniType>(item: S, max: number, what: string) =>
   z.array(item, `must be a list of ${what}`).check(z.maxLength(max, `must have at most ${max} ${what}`))
@@ -150,12 +151,13 @@ const changePassword = /:policy\/IAMUserChangePassword$/
 /**
  * Finds what is too much for AWS in a complete request, before anything is made. Answers the issues.
  *
- * The policy of a session in the account contains the request's names and ARNs, and STS limits its length. With the limits
- * below, that policy stays shorter than `assumeAccountRole` allows, in every partition. The quotas of IAM and Secrets
- * Manager include what this service adds. The state of an execution holds 256 KiB, and contains the request several times.
+ * The policy of a session in the account contains the request's names and ARNs, and STS limits its length. With the
+ * limits below, that policy stays shorter than `assumeAccountRole` allows, in every partition. The quotas of IAM and
+ * Secrets Manager include what this service adds. The state of an execution holds 256 KiB, and contains the request
+ * several times.
  */
 export const sizeIssues = (ask: Ask) => {
-  const issues: { field: string; message: string }[] = []
+  const issues: Issues = []
   const limit = (field: string, amount: number, most: number, what: string) => {
     if (amount > most) issues.push({ field, message: `${what} must be at most ${most}` })
   }
@@ -181,39 +183,31 @@ export const sizeIssues = (ask: Ask) => {
   return issues
 }
 
-/**
- * Completes a request with the organization's defaults.
- *
- * Without `admins`, the request is for the default administrators and all groups of `vending.yml`. With `admins`, it is for
- * only the groups that they need. Policy names become ARNs of `partition`.
- * Throws `InvalidInputError` (a group that is not defined, a name given twice, a policy of another account) and
- * `RecipientNotAllowedError`.
- */
-export const completeRequest = (
-  request: AdminsRequest,
-  defaults: Defaults,
-  { accountId, accountEmail, partition }: { accountId: string; accountEmail: string; partition: string },
-): Ask => {
-  const issues: { field: string; message: string }[] = []
+type Issues = { field: string; message: string }[]
+/** The account that a request is for, and the partition of the organization. */
+type Target = { accountId: string; accountEmail: string; partition: string }
 
-  const toArns = (policies: string[], field: string) =>
-    policies.map((policy, i) => {
-      if (!policy.startsWith('arn:')) return `arn:${partition}:iam::aws:policy/${policy}`
-      if (!policy.startsWith(`arn:${partition}:iam::aws:`) && !policy.startsWith(`arn:${partition}:iam::${accountId}:`))
-        issues.push({
-          field: `${field}.policies[${i}]`,
-          message: `${policy} must be of partition ${partition} and belong to AWS or to account ${accountId}`,
-        })
-      return policy
-    })
+/** Makes ARNs of policy names. Adds an issue for a policy of another account or partition. */
+const toArns = (policies: string[], field: string, { accountId, partition }: Target, issues: Issues) =>
+  policies.map((policy, i) => {
+    if (!policy.startsWith('arn:')) return `arn:${partition}:iam::aws:policy/${policy}`
+    if (!policy.startsWith(`arn:${partition}:iam::aws:`) && !policy.startsWith(`arn:${partition}:iam::${accountId}:`))
+      issues.push({
+        field: `${field}.policies[${i}]`,
+        message: `${policy} must be of partition ${partition} and belong to AWS or to account ${accountId}`,
+      })
+    return policy
+  })
 
+/** The groups of `vending.yml` and of the request, by name in lower case. Adds an issue for a group defined twice. */
+const definedGroups = (request: AdminsRequest, defaults: Defaults, target: Target, issues: Issues) => {
   const groups = new Map<string, Group>()
   const defined = [
     ...defaults.groups.map((group) => ({ group, field: 'vending.yml groups' })),
     ...request.groups.map((group, i) => ({ group, field: `groups[${i}]` })),
   ]
   for (const { group, field } of defined) {
-    const wanted = { name: group.name, policies: toArns(group.policies, field), inline: group.inline }
+    const wanted = { name: group.name, policies: toArns(group.policies, field, target, issues), inline: group.inline }
     const before = groups.get(group.name.toLowerCase())
     if (before && JSON.stringify(before) !== JSON.stringify(wanted))
       issues.push({
@@ -222,8 +216,21 @@ export const completeRequest = (
       })
     groups.set(group.name.toLowerCase(), before ?? wanted)
   }
+  return groups
+}
 
-  const firstGroup = defined[0]?.group.name
+/**
+ * Completes a request with the organization's defaults.
+ *
+ * Without `admins`, the request is for the default administrators and all groups of `vending.yml`. With `admins`, it is
+ * for only the groups that they need. Policy names become ARNs of `partition`.
+ * Throws `InvalidInputError` (a group that is not defined, a name given twice, a policy of another account) and
+ * `RecipientNotAllowedError`.
+ */
+export const completeRequest = (request: AdminsRequest, defaults: Defaults, target: Target): Ask => {
+  const issues: Issues = []
+  const groups = definedGroups(request, defaults, target, issues)
+  const firstGroup = [...groups.values()][0]?.name
   const names = new Set<string>()
   const admins = (request.admins ?? defaults.admins).map((admin, i): Admin => {
     const field = request.admins ? `admins[${i}]` : `vending.yml admins[${i}]`
@@ -235,7 +242,7 @@ export const completeRequest = (
     const wanted = admin.groups ?? (firstGroup && !admin.policies.length ? [firstGroup] : [])
     return {
       userName: admin.userName,
-      email: admin.email ?? accountEmail,
+      email: admin.email ?? target.accountEmail,
       groups: [
         ...new Set(
           wanted.map((name, j) => {
@@ -249,7 +256,7 @@ export const completeRequest = (
           }),
         ),
       ],
-      policies: toArns(admin.policies, field),
+      policies: toArns(admin.policies, field, target, issues),
       tags: { ...defaults.tags, ...admin.tags },
       passwordResetRequired: admin.passwordResetRequired ?? defaults.passwordResetRequired,
     }
@@ -265,7 +272,7 @@ export const completeRequest = (
     const domain = email.slice(email.lastIndexOf('@') + 1).toLowerCase()
     if (!defaults.allowedRecipients.some((allowed) => [domain, email.toLowerCase()].includes(allowed.toLowerCase())))
       throw new RecipientNotAllowedError(
-        `${where}[${i}].email: ${email}${email === accountEmail ? ' (the account’s own address)' : ''} is not within ` +
+        `${where}[${i}].email: ${email}${email === target.accountEmail ? ' (the account’s own address)' : ''} is not within ` +
           `allowedRecipients of vending.yml (${defaults.allowedRecipients.join(', ')})`,
       )
   }

@@ -1,6 +1,6 @@
 /**
- * Waits for all of several promises, then answers their results, or throws the first failure in the order of the list. The
- * lease comes first in the list, because an execution that lost its lease must stop whatever else failed.
+ * Waits for all of several promises, then answers their results, or throws the first failure in the order of the list.
+ * The lease comes first in the list, because an execution that lost its lease must stop whatever else failed.
  *
  * `Promise.all` would answer at the first failure. Lambda would then freeze the unfinished work and continue it minutes
  * later, when another try may have finished the step and a person may have chosen a password.

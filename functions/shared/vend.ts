@@ -16,8 +16,8 @@ export const vendOf = (executionArn: string): Vend => ({
 })
 
 /**
- * Reads from the ARN of an execution, or of its state machine, where it runs. The service runs in the management account,
- * so the ARN's account is the management account.
+ * Reads from the ARN of an execution, or of its state machine, where it runs. The service runs in the management
+ * account, so the ARN's account is the management account.
  */
 export const placeOf = (arn: string) => {
   // arn:PARTITION:states:REGION:ACCOUNT:execution:MACHINE:NAME

@@ -23,18 +23,19 @@ export const storePasswordInput = z.object({
   minimumPasswordLength: z.number(),
 })
 
-// Characters that look alike, quotes, characters that begin a formula in a spreadsheet, and punctuation that IAM does not
-// count as symbols (IAM User Guide, id_credentials_passwords_account-policy). ! # $ % ^ & * ( ) _ [ ] { } remain.
+// Characters that look alike, quotes, characters that begin a formula in a spreadsheet, and punctuation that IAM does
+// not count as symbols (IAM User Guide, id_credentials_passwords_account-policy). ! # $ % ^ & * ( ) _ [ ] { } remain.
 const excluded = '0O1lI|' + '"\'`' + '=+-@' + ',./:;<>?\\~'
 
 /**
- * Creates or finds the secret that holds the user's first password. Answers only the name, ARN and version of the secret.
+ * Creates or finds the secret that holds the user's first password. Answers only the name, ARN and version of the
+ * secret.
  *
- * Safe to run twice: the version is named after the vend, and an existing secret is kept, because the user's login profile
- * may have its password already. A secret that is scheduled for deletion, or whose vended user is gone, gets a new password.
- * A user who signs in already has a password of their own, and gets none.
- * Throws `LeaseLostError`, and `SecretNotOursError` if an existing secret is not encrypted with the password key: only this
- * step may encrypt with that key.
+ * Safe to run twice: the version is named after the vend, and an existing secret is kept, because the user's login
+ * profile may have its password already. A secret that is scheduled for deletion, or whose vended user is gone, gets a
+ * new password. A user who signs in already has a password of their own, and gets none.
+ * Throws `LeaseLostError`, and `SecretNotOursError` if an existing secret is not encrypted with the password key: only
+ * this step may encrypt with that key.
  */
 export async function storePassword(
   { secrets, ledger }: { secrets: SecretsManagerClient; ledger: Ledger },

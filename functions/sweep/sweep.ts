@@ -54,7 +54,8 @@ const maxTold = 50
  *
  * - An account that was not vended: the sweep starts its vend, as its event would have done.
  * - A vend that failed: one mail tells all of them again. The sweep does not start them again.
- * - An account that left the organization or is closed: the sweep ends its lease and schedules its secrets for deletion.
+ * - An account that left the organization or is closed: the sweep ends its lease and schedules its secrets for
+ *   deletion.
  *
  * Answers the number of accounts and the ids of the accounts of each kind. Safe to run twice, and beside events.
  * Throws AWS's own errors. An incomplete list of accounts ends nothing.
@@ -125,7 +126,8 @@ const taskFor = (
   if (State !== 'ACTIVE') return undefined
   if (record && (status === 'FAILED' || status === 'VENDING'))
     return { is: 'unsettled', executionArn: record.executionArn }
-  // A closed account that is reinstated still has its administrators. An account that departed comes back as a new account.
+  // A closed account that is reinstated still has its administrators. An account that departed comes back as a new
+  // account.
   const isVended = status === 'VENDED' || (status === 'CLOSED' && record?.vendedAt)
   const joinedAt = JoinedTimestamp ?? new Date(0)
   if (isVended || !installedAt || joinedAt < installedAt || Date.now() - joinedAt.getTime() < patience) return undefined
@@ -133,7 +135,8 @@ const taskFor = (
 }
 
 /**
- * Whether an account may be vended. The list of accounts may be minutes old, and does not say which accounts are protected.
+ * Whether an account may be vended. The list of accounts may be minutes old, and does not say which accounts are
+ * protected.
  */
 const mayBeVended = async ({ organizations }: Clients, config: Config, accountId: string) => {
   const { managementAccountId } = placeOf(config.stateMachineArn)
@@ -198,8 +201,8 @@ const isDeparted = async ({ organizations }: Clients, { stateMachineArn }: Confi
 }
 
 /**
- * Schedules the secrets of an account for deletion, ends its lease, and marks its record. Answers whether this was done:
- * nothing is done while an execution works on the account.
+ * Schedules the secrets of an account for deletion, ends its lease, and marks its record. Answers whether this was
+ * done: nothing is done while an execution works on the account.
  */
 const end = async ({ secrets, sfn, ledger }: Clients, accountId: string, status: 'CLOSED' | 'DEPARTED') => {
   const record = await readAccount(ledger, accountId)
@@ -267,7 +270,9 @@ const forgotten = ({
   redriveStatus: 'NOT_REDRIVABLE',
 })
 
-/** The mail that tells about all failed vends. `accounts` is the part that differs from one set of failures to another. */
+/**
+ * The mail that tells about all failed vends. `accounts` is the part that differs from one set of failures to another.
+ */
 const summary = (failed: Failed[], { notify, runbook = '' }: Config) => {
   const paragraphs = failed.slice(0, maxTold).map(({ accountId, name, error, what, cause, advice, command }) =>
     // Names and causes are text of others. They get no line of their own, which could look like a command.

@@ -1,7 +1,8 @@
 import { exampleValues } from './example-values.ts'
 import { loadVending, packagedVendingFile } from './load-vending.ts'
 
-// Tells in a few lines what osls would tell in hundreds of lines. With --deploy it refuses the example's values as well.
+// Tells in a few lines what osls would tell in hundreds of lines. With --deploy it refuses the example's values as
+// well.
 try {
   const examples = exampleValues(loadVending(packagedVendingFile))
   if (process.argv.includes('--deploy') && examples.length)

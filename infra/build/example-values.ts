@@ -1,8 +1,8 @@
 import type { Vending } from '../../functions/shared/vending.ts'
 
 /**
- * The values of a `vending.yml` that are still the example's, a line each. A service deployed with them would send no mail
- * and let nobody in.
+ * The values of a `vending.yml` that are still the example's, a line each. A service deployed with them would send no
+ * mail and let nobody in.
  */
 export const exampleValues = (vending: Vending) =>
   Object.entries(vending)

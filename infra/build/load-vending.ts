@@ -21,8 +21,8 @@ export const loadVending = (file: string): Vending => {
   const standIn = 'account@account.invalid'
   try {
     const vending = parseInput(vendingSchema, document.toJS())
-    // The defaults are completed for every account. This completes them for a stand-in account, to refuse here what could
-    // not work for any account.
+    // The defaults are completed for every account. This completes them for a stand-in account, to refuse here what
+    // could not work for any account.
     const recipients = { allowedRecipients: [...vending.allowedRecipients, standIn] }
     completeRequest(
       { groups: [] },
