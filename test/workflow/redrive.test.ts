@@ -1,7 +1,7 @@
 import { DescribeExecutionCommand, RedriveExecutionCommand, SFNClient, StopExecutionCommand } from '@aws-sdk/client-sfn'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Execution } from '../../local/aws/step-functions.ts'
-import { ensureAccount } from '../../local/vend.ts'
+import type { Execution } from '../../local/aws/step-functions-execution.ts'
+import { ensureAccount } from '../../local/make-account.ts'
 import { anOrganization, type TestOrganization } from '../support/organization.ts'
 
 let organization: TestOrganization
