@@ -29,7 +29,7 @@ export const createFunctions = ({ world, deployed, sendDeadLetter, onDeadLetter 
     return work
   }
 
-  /** Runs a function and returns what it returns. What the function throws is not changed. */
+  /** Runs a function. Returns or throws what the function returns or throws. */
   const invoke: (name: string, event: unknown) => Promise<unknown> = (name, event) => {
     const run = loaded.get(name)
     if (!run) throw new Error(`There is no function ${name}`)
@@ -85,4 +85,3 @@ export const createFunctions = ({ world, deployed, sendDeadLetter, onDeadLetter 
     },
   }
 }
-export type Functions = ReturnType<typeof createFunctions>

@@ -25,7 +25,7 @@ export type DeployedFunction = {
 
 type Place = { partition: string; region: string; accountId: string }
 
-/** The YAML files' tags as text that `resolverOf` understands. Only what is read is resolved: much is for AWS alone. */
+/** Reads a tag of CloudFormation as text. `resolverOf` resolves it later, because some references exist only on AWS. */
 const tagged = (tag: string, prefix: string): ScalarTag => ({ tag, resolve: (text: string) => `${prefix}${text}` })
 const customTags = [tagged('!Ref', '!ref '), tagged('!GetAtt', '!ref '), tagged('!Sub', '!sub ')]
 const readYaml = (file: string) =>
@@ -41,7 +41,7 @@ export const readDefinition = () => readYaml('statemachine/vend-account.asl.yml'
 
 const service = 'account-vending-local'
 
-/** What the references in the files stand for here. */
+/** The values of the references in the local organization. */
 const referencesOf = (vending: Vending, { partition, region, accountId }: Place) => {
   const arn = (awsService: string, resource: string) =>
     `arn:${partition}:${awsService}:${region}:${accountId}:${resource}`
@@ -72,7 +72,7 @@ const resolverOf = ({ values, lambdaArn }: ReturnType<typeof referencesOf>) => {
   const refer = (reference: string): string => {
     const value = (values as Record<string, string>)[reference]
     if (value !== undefined) return value
-    // CloudFormation's name of a function in serverless.yml, or osls's.
+    // The first form is the name that osls gives a function in the template, the second is its name in serverless.yml.
     const [, inTemplate, inServerless] = /^(\w+)LambdaFunction\.Arn$|^([a-z]\w+)\.Arn$/.exec(reference) ?? []
     const name = inTemplate ?? inServerless
     if (name === undefined) throw new Error(`The local organization does not know the reference ${reference}`)

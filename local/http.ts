@@ -8,7 +8,7 @@ export type HttpResponse = { status: number; headers: Record<string, string>; bo
 
 export const urlOf = (server: Server) => `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 
-/** Opens a server on 127.0.0.1, on any free port if `port` is 0. Returns its URL. Throws Node's error, like EADDRINUSE. */
+/** Opens a server on 127.0.0.1, on any free port if `port` is 0. Returns its URL. Throws Node's error if it cannot. */
 export const listen = async (server: Server, port = 0) => {
   server.listen(port, '127.0.0.1')
   await once(server, 'listening')

@@ -73,7 +73,7 @@ const stayUp = async (
   }
   process.once('SIGINT', () => void end())
   process.once('SIGTERM', () => void end())
-  // npm does not pass on a signal that only npm itself gets, so look whether npm has ended.
+  // npm does not pass on a signal that only npm itself gets, so check whether npm has ended.
   const parent = process.ppid
   if (process.env['npm_lifecycle_event']) setInterval(() => process.ppid !== parent && void end(), 1000).unref()
 }

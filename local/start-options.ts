@@ -80,7 +80,8 @@ const freePorts = async (port: string) => {
 }
 
 /**
- * Reads the command line of npm start and the files that it names. Returns no `ports` if there is to be no page.
+ * Reads the command line of npm start and the files that it names. Returns undefined for --help, and no `ports` if no
+ * page is wanted.
  * Throws `UsageError` for a mistake, and for a port that is in use.
  */
 export const readOptions = async () => {

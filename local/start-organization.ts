@@ -102,7 +102,7 @@ const startServices = (
   return { queue, functions, stepFunctions, bus, operations }
 }
 
-// CloudFormation composes a rule's name of the stack's name, the rule's logical id, and 12 characters.
+// CloudFormation composes a rule's name from the stack's name, the rule's logical id, and 12 characters.
 const ruleName = ({ stackName }: Deployed, logicalId: string) => `${stackName}-${logicalId}-LOCAL0123456`
 const deployedRules = (deployed: Deployed) =>
   deployed.rules.map((rule) => ({ ...rule, name: ruleName(deployed, rule.name) }))
@@ -128,7 +128,7 @@ const apiRolesOf = (deployed: Deployed): ApiRole[] =>
     mayInvoke: deployed.apiRoles[name],
   }))
 
-/** The configuration with which an SDK client calls this endpoint: an account's id is its access key id. */
+/** The configuration of an SDK client for this endpoint. The access key id is the account's id. */
 const configOf = (endpoint: string, region: string, accountId: string) => ({
   endpoint,
   region,

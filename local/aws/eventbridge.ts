@@ -9,7 +9,7 @@ import type { World } from './world.ts'
  * Whether an event pattern matches an event. Supports what the deployed rules use: objects, and lists of exact values.
  * Throws an error for anything else in a pattern.
  */
-export const matchesPattern = (pattern: unknown, event: unknown): boolean => {
+const matchesPattern = (pattern: unknown, event: unknown): boolean => {
   if (typeof pattern !== 'object' || pattern === null || Array.isArray(pattern))
     throw new Error(`The local EventBridge does not know the pattern ${JSON.stringify(pattern)}`)
   return Object.entries(pattern).every(([key, wanted]) => {

@@ -34,7 +34,7 @@ export const checkPath = (path = '/') => {
 }
 
 /** IAM is eventually consistent: a call does not always see what was created a moment ago. */
-export const isSeen = (world: World, { createdAt }: { createdAt: number }) =>
+const isSeen = (world: World, { createdAt }: { createdAt: number }) =>
   world.now() - createdAt >= world.forgetfulSeconds * 1000 || world.random() >= world.staleness
 
 export const userOf = (world: World, account: Account, name: string | undefined): User => {
@@ -51,7 +51,7 @@ export const groupOf = (world: World, account: Account, name: string | undefined
   return group
 }
 
-export type Paging = { Marker?: string | undefined; MaxItems?: number | undefined; PathPrefix?: string | undefined }
+type Paging = { Marker?: string | undefined; MaxItems?: number | undefined; PathPrefix?: string | undefined }
 
 /** One page of a list, in IAM's way: Marker and IsTruncated. */
 export const onePage = <Key extends string, Item>(

@@ -24,7 +24,7 @@ import type { Caller, Operations } from './operation.ts'
 import type { Account, World } from './world.ts'
 
 type Run = (world: World, account: Account, input: never, caller: Caller) => unknown
-/** Returns the ARN that an operation acts on, which policies are checked against. */
+/** Returns the ARN that an operation acts on. Policies are checked against this ARN. */
 type ResourceOf = (account: Account, input: Record<string, string | undefined>) => string
 
 const arn = (account: Account, resource: string) => `arn:aws:iam::${account.id}:${resource}`

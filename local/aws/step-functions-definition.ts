@@ -1,7 +1,7 @@
 /** A workflow in Amazon States Language, as far as the local organization reads it. */
 export type Definition = { TimeoutSeconds?: number; States: Record<string, State> }
 export type State = { Type: string; Resource?: string; Retry?: Retrier[]; ItemProcessor?: Definition }
-export type Retrier = {
+type Retrier = {
   ErrorEquals: string[]
   IntervalSeconds?: number
   MaxAttempts?: number

@@ -19,7 +19,7 @@ export type Execution = {
   redriveCount: number
   redriveDate?: number
 }
-export type HistoryEvent = {
+type HistoryEvent = {
   at: number
   state: string
   /** Inside a Map: the item's place in the list, from 0, and the user name of the item's administrator. */

@@ -86,7 +86,7 @@ export const createMachine = ({ definition, clock, invoke, onProgress, onEnd }: 
   const runTask = async (run: Run, stateName: string, functionArn: string, input: unknown) => {
     const task = JSON.stringify([stateName, input])
     if (run.results.has(task)) return structuredClone(run.results.get(task))
-    // After a stop the library retries what waits for a retry at once, without a pause.
+    // After a stop, the library immediately retries the tasks that were waiting for a retry.
     if (isOver(run) || stopped.has(run.execution.executionArn))
       throw Object.assign(new Error('The execution has ended'), { name: 'ExecutionEnded' })
     try {

@@ -6,14 +6,14 @@ import type { AwsError } from './aws-error.ts'
 /** The input of a call, as the wire format carries it. */
 export type Input = Record<string, unknown>
 
-/** How a service writes an output or an error into an HTTP response, and what it names a refused caller. */
-export type WireFormat = {
+/** How a service writes outputs and errors into HTTP responses, with its error codes for callers that it refuses. */
+type WireFormat = {
   errors: { denied: string; expired: string; unknownKey: string; status: number }
   respond: (operation: string, output: unknown) => HttpResponse
   refuse: (error: AwsError) => HttpResponse
 }
 
-/** A request of an AWS SDK, read as far as its wire format goes. */
+/** A request of an AWS SDK. */
 export type AwsRequest = {
   http: HttpRequest
   service: string
@@ -34,7 +34,7 @@ const toXml = (value: unknown): unknown => {
   return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, toXml(member)]))
 }
 
-/** A form goes in, XML comes out: IAM, STS, SES and CloudFormation. */
+/** The input is a form, the output is XML: IAM, STS, SES and CloudFormation. */
 const queryFormat: WireFormat = {
   errors: { denied: 'AccessDenied', expired: 'ExpiredToken', unknownKey: 'InvalidClientTokenId', status: 403 },
   respond: (operation, output) => ({
@@ -59,7 +59,7 @@ const queryFormat: WireFormat = {
   }),
 }
 
-/** JSON goes in and comes out. */
+/** Input and output are JSON. */
 const jsonFormat: WireFormat = {
   errors: {
     denied: 'AccessDeniedException',
@@ -96,7 +96,7 @@ const invokeFormat: WireFormat = {
   },
 }
 
-/** The REST operations, whose name is not in the request. */
+/** REST operations by method and path, because the request does not contain their names. */
 const restOperations: Record<string, string> = {
   'GET /2016-08-19/account-settings': 'GetAccountSettings',
   'GET /v2/email/account': 'GetAccount',
@@ -119,7 +119,7 @@ const readForm = (body: string) => {
   return input
 }
 
-/** The service is the one that the request is signed for; the wire format shows in the path and the headers. */
+/** Reads a request: its signature names the service, and its path and headers show the wire format. */
 export const readRequest = (http: HttpRequest): AwsRequest => {
   const { method, url, headers, body } = http
   const [, accessKeyId = '', service = 'unknown'] =
@@ -139,7 +139,7 @@ export const readRequest = (http: HttpRequest): AwsRequest => {
       },
       format: invokeFormat,
     }
-  // A request to SQS has the path of its queue, and names its operation in the header all the same.
+  // SQS is no REST service: its requests have the path of the queue, but also the header that names the operation.
   if (path !== '/' && target === undefined)
     return {
       ...from,

@@ -88,7 +88,7 @@ export type Session = {
   expiresAt: number
 }
 
-/** A CloudTrail trail; selectors as CloudTrail's API gives them. */
+/** A CloudTrail trail, with selectors in the format of CloudTrail's API. */
 export type Trail = {
   name: string
   homeRegion: string
@@ -162,7 +162,7 @@ export const randomText = ({ random }: World, alphabet: string, length: number) 
 
 const secondsPerYear = 365 * 24 * 60 * 60
 
-/** An organization with its management account and some accounts that exist for years: see below. */
+/** Creates an organization with its management account and a few older accounts. */
 export const createWorld = ({
   now = Date.now,
   random = Math.random,
@@ -262,7 +262,7 @@ export const addAccount = (
   }: Partial<
     Pick<Account, 'id' | 'name' | 'email' | 'state' | 'joinedMethod' | 'joinedAt' | 'roleName' | 'parentId' | 'tags'>
   > & {
-    /** Seconds from now on. */
+    /** In how many seconds the role can be assumed. */
     roleUsableAfter?: number
   } = {},
 ) => {
