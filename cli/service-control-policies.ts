@@ -8,7 +8,7 @@ import {
 import { createAdminGroupPermissions } from '../functions/create-admin-group/create-admin-group.ts'
 import { createAdminUserPermissions } from '../functions/create-admin-user/create-admin-user.ts'
 import { ourPath } from '../functions/shared/account-role.ts'
-import { matchesAny } from '../functions/shared/policy.ts'
+import { matchesAction, matchesAny } from '../functions/shared/policy.ts'
 
 const anyAccount = '000000000000'
 
@@ -85,8 +85,9 @@ export const findDenials = (policies: ServiceControlPolicy[], roleName: string):
         certain: !statement.Condition || !Object.keys(statement.Condition).length,
         actions: vendActions.filter(
           (action) =>
-            (statement.NotAction ? !matchesAny(statement.NotAction, action) : matchesAny(statement.Action, action)) &&
-            touches(statement, action),
+            (statement.NotAction
+              ? !matchesAction(statement.NotAction, action)
+              : matchesAction(statement.Action, action)) && touches(statement, action),
         ),
       }))
     return [true, false].flatMap((certain) => {

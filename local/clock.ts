@@ -1,7 +1,7 @@
-/** A clock on which a second passes in less than one. Pauses run on it; what takes real time takes its real time. */
+/** A clock that runs faster than real time. Pauses run on this clock; functions run in real time. */
 export type Clock = ReturnType<typeof startClock>
 
-/** Starts a clock that runs `speed` times as fast as the wall's, from now on. */
+/** Starts a clock that runs `speed` times as fast as real time, from the present time. */
 export const startClock = (speed: number) => {
   const start = Date.now()
   const now = () => start + (Date.now() - start) * speed
@@ -10,7 +10,7 @@ export const startClock = (speed: number) => {
     speed,
     /** Milliseconds since 1970. */
     now,
-    /** Calls back after so many seconds of this clock. */
+    /** Calls back after a number of seconds on this clock. */
     setTimer: (seconds: number, callback: () => void) => {
       const timer = setTimeout(
         () => {
@@ -22,7 +22,7 @@ export const startClock = (speed: number) => {
       timers.add(timer)
     },
     stop: () => timers.forEach((timer) => clearTimeout(timer)),
-    /** `Date`, for code that shall live on this clock. */
+    /** A `Date` for code that is to use this clock. */
     Date: class extends Date {
       constructor(...given: unknown[]) {
         if (given.length) super(...(given as [number]))

@@ -1,7 +1,10 @@
 import { CreateTableCommand, DescribeTableCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { setTimeout } from 'node:timers/promises'
 
-/** Makes the ledger's table as infra/ledger.yml does, and waits until it can be used: DynamoDB answers before that. */
+/**
+ * Creates the ledger's table as infra/ledger.yml does, and waits until the table is ACTIVE: CreateTable returns before.
+ * Throws an Error if that takes too long.
+ */
 export const createLedger = async (dynamodb: DynamoDBClient, TableName: string) => {
   await dynamodb.send(
     new CreateTableCommand({

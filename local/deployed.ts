@@ -8,15 +8,15 @@ const root = path.join(import.meta.dirname, '..')
 export type Rule = {
   name: string
   enabled: boolean
-  /** Of a rule that takes events. */
+  /** The pattern of a rule for events. */
   pattern?: Record<string, unknown>
-  /** Of a rule that goes by the clock. */
+  /** The schedule of a rule for points in time. */
   schedule?: string
-  /** Id of the target: VendAccount, ReportFailure or Sweep. */
+  /** The id of the target: VendAccount, ReportFailure or Sweep. */
   target: string
 }
 export type DeployedFunction = {
-  /** The folder's name. */
+  /** The name of the function's folder. */
   name: string
   environment: Record<string, string>
   timeoutSeconds: number
@@ -25,59 +25,77 @@ export type DeployedFunction = {
 
 type Place = { partition: string; region: string; accountId: string }
 
-/**
- * Reads what `npm run deploy` deploys, as it stands in serverless.yml, infra/ and statemachine/: rules, functions,
- * workflow, and what the API's roles may call. CloudFormation's references become the local organization's values.
- * A reference that is not known here is refused.
- */
-export const readDeployed = (vending: Vending, { partition, region, accountId }: Place) => {
-  const service = 'account-vending-local'
-  const arn = (what: string, resource: string) => `arn:${partition}:${what}:${region}:${accountId}:${resource}`
-  const lambdaArn = (name: string) => arn('lambda', `function:${service}-${name}`)
-  const references: Record<string, string> = {
-    'AWS::AccountId': accountId,
-    'AWS::Partition': partition,
-    'AWS::Region': region,
-    'AWS::URLSuffix': 'amazonaws.com',
-    'AWS::StackName': service,
-    VendAccount: arn('states', `stateMachine:${service}`),
-    Ledger: `${service}-ledger`,
-    'PasswordKey.Arn': arn('kms', 'key/00000000-0000-4000-8000-000000000000'),
-    HttpApi: 'local',
-    'self:service': 'account-vending',
-    'sls:stage': 'local',
-    'self:custom.deployment.accessRole': vending.accessRole,
-    'self:custom.deployment.organizationsRules': vending.automatic === 'organizations' ? 'ENABLED' : 'DISABLED',
-    'self:custom.deployment.controlTowerRules': vending.automatic === 'control-tower' ? 'ENABLED' : 'DISABLED',
-  }
-  const refer = (reference: string): string => {
-    const value =
-      references[reference] ?? /^(\w+)LambdaFunction\.Arn$|^([a-z]\w+)\.Arn$/.exec(reference)?.slice(1).find(Boolean)
-    if (value === undefined) throw new Error(`The local organization does not know the reference ${reference}`)
-    return references[reference] ?? lambdaArn(value.charAt(0).toLowerCase() + value.slice(1))
-  }
-  const substitute = (text: string) => text.replace(/\$\{([\w:.]+)\}/g, (_, reference: string) => refer(reference))
+/** Reads a tag of CloudFormation as text. `resolverOf` resolves it later, because some references exist only on AWS. */
+const tagged = (tag: string, prefix: string): ScalarTag => ({ tag, resolve: (text: string) => `${prefix}${text}` })
+const customTags = [tagged('!Ref', '!ref '), tagged('!GetAtt', '!ref '), tagged('!Sub', '!sub ')]
+const readYaml = (file: string) =>
+  parse(readFileSync(path.join(root, file), 'utf8'), { merge: true, customTags }) as Record<
+    string,
+    Record<string, unknown>
+  >
 
-  // Only what is asked for is resolved: a file holds references to much that runs on AWS alone.
-  const lazily = (tag: string, prefix: string): ScalarTag => ({ tag, resolve: (text: string) => `${prefix}${text}` })
+type Definition = { States: Record<string, unknown> }
+
+/** Reads the workflow's definition. The functions are references that are not resolved. */
+export const readDefinition = () => readYaml('statemachine/vend-account.asl.yml') as Definition
+
+const service = 'account-vending-local'
+
+/** The values of the references in the local organization. */
+const referencesOf = (vending: Vending, { partition, region, accountId }: Place) => {
+  const arn = (awsService: string, resource: string) =>
+    `arn:${partition}:${awsService}:${region}:${accountId}:${resource}`
+  const rulesState = (automatic: Vending['automatic']) => (vending.automatic === automatic ? 'ENABLED' : 'DISABLED')
+  return {
+    lambdaArn: (name: string) => arn('lambda', `function:${service}-${name}`),
+    values: {
+      'AWS::AccountId': accountId,
+      'AWS::Partition': partition,
+      'AWS::Region': region,
+      'AWS::URLSuffix': 'amazonaws.com',
+      'AWS::StackName': service,
+      VendAccount: arn('states', `stateMachine:${service}`),
+      Ledger: `${service}-ledger`,
+      'PasswordKey.Arn': arn('kms', 'key/00000000-0000-4000-8000-000000000000'),
+      HttpApi: 'local',
+      'self:service': 'account-vending',
+      'sls:stage': 'local',
+      'self:custom.deployment.accessRole': vending.accessRole,
+      'self:custom.deployment.organizationsRules': rulesState('organizations'),
+      'self:custom.deployment.controlTowerRules': rulesState('control-tower'),
+    },
+  }
+}
+
+/** Returns a function that replaces the references in a value. The function throws for a reference it does not know. */
+const resolverOf = ({ values, lambdaArn }: ReturnType<typeof referencesOf>) => {
+  const refer = (reference: string): string => {
+    const value = (values as Record<string, string>)[reference]
+    if (value !== undefined) return value
+    // The first form is the name that osls gives a function in the template, the second is its name in serverless.yml.
+    const [, inTemplate, inServerless] = /^(\w+)LambdaFunction\.Arn$|^([a-z]\w+)\.Arn$/.exec(reference) ?? []
+    const name = inTemplate ?? inServerless
+    if (name === undefined) throw new Error(`The local organization does not know the reference ${reference}`)
+    return lambdaArn(name.charAt(0).toLowerCase() + name.slice(1))
+  }
   const resolve = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(resolve)
     if (typeof value === 'object' && value)
       return Object.fromEntries(Object.entries(value).map(([key, content]) => [key, resolve(content)]))
     if (typeof value !== 'string') return value
-    return value.startsWith('!ref ') ? refer(value.slice(5)) : substitute(value.replace(/^!sub /, ''))
+    if (value.startsWith('!ref ')) return refer(value.slice(5))
+    return value.replace(/^!sub /, '').replace(/\$\{([\w:.]+)\}/g, (_, reference: string) => refer(reference))
   }
-  const read = (file: string) =>
-    parse(readFileSync(path.join(root, file), 'utf8'), {
-      merge: true,
-      customTags: [lazily('!Ref', '!ref '), lazily('!GetAtt', '!ref '), lazily('!Sub', '!sub ')],
-    }) as Record<string, Record<string, unknown>>
+  return { refer, resolve }
+}
+type Resolve = ReturnType<typeof resolverOf>['resolve']
 
-  const rules = Object.entries(read('infra/rules.yml')['Resources'] ?? {})
-    .filter(([, resource]) => (resource as { Type: string }).Type === 'AWS::Events::Rule')
-    .map(([name, resource]): Rule => {
-      const { State, EventPattern, ScheduleExpression, Targets } = (resource as { Properties: Record<string, unknown> })
-        .Properties
+type RuleResource = { Type: string; Properties: Record<string, unknown> }
+const readRules = (resolve: Resolve) =>
+  Object.entries(readYaml('infra/rules.yml')['Resources'] as Record<string, RuleResource>)
+    .filter(([, { Type }]) => Type === 'AWS::Events::Rule')
+    .map(([name, { Properties }]): Rule => {
+      const { State, EventPattern, ScheduleExpression, Targets } = Properties
       return {
         name,
         enabled: resolve(State) === 'ENABLED',
@@ -87,45 +105,58 @@ export const readDeployed = (vending: Vending, { partition, region, accountId }:
       }
     })
 
-  const serverless = read('serverless.yml')
+type ConfiguredFunction = {
+  handler: string
+  environment?: object
+  timeout?: number
+  events?: { httpApi: { method: string; path: string } }[]
+}
+const readFunctions = (resolve: Resolve) => {
+  const serverless = readYaml('serverless.yml')
   const provider = serverless['provider'] as { environment: object; timeout: number }
-  type Configured = {
-    handler: string
-    environment?: object
-    timeout?: number
-    events?: { httpApi: { method: string; path: string } }[]
-  }
-  const functions = Object.entries(serverless['functions'] as Record<string, Configured>).map(
-    ([, { handler, environment, timeout, events = [] }]): DeployedFunction => ({
+  return Object.values(serverless['functions'] as Record<string, ConfiguredFunction>).map(
+    ({ handler, environment, timeout, events = [] }): DeployedFunction => ({
       name: handler.split('/')[1] ?? '',
       environment: resolve({ ...provider.environment, ...environment }) as Record<string, string>,
       timeoutSeconds: timeout ?? provider.timeout,
       routes: events.map(({ httpApi }) => httpApi),
     }),
   )
+}
 
-  const api = read('infra/api-roles.yml')['Resources'] as Record<
-    string,
-    { Properties: { Policies: { PolicyDocument: { Statement: { Resource: string | string[] }[] } }[] } }
-  >
-  /** The resources that an API role may invoke, as METHOD/path with `*`. */
+type RoleResource = {
+  Properties: { Policies: { PolicyDocument: { Statement: { Resource: string | string[] }[] } }[] }
+}
+/** The routes that each API role may invoke, as METHOD/path with `*`. */
+const readApiRoles = (resolve: Resolve) => {
+  const resources = readYaml('infra/api-roles.yml')['Resources'] as Record<string, RoleResource>
   const mayInvoke = (role: 'OperatorRole' | 'RequesterRole') =>
-    (api[role]?.Properties.Policies ?? [])
+    (resources[role]?.Properties.Policies ?? [])
       .flatMap(({ PolicyDocument }) => PolicyDocument.Statement)
       .flatMap(({ Resource }) => resolve([Resource].flat()) as string[])
       .map((resource) => resource.replace(/^.*\$default\//, ''))
+  return { operator: mayInvoke('OperatorRole'), requester: mayInvoke('RequesterRole') }
+}
 
+/**
+ * Reads what `npm run deploy` deploys from serverless.yml, infra/ and statemachine/: rules, functions, workflow, and
+ * what the API's roles may call. CloudFormation's references become values of the local organization.
+ * Throws an Error for a reference that it does not know.
+ */
+export const readDeployed = (vending: Vending, place: Place) => {
+  const references = referencesOf(vending, place)
+  const { refer, resolve } = resolverOf(references)
   return {
-    rules,
-    functions,
-    definition: resolve(read('statemachine/vend-account.asl.yml')) as { States: Record<string, unknown> },
+    rules: readRules(resolve),
+    functions: readFunctions(resolve),
+    definition: resolve(readDefinition()) as Definition,
     stateMachineArn: refer('VendAccount'),
     ledgerTable: refer('Ledger'),
     passwordKeyArn: refer('PasswordKey.Arn'),
     deadLetters: `${service}-DeadLetters`,
-    lambdaArn,
+    lambdaArn: references.lambdaArn,
     stackName: service,
-    apiRoles: { operator: mayInvoke('OperatorRole'), requester: mayInvoke('RequesterRole') },
+    apiRoles: readApiRoles(resolve),
   }
 }
 export type Deployed = ReturnType<typeof readDeployed>

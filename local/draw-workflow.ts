@@ -1,8 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { Graphviz } from '@hpcc-js/wasm-graphviz'
-import { loadVending } from '../infra/build/load-vending.ts'
-import { readDeployed } from './deployed.ts'
+import { readDefinition } from './deployed.ts'
 
 type State = {
   Type: string
@@ -19,14 +18,14 @@ const node = (name: string, { Type }: State) => {
     Succeed: 'shape=box, style="rounded,filled", fillcolor="#e4f5e8", color="#22713a"',
     Pass: 'fillcolor="#e4f5e8", color="#22713a"',
   }
-  // By its id the page finds a state, to colour it.
+  // The page finds a state by this id, and colours it.
   return `"${name}" [id="state-${name}", ${look[Type] ?? ''}]`
 }
 
 const nodesAndEdges = (states: Record<string, State>): string[] =>
   Object.entries(states).flatMap(([name, state]) => {
     if (state.ItemProcessor) {
-      // A Map is drawn as a frame round its states; arrows to it go to its first one.
+      // A Map becomes a frame around its states. An arrow to the Map points to the first of these states.
       const inner = nodesAndEdges(state.ItemProcessor.States)
       return [
         `subgraph "cluster_${name}" { id="state-${name}"; label="${name}"; labeljust=r; style="rounded,filled"; fillcolor="#f7f9fb"; color="#9aa5b1"; fontcolor="#52606d"; ${inner.join('; ')} }`,
@@ -48,7 +47,7 @@ const nodesAndEdges = (states: Record<string, State>): string[] =>
 const ends = (states: Record<string, State>) =>
   Object.entries(states).flatMap(([name, state]) => ('End' in state && !state.ItemProcessor ? [name] : []))
 
-/** Draws a workflow's definition as SVG. The group of each state has the id `state-` and its name. */
+/** Draws a workflow's definition as SVG. The SVG group of each state has the id `state-` and the state's name. */
 export const drawWorkflow = async (definition: { States: Record<string, unknown> }) => {
   const states = definition.States as Record<string, State>
   const lines = nodesAndEdges(states)
@@ -69,12 +68,8 @@ export const drawWorkflow = async (definition: { States: Record<string, unknown>
   }`)
 }
 
-/** Draws the workflow as it stands in statemachine/. */
-export const drawDeployedWorkflow = () => {
-  const root = path.join(import.meta.dirname, '..')
-  const place = { partition: 'aws', region: 'us-east-1', accountId: '111122223333' }
-  return drawWorkflow(readDeployed(loadVending(path.join(root, 'test', 'support', 'vending.yml')), place).definition)
-}
+/** Draws the workflow of statemachine/ as SVG. */
+export const drawDeployedWorkflow = () => drawWorkflow(readDefinition())
 
 if (import.meta.main)
   writeFileSync(path.join(import.meta.dirname, '..', 'docs', 'pictures', 'workflow.svg'), await drawDeployedWorkflow())

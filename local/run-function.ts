@@ -17,7 +17,7 @@ export const functionNames = () =>
     existsSync(path.join(root, 'functions', name, 'handler.ts')),
   )
 
-/** Bundles every function as the deployment does, in memory. Answers the bundles' text, by folder name. */
+/** Bundles every function as the deployment does, in memory. Returns the text of each bundle by folder name. */
 export const bundleFunctions = async (vendingFile: string, plugins: Plugin[] = []): Promise<Map<string, string>> => {
   const names = functionNames()
   const own = bundling(vendingFile)
@@ -33,7 +33,7 @@ export const bundleFunctions = async (vendingFile: string, plugins: Plugin[] = [
 
 type Loading = { clock: Clock; log: (line: string) => void; require?: (module: string) => unknown }
 
-/** Runs a bundle with a log, a clock and an environment of its own, and answers what it exports. */
+/** Runs a bundle with its own log, clock and environment. Returns what the bundle exports. */
 export const loadBundle = (
   bundle: string,
   { name, environment }: { name: string; environment: () => Record<string, string> },
@@ -58,8 +58,8 @@ export const loadBundle = (
   return module.exports
 }
 
-/** Invokes a function's handler as Lambda does; what it throws leaves as it is. */
-export const invoking =
+/** Returns a function that invokes a handler as Lambda does. What the handler throws is not changed. */
+export const lambdaInvoker =
   ({ name, timeoutSeconds }: Pick<DeployedFunction, 'name' | 'timeoutSeconds'>, handler: Handler) =>
   (event: unknown) => {
     const end = Date.now() + timeoutSeconds * 1000
@@ -70,11 +70,11 @@ export const invoking =
     })
   }
 
-/** Loads a function's bundle as Lambda does. Answers a function that invokes it. */
+/** Loads a function's bundle as Lambda does. Returns a function that invokes it. */
 export const loadFunction = (bundle: string, fn: DeployedFunction, loading: Loading) => {
   const environment = { ...fn.environment, AWS_LAMBDA_FUNCTION_NAME: fn.name }
   const { handler } = loadBundle(bundle, { name: fn.name, environment: () => environment }, loading) as {
     handler: Handler
   }
-  return invoking(fn, handler)
+  return lambdaInvoker(fn, handler)
 }

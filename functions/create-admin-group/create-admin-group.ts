@@ -29,7 +29,7 @@ import {
 } from '../shared/errors.ts'
 import { type AccountRecord, beginStep, entryOf, recordKept } from '../shared/ledger.ts'
 import type { Ledger } from '../shared/ledger-item.ts'
-import { matchesAny } from '../shared/policy.ts'
+import { matchesAction } from '../shared/policy.ts'
 import { type Admin, adminSchema, type Group, groupSchema, type PolicyDocument } from '../shared/request.ts'
 import { vendSchema } from '../shared/vend.ts'
 import { together } from '../shared/together.ts'
@@ -81,7 +81,7 @@ const documentAllowsChange = ({ Statement }: PolicyDocument, accountId: string) 
       ({ Effect, Action, Resource, Condition }) =>
         Effect === 'Allow' &&
         !Condition &&
-        matchesAny(Action, 'iam:ChangePassword') &&
+        matchesAction(Action, 'iam:ChangePassword') &&
         [Resource ?? []].flat().some((resource) => allowsUsers(resource, accountId)),
     )
 

@@ -1,33 +1,36 @@
 /**
- * Whether a pattern of an IAM policy matches a text: `*` stands for any characters, `?` for one. Case does not count,
- * as in the actions of IAM policies.
+ * Whether a pattern of an IAM policy matches a text: `*` stands for any characters, `?` for one character.
  *
- * Its time grows with the product of both lengths at most, so that a pattern with many stars costs no more than
- * another.
+ * The time grows with the product of both lengths at most, so a pattern with many stars costs no more than another.
  */
 export const matchesPattern = (pattern: string, text: string) => {
-  const [wanted, given] = [pattern.toLowerCase(), text.toLowerCase()]
   let star = -1
   let resumeAt = 0
   let p = 0
   let t = 0
-  while (t < given.length) {
-    if (wanted[p] === '*') {
+  while (t < text.length) {
+    if (pattern[p] === '*') {
       star = p++
       resumeAt = t
-    } else if (wanted[p] === '?' || wanted[p] === given[t]) {
+    } else if (pattern[p] === '?' || pattern[p] === text[t]) {
       p++
       t++
     } else if (star >= 0) {
-      // The last star takes one character more.
+      // The last star takes one more character.
       p = star + 1
       t = ++resumeAt
     } else return false
   }
-  while (wanted[p] === '*') p++
-  return p === wanted.length
+  while (pattern[p] === '*') p++
+  return p === pattern.length
 }
 
-/** Whether any of the patterns of an IAM policy matches a text. A policy may give one pattern without a list. */
-export const matchesAny = (patterns: string | string[] | undefined, text: string) =>
+type OneOrMany = string | string[] | undefined
+
+/** Whether any of the patterns matches a text, such as an ARN. A policy may give a single pattern without a list. */
+export const matchesAny = (patterns: OneOrMany, text: string) =>
   [patterns ?? []].flat().some((pattern) => matchesPattern(pattern, text))
+
+/** Whether any of the patterns matches an action. IAM ignores the case of actions. */
+export const matchesAction = (patterns: OneOrMany, action: string) =>
+  [patterns ?? []].flat().some((pattern) => matchesPattern(pattern.toLowerCase(), action.toLowerCase()))

@@ -1,12 +1,12 @@
 import { Sha256 } from '@aws-crypto/sha256-js'
 import { SignatureV4 } from '@smithy/signature-v4'
 import { createHash } from 'node:crypto'
-import type { IncomingMessage } from 'node:http'
+import { matchesAny } from '../../functions/shared/policy.ts'
 import type { DeployedFunction } from '../deployed.ts'
+import { type HttpResponse, serve } from '../http.ts'
 
 export type ApiRequest = { method: string; path: string; headers: Record<string, string>; body: string }
-export type ApiResponse = { status: number; headers: Record<string, string>; body: string }
-/** The API's two roles, each with access keys of its own and what it may invoke. */
+/** A role of the API, its access key, and the routes that its policy allows, as METHOD/path with `*`. */
 export type ApiRole = {
   name: 'operator' | 'requester'
   accessKeyId: string
@@ -23,8 +23,8 @@ const signer = ({ accessKeyId, secretAccessKey }: ApiRole, region: string) =>
     applyChecksum: false,
   })
 
-/** Signs a request for the API as a client does. Answers the headers to send. */
-export const signApiRequest = async (role: ApiRole, region: string, host: string, request: ApiRequest) => {
+/** Signs a request to the API as a client does. Returns the headers to send. */
+const sign = async (role: ApiRole, region: string, host: string, request: ApiRequest) => {
   const signed = await signer(role, region).sign(toSmithy({ ...request, headers: { ...request.headers, host } }))
   return signed.headers
 }
@@ -42,7 +42,7 @@ const toSmithy = ({ method, path, headers, body }: ApiRequest) => {
   }
 }
 
-/** Checks a request's SigV4 signature by making it again. Answers the role that signed, or undefined. */
+/** Checks a request's SigV4 signature by signing it again. Returns the role that signed, or undefined. */
 const whoSigned = async (roles: ApiRole[], region: string, request: ApiRequest) => {
   const authorization = request.headers['authorization'] ?? ''
   const [, accessKeyId, signedHeaders = ''] =
@@ -53,7 +53,7 @@ const whoSigned = async (roles: ApiRole[], region: string, request: ApiRequest) 
   const headers = Object.fromEntries(
     signedHeaders.split(';').map((name): [string, string] => [name, request.headers[name] ?? '']),
   )
-  // What came counts, not what the client says of it.
+  // The hash must be that of the body that arrived, whatever the client's header says.
   if ('x-amz-content-sha256' in headers)
     headers['x-amz-content-sha256'] = createHash('sha256').update(request.body).digest('hex')
   const [, year, month, day, hour, minute, second] = date
@@ -69,10 +69,15 @@ const pathParameters = (route: string, path: string) => {
   return values && Object.fromEntries(names.map((name, i) => [name, decodeURIComponent(values[i] ?? '')]))
 }
 
-const mayInvoke = ({ mayInvoke }: ApiRole, method: string, path: string) =>
-  mayInvoke.some((resource) => new RegExp(`^${resource.replaceAll('*', '.*')}$`).test(`${method}${path}`))
+const mayInvoke = ({ mayInvoke }: ApiRole, method: string, path: string) => matchesAny(mayInvoke, `${method}${path}`)
 
-type Options = {
+const message = (status: number, text: string): HttpResponse => ({
+  status,
+  headers: { 'content-type': 'application/json' },
+  body: JSON.stringify({ message: text }),
+})
+
+type Api = {
   functions: DeployedFunction[]
   roles: ApiRole[]
   region: string
@@ -80,52 +85,58 @@ type Options = {
   invoke: (name: string, event: unknown) => Promise<unknown>
 }
 
-/** The HTTP API: IAM authorisation, routes, and the event that a function gets (payload version 2.0). */
-export const apiGateway =
-  ({ functions, roles, region, accountId, invoke }: Options) =>
-  async (request: ApiRequest): Promise<ApiResponse> => {
-    const answer = (status: number, message: string) => ({
-      status,
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ message }),
-    })
-    const [path = '', query = ''] = request.path.split('?')
-    const route = functions
-      .flatMap(({ name, routes }) => routes.map((route) => ({ name, ...route })))
-      .find((route) => route.method === request.method && pathParameters(route.path, path))
-    if (!route) return answer(404, 'Not Found')
-    const role = await whoSigned(roles, region, request)
-    if (!role || !mayInvoke(role, request.method, path)) return answer(403, 'Forbidden')
-    try {
-      const result = (await invoke(route.name, {
-        version: '2.0',
-        routeKey: `${route.method} ${route.path}`,
-        rawPath: path,
-        rawQueryString: query,
-        headers: request.headers,
-        pathParameters: pathParameters(route.path, path),
-        requestContext: {
-          accountId,
-          http: { method: request.method, path },
-          authorizer: { iam: { userArn: `arn:aws:sts::${accountId}:assumed-role/${role.name}/local` } },
-        },
-        body: request.body || undefined,
-        isBase64Encoded: false,
-      })) as { statusCode: number; headers: Record<string, string>; body: string }
-      return { status: result.statusCode, headers: result.headers, body: result.body }
-    } catch {
-      return answer(500, 'Internal Server Error')
-    }
+/** Answers a request: finds its route, checks the caller, and invokes the function with payload version 2.0. */
+const answer = async ({ functions, roles, region, accountId, invoke }: Api, request: ApiRequest) => {
+  const [path = '', query = ''] = request.path.split('?')
+  const route = functions
+    .flatMap(({ name, routes }) => routes.map((route) => ({ name, ...route })))
+    .find((route) => route.method === request.method && pathParameters(route.path, path))
+  if (!route) return message(404, 'Not Found')
+  const role = await whoSigned(roles, region, request)
+  if (!role || !mayInvoke(role, request.method, path)) return message(403, 'Forbidden')
+  try {
+    const result = (await invoke(route.name, {
+      version: '2.0',
+      routeKey: `${route.method} ${route.path}`,
+      rawPath: path,
+      rawQueryString: query,
+      headers: request.headers,
+      pathParameters: pathParameters(route.path, path),
+      requestContext: {
+        accountId,
+        http: { method: request.method, path },
+        authorizer: { iam: { userArn: `arn:aws:sts::${accountId}:assumed-role/${role.name}/local` } },
+      },
+      body: request.body || undefined,
+      isBase64Encoded: false,
+    })) as { statusCode: number; headers: Record<string, string>; body: string }
+    return { status: result.statusCode, headers: result.headers, body: result.body }
+  } catch {
+    return message(500, 'Internal Server Error')
   }
+}
 
-/** Reads an incoming request whole. */
-export const readRequest = async (incoming: IncomingMessage): Promise<ApiRequest> => {
-  const chunks: Buffer[] = []
-  for await (const chunk of incoming) chunks.push(chunk as Buffer)
+/**
+ * Serves the HTTP API on 127.0.0.1, on any free port if `port` is 0.
+ * Returns its URL, `request`, which sends a signed request, and `close`.
+ */
+export const startApi = async (api: Api, port = 0) => {
+  const server = await serve(async ({ method, url, headers, body }) => {
+    const texts = Object.entries(headers).map(([name, value]) => [name, String(value)])
+    return answer(api, { method, path: url, headers: Object.fromEntries(texts) as ApiRequest['headers'], body })
+  }, port)
   return {
-    method: incoming.method ?? 'GET',
-    path: incoming.url ?? '/',
-    headers: Object.fromEntries(Object.entries(incoming.headers).map(([name, value]) => [name, String(value)])),
-    body: Buffer.concat(chunks).toString(),
+    ...server,
+    /** Sends a request over HTTP, signed by one of the API's roles. `sent` replaces the signed body. */
+    request: async (request: ApiRequest, roleName: ApiRole['name'] = 'operator', sent = request.body) => {
+      const role = api.roles.find(({ name }) => name === roleName)
+      const headers = role ? await sign(role, api.region, new URL(server.url).host, request) : {}
+      const response = await fetch(`${server.url}${request.path}`, {
+        method: request.method,
+        headers,
+        ...(sent && { body: sent }),
+      })
+      return { status: response.status, headers: Object.fromEntries(response.headers), body: await response.text() }
+    },
   }
 }

@@ -1,8 +1,8 @@
-import { AwsError } from './world.ts'
+import { AwsError } from './aws-error.ts'
 
 type Stack = { stackName: string; stackId: string; createdAt: number; outputs: Record<string, string> }
 
-/** CloudFormation's operations, for the endpoint: it knows the stack of this service. */
+/** CloudFormation's operations, for the endpoint. The only stack is that of this service. */
 export const cloudFormation = ({ stackName, stackId, createdAt, outputs }: Stack) => ({
   DescribeStacks: (_: unknown, { StackName }: { StackName?: string }) => {
     if (StackName !== stackName && StackName !== stackId)

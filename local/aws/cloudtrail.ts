@@ -1,14 +1,16 @@
 import type * as CloudTrail from '@aws-sdk/client-cloudtrail'
-import { AwsError, type Operations, type Trail, type World } from './world.ts'
+import { AwsError } from './aws-error.ts'
+import type { Operations } from './operation.ts'
+import type { Trail, World } from './world.ts'
 
 const arnOf = (world: World, { name, homeRegion }: Trail) =>
   `arn:${world.partition}:cloudtrail:${homeRegion}:${world.managementAccountId}:trail/${name}`
 
-/** Trails of another Region are seen if they are multi-Region ones: their shadow is here. */
+/** CloudTrail lists this Region's trails, and shadow trails of multi-Region trails in other Regions. */
 const trailsIn = (world: World) =>
   world.trails.filter(({ homeRegion, isMultiRegion }) => isMultiRegion || homeRegion === world.region)
 
-/** By name or ARN; a shadow trail by its ARN only, as on AWS. */
+/** Finds a trail by its name or ARN; a shadow trail only by its ARN, as on AWS. */
 const trailOf = (world: World, id = '') => {
   const trail = trailsIn(world).find(
     (trail) => id === arnOf(world, trail) || (id === trail.name && trail.homeRegion === world.region),

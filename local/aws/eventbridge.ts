@@ -1,13 +1,15 @@
 import type { ListRulesRequest } from '@aws-sdk/client-eventbridge'
 import { randomUUID } from 'node:crypto'
 import type { Rule } from '../deployed.ts'
-import { AwsError } from './world.ts'
+import { parseJson } from '../../functions/shared/parse.ts'
+import { AwsError } from './aws-error.ts'
+import type { World } from './world.ts'
 
 /**
- * Whether an event pattern takes an event.
- * Knows what the deployed rules use: objects, and lists of exact values. Anything else in a pattern is refused.
+ * Whether an event pattern matches an event. Supports what the deployed rules use: objects, and lists of exact values.
+ * Throws an error for anything else in a pattern.
  */
-export const matchesPattern = (pattern: unknown, event: unknown): boolean => {
+const matchesPattern = (pattern: unknown, event: unknown): boolean => {
   if (typeof pattern !== 'object' || pattern === null || Array.isArray(pattern))
     throw new Error(`The local EventBridge does not know the pattern ${JSON.stringify(pattern)}`)
   return Object.entries(pattern).every(([key, wanted]) => {
@@ -18,39 +20,60 @@ export const matchesPattern = (pattern: unknown, event: unknown): boolean => {
         : undefined
     if (!Array.isArray(wanted)) return matchesPattern(wanted, there)
     if (wanted.some((value) => typeof value === 'object'))
-      throw new Error(`The local EventBridge knows exact values only, not ${JSON.stringify(wanted)}`)
+      throw new Error(`The local EventBridge knows only exact values, not ${JSON.stringify(wanted)}`)
     return [there].flat().some((value) => wanted.includes(value))
   })
 }
 
-/** The enabled rules that take an event. */
+/** The enabled rules whose pattern matches an event. */
 export const rulesFor = (rules: Rule[], event: unknown) =>
   rules.filter(({ enabled, pattern }) => enabled && pattern && matchesPattern(pattern, event))
 
-type Bus = {
-  managementAccountId: string
-  region: string
-  isoTime: () => string
-  putEvent: (event: unknown) => unknown
-  rules: () => { name: string; enabled: boolean; pattern?: object; schedule?: string }[]
+/** An event as EventBridge delivers it, at the present time of the organization. */
+export const busEvent = (
+  { managementAccountId, region, now }: Pick<World, 'managementAccountId' | 'region' | 'now'>,
+  {
+    source,
+    detailType,
+    resources = [],
+    detail,
+  }: { source: string; detailType: string; resources?: string[]; detail: object },
+) => ({
+  version: '0',
+  id: randomUUID(),
+  'detail-type': detailType,
+  source,
+  account: managementAccountId,
+  time: new Date(now()).toISOString(),
+  region,
+  resources,
+  detail,
+})
+
+/** The event with which a schedule rule starts its target. */
+export const scheduledEvent = (world: World, ruleName: string) => {
+  const ruleArn = `arn:${world.partition}:events:${world.region}:${world.managementAccountId}:rule/${ruleName}`
+  return busEvent(world, {
+    source: 'aws.events',
+    detailType: 'Scheduled Event',
+    resources: [ruleArn],
+    detail: {},
+  })
 }
+
 type Entry = { Source?: string; DetailType?: string; Detail?: string; Resources?: string[] }
 
 const mostEntries = 10
 const mostBytes = 1024 * 1024
 
 const isJsonObject = (text: string) => {
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-  } catch {
-    return false
-  }
+  const value = parseJson(text)
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 const isWhole = ({ Source, DetailType, Detail }: Entry) => !!(Source && DetailType && Detail)
 
-/** Why an entry is refused, as PutEvents says it in its answer. */
+/** Why PutEvents refuses an entry, in the words of its response; undefined for a valid entry. */
 const refusalOf = (entry: Entry) => {
   if (!isWhole(entry))
     return { ErrorCode: 'InvalidArgument', ErrorMessage: 'Source, DetailType and Detail are required.' }
@@ -74,15 +97,20 @@ const checkEntries = (entries: Entry[]) => {
   if (size > mostBytes) throw refuse('Total size of the entries in the request is over the limit.')
 }
 
-/** EventBridge's operations, for the endpoint. */
-export const eventBridge = ({ managementAccountId, region, isoTime, putEvent, rules }: Bus) => ({
-  ListRules: (_: unknown, { NamePrefix = '', NextToken = '0', Limit = 100 }: ListRulesRequest) => {
+type Bus = {
+  putEvent: (event: object) => unknown
+  rules: () => { name: string; enabled: boolean; pattern?: object; schedule?: string }[]
+}
+
+/** EventBridge's operations, for the endpoint, with the default event bus. */
+export const eventBridge = ({ putEvent, rules }: Bus) => ({
+  ListRules: (world: World, { NamePrefix = '', NextToken = '0', Limit = 100 }: ListRulesRequest) => {
     const named = rules().filter(({ name }) => name.startsWith(NamePrefix))
     const end = Number(NextToken) + Limit
     return {
       Rules: named.slice(Number(NextToken), end).map(({ name, enabled, pattern, schedule }) => ({
         Name: name,
-        Arn: `arn:aws:events:${region}:${managementAccountId}:rule/${name}`,
+        Arn: `arn:aws:events:${world.region}:${world.managementAccountId}:rule/${name}`,
         State: enabled ? 'ENABLED' : 'DISABLED',
         ...(pattern && { EventPattern: JSON.stringify(pattern) }),
         ...(schedule && { ScheduleExpression: schedule }),
@@ -91,24 +119,16 @@ export const eventBridge = ({ managementAccountId, region, isoTime, putEvent, ru
       ...(end < named.length && { NextToken: String(end) }),
     }
   },
-  PutEvents: (_: unknown, { Entries = [] }: { Entries?: Entry[] }) => {
+  PutEvents: (world: World, { Entries = [] }: { Entries?: Entry[] }) => {
     checkEntries(Entries)
     const answers = Entries.map((entry) => {
       const refusal = refusalOf(entry)
       if (refusal) return refusal
-      const id = randomUUID()
-      putEvent({
-        version: '0',
-        id,
-        source: entry.Source,
-        'detail-type': entry.DetailType,
-        account: managementAccountId,
-        time: isoTime(),
-        region,
-        resources: entry.Resources ?? [],
-        detail: JSON.parse(entry.Detail!) as unknown,
-      })
-      return { EventId: id }
+      const { Source = '', DetailType = '', Detail = '', Resources = [] } = entry
+      const detail = JSON.parse(Detail) as object
+      const event = busEvent(world, { source: Source, detailType: DetailType, resources: Resources, detail })
+      putEvent(event)
+      return { EventId: event.id }
     })
     return { FailedEntryCount: answers.filter((answer) => 'ErrorCode' in answer).length, Entries: answers }
   },

@@ -1,6 +1,7 @@
-import { AwsError, type Operations, type World } from './world.ts'
+import { AwsError } from './aws-error.ts'
+import type { Operations } from './operation.ts'
+import type { World } from './world.ts'
 
-/** Lambda's own API; how functions run is in lambda.ts. */
 const getAccountSettings = ({ lambdaLimits }: World) => ({
   AccountLimit: {
     ConcurrentExecutions: lambdaLimits.concurrentExecutions,
@@ -11,20 +12,51 @@ const getAccountSettings = ({ lambdaLimits }: World) => ({
 export const lambda: Operations = { GetAccountSettings: getAccountSettings }
 
 type Functions = {
-  find: (nameOrArn: string) => string | undefined
+  nameOf: (nameOrArn: string) => string | undefined
   invoke: (name: string, event: unknown) => Promise<unknown>
 }
 
-/** Invoke, for the endpoint: what the function throws is its answer, under FunctionError. */
-export const invoking = ({ find, invoke }: Functions) => ({
+const failureOf = (error: unknown) => {
+  const { name: errorType, message: errorMessage } = error as Error
+  return { errorType, errorMessage, trace: [] }
+}
+
+/** Lambda's Invoke, for the endpoint. If the function throws, the payload is its error, and FunctionError is set. */
+export const invokeOperation = ({ nameOf, invoke }: Functions) => ({
   Invoke: async (_: unknown, { FunctionName = '', Payload }: { FunctionName?: string; Payload?: string }) => {
-    const name = find(FunctionName)
+    const name = nameOf(FunctionName)
     if (!name) throw new AwsError('ResourceNotFoundException', `Function not found: ${FunctionName}`, 404)
     try {
       return { payload: await invoke(name, JSON.parse(Payload || 'null')) }
     } catch (error) {
-      const { name: errorType, message: errorMessage } = error as Error
-      return { error: 'Unhandled', payload: { errorType, errorMessage, trace: [] } }
+      return { error: 'Unhandled', payload: failureOf(error) }
     }
   },
 })
+
+/**
+ * The message that an asynchronous invocation leaves in the dead-letter queue after its last retry
+ * (Lambda Developer Guide, invocation-async-retain-records).
+ */
+export const deadLetterOf = (invocation: {
+  functionArn: string
+  event: unknown
+  error: unknown
+  requestId: string
+  isoTime: string
+}) => {
+  const { functionArn, event, error, requestId, isoTime } = invocation
+  return {
+    version: '1.0',
+    timestamp: isoTime,
+    requestContext: {
+      requestId,
+      functionArn: `${functionArn}:$LATEST`,
+      condition: 'RetriesExhausted',
+      approximateInvokeCount: 3,
+    },
+    requestPayload: event,
+    responseContext: { statusCode: 200, executedVersion: '$LATEST', functionError: 'Unhandled' },
+    responsePayload: failureOf(error),
+  }
+}

@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto'
 import type * as Organizations from '@aws-sdk/client-organizations'
+import { AwsError, unsupported } from './aws-error.ts'
+import { busEvent } from './eventbridge.ts'
+import type { Operations } from './operation.ts'
 import {
   type Account,
   addAccount,
-  AwsError,
   type CreateRequest,
   newAccountId,
-  type Operations,
   randomText,
   type ServiceControlPolicy,
-  unsupported,
   type World,
 } from './world.ts'
 
@@ -27,7 +27,7 @@ const describe = (world: World, account: Account) => ({
   Email: account.email,
   Name: account.name,
   State: account.state,
-  // As wrong as on AWS, where Status knows fewer states than State.
+  // Status has fewer values than State, and AWS shows every other state as SUSPENDED.
   Status: account.state === 'ACTIVE' || account.state === 'PENDING_CLOSURE' ? account.state : ('SUSPENDED' as const),
   JoinedMethod: account.joinedMethod,
   JoinedTimestamp: new Date(account.joinedAt),
@@ -53,7 +53,7 @@ const describeOrganization = (world: World) => ({
 
 const listParents = (world: World, { ChildId = '' }: Organizations.ListParentsRequest) => {
   if (!/^(?:\d{12}|ou-[0-9a-z]{4,32}-[a-z0-9]{8,32})$/.test(ChildId))
-    throw invalid('INVALID_PATTERN', 'ChildId is no id of an account or organizational unit.')
+    throw invalid('INVALID_PATTERN', 'ChildId is not the id of an account or organizational unit.')
   const child = world.accounts.get(ChildId) ?? world.organizationalUnits.get(ChildId)
   if (!child)
     throw new AwsError('ChildNotFoundException', "You specified an account or organizational unit that doesn't exist.")
@@ -75,7 +75,7 @@ const listAWSServiceAccess = (world: World) => ({
   })),
 })
 
-/** FullAWSAccess, what the accounts' `deniedActions` say as a policy for each, and what else there is. */
+/** FullAWSAccess, a policy for each account with `deniedActions`, and the world's other service control policies. */
 const policiesOf = (world: World): ServiceControlPolicy[] => {
   const allow = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }] }
   const denying = [...world.accounts.values()].filter(({ deniedActions }) => deniedActions.length)
@@ -95,7 +95,7 @@ const policiesOf = (world: World): ServiceControlPolicy[] => {
 }
 
 const policyOf = (world: World, id = '') => {
-  if (!/^p-\w{8,128}$/.test(id)) throw invalid('INVALID_PATTERN', 'PolicyId is no id of a policy.')
+  if (!/^p-\w{8,128}$/.test(id)) throw invalid('INVALID_PATTERN', 'PolicyId is not the id of a policy.')
   const policy = policiesOf(world).find((policy) => policy.id === id)
   if (!policy)
     throw new AwsError('PolicyNotFoundException', "We can't find a policy with the PolicyId that you specified.")
@@ -135,7 +135,8 @@ const checkText = (text: string, [shortest, longest]: [number, number], pattern:
   if (!pattern.test(text)) throw invalid('INVALID_PATTERN', `${name} is not valid.`)
 }
 
-// ASCII; a local part without some characters; a domain of letters, digits, hyphens and dots (CreateAccount, API reference).
+// Organizations API Reference, CreateAccount: only ASCII, some characters are not allowed before the @, and the domain
+// consists of letters, digits, hyphens and dots.
 const emailPattern = /^(?!\.)[!#$*+\-./0-9=?A-Z^_`a-z{}~]+@(?=.*\.)[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?$/
 
 const checkTags = (tags: Organizations.Tag[]) => {
@@ -217,7 +218,7 @@ const describeCreateAccountStatus = (
   { CreateAccountRequestId = '' }: Organizations.DescribeCreateAccountStatusRequest,
 ) => {
   if (!/^car-[a-z0-9]{8,32}$/.test(CreateAccountRequestId))
-    throw invalid('INVALID_PATTERN', 'CreateAccountRequestId is no id of a request.')
+    throw invalid('INVALID_PATTERN', 'CreateAccountRequestId is not the id of a request.')
   const request = world.createRequests.get(CreateAccountRequestId)
   if (!request)
     throw new AwsError(
@@ -233,43 +234,37 @@ const displayTime = (time: number) =>
     .replace(/, (?=\d+:)/, ' ')
     .replace('\u202f', ' ')
 
-/** CreateAccountResult, as CloudTrail hands it to EventBridge. */
+/** The event CreateAccountResult, as CloudTrail sends it to EventBridge. */
 const resultEvent = (world: World, { id, state, accountId, failureReason, requestedAt }: CreateRequest) => {
   const time = `${new Date(world.now()).toISOString().slice(0, 19)}Z`
-  return {
-    version: '0',
-    id: randomUUID(),
-    'detail-type': 'AWS Service Event via CloudTrail',
-    source: 'aws.organizations',
-    account: world.managementAccountId,
-    time,
-    region: world.region,
-    resources: [],
-    detail: {
-      eventVersion: '1.11',
-      userIdentity: { accountId: world.managementAccountId, invokedBy: 'AWS Internal' },
-      eventTime: time,
-      eventSource: 'organizations.amazonaws.com',
-      eventName: 'CreateAccountResult',
-      awsRegion: world.region,
-      requestParameters: null,
-      responseElements: null,
-      eventID: randomUUID(),
-      readOnly: false,
-      eventType: 'AwsServiceEvent',
-      recipientAccountId: world.managementAccountId,
-      serviceEventDetails: {
-        createAccountStatus: {
-          id,
-          state,
-          accountName: '****',
-          ...(accountId && { accountId }),
-          requestedTimestamp: displayTime(requestedAt),
-          completedTimestamp: displayTime(world.now()),
-          ...(failureReason && { failureReason }),
-        },
+  const detail = {
+    eventVersion: '1.11',
+    userIdentity: { accountId: world.managementAccountId, invokedBy: 'AWS Internal' },
+    eventTime: time,
+    eventSource: 'organizations.amazonaws.com',
+    eventName: 'CreateAccountResult',
+    awsRegion: world.region,
+    requestParameters: null,
+    responseElements: null,
+    eventID: randomUUID(),
+    readOnly: false,
+    eventType: 'AwsServiceEvent',
+    recipientAccountId: world.managementAccountId,
+    serviceEventDetails: {
+      createAccountStatus: {
+        id,
+        state,
+        accountName: '****',
+        ...(accountId && { accountId }),
+        requestedTimestamp: displayTime(requestedAt),
+        completedTimestamp: displayTime(world.now()),
+        ...(failureReason && { failureReason }),
       },
     },
+  }
+  return {
+    ...busEvent(world, { source: 'aws.organizations', detailType: 'AWS Service Event via CloudTrail', detail }),
+    time,
   }
 }
 

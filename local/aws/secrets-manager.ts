@@ -1,12 +1,14 @@
 import { randomInt } from 'node:crypto'
 import type * as SecretsManager from '@aws-sdk/client-secrets-manager'
-import { AwsError, type Operations, randomText, type Secret, unsupported, type World } from './world.ts'
+import { AwsError, unsupported } from './aws-error.ts'
+import type { Operations } from './operation.ts'
+import { randomText, type Secret, type World } from './world.ts'
 
 const invalidParameter = (message: string) => new AwsError('InvalidParameterException', message)
 const notFound = (message: string) => new AwsError('ResourceNotFoundException', message)
 const markedForDeletion = (message: string) => new AwsError('InvalidRequestException', message)
 
-/** All that are not gone for good by now. */
+/** Returns the secrets whose scheduled deletion has not come, and removes the others. */
 const secretsIn = (world: World) => {
   for (const { name, deletionAt } of world.secrets.values())
     if (deletionAt && deletionAt <= world.now()) world.secrets.delete(name)
@@ -17,7 +19,7 @@ const isNamed = ({ name, arn }: Secret, id: string) => [name, arn, arn.slice(0, 
 
 /** Finds a secret by its name or ARN. */
 const secretOf = (world: World, id = '') => {
-  const secret = secretsIn(world).find((one) => isNamed(one, id))
+  const secret = secretsIn(world).find((candidate) => isNamed(candidate, id))
   if (!secret) throw notFound("Secrets Manager can't find the specified secret.")
   return secret
 }
@@ -29,7 +31,7 @@ const usableSecretOf = (world: World, id: string | undefined) => {
   return secret
 }
 
-/** Adds a version under the request's token; the same token with the same value changes nothing. */
+/** Adds a version under the request's token. The same token with the same value changes nothing. */
 const putVersion = (world: World, secret: Secret, token: string | undefined, value: string | undefined) => {
   if (!token || token.length < 32 || token.length > 64)
     throw invalidParameter('ClientRequestToken must be 32-64 characters long.')
@@ -85,7 +87,7 @@ const putSecretValue = (world: World, input: SecretsManager.PutSecretValueReques
   return { ARN: secret.arn, Name: secret.name, VersionId, VersionStages: secret.versions.get(VersionId)?.stages }
 }
 
-/** The versions that have a stage; the others may go at any time. */
+/** The versions with a stage. AWS may delete a version without a stage at any time. */
 const stagesOf = ({ versions }: Secret) =>
   Object.fromEntries([...versions].filter(([, { stages }]) => stages.length).map(([id, { stages }]) => [id, stages]))
 
@@ -142,8 +144,8 @@ const deleteSecret = (world: World, input: SecretsManager.DeleteSecretRequest) =
   if (ForceDeleteWithoutRecovery) {
     if (RecoveryWindowInDays !== undefined)
       throw invalidParameter("You can't use ForceDeleteWithoutRecovery in conjunction with RecoveryWindowInDays.")
-    // Nothing to delete is no error here, so that a retry succeeds.
-    const secret = secretsIn(world).find((one) => isNamed(one, SecretId))
+    // AWS returns no error if the secret does not exist, so that a retry succeeds.
+    const secret = secretsIn(world).find((candidate) => isNamed(candidate, SecretId))
     if (secret) world.secrets.delete(secret.name)
     return { ARN: secret?.arn, Name: secret?.name ?? SecretId, DeletionDate: new Date(world.now()) }
   }
@@ -181,11 +183,11 @@ const getRandomPassword = (_world: World, input: SecretsManager.GetRandomPasswor
     .filter((type) => type.length)
   const required = RequireEachIncludedType ? types : []
   if (!types.length || PasswordLength < Math.max(1, required.length) || PasswordLength > 4096)
-    throw invalidParameter('No password of that length can be made of the characters that are left.')
-  const oneOf = <T>(choices: T[]) => choices[randomInt(choices.length)]!
-  const password = required.map(oneOf)
-  while (password.length < PasswordLength) password.splice(randomInt(password.length + 1), 0, oneOf(types.flat()))
-  // The required characters came first: shuffle.
+    throw invalidParameter('The characters that are not excluded cannot make a password of that length.')
+  const pick = <T>(choices: T[]) => choices[randomInt(choices.length)]!
+  const password = required.map(pick)
+  while (password.length < PasswordLength) password.splice(randomInt(password.length + 1), 0, pick(types.flat()))
+  // The required characters are not spread evenly yet, so shuffle.
   for (let i = password.length - 1; i > 0; i--) {
     const j = randomInt(i + 1)
     ;[password[i], password[j]] = [password[j]!, password[i]!]

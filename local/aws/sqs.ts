@@ -1,19 +1,23 @@
 import { createHash, randomUUID } from 'node:crypto'
 import type * as SQS from '@aws-sdk/client-sqs'
-import { AwsError, unsupported, type World } from './world.ts'
+import { AwsError, unsupported } from './aws-error.ts'
+import type { World } from './world.ts'
 
 type Message = {
   MessageId: string
   Body: string
   MessageAttributes: Record<string, SQS.MessageAttributeValue>
-  /** The handle of the last receipt; an older one deletes it as well, as long as it was not received again. */
+  /** The handle of the last receipt. Only this handle deletes the message. */
   receiptHandle: string
   visibleFrom: number
 }
 
 const mostMessages = 10
 
-/** SQS with one queue, for the endpoint: a message that was received is hidden for a while, and stays until it is deleted. */
+/**
+ * SQS with one queue, for the endpoint. A received message is hidden for its visibility timeout, and stays in the queue
+ * until it is deleted.
+ */
 export const startQueue = ({ now, queueName }: { now: World['now']; queueName: string }) => {
   const messages: Message[] = []
   const checkQueue = (url = '') => {
@@ -39,7 +43,7 @@ export const startQueue = ({ now, queueName }: { now: World['now']; queueName: s
       if (MaxNumberOfMessages < 1 || MaxNumberOfMessages > mostMessages)
         throw new AwsError('InvalidParameterValue', `MaxNumberOfMessages must be between 1 and ${mostMessages}.`)
       if (MessageAttributeNames.some((name) => name !== 'All'))
-        throw unsupported('attributes of sqs ReceiveMessage by name')
+        throw unsupported('message attributes by name in sqs ReceiveMessage')
       const visible = messages.filter(({ visibleFrom }) => visibleFrom <= now()).slice(0, MaxNumberOfMessages)
       for (const message of visible)
         Object.assign(message, { receiptHandle: randomUUID(), visibleFrom: now() + VisibilityTimeout * 1000 })
@@ -57,7 +61,7 @@ export const startQueue = ({ now, queueName }: { now: World['now']; queueName: s
     DeleteMessage: (_: unknown, { QueueUrl, ReceiptHandle = '' }: Partial<SQS.DeleteMessageRequest>) => {
       checkQueue(QueueUrl)
       const i = messages.findIndex(({ receiptHandle }) => receiptHandle === ReceiptHandle)
-      // Of a message that is gone, deleting is done.
+      // Deleting a message that is no longer there succeeds, as on AWS.
       if (i >= 0) messages.splice(i, 1)
       return {}
     },

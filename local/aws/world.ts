@@ -1,7 +1,7 @@
 import type { AdvancedEventSelector, EventSelector } from '@aws-sdk/client-cloudtrail'
 import type { PasswordPolicy } from '@aws-sdk/client-iam'
 
-// The state of an AWS organization in memory. Times are milliseconds of the simulated clock.
+// The state of an AWS organization in memory. Times are milliseconds since 1970, on the organization's own clock.
 
 export type User = {
   name: string
@@ -36,7 +36,7 @@ export type Account = {
   joinedMethod: 'CREATED' | 'INVITED'
   joinedAt: number
   parentId: string
-  /** The role that trusts the management account, if there is one, and when it can first be assumed. */
+  /** The role that trusts the management account, if the account has one, and when it can first be assumed. */
   roleName: string | null
   roleUsableFrom: number
   tags: Record<string, string>
@@ -69,7 +69,7 @@ export type Secret = {
   tags: { Key?: string | undefined; Value?: string | undefined }[]
   createdAt: number
   changedAt: number
-  /** When it is gone for good, if it is scheduled for deletion. */
+  /** When the secret is deleted, if it is scheduled for deletion. */
   deletionAt?: number
   versions: Map<string, { value: string; stages: string[]; createdAt: number }>
 }
@@ -81,14 +81,14 @@ export type Session = {
   sessionName: string
   /** Of the form ROLE-ID:SESSION-NAME. */
   assumedRoleId: string
-  /** The session policy's document, if one was sent. */
+  /** The document of the session policy, if the call had one. */
   policy: string | null
   /** The function that assumed the role. */
   function: string | null
   expiresAt: number
 }
 
-/** A CloudTrail trail; selectors as CloudTrail's API gives them. */
+/** A CloudTrail trail, with selectors in the format of CloudTrail's API. */
 export type Trail = {
   name: string
   homeRegion: string
@@ -111,72 +111,49 @@ export type Call = {
   /** The error's code, if the call failed. */
   error?: string
   at: number
-  /** When it was answered. */
+  /** When the call was answered. */
   end?: number
   tag?: unknown
 }
 
-export type Caller = { accountId: string; function: string | null; accessKeyId: string; session?: Session }
-
-/** An operation of a service. Dates in its output are written as the service's protocol wants them. */
-export type Operation = (world: World, input: never, caller: Caller) => unknown
-export type Operations = Record<string, Operation>
-
 export type World = {
   now: () => number
   random: () => number
-  /** Runs something after so many simulated seconds. */
+  /** Runs a function after a number of seconds on the organization's clock. */
   setTimer: (seconds: number, run: () => void) => void
   region: 'us-east-1'
   partition: 'aws'
   managementAccountId: string
   organizationId: string
   rootId: string
-  /** By id; the management account is one of them. */
+  /** By id, with the management account. */
   accounts: Map<string, Account>
   organizationalUnits: Map<string, { id: string; name: string; parentId: string }>
   createRequests: Map<string, CreateRequest>
-  /** By name. All are the management account's. */
+  /** By name. All of them are in the management account. */
   secrets: Map<string, Secret>
   /** By access key id. */
   sessions: Map<string, Session>
-  /** Addresses and domains that SES sends for. */
+  /** The verified addresses and domains of SES. */
   sesIdentities: Set<string>
   sesAccount: { isInSandbox: boolean; isSendingEnabled: boolean; max24HourSend: number; sentLast24Hours: number }
   lambdaLimits: { concurrentExecutions: number; unreservedConcurrentExecutions: number }
   trails: Trail[]
-  /** Beside FullAWSAccess and what the accounts' `deniedActions` say. */
+  /** Policies besides FullAWSAccess and those that the accounts' `deniedActions` stand for. */
   serviceControlPolicies: ServiceControlPolicy[]
   /** Service principals with trusted access to the organization. */
   trustedServices: Set<string>
-  /** Rules on the event bus beside this service's own. */
+  /** Rules on the event bus besides those of this service. */
   otherRules: { name: string; enabled: boolean; pattern: object }[]
-  /** The access role of accounts that Organizations creates here, unless they ask for another. */
+  /** The access role of an account that is added without a role of its own. */
   accessRole: string
-  /** How likely a call is not to see a user or group that was made within the last `forgetfulSeconds`. */
+  /** The probability that a call does not see a user or group created within the last `forgetfulSeconds`. */
   staleness: number
   forgetfulSeconds: number
   calls: Call[]
-  /** Hands an event of AWS's own to EventBridge. */
+  /** Sends an event of an AWS service to EventBridge. */
   emit: (event: object) => void
 }
-
-/** An error as AWS sends it. `fields` are members beside the message. */
-export class AwsError extends Error {
-  override readonly name = 'AwsError'
-  readonly code: string
-  readonly status: number
-  readonly fields: Record<string, string>
-  constructor(code: string, message: string, status = 400, fields: Record<string, string> = {}) {
-    super(message)
-    this.code = code
-    this.status = status
-    this.fields = fields
-  }
-}
-
-export const unsupported = (what: string) =>
-  new AwsError('UnsupportedByLocalOrganization', `The local organization does not know ${what}`)
 
 export const lettersAndDigits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
 
@@ -185,7 +162,7 @@ export const randomText = ({ random }: World, alphabet: string, length: number) 
 
 const secondsPerYear = 365 * 24 * 60 * 60
 
-/** An organization with a management account and what any organization has: see the accounts below. */
+/** Creates an organization with its management account and a few older accounts. */
 export const createWorld = ({
   now = Date.now,
   random = Math.random,
@@ -268,7 +245,7 @@ export const newAccountId = (world: World): string => {
   return world.accounts.has(id) ? newAccountId(world) : id
 }
 
-/** Puts an account into the organization: created just now with a role that can be assumed, unless told otherwise. */
+/** Adds an account to the organization. By default it was created just now, and its role can be assumed. */
 export const addAccount = (
   world: World,
   {
@@ -285,7 +262,7 @@ export const addAccount = (
   }: Partial<
     Pick<Account, 'id' | 'name' | 'email' | 'state' | 'joinedMethod' | 'joinedAt' | 'roleName' | 'parentId' | 'tags'>
   > & {
-    /** Seconds from now on. */
+    /** In how many seconds the role can be assumed. */
     roleUsableAfter?: number
   } = {},
 ) => {
@@ -339,27 +316,4 @@ export const addGroup = (world: World, account: Account, { name, path = '/', cre
   }
   account.groups.set(name.toLowerCase(), group)
   return group
-}
-
-/** A clock that stands still until it is told to go on; for `createWorld`. */
-export const manualClock = (start = Date.parse('2026-11-01T09:20:50Z')) => {
-  let time = start
-  let timers: { at: number; run: () => void }[] = []
-  return {
-    now: () => time,
-    setTimer: (seconds: number, run: () => void) => {
-      timers.push({ at: time + seconds * 1000, run })
-    },
-    advance: (seconds: number) => {
-      const end = time + seconds * 1000
-      for (;;) {
-        const next = timers.filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)[0]
-        if (!next) break
-        timers = timers.filter((timer) => timer !== next)
-        time = next.at
-        next.run()
-      }
-      time = end
-    },
-  }
 }

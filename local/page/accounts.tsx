@@ -1,6 +1,6 @@
-import type { Snapshot } from '../serve-page.ts'
+import type { Snapshot } from '../snapshot.ts'
 
-/** The organization's accounts, with who can sign in. */
+/** The organization's accounts with their users. */
 export const Accounts = ({ snapshot }: { snapshot: Snapshot }) => (
   <section aria-labelledby="accounts-title">
     <h2 id="accounts-title">Accounts</h2>
@@ -10,7 +10,7 @@ export const Accounts = ({ snapshot }: { snapshot: Snapshot }) => (
           <tr>
             <th scope="col">Account</th>
             <th scope="col">Users</th>
-            <th scope="col">First password in Secrets Manager</th>
+            <th scope="col">Secret with the first password</th>
           </tr>
         </thead>
         <tbody>
@@ -21,11 +21,11 @@ export const Accounts = ({ snapshot }: { snapshot: Snapshot }) => (
                 <br />
                 <code>{id}</code>
                 {state !== 'ACTIVE' && <small> {state}</small>}
-                {id === snapshot.managementAccountId && <small> management</small>}
+                {id === snapshot.managementAccountId && <small> management account</small>}
                 {deniedActions.length > 0 && (
                   <small class="wrong">
                     <br />
-                    denied: {deniedActions.join(', ')}
+                    denied by policy: {deniedActions.join(', ')}
                   </small>
                 )}
               </th>

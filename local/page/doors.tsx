@@ -1,14 +1,15 @@
 import { useState } from 'preact/hooks'
+import { addressOf } from '../address.ts'
 import type { Breakage } from '../break.ts'
-import type { Snapshot } from '../serve-page.ts'
-import type { Act } from './page.tsx'
+import type { Snapshot } from '../snapshot.ts'
+import type { Act } from './act.ts'
 
 type Props = { snapshot: Snapshot; act: Act }
 
-/** The three doors, and what can go wrong behind them. */
+/** The three doors, and buttons for what can go wrong. */
 export const Doors = (props: Props) => (
   <section aria-labelledby="doors-title">
-    <h2 id="doors-title">Ask for administrators</h2>
+    <h2 id="doors-title">Request administrators</h2>
     <div class="doors">
       <EventDoor {...props} />
       <ManualDoor {...props} />
@@ -29,22 +30,22 @@ const EventDoor = ({ snapshot, act }: Props) => {
       <h3>By an event</h3>
       <p>
         {snapshot.automatic === 'organizations'
-          ? 'Organizations creates an account and says so.'
-          : 'Control Tower says that an account is ready.'}
+          ? 'Organizations creates an account and sends an event.'
+          : 'Control Tower creates an account and sends an event.'}
       </p>
       <button
         type="button"
         onClick={() =>
           void act(
             { do: 'new-account', name: nextName(), breakage: 'nothing' },
-            'The account is there; its event starts the workflow.',
+            'The account exists. Its event starts the workflow.',
           )
         }
       >
         Create an account
       </button>
       <details>
-        <summary>Push an event of your own</summary>
+        <summary>Send your own event</summary>
         <label>
           Event
           <textarea rows={8} value={event} onInput={({ currentTarget }) => setEvent(currentTarget.value)} />
@@ -52,9 +53,9 @@ const EventDoor = ({ snapshot, act }: Props) => {
         <button
           type="button"
           class="secondary"
-          onClick={() => void act({ do: 'enter', input: event, expects: 'event' }, 'Pushed.')}
+          onClick={() => void act({ do: 'enter', input: event, expects: 'event' }, 'The event is sent.')}
         >
-          Push
+          Send
         </button>
       </details>
     </article>
@@ -100,10 +101,6 @@ const AccountField = ({
   </label>
 )
 
-/** An address that mails may go to. */
-export const addressOf = ({ allowedRecipient }: Snapshot, userName: string) =>
-  allowedRecipient.includes('@') ? allowedRecipient : `${userName.toLowerCase()}@${allowedRecipient}`
-
 const ManualDoor = ({ snapshot, act }: Props) => {
   const [accountId, setAccountId] = useState('555555555555')
   const [input, setInput] = useState<string>()
@@ -119,11 +116,11 @@ const ManualDoor = ({ snapshot, act }: Props) => {
           setInput(undefined)
         }}
       />
-      <button type="button" onClick={() => void act({ do: 'enter', input: text }, 'The execution is started.')}>
+      <button type="button" onClick={() => void act({ do: 'enter', input: text }, 'The execution has started.')}>
         Start an execution
       </button>
       <details>
-        <summary>Change its input</summary>
+        <summary>Change the input</summary>
         <label>
           Input
           <textarea rows={4} value={text} onInput={({ currentTarget }) => setInput(currentTarget.value)} />
@@ -136,7 +133,7 @@ const ManualDoor = ({ snapshot, act }: Props) => {
 const ApiDoor = ({ snapshot, act }: Props) => {
   const [accountId, setAccountId] = useState('555555555555')
   const [userName, setUserName] = useState('ada')
-  const email = addressOf(snapshot, userName)
+  const email = addressOf(snapshot.allowedRecipient, userName)
   const request = {
     method: 'POST',
     path: `/accounts/${accountId}/admins`,
@@ -171,23 +168,23 @@ const Breakages = ({ act }: Props) => {
   return (
     <article>
       <h3>Break something</h3>
-      <p>A new account, and watch what the workflow does about it:</p>
+      <p>Create an account in which something goes wrong, and watch the workflow recover:</p>
       <div class="buttons">
         {make(
           'role-not-ready',
           'Role not ready',
-          'Its access role refuses for 3 minutes: CreateAdminGroup waits and tries again.',
+          'The account’s role cannot be assumed for 3 minutes. CreateAdminGroup is retried until then.',
         )}
-        {make('throttling', 'Throttling', 'IAM asks to slow down for 3 minutes: the steps wait and try again.')}
+        {make('throttling', 'Throttling', 'IAM throttles for 3 minutes. The steps are retried until then.')}
         {make(
           'duplicate-event',
           'Duplicate event',
-          'Its event came twice at once: one execution vends, the other finds it in progress.',
+          'The event arrived twice. One execution vends the account, and the other one ends as AlreadyInProgress.',
         )}
         {make(
           'denied-by-policy',
-          'Forbidden by policy',
-          'A service control policy forbids users: the vend fails, a notice comes, and a redrive goes on once the policy is lifted.',
+          'Denied by policy',
+          'A service control policy denies iam:CreateUser. The execution fails and a failure notice is mailed. Lift the policy, then redrive.',
         )}
       </div>
     </article>

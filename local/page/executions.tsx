@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
-import type { Snapshot } from '../serve-page.ts'
-import type { Act } from './page.tsx'
+import type { Snapshot } from '../snapshot.ts'
+import type { Act } from './act.ts'
 
 export type Execution = Snapshot['executions'][number]
 type Status = Execution['states'][number]['status'] | 'WAITING'
@@ -8,10 +8,10 @@ type Status = Execution['states'][number]['status'] | 'WAITING'
 const nameOf = (snapshot: Snapshot, accountId: string | null) =>
   snapshot.accounts.find(({ id }) => id === accountId)?.name ?? accountId ?? 'no account'
 
-const outcomeOf = ({ status, outcome, error }: Execution) =>
+const textOfOutcome = ({ status, outcome, error }: Execution) =>
   status === 'RUNNING' ? 'running' : status === 'SUCCEEDED' ? (outcome ?? 'succeeded') : (error ?? status.toLowerCase())
 
-/** Executions, the chosen one as the workflow's graph, and its timeline. */
+/** The list of executions, and the workflow's graph and the timeline of the chosen one. */
 export const Executions = ({
   snapshot,
   execution,
@@ -25,7 +25,7 @@ export const Executions = ({
 }) => (
   <section id="executions" aria-labelledby="executions-title" tabIndex={-1}>
     <h2 id="executions-title">Executions</h2>
-    {!snapshot.executions.length && <p>None yet.</p>}
+    {!snapshot.executions.length && <p>No execution yet.</p>}
     <div class="executions">
       <ul class="list" aria-label="Latest executions">
         {snapshot.creating.map((name) => (
@@ -33,18 +33,18 @@ export const Executions = ({
             Organizations is creating {name}
           </li>
         ))}
-        {snapshot.executions.map((one) => (
-          <li key={one.executionArn}>
+        {snapshot.executions.map((listed) => (
+          <li key={listed.executionArn}>
             <button
               type="button"
               class="item"
-              aria-pressed={one === execution}
-              onClick={() => choose(one.executionArn)}
+              aria-pressed={listed === execution}
+              onClick={() => choose(listed.executionArn)}
             >
               <span>
-                {nameOf(snapshot, one.accountId)} <small>by {one.door}</small>
+                {nameOf(snapshot, listed.accountId)} <small>by {listed.door}</small>
               </span>
-              <span class={`outcome ${one.status}`}>{outcomeOf(one)}</span>
+              <span class={`outcome ${listed.status}`}>{textOfOutcome(listed)}</span>
             </button>
           </li>
         ))}
@@ -54,7 +54,7 @@ export const Executions = ({
           <Graph execution={execution} />
           <div>
             <h3>
-              {nameOf(snapshot, execution.accountId)}: {outcomeOf(execution)}
+              {nameOf(snapshot, execution.accountId)}: {textOfOutcome(execution)}
               {execution.redriveCount > 0 && ` (redriven ${execution.redriveCount} ×)`}
             </h3>
             {execution.cause && <p class="wrong">{execution.cause}</p>}
@@ -82,14 +82,21 @@ const GoOn = ({ snapshot, execution, act }: { snapshot: Snapshot; execution: Exe
             <button
               type="button"
               class="secondary"
-              onClick={() => void act({ do: 'mend', accountId: account.id }, 'The policy is lifted. Now redrive.')}
+              onClick={() =>
+                void act(
+                  { do: 'lift-policy', accountId: account.id },
+                  'The policy is lifted. Now redrive the execution.',
+                )
+              }
             >
               Lift the policy
             </button>
           )}
           <button
             type="button"
-            onClick={() => void act({ do: 'redrive', executionArn }, 'It goes on where it stopped.')}
+            onClick={() =>
+              void act({ do: 'redrive', executionArn }, 'The execution continues at the state where it stopped.')
+            }
           >
             Redrive
           </button>
@@ -99,7 +106,7 @@ const GoOn = ({ snapshot, execution, act }: { snapshot: Snapshot; execution: Exe
   )
 }
 
-/** How a state stands over all of a Map's items, and how often it was tried again. */
+/** A state's status over all items of a Map, the number of items, and the number of retries. */
 const stateOf = ({ states, history }: Execution, name: string) => {
   const entered = states.filter((state) => state.name === name)
   const own = history.filter(({ state }) => state === name)
@@ -107,8 +114,8 @@ const stateOf = ({ states, history }: Execution, name: string) => {
     const last = own.findLast((happened) => happened.index === index)
     return status === 'FAILED' && last?.what === 'failed' && last.waitsUpTo !== undefined ? 'WAITING' : status
   })
-  const worst = (['RUNNING', 'WAITING', 'FAILED', 'ABORTED', 'SUCCEEDED'] as const).find((one) =>
-    statuses.includes(one),
+  const worst = (['RUNNING', 'WAITING', 'FAILED', 'ABORTED', 'SUCCEEDED'] as const).find((status) =>
+    statuses.includes(status),
   )
   return { status: worst, items: entered.length, tries: own.filter(({ what }) => what === 'retried').length }
 }
@@ -144,17 +151,17 @@ const Graph = ({ execution }: { execution: Execution }) => {
     <div
       class="graph"
       ref={place}
-      // On a phone it is moved sideways.
+      // On a phone the picture is scrolled sideways, which needs the focus.
       tabIndex={0}
       role="img"
       aria-label={`The workflow: ${standing.join(', ')}`}
-      // The picture is this server's own, drawn from the definition.
+      // This is safe: the server itself draws the picture from the definition.
       dangerouslySetInnerHTML={{ __html: picture }}
     />
   )
 }
 
-/** `waits`: how long it waits now at most before it is tried again, in seconds. */
+/** One state from its entry to its end. `waits` is the longest pause before the retry that comes next, in seconds. */
 type Visit = {
   name: string
   from: number
@@ -164,7 +171,7 @@ type Visit = {
   status: 'RUNNING' | 'WAITING' | 'SUCCEEDED' | 'FAILED'
 }
 
-/** Each state's visit, from being entered to its end, with the failures after which it was tried again. */
+/** The visits of all states in order, each with the failures before its retries. */
 const visitsOf = ({ history }: Execution): Visit[] => {
   const visits: (Visit & { key: string })[] = []
   for (const { at, state, index, userName, what, error, waitsUpTo } of history) {
@@ -209,8 +216,8 @@ const Timeline = ({ execution, speed }: { execution: Execution; speed: number })
     <>
       <p>
         <small>
-          Begun {new Date(start).toISOString().slice(11, 19)}, {seconds(end - start)} of the organization’s time (
-          {seconds((end - start) / speed)} of yours).
+          Started {new Date(start).toISOString().slice(11, 19)}. Duration: {seconds(end - start)} on the organization’s
+          clock, {seconds((end - start) / speed)} in real time.
         </small>
       </p>
       <ol class="timeline">
@@ -231,7 +238,7 @@ const Timeline = ({ execution, speed }: { execution: Execution; speed: number })
             {pauses.length > 0 && (
               <small>
                 {pauses.length} × {[...new Set(pauses.map(({ error }) => error))].join(', ')}
-                {waits !== undefined && `; waits up to ${waits.toFixed(waits % 1 ? 1 : 0)} s, then tries again`}
+                {waits !== undefined && `. Retry within ${waits.toFixed(waits % 1 ? 1 : 0)} s.`}
               </small>
             )}
           </li>

@@ -1,10 +1,10 @@
 import { useState } from 'preact/hooks'
-import type { Snapshot } from '../serve-page.ts'
+import type { Snapshot } from '../snapshot.ts'
 
 const looks = { html: 'HTML', phone: 'Phone', text: 'Text' } as const
 type Look = keyof typeof looks
 
-/** Every mail that SES took, as its recipient sees it. */
+/** The mails that SES accepted, as their recipients see them. */
 export const Inbox = ({ mails }: { mails: Snapshot['mails'] }) => {
   const [chosen, choose] = useState<string>()
   const [look, setLook] = useState<Look>('html')
@@ -14,13 +14,13 @@ export const Inbox = ({ mails }: { mails: Snapshot['mails'] }) => {
       <h2 id="inbox-title">Inbox</h2>
       {!mails.length && <p>No mail yet.</p>}
       <ul class="list" aria-label="Mails">
-        {mails.map((one) => (
-          <li key={one.messageId}>
-            <button type="button" class="item" aria-pressed={one === mail} onClick={() => choose(one.messageId)}>
-              <span>{one.subject}</span>
+        {mails.map((listed) => (
+          <li key={listed.messageId}>
+            <button type="button" class="item" aria-pressed={listed === mail} onClick={() => choose(listed.messageId)}>
+              <span>{listed.subject}</span>
               <small>
-                {one.isNotice ? 'failure notice to ' : ''}
-                {one.to.join(', ')}
+                {listed.isNotice ? 'failure notice to ' : ''}
+                {listed.to.join(', ')}
               </small>
             </button>
           </li>
@@ -29,11 +29,11 @@ export const Inbox = ({ mails }: { mails: Snapshot['mails'] }) => {
       {mail && (
         <article class="mail">
           <fieldset class="looks">
-            <legend>Shown as</legend>
-            {(Object.keys(looks) as Look[]).map((one) => (
-              <label key={one}>
-                <input type="radio" name="look" checked={look === one} onChange={() => setLook(one)} />
-                {looks[one]}
+            <legend>Show as</legend>
+            {(Object.keys(looks) as Look[]).map((choice) => (
+              <label key={choice}>
+                <input type="radio" name="look" checked={look === choice} onChange={() => setLook(choice)} />
+                {looks[choice]}
               </label>
             ))}
           </fieldset>
@@ -47,7 +47,8 @@ export const Inbox = ({ mails }: { mails: Snapshot['mails'] }) => {
           {look === 'text' || !mail.html ? (
             <pre tabIndex={0}>{mail.text}</pre>
           ) : (
-            // A mail may hold anything: no scripts, no forms, no way out. Of the same origin only so that its height can be read.
+            // A mail can contain anything, so the sandbox allows no scripts, forms or links. It allows the same origin
+            // because the page must read the mail's height.
             <iframe
               key={`${look} ${mail.messageId}`}
               class={look}

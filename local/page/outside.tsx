@@ -1,10 +1,11 @@
 import { useState } from 'preact/hooks'
-import type { Snapshot } from '../serve-page.ts'
-import { addressOf } from './doors.tsx'
+import { addressOf } from '../address.ts'
+import type { Snapshot } from '../snapshot.ts'
 
-/** Lines to copy: the API and the AWS endpoint answer any program on this machine. */
+/** Commands to copy. Any program on this machine can call the API and the AWS endpoint. */
 export const Outside = ({ snapshot }: { snapshot: Snapshot }) => {
-  const { apiKey, apiUrl, endpointUrl, managementAccountId, region, stateMachineArn, accounts } = snapshot
+  const { apiKey, apiUrl, endpointUrl, managementAccountId, region, stateMachineArn, accounts, allowedRecipient } =
+    snapshot
   const [accountId, setAccountId] = useState('')
   const account =
     accounts.find(({ id }) => id === accountId) ?? accounts.find(({ secrets }) => secrets.length) ?? accounts[0]
@@ -14,9 +15,9 @@ export const Outside = ({ snapshot }: { snapshot: Snapshot }) => {
   const curl = `curl --aws-sigv4 aws:amz:${region}:execute-api --user ${apiKey}`
   const secret = account.secrets[0] ?? `account-vending/${account.id}/administrator`
   const lines: [string, string][] = [
-    ['The account’s users', aws(account.id, 'iam list-users')],
+    ['List the account’s users', aws(account.id, 'iam list-users')],
     [
-      'The first password',
+      'Read the first password',
       aws(
         managementAccountId,
         `secretsmanager get-secret-value --query SecretString --output text --secret-id ${secret}`,
@@ -34,20 +35,20 @@ export const Outside = ({ snapshot }: { snapshot: Snapshot }) => {
       aws(managementAccountId, 'organizations create-account --account-name Outside --email outside@example.com'),
     ],
     [
-      'Ask the API for one more administrator',
-      `${curl} -d '{"admins":[{"userName":"outside","email":"${addressOf(snapshot, 'outside')}"}]}' ${apiUrl}/accounts/${account.id}/admins`,
+      'Request another administrator from the API',
+      `${curl} -d '{"admins":[{"userName":"outside","email":"${addressOf(allowedRecipient, 'outside')}"}]}' ${apiUrl}/accounts/${account.id}/admins`,
     ],
-    ['How the account stands', `${curl} ${apiUrl}/accounts/${account.id}`],
+    ['Get the account’s status', `${curl} ${apiUrl}/accounts/${account.id}`],
   ]
   return (
     <section aria-labelledby="outside-title">
       <h2 id="outside-title">From your terminal</h2>
       <p>
-        The API and AWS’s endpoint answer from outside, on this machine only. An access key id of 12 digits names the
-        account whose credentials it stands for.
+        Any program on this machine can call the API and the AWS endpoint. To act in an account, use its id as the
+        access key id.
       </p>
       <label class="narrow">
-        Account in these lines
+        Account in these commands
         <select value={account.id} onChange={({ currentTarget }) => setAccountId(currentTarget.value)}>
           {accounts.map(({ id, name }) => (
             <option key={id} value={id}>

@@ -21,7 +21,7 @@ let page: Page
 beforeAll(async () => {
   browser = await startChromium()
   organization = await npmStart(port)
-  await organization.told('set more off there')
+  await organization.told('where you can start more')
 })
 afterAll(async () => {
   await browser?.close()
@@ -126,7 +126,7 @@ describe('what is broken on purpose recovers', () => {
     await open()
     await press('Role not ready')
     await page.locator('[id="state-CreateAdminGroup"][data-status="WAITING"]').waitFor()
-    await page.getByText(/\d+ × AccountNotReadyError; waits up to [\d.]+ s, then tries again/).waitFor()
+    await page.getByText(/\d+ × AccountNotReadyError\. Retry within [\d.]+ s\./).waitFor()
     await newest('Vended')
     expect(await state('CreateAdminGroup').getAttribute('data-status')).toBe('SUCCEEDED')
     expect(await state('CreateAdminGroup').locator('.badge').textContent()).toMatch(/↻\d+/)
@@ -147,25 +147,28 @@ describe('what is broken on purpose recovers', () => {
       .nth(before + 1)
       .waitFor()
     await expect
-      .poll(async () =>
-        (await executions().allInnerTexts())
-          .slice(0, 2)
-          .join()
-          .match(/Vended|AlreadyInProgress/g)
-          ?.sort(),
+      .poll(
+        async () =>
+          (await executions().allInnerTexts())
+            .slice(0, 2)
+            .join()
+            .match(/Vended|AlreadyInProgress/g)
+            ?.sort(),
+        { timeout: 30_000 },
       )
       .toEqual(['AlreadyInProgress', 'Vended'])
   })
 
   test('a policy that forbids users: a notice comes, and a redrive goes on once it is lifted', async () => {
     await open()
-    await press('Forbidden by policy')
+    await press('Denied by policy')
     await newest('DeniedByPolicyError')
     expect(await state('CreateAdminUser').getAttribute('data-status')).toBe('FAILED')
     await inbox().filter({ hasText: 'failure notice' }).first().click()
     await page.frameLocator('iframe').getByText('redrive-execution').first().waitFor()
     await press('Redrive')
-    await newest('DeniedByPolicyError')
+    // Lifted earlier, the policy would not fail the redriven execution.
+    await page.getByText('DeniedByPolicyError (redriven 1 ×)').waitFor()
     await press('Lift the policy')
     await press('Redrive')
     await newest('Vended')
@@ -175,14 +178,14 @@ describe('what is broken on purpose recovers', () => {
 
 test('a mistake is said: no JSON, an event that no rule takes, a request that is refused', async () => {
   await open()
-  await page.getByText('Push an event of your own').click()
+  await page.getByText('Send your own event').click()
   await page.getByLabel('Event').fill('{"source":"aws.organizations","detail-type":"nothing"}')
-  await press('Push')
-  await expect.poll(said).toContain('No rule takes this event')
-  await page.getByText('Change its input').click()
+  await press('Send')
+  await expect.poll(said).toContain('No rule matches this event')
+  await page.getByText('Change the input').click()
   await page.getByLabel('Input').fill('{"accountId":')
   await press('Start an execution')
-  await expect.poll(said).toContain('Not JSON, which StartExecution refuses')
+  await expect.poll(said).toContain('StartExecution refuses an input that is not JSON')
   problems.splice(0)
   await page.getByLabel('User name').fill('not a name')
   await press('Send a request')
@@ -191,14 +194,17 @@ test('a mistake is said: no JSON, an event that no rule takes, a request that is
 
 test('the lines to copy work in a terminal', async () => {
   await open({ permissions: ['clipboard-read', 'clipboard-write'] })
-  await page.getByLabel('Account in these lines').selectOption('888899990000')
+  await page.getByLabel('Account in these commands').selectOption('888899990000')
   const run = async (what: string) => {
     await press(`Copy: ${what}`)
     const line = await page.evaluate(() => navigator.clipboard.readText())
     return (await promisify(execFile)('bash', ['-c', `${line} --silent`])).stdout
   }
-  expect(JSON.parse(await run('How the account stands'))).toMatchObject({ accountId: '888899990000', status: 'VENDED' })
-  expect(JSON.parse(await run('Ask the API for one more administrator'))).toMatchObject({ status: 'Accepted' })
+  expect(JSON.parse(await run('Get the account’s status'))).toMatchObject({
+    accountId: '888899990000',
+    status: 'VENDED',
+  })
+  expect(JSON.parse(await run('Request another administrator from the API'))).toMatchObject({ status: 'Accepted' })
   await newest('Vended')
 })
 
@@ -245,7 +251,7 @@ test('everything is within reach of the keyboard, and what has the focus is seen
 
 test.each([320, 390, 768, 1024, 1440, 2560])('nothing is cut off at a width of %i', async (width) => {
   await open({ viewport: { width, height: 800 } })
-  await page.getByText('Push an event of your own').click()
+  await page.getByText('Send your own event').click()
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
   expect(overflow).toBeLessThanOrEqual(0)
   const cut = await page
@@ -275,7 +281,7 @@ describe.each(['light', 'dark'] as const)('in %s', (colorScheme) => {
     await page.locator('[data-status="WAITING"]').waitFor()
     expect(await violations()).toEqual([])
     await newest('Vended')
-    await press('Forbidden by policy')
+    await press('Denied by policy')
     await newest('DeniedByPolicyError')
     expect(await violations()).toEqual([])
   })
@@ -283,7 +289,7 @@ describe.each(['light', 'dark'] as const)('in %s', (colorScheme) => {
 
 test('when npm start has ended, the page says so', async () => {
   const other = await npmStart(port + 10, '--event', 'test/samples/manual-execution.json')
-  await other.told('set more off there')
+  await other.told('where you can start more')
   await open()
   await page.goto(other.url)
   await page.locator('.graph svg').waitFor()

@@ -21,10 +21,11 @@ import { cloudFormation } from '../../local/aws/cloudformation.ts'
 import { createLedger } from '../../local/create-ledger.ts'
 import { startEndpoint } from '../../local/aws/endpoint.ts'
 import { eventBridge } from '../../local/aws/eventbridge.ts'
-import { invoking } from '../../local/aws/lambda.ts'
+import { invokeOperation } from '../../local/aws/lambda.ts'
 import { startQueue } from '../../local/aws/sqs.ts'
 import { startStepFunctions } from '../../local/aws/step-functions.ts'
-import { addAccount, createWorld, manualClock } from '../../local/aws/world.ts'
+import { addAccount, createWorld } from '../../local/aws/world.ts'
+import { manualClock } from '../support/manual-clock.ts'
 import type { Moto } from './moto.ts'
 
 type Credentials = { accessKeyId: string; secretAccessKey: string; sessionToken?: string }
@@ -159,15 +160,11 @@ export const startLocal = async () => {
     onProgress: () => {},
     onEnd: () => {},
   })
-  const isoTime = () => new Date(clock.now()).toISOString()
   world.trails = [
     { name: trailName, homeRegion: region, isMultiRegion: true, isOrganization: true, isLogging: true, eventSelectors },
   ]
-  const handlers = {
+  const operations = {
     events: eventBridge({
-      managementAccountId,
-      region,
-      isoTime,
       putEvent: () => {},
       rules: () => ruleNames.map((name) => ({ name, enabled: name !== 'other', pattern: rulePattern })),
     }),
@@ -179,9 +176,9 @@ export const startLocal = async () => {
     }),
     states: stepFunctions.operations,
     sqs: startQueue({ now: clock.now, queueName }).operations,
-    lambda: invoking({ find: () => undefined, invoke: async () => undefined }),
+    lambda: invokeOperation({ nameOf: () => undefined, invoke: async () => undefined }),
   }
-  const endpoint = await startEndpoint(world, { handlers })
+  const endpoint = await startEndpoint(world, { operations })
   const own = clients(endpoint.url, { accessKeyId: managementAccountId, secretAccessKey: 'local' })
   await createLedger(own.ledger.dynamodb, own.ledger.tableName)
   const member = addAccount(world, { name: 'Member' })
@@ -216,7 +213,7 @@ export const startLocal = async () => {
     },
     later: clock.advance,
   }
-  return { aws, handlers, world, close: endpoint.close }
+  return { aws, operations, world, close: endpoint.close }
 }
 
 /** moto, brought to the same state by its own calls. */

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { format, resolveConfig } from 'prettier'
 import { afterAll, expect, test } from 'vitest'
-import { builtIn } from '../../local/aws/endpoint.ts'
+import { builtInOperations } from '../../local/aws/endpoint.ts'
 import { prepareMoto, startLocal } from './aws.ts'
 import { differences, masked } from './compare.ts'
 import { known } from './differences.ts'
@@ -53,7 +53,7 @@ test('every difference that is listed is of a case that there is, and once', () 
 })
 
 test('every operation of the local organization has its cases', () => {
-  const operations = Object.entries({ ...builtIn, ...local.handlers }).flatMap(([service, table]) =>
+  const operations = Object.entries({ ...builtInOperations, ...local.operations }).flatMap(([service, table]) =>
     Object.keys(table).map((operation) => `${service} ${operation}`),
   )
   const missing = operations.filter((one) => !cases.some(({ service, operation }) => `${service} ${operation}` === one))

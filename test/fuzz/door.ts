@@ -9,7 +9,8 @@ import { parseInput } from '../../functions/shared/parse.ts'
 import { answering } from '../../local/aws/endpoint.ts'
 import { rulesFor } from '../../local/aws/eventbridge.ts'
 import { signIn } from '../../local/aws/iam.ts'
-import { type Execution, startStepFunctions } from '../../local/aws/step-functions.ts'
+import type { Execution } from '../../local/aws/step-functions-execution.ts'
+import { startStepFunctions } from '../../local/aws/step-functions.ts'
 import { type Account, addAccount, createWorld } from '../../local/aws/world.ts'
 import { inMemoryDynamoDB } from '../simulation/dynamodb.ts'
 import { randomFrom } from '../simulation/random.ts'
@@ -100,7 +101,7 @@ export const openDoors = async (vendingFile: string, bundles?: Map<string, strin
     const endpoint: Parameters<typeof service.invoke>[2] = {
       log: () => undefined,
       handle: answering(world, {
-        handlers: {
+        operations: {
           dynamodb: ledger.operations,
           ses: { SendEmail: (_: unknown, mail: object) => ({ MessageId: `mail-${mails.push(mail as Mail)}` }) },
           events: { PutEvents: () => ({ FailedEntryCount: 0, Entries: [{ EventId: `event-${++events}` }] }) },

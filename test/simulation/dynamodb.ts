@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { AttributeValue } from '@aws-sdk/client-dynamodb'
-import { AwsError, type Handler } from '../../local/aws/endpoint.ts'
+import { AwsError } from '../../local/aws/aws-error.ts'
+import type { Operation } from '../../local/aws/operation.ts'
 
 type Item = Record<string, AttributeValue>
 type Input = {
@@ -204,9 +205,9 @@ export const inMemoryDynamoDB = (tableName: string, now: () => number) => {
     all: () => [...items.values()],
     /** What is stored, as DynamoDB bills it: 100 bytes more an item. */
     bytes: () => [...items.values()].reduce((sum, item) => sum + 100 + itemSize(item), 0),
-    /** For the endpoint's `handlers`. */
+    /** For the endpoint's `operations`. */
     operations: Object.fromEntries(
-      Object.entries(operations).map(([name, run]): [string, Handler] => [name, (_, input) => run(input as Input)]),
+      Object.entries(operations).map(([name, run]): [string, Operation] => [name, (_, input) => run(input)]),
     ),
   }
 }

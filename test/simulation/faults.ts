@@ -1,4 +1,5 @@
-import { AwsError, type Intercept } from '../../local/aws/endpoint.ts'
+import { AwsError } from '../../local/aws/aws-error.ts'
+import type { Intercept } from '../../local/aws/endpoint.ts'
 import { latencies } from './latencies.ts'
 import type { AccountPlan, FaultKind, Plan } from './plan.ts'
 import { draw, oneOf, type Rng } from './random.ts'

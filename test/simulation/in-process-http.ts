@@ -64,7 +64,7 @@ export const requireInProcess = (handle: Handle, now: () => number) => {
       // The SDK takes its message for the body as well, and bytes as readily as a stream.
       return Object.assign(Buffer.from(reply.body), {
         statusCode: reply.status,
-        headers: { 'content-type': reply.type, date: new Date(now()).toUTCString() },
+        headers: { ...reply.headers, date: new Date(now()).toUTCString() },
       })
     }
   const request = (options: Options, onResponse: (response: Response) => void) => {

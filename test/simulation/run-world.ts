@@ -1,8 +1,9 @@
 import { answering, type Interception } from '../../local/aws/endpoint.ts'
 import { rulesFor } from '../../local/aws/eventbridge.ts'
 import { signIn } from '../../local/aws/iam.ts'
-import { type Execution, startStepFunctions } from '../../local/aws/step-functions.ts'
-import { accountOfExecution } from '../../local/vend.ts'
+import type { Execution } from '../../local/aws/step-functions-execution.ts'
+import { startStepFunctions } from '../../local/aws/step-functions.ts'
+import { accountOfExecution } from '../../local/read-execution.ts'
 import { type Account, addAccount, addGroup, addUser, createWorld, type World } from '../../local/aws/world.ts'
 import { explanations, unforeseen } from '../../functions/shared/explanations.ts'
 import { ourPath } from '../../functions/shared/account-role.ts'
@@ -207,7 +208,7 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
     return answer
   }
   endpoint.handle = answering(world, {
-    handlers: {
+    operations: {
       ...listing(ledger, (accountId) => count({ kind: 'list-not-whole', what: accountId })),
       ses: { SendEmail: sendEmail },
       events: { PutEvents: putEvents },

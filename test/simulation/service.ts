@@ -3,7 +3,7 @@ import { loadVending } from '../../infra/build/load-vending.ts'
 import { type Clock, startClock } from '../../local/clock.ts'
 import { type DeployedFunction, readDeployed } from '../../local/deployed.ts'
 import type { answering } from '../../local/aws/endpoint.ts'
-import { bundleFunctions, type Handler, invoking, loadBundle, loadFunction } from '../../local/run-function.ts'
+import { bundleFunctions, type Handler, lambdaInvoker, loadBundle, loadFunction } from '../../local/run-function.ts'
 import { createWorld } from '../../local/aws/world.ts'
 import { requireInProcess } from './in-process-http.ts'
 
@@ -66,7 +66,7 @@ export const loadTogether = <Config extends string>(vendingFiles: Record<Config,
       ofLoading = fn.environment
       const module = handlers[`${config}/${fn.name}`]?.()
       if (!module) throw new Error(`The bundle has no function ${fn.name} for ${config}`)
-      return invoking(fn, module.handler)
+      return lambdaInvoker(fn, module.handler)
     }
   return Object.fromEntries(
     Object.entries<string>(vendingFiles).map(([config, file]) => [config, serve(file, loading.clock, load(config))]),

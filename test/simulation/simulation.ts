@@ -1,6 +1,7 @@
 import type { readDeployed } from '../../local/deployed.ts'
 import { answering } from '../../local/aws/endpoint.ts'
-import { type Execution, startStepFunctions } from '../../local/aws/step-functions.ts'
+import type { Execution } from '../../local/aws/step-functions-execution.ts'
+import { startStepFunctions } from '../../local/aws/step-functions.ts'
 import { addAccount, createWorld } from '../../local/aws/world.ts'
 import { accountCreated } from '../support/events.ts'
 import { inMemoryDynamoDB } from './dynamodb.ts'
@@ -58,7 +59,7 @@ export const loadSimulation = async (vendingFile: string) => {
       const mails: object[] = []
       const sendEmail = (_: unknown, mail: object) => ({ MessageId: `${seed}-${mails.push(mail)}` })
       const handle = answering(world, {
-        handlers: {
+        operations: {
           dynamodb: ledger.operations,
           ses: { SendEmail: sendEmail },
           events: { PutEvents: () => ({ FailedEntryCount: 0, Entries: [{ EventId: seed }] }) },

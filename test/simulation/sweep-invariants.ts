@@ -1,5 +1,5 @@
 import type { Interception } from '../../local/aws/endpoint.ts'
-import type { Execution } from '../../local/aws/step-functions.ts'
+import type { Execution } from '../../local/aws/step-functions-execution.ts'
 import type { World } from '../../local/aws/world.ts'
 import type { AccountRecord } from '../../functions/shared/ledger.ts'
 import type { Plan } from './plan.ts'

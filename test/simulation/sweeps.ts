@@ -1,4 +1,5 @@
-import { builtIn, type Handler } from '../../local/aws/endpoint.ts'
+import { builtInOperations } from '../../local/aws/endpoint.ts'
+import type { Operation } from '../../local/aws/operation.ts'
 import type { Deployed } from '../../local/deployed.ts'
 import type { World } from '../../local/aws/world.ts'
 import type { inMemoryDynamoDB } from './dynamodb.ts'
@@ -36,8 +37,11 @@ export const scheduledEvent = ({ now, managementAccountId, region }: World, id: 
  * now and then while `staleness` lasts.
  */
 export const listing = (ledger: ReturnType<typeof inMemoryDynamoDB>, note: (left: string) => void) => {
-  const [listAccounts, scan] = [builtIn['organizations']?.['ListAccounts'], ledger.operations['Scan']] as Handler[]
-  const ListAccounts: Handler = (world, input, caller) => {
+  const [listAccounts, scan] = [
+    builtInOperations['organizations']?.['ListAccounts'],
+    ledger.operations['Scan'],
+  ] as Operation<object>[]
+  const ListAccounts: Operation<object> = (world, input, caller) => {
     const page = listAccounts?.(world, { ...input, MaxResults: 4 }, caller) as { Accounts: { Id: string }[] }
     const Accounts = page.Accounts.filter(({ Id }) => {
       const isThere = world.staleness === 0 || world.random() >= world.staleness / 5
@@ -46,6 +50,6 @@ export const listing = (ledger: ReturnType<typeof inMemoryDynamoDB>, note: (left
     })
     return { ...page, Accounts }
   }
-  const Scan: Handler = (world, input, caller) => scan?.(world, { ...input, Limit: 3 }, caller)
+  const Scan: Operation<object> = (world, input, caller) => scan?.(world, { ...input, Limit: 3 }, caller)
   return { organizations: { ListAccounts }, dynamodb: { ...ledger.operations, Scan } }
 }

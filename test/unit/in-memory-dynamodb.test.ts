@@ -18,9 +18,9 @@ import { inMemoryDynamoDB } from '../simulation/dynamodb.ts'
 
 const TableName = 'ledger'
 const memory = inMemoryDynamoDB(TableName, Date.now)
-const open = async (handlers = {}) => {
+const open = async (operations = {}) => {
   const world = createWorld()
-  const endpoint = await startEndpoint(world, { handlers })
+  const endpoint = await startEndpoint(world, { operations })
   const dynamodb = new DynamoDBClient({
     endpoint: endpoint.url,
     region: world.region,

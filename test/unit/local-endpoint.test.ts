@@ -13,8 +13,10 @@ import {
 import { GetAccountCommand, SESv2Client } from '@aws-sdk/client-sesv2'
 import { SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn'
 import { afterEach, expect, test } from 'vitest'
-import { AwsError, startEndpoint } from '../../local/aws/endpoint.ts'
-import { createWorld, manualClock } from '../../local/aws/world.ts'
+import { AwsError } from '../../local/aws/aws-error.ts'
+import { startEndpoint } from '../../local/aws/endpoint.ts'
+import { createWorld } from '../../local/aws/world.ts'
+import { manualClock } from '../support/manual-clock.ts'
 
 const opened: { close: () => Promise<void> }[] = []
 afterEach(async () => {
@@ -101,9 +103,12 @@ test('a member account does not reach what is the management account’s', async
 
 test('operations can be brought along', async () => {
   const { config } = await start({
-    handlers: {
+    operations: {
       states: {
-        StartExecution: (_, input) => ({ executionArn: `started ${String(input['name'])}`, startDate: new Date(5000) }),
+        StartExecution: (_, input: { name?: string }) => ({
+          executionArn: `started ${input.name}`,
+          startDate: new Date(5000),
+        }),
       },
     },
   })

@@ -2,19 +2,17 @@ import { EventBridgeClient, PutEventsCommand, type PutEventsRequestEntry } from 
 import { afterAll, beforeEach, expect, test } from 'vitest'
 import { startEndpoint } from '../../local/aws/endpoint.ts'
 import { eventBridge } from '../../local/aws/eventbridge.ts'
-import { createWorld, manualClock } from '../../local/aws/world.ts'
+import { createWorld } from '../../local/aws/world.ts'
+import { manualClock } from '../support/manual-clock.ts'
 
 const world = createWorld(manualClock())
 const { managementAccountId, region } = world
 let events: unknown[] = []
 const bus = {
-  managementAccountId,
-  region,
-  isoTime: () => 'now',
   putEvent: (event: unknown) => events.push(event),
   rules: () => [],
 }
-const endpoint = await startEndpoint(world, { handlers: { events: eventBridge(bus) } })
+const endpoint = await startEndpoint(world, { operations: { events: eventBridge(bus) } })
 afterAll(() => endpoint.close())
 beforeEach(() => {
   events = []
@@ -44,7 +42,7 @@ test('an entry becomes an event', async () => {
       source: 'ours',
       'detail-type': 'Done',
       account: managementAccountId,
-      time: 'now',
+      time: '2026-11-01T09:20:50.000Z',
       region,
       resources: ['arn'],
       detail: { a: 1 },

@@ -2,7 +2,8 @@ import * as IAM from '@aws-sdk/client-iam'
 import { afterAll, beforeEach, expect, test } from 'vitest'
 import { startEndpoint } from '../../local/aws/endpoint.ts'
 import { signIn } from '../../local/aws/iam.ts'
-import { addAccount, createWorld, manualClock, type World } from '../../local/aws/world.ts'
+import { addAccount, createWorld, type World } from '../../local/aws/world.ts'
+import { manualClock } from '../support/manual-clock.ts'
 
 const clock = manualClock()
 const world: World = createWorld(clock)

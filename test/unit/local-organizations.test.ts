@@ -13,7 +13,8 @@ import {
 } from '@aws-sdk/client-organizations'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { startEndpoint } from '../../local/aws/endpoint.ts'
-import { addAccount, createWorld, manualClock } from '../../local/aws/world.ts'
+import { addAccount, createWorld } from '../../local/aws/world.ts'
+import { manualClock } from '../support/manual-clock.ts'
 
 let clock = manualClock()
 let world = createWorld(clock)

@@ -1,7 +1,8 @@
 import * as SM from '@aws-sdk/client-secrets-manager'
 import { afterAll, expect, test } from 'vitest'
 import { startEndpoint } from '../../local/aws/endpoint.ts'
-import { createWorld, manualClock } from '../../local/aws/world.ts'
+import { createWorld } from '../../local/aws/world.ts'
+import { manualClock } from '../support/manual-clock.ts'
 
 const clock = manualClock()
 const world = createWorld(clock)

@@ -3,7 +3,8 @@ import { afterAll, expect, test } from 'vitest'
 import { startClock } from '../../local/clock.ts'
 import { startEndpoint } from '../../local/aws/endpoint.ts'
 import { startStepFunctions } from '../../local/aws/step-functions.ts'
-import { createWorld, manualClock } from '../../local/aws/world.ts'
+import { createWorld } from '../../local/aws/world.ts'
+import { manualClock } from '../support/manual-clock.ts'
 
 const world = createWorld(manualClock())
 const stateMachineArn = `arn:aws:states:us-east-1:${world.managementAccountId}:stateMachine:machine`
@@ -17,7 +18,7 @@ const run = (definition: object) =>
     onEnd: () => {},
   })
 const { operations } = run({ StartAt: 'Done', States: { Done: { Type: 'Pass', Result: 1, End: true } } })
-const endpoint = await startEndpoint(world, { handlers: { states: operations } })
+const endpoint = await startEndpoint(world, { operations: { states: operations } })
 afterAll(() => endpoint.close())
 
 const client = new SFNClient({

@@ -8,7 +8,8 @@ import {
 import { AssumeRoleCommand, type AssumeRoleRequest, GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts'
 import { afterAll, expect, test } from 'vitest'
 import { startEndpoint } from '../../local/aws/endpoint.ts'
-import { addAccount, createWorld, manualClock } from '../../local/aws/world.ts'
+import { addAccount, createWorld } from '../../local/aws/world.ts'
+import { manualClock } from '../support/manual-clock.ts'
 
 const clock = manualClock()
 const world = createWorld(clock)

@@ -1,12 +1,12 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { matchesAny, matchesPattern } from '../../functions/shared/policy.ts'
+import { matchesAction, matchesAny, matchesPattern } from '../../functions/shared/policy.ts'
 
 test.each([
   ['*', 'iam:CreateUser', true],
   ['*', '', true],
   ['iam:*', 'iam:CreateUser', true],
-  ['IAM:create*', 'iam:CreateUser', true],
+  ['IAM:create*', 'iam:CreateUser', false],
   ['iam:*User', 'iam:CreateUser', true],
   ['iam:*User', 'iam:CreateUserProfile', false],
   ['iam:Create?ser', 'iam:CreateUser', true],
@@ -39,6 +39,11 @@ test('it says what a regular expression says', () => {
     }),
     { numRuns: 2000 },
   )
+})
+
+test('the case of an action does not count, and the case of an ARN does', () => {
+  expect(matchesAction(['IAM:create*'], 'iam:CreateUser')).toBe(true)
+  expect(matchesAny(['arn:aws:iam::*:USER/ada'], 'arn:aws:iam::1:user/ada')).toBe(false)
 })
 
 test('one of several patterns is enough, and none matches nothing', () => {

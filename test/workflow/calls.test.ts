@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { vend } from '../../local/vend.ts'
+import { vend } from '../../local/vend-input.ts'
 import { addAccount } from '../../local/aws/world.ts'
 import { randomFrom } from '../simulation/random.ts'
 import { accountId, loadSimulation } from '../simulation/simulation.ts'

@@ -8,7 +8,8 @@ import { vendActions } from '../../cli/service-control-policies.ts'
 import { loadVending } from '../../infra/build/load-vending.ts'
 import type { Interception } from '../../local/aws/endpoint.ts'
 import { type LocalOrganization, startOrganization } from '../../local/start-organization.ts'
-import { AwsError, type World } from '../../local/aws/world.ts'
+import { AwsError } from '../../local/aws/aws-error.ts'
+import type { World } from '../../local/aws/world.ts'
 import { vendingFile } from '../support/organization.ts'
 
 // Each fact made wrong in turn; all others are as they should be.

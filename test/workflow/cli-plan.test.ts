@@ -6,10 +6,11 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { makeClients } from '../../cli/clients.ts'
 import { plan } from '../../cli/plan.ts'
 import { inspectPermissions } from '../../functions/create-admin-group/create-admin-group.ts'
-import { builtIn, type Interception } from '../../local/aws/endpoint.ts'
+import { builtInOperations, type Interception } from '../../local/aws/endpoint.ts'
 import { type LocalOrganization, startOrganization } from '../../local/start-organization.ts'
-import { vend } from '../../local/vend.ts'
-import { addAccount, addGroup, addUser, AwsError } from '../../local/aws/world.ts'
+import { vend } from '../../local/vend-input.ts'
+import { addAccount, addGroup, addUser } from '../../local/aws/world.ts'
+import { AwsError } from '../../local/aws/aws-error.ts'
 import { accountCreated } from '../support/events.ts'
 import { vendingFile } from '../support/organization.ts'
 
@@ -245,9 +246,11 @@ const faults: Record<string, () => Error> = {
 
 test('every operation of the local organization is classified, once', () => {
   const known: Record<string, string[]> = {
-    ...Object.fromEntries(Object.entries(builtIn).map(([service, operations]) => [service, Object.keys(operations)])),
+    ...Object.fromEntries(
+      Object.entries(builtInOperations).map(([service, operations]) => [service, Object.keys(operations)]),
+    ),
     ...organization.operations,
-    lambda: [...Object.keys(builtIn['lambda']!), ...(organization.operations['lambda'] ?? [])],
+    lambda: [...Object.keys(builtInOperations['lambda']!), ...(organization.operations['lambda'] ?? [])],
     // Others' work: the mail catcher and dynalite.
     dynamodb: [...reads['dynamodb']!, ...writes['dynamodb']!],
   }

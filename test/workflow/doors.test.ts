@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { ensureAccount, vend } from '../../local/vend.ts'
+import { ensureAccount } from '../../local/make-account.ts'
+import { vend } from '../../local/vend-input.ts'
 import { accountCreated, accountCreationFailed, accountJoined, managedAccount } from '../support/events.ts'
 import { anOrganization, type TestOrganization } from '../support/organization.ts'
 

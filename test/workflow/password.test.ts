@@ -1,7 +1,8 @@
 import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { signIn } from '../../local/aws/iam.ts'
-import { ensureAccount, vend } from '../../local/vend.ts'
+import { ensureAccount } from '../../local/make-account.ts'
+import { vend } from '../../local/vend-input.ts'
 import { anOrganization, type TestOrganization } from '../support/organization.ts'
 
 let organization: TestOrganization

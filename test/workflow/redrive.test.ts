@@ -2,8 +2,8 @@ import { DescribeExecutionCommand, RedriveExecutionCommand, SFNClient, StopExecu
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { makeClients } from '../../cli/clients.ts'
 import { status } from '../../cli/status.ts'
-import type { Execution } from '../../local/aws/step-functions.ts'
-import { ensureAccount } from '../../local/vend.ts'
+import type { Execution } from '../../local/aws/step-functions-execution.ts'
+import { ensureAccount } from '../../local/make-account.ts'
 import { anOrganization, type TestOrganization } from '../support/organization.ts'
 
 let organization: TestOrganization

@@ -5,7 +5,7 @@ import { createServer } from 'node:net'
 import { promisify } from 'node:util'
 import { IAMClient, ListUsersCommand } from '@aws-sdk/client-iam'
 import { describe, expect, test } from 'vitest'
-import type { Vend } from '../../local/vend.ts'
+import type { VendReport } from '../../local/report-vend.ts'
 import { accountCreated } from '../support/events.ts'
 import { temporaryFolder } from '../support/folder.ts'
 import { npmStart } from '../support/npm-start.ts'
@@ -32,7 +32,7 @@ const start = async (...args: string[]) => {
 }
 const startJson = async (...args: string[]) => {
   const ended = await start('--json', ...args)
-  return { ...ended, ...(JSON.parse(ended.stdout) as { vends: Vend[]; notices: Vend['notices'] }) }
+  return { ...ended, ...(JSON.parse(ended.stdout) as { vends: VendReport[]; notices: VendReport['notices'] }) }
 }
 let files = 0
 const file = (content: unknown) => {
@@ -44,7 +44,7 @@ const file = (content: unknown) => {
 test('the three doors are vended, and a table says so', async () => {
   const { code, stdout, stderr } = await start()
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-  expect(stdout).toContain('60 seconds pass in one')
+  expect(stdout).toContain('Time runs 60 times faster here')
   for (const said of [
     '✔ RecordVended',
     'Administrators',
@@ -149,7 +149,7 @@ describe('a mistake is a sentence', () => {
     expect((await start('--config', 'nowhere.yml')).stderr).toBe('--config nowhere.yml: there is no such file\n')
     expect((await start(...file({ method: 'POST' }))).stderr).toContain('an API request needs a method')
     expect((await start(...file({ method: 'POST', path: '/accounts/444455556666/admins', bdy: {} }))).stderr).toContain(
-      'no bdy',
+      'not bdy',
     )
     expect((await start(...file('{"accountId":'))).stderr).toMatch(/--event .*: .*JSON/)
   })
@@ -166,8 +166,8 @@ describe('without --once it stays up', () => {
   test('serves page, endpoint and API on 127.0.0.1 until Ctrl-C, and leaves nothing behind', async () => {
     const port = 14_780
     const running = await npmStart(port)
-    await running.told(`See it on ${running.url}`)
-    await running.told('set more off there')
+    await running.told(`The page is on ${running.url}`)
+    await running.told('where you can start more')
 
     const page = await fetch(running.url)
     expect(page.headers.get('content-type')).toContain('text/html')
@@ -191,7 +191,7 @@ describe('without --once it stays up', () => {
     const running = await npmStart(14_790)
     expect(await running.ended).toBe(2)
     expect(running.output()).toBe(
-      'Port 14791 is in use, perhaps by another npm start. Choose another: npm start -- --port 14800\n',
+      'Port 14791 is in use, perhaps by another npm start. Choose another port: npm start -- --port 14800\n',
     )
     server.close()
     const wrong = await npmStart(0)

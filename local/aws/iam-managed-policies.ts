@@ -1,4 +1,4 @@
-/** Paths and names of the common AWS managed policies, as they follow `arn:aws:iam::aws:policy/`. */
+/** Paths and names of common AWS managed policies: the part of the ARN after `arn:aws:iam::aws:policy/`. */
 export const managedPolicies = new Set(
   `
   AdministratorAccess AdministratorAccess-Amplify AdministratorAccess-AWSElasticBeanstalk AmazonAthenaFullAccess

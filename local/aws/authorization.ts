@@ -1,0 +1,92 @@
+import { matchesAction, matchesAny } from '../../functions/shared/policy.ts'
+import { AwsError, unsupported } from './aws-error.ts'
+import type { Caller } from './operation.ts'
+import type { World } from './world.ts'
+
+type OneOrMany = string | string[]
+type Statement = {
+  Effect?: string
+  Principal?: unknown
+  NotPrincipal?: unknown
+  Action?: OneOrMany
+  NotAction?: OneOrMany
+  Resource?: OneOrMany
+  NotResource?: OneOrMany
+  Condition?: Record<string, Record<string, OneOrMany>>
+}
+
+/** Reads a policy document. Throws MalformedPolicyDocument if IAM would refuse the document. */
+export const parsePolicy = (document: string): Statement[] => {
+  const malformed = (message: string) => new AwsError('MalformedPolicyDocument', message)
+  let policy: { Statement?: Statement | Statement[] } | null
+  try {
+    policy = JSON.parse(document) as typeof policy
+  } catch {
+    throw malformed('The policy is not in the valid JSON format.')
+  }
+  const statements = [policy?.Statement ?? []].flat()
+  if (!statements.length) throw malformed('Syntax errors in policy.')
+  for (const { Effect, Principal, NotPrincipal, Action, NotAction, Resource, NotResource } of statements) {
+    if (Effect !== 'Allow' && Effect !== 'Deny') throw malformed('Policy statement must contain a valid Effect.')
+    if (Principal !== undefined || NotPrincipal !== undefined)
+      throw malformed('Policy document should not specify a principal.')
+    const actions = [Action ?? NotAction ?? []].flat()
+    if (!actions.length) throw malformed('Policy statement must contain actions.')
+    if (!actions.every((action) => /^(?:\*|[\w-]+:.+)$/.test(action)))
+      throw malformed('Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.')
+    const resources = [Resource ?? NotResource ?? []].flat()
+    if (!resources.length) throw malformed('Policy statement must contain resources.')
+    if (!resources.every((resource) => /^(?:\*|arn:.+)$/.test(resource)))
+      throw malformed('Resource must be in ARN format or "*".')
+  }
+  return statements
+}
+
+const conditionHolds = ({ Condition = {} }: Statement, policyArn: string | undefined) =>
+  Object.entries(Condition).every(([operator, keys]) =>
+    Object.entries(keys).every(([key, values]) => {
+      if (!['ArnEquals', 'ArnLike', 'StringEquals'].includes(operator) || key.toLowerCase() !== 'iam:policyarn')
+        throw unsupported(`the condition ${operator} on ${key} in a session policy`)
+      if (policyArn === undefined) return false
+      return operator === 'StringEquals' ? [values].flat().includes(policyArn) : matchesAny(values, policyArn)
+    }),
+  )
+
+const sessionAllows = (document: string, action: string, resource: string, policyArn: string | undefined) => {
+  const applying = parsePolicy(document).filter((statement) => {
+    if (!statement.Action || !statement.Resource) throw unsupported('NotAction or NotResource in a session policy')
+    return (
+      matchesAction(statement.Action, action) &&
+      matchesAny(statement.Resource, resource) &&
+      conditionHolds(statement, policyArn)
+    )
+  })
+  return applying.length > 0 && applying.every(({ Effect }) => Effect === 'Allow')
+}
+
+export const arnOfCaller = ({ accountId, session, function: name }: Caller) =>
+  session
+    ? `arn:aws:sts::${accountId}:assumed-role/${session.roleName}/${session.sessionName}`
+    : name
+      ? `arn:aws:sts::${accountId}:assumed-role/${name}/${name}`
+      : `arn:aws:iam::${accountId}:root`
+
+export const denied = (caller: Caller, action: string, resource: string, why = '') =>
+  new AwsError(
+    'AccessDenied',
+    `User: ${arnOfCaller(caller)} is not authorized to perform: ${action} on resource: ${resource}${why}`,
+    403,
+  )
+
+/** Throws AccessDenied if a service control policy or the session policy denies the action to the caller. */
+export const checkAllowed = (
+  world: World,
+  caller: Caller,
+  { action, resource, policyArn }: { action: string; resource: string; policyArn?: string | undefined },
+) => {
+  if (matchesAction(world.accounts.get(caller.accountId)?.deniedActions, action))
+    throw denied(caller, action, resource, ' with an explicit deny in a service control policy')
+  const policy = caller.session?.policy
+  if (policy && !sessionAllows(policy, action, resource, policyArn))
+    throw denied(caller, action, resource, ` because no session policy allows the ${action} action`)
+}

@@ -1,0 +1,97 @@
+import type * as IAM from '@aws-sdk/client-iam'
+import { parsePolicy } from './authorization.ts'
+import { AwsError } from './aws-error.ts'
+import {
+  alreadyExists,
+  below,
+  checkName,
+  checkPath,
+  checkQuota,
+  groupOf,
+  noSuchEntity,
+  onePage,
+  quotas,
+  userOf,
+} from './iam-common.ts'
+import { attach, attached, encodeDocument } from './iam-policies.ts'
+import { describeUser } from './iam-users.ts'
+import { type Account, addGroup, type Group, type World } from './world.ts'
+
+const describeGroup = (group: Group) => ({
+  Path: group.path,
+  GroupName: group.name,
+  GroupId: group.id,
+  Arn: group.arn,
+  CreateDate: new Date(group.createdAt),
+})
+
+export const listGroups = (world: World, account: Account, input: IAM.ListGroupsRequest) =>
+  onePage('Groups', below(world, account.groups.values(), input).map(describeGroup), input)
+
+export const getGroup = (world: World, account: Account, input: IAM.GetGroupRequest) => {
+  const group = groupOf(world, account, input.GroupName)
+  const members = below(world, account.users.values(), {}).filter(({ groups }) => groups.has(group))
+  return { Group: describeGroup(group), ...onePage('Users', members.map(describeUser), input) }
+}
+
+export const createGroup = (world: World, account: Account, { GroupName, Path }: IAM.CreateGroupRequest) => {
+  const name = checkName('groupName', GroupName, 128)
+  const path = checkPath(Path)
+  if (account.groups.has(name.toLowerCase())) throw alreadyExists(`Group with name ${name} already exists.`)
+  checkQuota(account.groups.size >= quotas.groups, 'GroupsPerAccount', quotas.groups)
+  return { Group: describeGroup(addGroup(world, account, { name, path })) }
+}
+
+export const addUserToGroup = (world: World, account: Account, { UserName, GroupName }: IAM.AddUserToGroupRequest) => {
+  const group = groupOf(world, account, GroupName)
+  const { groups } = userOf(world, account, UserName)
+  checkQuota(!groups.has(group) && groups.size >= quotas.groupsPerUser, 'GroupsPerUser', quotas.groupsPerUser)
+  groups.add(group)
+}
+
+export const listGroupsForUser = (world: World, account: Account, input: IAM.ListGroupsForUserRequest) =>
+  onePage('Groups', below(world, userOf(world, account, input.UserName).groups, {}).map(describeGroup), input)
+
+export const attachGroupPolicy = (
+  world: World,
+  account: Account,
+  { GroupName, PolicyArn }: IAM.AttachGroupPolicyRequest,
+) => {
+  attach(account, groupOf(world, account, GroupName).policies, PolicyArn, 'PoliciesPerGroup')
+}
+
+export const listAttachedGroupPolicies = (
+  world: World,
+  account: Account,
+  input: IAM.ListAttachedGroupPoliciesRequest,
+) => onePage('AttachedPolicies', attached(groupOf(world, account, input.GroupName).policies), input)
+
+export const putGroupPolicy = (
+  world: World,
+  account: Account,
+  { GroupName, PolicyName, PolicyDocument = '' }: IAM.PutGroupPolicyRequest,
+) => {
+  const { name, inline } = groupOf(world, account, GroupName)
+  parsePolicy(PolicyDocument)
+  const all = new Map([...inline, [checkName('policyName', PolicyName, 128), PolicyDocument]])
+  if ([...all.values()].join('').replace(/\s/g, '').length > quotas.inlineBytes)
+    throw new AwsError(
+      'LimitExceeded',
+      `Maximum policy size of ${quotas.inlineBytes} bytes exceeded for group ${name}`,
+      409,
+    )
+  inline.set(PolicyName ?? '', PolicyDocument)
+}
+
+export const getGroupPolicy = (
+  world: World,
+  account: Account,
+  { GroupName, PolicyName = '' }: IAM.GetGroupPolicyRequest,
+) => {
+  const document = groupOf(world, account, GroupName).inline.get(PolicyName)
+  if (document === undefined) throw noSuchEntity(`The group policy with name ${PolicyName} cannot be found.`)
+  return { GroupName, PolicyName, PolicyDocument: encodeDocument(document) }
+}
+
+export const listGroupPolicies = (world: World, account: Account, input: IAM.ListGroupPoliciesRequest) =>
+  onePage('PolicyNames', [...groupOf(world, account, input.GroupName).inline.keys()], input)
