@@ -14,5 +14,5 @@ export default defineConfig({
       },
     },
   ],
-  test: { include: ['test/{unit,workflow}/**/*.test.ts'], testTimeout: 30_000 },
+  test: { include: ['test/{unit,workflow}/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 120_000 },
 })

@@ -232,7 +232,7 @@ test('a notice says who is kept', async () => {
     input: JSON.stringify({ accountId: there.id, admins }),
   })
   expect(notices[0]?.text).toMatch(
-    /Done:\s+– groups Administrators\s+– user old kept as it was: not made by account vending/,
+    /Done:\s+– groups Administrators\s+– user old kept unchanged: not created by account vending/,
   )
   expect(notices[0]?.text).not.toContain('password of old')
 })

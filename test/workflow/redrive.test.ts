@@ -4,6 +4,7 @@ import { makeClients } from '../../cli/clients.ts'
 import { status } from '../../cli/status.ts'
 import type { Execution } from '../../local/aws/step-functions-execution.ts'
 import { ensureAccount } from '../../local/make-account.ts'
+import { snapshotOf } from '../../local/snapshot.ts'
 import { anOrganization, type TestOrganization } from '../support/organization.ts'
 
 let organization: TestOrganization
@@ -111,6 +112,21 @@ test('an execution that was stopped is told, and goes on by a redrive', async ()
     status: 'SUCCEEDED',
     redriveCount: 1,
     redriveDate: expect.any(Date) as Date,
+  })
+})
+
+test('the page has words for an execution that took too long', async () => {
+  account('310000000008').deniedActions.push('iam:CreateUser')
+  const execution = start('310000000008', 'ada')
+  await organization.settled()
+  // As Step Functions ends an execution at its TimeoutSeconds: without an error. Twelve hours are too long to wait for.
+  execution.status = 'TIMED_OUT'
+  delete execution.error
+  delete execution.cause
+  const { executions } = await snapshotOf(organization)
+  expect(executions.find(({ executionArn }) => executionArn === execution.executionArn)).toMatchObject({
+    error: 'States.Timeout',
+    explained: { what: 'A step, or the whole workflow, took longer than allowed.', goOn: 'redrive' },
   })
 })
 
