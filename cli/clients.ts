@@ -1,18 +1,6 @@
-import { CloudFormationClient } from '@aws-sdk/client-cloudformation'
-import { CloudTrailClient } from '@aws-sdk/client-cloudtrail'
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
-import { EventBridgeClient } from '@aws-sdk/client-eventbridge'
-import { IAMClient } from '@aws-sdk/client-iam'
-import { LambdaClient } from '@aws-sdk/client-lambda'
-import { OrganizationsClient } from '@aws-sdk/client-organizations'
-import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
-import { SESClient } from '@aws-sdk/client-ses'
-import { SESv2Client } from '@aws-sdk/client-sesv2'
-import { SFNClient } from '@aws-sdk/client-sfn'
-import { SQSClient } from '@aws-sdk/client-sqs'
-import { STSClient } from '@aws-sdk/client-sts'
+import type { STSClient } from '@aws-sdk/client-sts'
 
-/** Where AWS is. What is left out is found as every SDK finds it: environment, profile, single sign-on. */
+/** Where AWS is. What is left out is found as every AWS tool finds it: environment, profile, single sign-on. */
 export type Place = {
   region?: string | undefined
   endpoint?: string | undefined
@@ -20,7 +8,7 @@ export type Place = {
   maxAttempts?: number
 }
 
-/** The IAM actions' prefix, by the name of the client's class. */
+/** The prefix of a service's IAM actions, by the name of its client. */
 const prefixes: Record<string, string> = {
   CloudFormationClient: 'cloudformation',
   CloudTrailClient: 'cloudtrail',
@@ -39,7 +27,7 @@ const prefixes: Record<string, string> = {
 
 type Stack = Pick<STSClient['middlewareStack'], 'add'>
 
-/** Makes the client's errors say by which action they came. */
+/** Makes the errors of a client name the IAM action of the call that failed. */
 const namingActions = <Client extends { middlewareStack: unknown }>(client: Client): Client => {
   const stack = client.middlewareStack as Stack
   stack.add(
@@ -58,31 +46,23 @@ const namingActions = <Client extends { middlewareStack: unknown }>(client: Clie
   return client
 }
 
-/** One client for each service that the command speaks to; `iamOf` makes one for a session in another account. */
-export const makeClients = (place: Place = {}) => {
-  const config = {
-    ...(place.maxAttempts && { maxAttempts: place.maxAttempts }),
-    ...(place.region && { region: place.region }),
-    ...(place.endpoint && { endpoint: place.endpoint }),
-  }
-  const own = { ...config, ...(place.credentials && { credentials: place.credentials }) }
-  return {
-    cloudFormation: namingActions(new CloudFormationClient(own)),
-    cloudTrail: namingActions(new CloudTrailClient(own)),
-    dynamodb: namingActions(new DynamoDBClient(own)),
-    events: namingActions(new EventBridgeClient(own)),
-    lambda: namingActions(new LambdaClient(own)),
-    // It allows few calls a second, and a list takes many: the SDK then keeps to the pace.
-    organizations: namingActions(new OrganizationsClient({ ...own, retryMode: 'adaptive' })),
-    secrets: namingActions(new SecretsManagerClient(own)),
-    ses: namingActions(new SESClient(own)),
-    sesv2: namingActions(new SESv2Client(own)),
-    sfn: namingActions(new SFNClient(own)),
-    // Else it speaks to the queue's own address, whatever endpoint is set.
-    sqs: namingActions(new SQSClient({ ...own, useQueueUrlAsEndpoint: false })),
-    sts: namingActions(new STSClient(own)),
-    iamOf: (credentials: Place['credentials']) =>
-      namingActions(new IAMClient({ ...config, ...(credentials && { credentials }) })),
-  }
-}
-export type Clients = ReturnType<typeof makeClients>
+/** Options of a client whose service allows few calls a second: the SDK then keeps to the rate that it learns. */
+export const keepingToTheRate = { retryMode: 'adaptive' }
+
+/**
+ * Makes clients for a place. Each command makes only the clients that it needs, because loading all of them takes
+ * longer than most commands. `more` are further options of the client.
+ */
+export const clientMaker =
+  (place: Place = {}) =>
+  <Client extends { middlewareStack: unknown }>(Class: new (config: object) => Client, more: object = {}): Client =>
+    namingActions(
+      new Class({
+        ...(place.maxAttempts && { maxAttempts: place.maxAttempts }),
+        ...(place.region && { region: place.region }),
+        ...(place.endpoint && { endpoint: place.endpoint }),
+        ...(place.credentials && { credentials: place.credentials }),
+        ...more,
+      }),
+    )
+export type Make = ReturnType<typeof clientMaker>

@@ -1,5 +1,5 @@
 import { isDenied, isNamed, nameConnectionFailure } from '../functions/shared/aws-errors.ts'
-import { InvalidInputError } from '../functions/shared/errors.ts'
+import type { InvalidInputError } from '../functions/shared/errors.ts'
 import { explanations } from '../functions/shared/explanations.ts'
 
 /**
@@ -75,13 +75,14 @@ export const sayError = (thrown: unknown, { local, endpointUrl }: Where = {}): s
   const error = nameConnectionFailure(thrown)
   const url = local === undefined ? (endpointUrl ?? process.env['AWS_ENDPOINT_URL']) : `http://127.0.0.1:${local}`
   if (!(error instanceof Error)) return String(error)
-  if (error instanceof UsageError || error instanceof NotDeployedError || error instanceof RefusedError)
-    return error.message
+  // By name and not by class: in the bundled command, the lazily loaded part has classes of its own.
+  if (['UsageError', 'NotDeployedError', 'RefusedError'].includes(error.name)) return error.message
   if (isRefusal(error)) return `${withoutField(error.message)}.`
-  if (error instanceof InvalidInputError)
-    return ['The request is not valid:', ...error.issues.map(({ field, message }) => `  ${field}: ${message}`)].join(
-      '\n',
-    )
+  if (error.name === 'InvalidInputError')
+    return [
+      'The request is not valid:',
+      ...(error as InvalidInputError).issues.map(({ field, message }) => `  ${field}: ${message}`),
+    ].join('\n')
   if (isRegionMissing(error))
     return 'No Region is set. Add --region us-east-1 (us-gov-west-1 in GovCloud), or set AWS_REGION.'
   if (isDenied(error))
@@ -102,8 +103,4 @@ export const sayError = (thrown: unknown, { local, endpointUrl }: Where = {}): s
 
 /** The exit code: 2 for a mistake in the command, 1 for every other error. */
 export const exitCodeOf = (error: unknown) =>
-  error instanceof UsageError ||
-  error instanceof InvalidInputError ||
-  (error instanceof Error && isRegionMissing(error))
-    ? 2
-    : 1
+  isNamed(error, 'UsageError', 'InvalidInputError') || (error instanceof Error && isRegionMissing(error)) ? 2 : 1

@@ -1,27 +1,31 @@
 import { chmodSync, writeFileSync } from 'node:fs'
-import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { stringify } from 'csv-stringify/sync'
 import { isNamed } from '../functions/shared/aws-errors.ts'
 import { readAccount } from '../functions/shared/ledger.ts'
 import { secretName } from '../functions/shared/secret-name.ts'
 import { signInUrl } from '../functions/shared/sign-in-url.ts'
-import type { Clients } from './clients.ts'
+import type { Make } from './clients.ts'
 import { RefusedError, UsageError } from './command-errors.ts'
-import { findService } from './service.ts'
+import { findService, serviceClients } from './service.ts'
+
+export const csvClients = (make: Make) => ({ ...serviceClients(make), secrets: make(SecretsManagerClient) })
+type Clients = ReturnType<typeof csvClients>
 
 export type Credentials = {
-  /** The file's whole text, passwords included. */
+  /** The whole text of the file, with the passwords. */
   text: string
   userNames: string[]
-  /** Users without a password to hand over, and what to do. */
+  /** Users who have no stored password, and what to do about each. */
   missing: { userName: string; reason: string }[]
 }
 
 /**
- * Makes the guide's credentials file, in the form of IAM's console: `User name,Password,Console sign-in URL`.
+ * Makes the credentials file of the IAM console: `User name,Password,Console sign-in URL`.
  *
- * For one user it takes secretsmanager:GetSecretValue alone; without `userName` all users on the account's record.
- * Throws `NotDeployedError`, and `RefusedError` if nobody's password is there.
+ * For one user the command needs only secretsmanager:GetSecretValue and kms:Decrypt. Without `userName` the file has
+ * all users on the account's record.
+ * Throws `NotDeployedError`, and `RefusedError` if there is no password.
  */
 export async function csv(
   clients: Clients,
@@ -49,7 +53,7 @@ export async function csv(
   return { text, userNames: rows.map(({ userName }) => userName), missing }
 }
 
-/** Says that no password was ever made for a user; empty if one was, or if this person may not look. */
+/** Says that the record has no such user; empty if it has, or if the caller may not read the record. */
 const notOnRecord = async (
   clients: Clients,
   { accountId, userName, stage }: { accountId: string; userName: string; stage: string },
@@ -59,7 +63,7 @@ const notOnRecord = async (
     return undefined
   })
   if (!names || names.some((name) => name.toLowerCase() === userName.toLowerCase())) return ''
-  return `There is no user ${userName} on record of account ${accountId}; on record: ${names.join(', ') || 'nobody'}.`
+  return `The record of account ${accountId} has no user ${userName}. Users on record: ${names.join(', ') || 'none'}.`
 }
 
 const usersOnRecord = async (
@@ -68,14 +72,14 @@ const usersOnRecord = async (
 ) => {
   const { ledger } = await findService(clients, stage)
   const record = await readAccount(ledger, accountId)
-  // By the name that IAM knows; a vend that did not finish has put down what was asked for.
+  // The names as IAM has them, or as they were requested if the vend did not finish.
   const names = [...Object.values(record?.admins ?? {}).map(({ userName }) => userName), ...(record?.asked.users ?? [])]
   const users = Object.keys(record?.passwords ?? {}).map(
     (key) => names.find((name) => name.toLowerCase() === key) ?? key,
   )
   if (!users.length)
     throw new RefusedError(
-      `No password was made for account ${accountId}. See how it stands:\n  npx vend status ${accountId}${options}`,
+      `No password was made for account ${accountId}. Check its status:\n  npx vend status ${accountId}${options}`,
     )
   return users
 }
@@ -94,30 +98,30 @@ const passwordOf = async (
       return {
         userName,
         reason:
-          `${userName}: there is no secret ${name}. If ${userName} has signed in, it was rightly deleted. If not, ` +
-          `have a new password made: delete the user's console sign-in in the account, then:\n  npx vend start ${accountId} --again${options}`,
+          `${userName}: there is no secret ${name}. If ${userName} has signed in, the secret is not needed any more. If not, ` +
+          `delete the user's console sign-in in the account, and start again for a new password:\n  npx vend start ${accountId} --again${options}`,
       }
     if (isNamed(error, 'InvalidRequestException'))
       return {
         userName,
         reason:
-          `${userName}: the secret ${name} is scheduled for deletion. If ${userName} has not signed in yet, take it back:\n` +
-          `  aws secretsmanager restore-secret --secret-id ${name}${await placeOf(secrets)}`,
+          `${userName}: the secret ${name} is scheduled for deletion. If ${userName} has not signed in yet, restore the secret:\n` +
+          `  aws secretsmanager restore-secret --secret-id ${name}${await awsOptionsOf(secrets)}`,
       }
     throw error
   }
 }
 
-/** Where a client goes, as options of the `aws` command. */
-const placeOf = async ({ config }: SecretsManagerClient) => {
+/** Where a client sends its calls, as options of the `aws` command. */
+const awsOptionsOf = async ({ config }: SecretsManagerClient) => {
   const at = await config.endpoint?.()
   return ` --region ${await config.region()}${at ? ` --endpoint-url ${at.protocol}//${at.hostname}:${at.port}` : ''}`
 }
 
-/** Writes a file that its owner alone can read. Throws `UsageError` if it is there already, unless `force`. */
+/** Writes a file that only its owner can read. Throws `UsageError` if the file exists, unless `force`. */
 export const writePrivately = (file: string, text: string, { force }: { force: boolean }) => {
   try {
-    // A file that is there keeps its mode when it is written to: it is made private before the passwords are in it.
+    // An existing file keeps its mode when it is written. So the file is made private before the passwords are written.
     if (force) {
       writeFileSync(file, '', { mode: 0o600 })
       chmodSync(file, 0o600)
@@ -126,7 +130,7 @@ export const writePrivately = (file: string, text: string, { force }: { force: b
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined
     if (code === 'EEXIST')
-      throw new UsageError(`${file} is there already. Name another with --output, or replace it with --force.`)
+      throw new UsageError(`${file} exists already. Name another file with --output, or replace this one with --force.`)
     throw new UsageError(`${file} cannot be written: ${error instanceof Error ? error.message : String(error)}`)
   }
 }

@@ -1,16 +1,16 @@
-import { paginateListAccounts } from '@aws-sdk/client-organizations'
+import { OrganizationsClient, paginateListAccounts } from '@aws-sdk/client-organizations'
 import { scanAccounts } from '../functions/shared/ledger.ts'
 import { scanToldFailures } from '../functions/shared/notes.ts'
 import type { Vending } from '../functions/shared/vending.ts'
-import type { Clients } from './clients.ts'
-import { findService } from './service.ts'
+import { keepingToTheRate, type Make } from './clients.ts'
+import { findService, serviceClients } from './service.ts'
 import { showTime, table } from './show.ts'
 import { showState } from './status.ts'
 
 export type Listed = {
   accountId: string
   name: string
-  /** As Organizations says; – if the account is not there. */
+  /** As Organizations says; – if the account is not in the organization. */
   state: string
   status: string
   updatedAt?: string
@@ -19,13 +19,18 @@ export type Listed = {
   never?: string
 }
 
+export const listClients = (make: Make) => ({
+  ...serviceClients(make),
+  organizations: make(OrganizationsClient, keepingToTheRate),
+})
+
 /**
- * Lists all accounts of the organization, and those on record that left it, each with how its vend stands. `onProgress` hears how many were read so far:
- * Organizations gives 20 at a time, about 8 times a second.
+ * Lists all accounts of the organization, and all accounts on record that left it, each with the status of its vend.
+ * `onProgress` hears how many accounts were read so far: Organizations lists 20 at a time, about 8 times a second.
  * Throws `NotDeployedError`.
  */
 export async function list(
-  clients: Clients,
+  clients: ReturnType<typeof listClients>,
   { stage, status, vending }: { stage: string; status: string[]; vending?: Vending },
   onProgress: (count: number) => void = () => undefined,
 ): Promise<Listed[]> {
@@ -51,7 +56,7 @@ export async function list(
   }
   return [...accounts, ...departed]
     .map((account) => {
-      // A vend that was refused at once left only the note that it was told.
+      // A vend that was refused at once left only the note that its failure was told.
       const unrecorded = told.has(account.accountId) ? 'FAILED' : 'NOT_VENDED'
       const { status = unrecorded, updatedAt, failure } = records.get(account.accountId) ?? {}
       const never = neverOf(account)

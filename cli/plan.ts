@@ -1,4 +1,8 @@
-import { DescribeSecretCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import { IAMClient } from '@aws-sdk/client-iam'
+import { OrganizationsClient } from '@aws-sdk/client-organizations'
+import { DescribeSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import { SFNClient } from '@aws-sdk/client-sfn'
+import { STSClient } from '@aws-sdk/client-sts'
 import { styleText } from 'node:util'
 import { decideRequest } from '../functions/accept-request/accept-request.ts'
 import { inspectAccount, inspectPermissions } from '../functions/create-admin-group/create-admin-group.ts'
@@ -11,42 +15,53 @@ import { type AccountRecord, entryOf, isMailed } from '../functions/shared/ledge
 import { secretName } from '../functions/shared/secret-name.ts'
 import { currentVersion, isRenewed, refuseForeignSecret } from '../functions/store-password/store-password.ts'
 import type { Vending } from '../functions/shared/vending.ts'
-import type { Clients } from './clients.ts'
+import { keepingToTheRate, type Make } from './clients.ts'
 import { isRefusal, missingAction, sayError } from './command-errors.ts'
-import { executionArnOf, findService } from './service.ts'
+import { executionArnOf, findService, serviceClients } from './service.ts'
 import { table, wrap } from './show.ts'
-import { findDenials, readPolicies, some } from './service-control-policies.ts'
+import { findDenials, firstOf, readPolicies } from './service-control-policies.ts'
+
+export const planClients = (make: Make) => ({
+  ...serviceClients(make),
+  organizations: make(OrganizationsClient, keepingToTheRate),
+  secrets: make(SecretsManagerClient),
+  sfn: make(SFNClient),
+  sts: make(STSClient),
+  /** The client of a session in another account. */
+  iamOf: (credentials: Awaited<ReturnType<typeof assumeAccountRole>>) => make(IAMClient, { credentials }),
+})
+type Clients = ReturnType<typeof planClients>
 
 type Line = { name: string; what: string; why: string }
 export type Plan = {
   accountId: string
   accountName?: string
-  /** Accepted, an end state of AcceptRequest, or the name of the error that the vend would fail under. */
+  /** Accepted, an end state of AcceptRequest, or the name of the error with which the vend would fail. */
   outcome: string
-  /** Whether a vend of this request would succeed, as things stand. */
+  /** Whether a vend of this request would succeed now. */
   wouldSucceed: boolean
   reason: string
   groups: Line[]
   users: (Line & { groups: string[]; policies: string[] })[]
   passwords: Line[]
   mails: Line[]
-  /** What could not be looked at, or may turn out differently. */
+  /** What could not be checked, or may turn out differently. */
   notes: string[]
 }
 
 const reasons: Record<string, string> = {
   Accepted: 'A vend would be accepted.',
   AlreadyVended:
-    'Everything that is asked for is on record: nothing is made, nobody is mailed. (--again looks once more.)',
-  AlreadyInProgress: 'Another execution is doing the same.',
-  NotNew: 'The account joined before this service was installed: no event vends it. Ask for it by hand.',
+    'Everything that is requested is on record, so nothing would be made and nobody mailed. (--again inspects the account.)',
+  AlreadyInProgress: 'Another execution is vending the same request.',
+  NotNew: 'The account joined before this service was installed, so no event vends it. Start a vend by hand.',
 }
 
 /**
  * Tells what a vend of this request would make, keep, refuse and mail, and why, without writing anything.
  *
- * It decides and inspects by the workflow's own code, in a session that may only read.
- * Throws `NotDeployedError`, and AWS's errors where it cannot look.
+ * The plan decides and inspects with the workflow's own code, in a session that may only read.
+ * Throws `NotDeployedError`, and AWS's errors where the plan cannot read.
  */
 export async function plan(
   clients: Clients,
@@ -92,19 +107,23 @@ export async function plan(
     const groups = inspected.groups.map(({ asked, there }): Line => {
       const name = there?.GroupName ?? asked.name
       const policies = [...asked.policies.map(shortName), ...Object.keys(asked.inline)].join(', ') || 'no policies'
-      if (!there) return { name, what: 'made', why: policies }
-      if (there.isOurs) return { name, what: 'there already', why: `${policies}; what is missing of them is added` }
-      return { name, what: 'used as it is', why: `not ours, and has exactly ${policies}` }
+      if (!there) return { name, what: 'created', why: policies }
+      if (there.isOurs) return { name, what: 'exists already', why: `${policies}; missing policies are added` }
+      return {
+        name,
+        what: 'kept unchanged',
+        why: `this group existed before and has exactly the requested policies: ${policies}`,
+      }
     })
     const found = { ...made, accountName: account.name, groups, users, ...handedOver, notes: denied.notes }
     return denied.reason
       ? { ...found, outcome: 'DeniedByPolicyError', wouldSucceed: false, reason: denied.reason }
       : { ...found, reason: reasons['Accepted'] ?? '' }
   } catch (error) {
-    // What the workflow refuses is what was asked to be told; anything else is not of the plan.
+    // An error of the workflow is the answer of the plan. Any other error is a failure of the plan itself.
     if (!(error instanceof Error) || !Object.hasOwn(refusals, error.name)) throw error
     const notes = isNamed(error, 'AccessRoleMissingError', 'AccountNotReadyError')
-      ? ['This was tried with your own credentials. If they lack sts:AssumeRole, the workflow’s may not.']
+      ? ['The plan used your own credentials. The workflow may have sts:AssumeRole even if your credentials do not.']
       : []
     const what = explanations[error.name]?.what.replace(/ Nothing was (made|changed)\.$/, '')
     return {
@@ -117,12 +136,15 @@ export async function plan(
   }
 }
 
-/** AWS's clock, as far as the SDK has seen it differ: a person's may be wrong, and the local organization's runs fast. */
+/**
+ * AWS's time, as the SDK knows it: the clock of this computer may be wrong, and the local organization's clock runs
+ * fast.
+ */
 const awsTime = ({ cloudFormation }: Clients) => Date.now() + cloudFormation.config.systemClockOffset
 
 const shortName = (arn: string) => arn.replace(/^.*:policy\//, '')
 
-/** Service control policies bite only when the vend writes, which a plan does not: they are read instead. */
+/** Service control policies deny writes, and a plan does not write. So the plan reads and evaluates the policies. */
 const whatIsDenied = async ({ organizations }: Clients, accountId: string, roleName: string) => {
   try {
     const [policies, units] = await Promise.all([readPolicies(organizations), unitsAbove(organizations, accountId)])
@@ -133,15 +155,18 @@ const whatIsDenied = async ({ organizations }: Clients, accountId: string, roleN
     const say = (certain: boolean) =>
       here
         .filter((denial) => denial.certain === certain)
-        .map(({ policy, actions }) => `${policy} ${certain ? 'denies' : 'may deny'} ${some(actions)}`)
+        .map(({ policy, actions }) => `${policy} ${certain ? 'denies' : 'may deny'} ${firstOf(actions)}`)
     const sure = say(true)
     return {
-      reason: sure.length ? `A service control policy forbids what the vend does: ${sure.join('; ')}.` : '',
-      notes: say(false).map((words) => `The service control policy ${words}: a condition decides.`),
+      reason: sure.length ? `A service control policy denies what the vend does: ${sure.join('; ')}.` : '',
+      notes: say(false).map((words) => `The service control policy ${words}, depending on a condition.`),
     }
   } catch (error) {
     if (!(error instanceof Error) || !isDenied(error)) throw error
-    return { reason: '', notes: [`Service control policies were not looked at: you lack ${missingAction(error)}.`] }
+    return {
+      reason: '',
+      notes: [`Service control policies were not checked: you do not have the permission ${missingAction(error)}.`],
+    }
   }
 }
 
@@ -183,9 +208,9 @@ const personOf = async (
   const isMoved = known && !known.kept && known.email.toLowerCase() !== email.toLowerCase()
   const moved = isMoved ? `; ${email} becomes the address on record, instead of ${known.email}` : ''
   if (kept) {
-    const why = there?.Path === ourPath ? 'nothing on record tells of that user' : 'made by somebody else'
+    const why = there?.Path === ourPath ? 'the ledger does not list this user' : 'somebody else created this user'
     return {
-      user: { ...line('kept', `${why}: it stays as it is`), groups: [], policies: [] },
+      user: { ...line('kept unchanged', why), groups: [], policies: [] },
       password: line('none', 'the user is kept'),
       mail: line('none', 'the user is kept'),
     }
@@ -193,8 +218,8 @@ const personOf = async (
   if (signsIn)
     return {
       user: { ...line('signs in already', `groups, policies and tags are added${moved}`), ...rights },
-      password: line('none', 'the user has a password of his or her own'),
-      mail: line('none', 'there is nothing to hand over'),
+      password: line('none', 'the user has chosen a password already'),
+      mail: line('none', 'there is no password to hand over'),
     }
   const secret = await secretOf(secrets, secretName(account.id, userName), keyArn)
   const isUsed =
@@ -204,14 +229,14 @@ const personOf = async (
     user: {
       ...(there
         ? line(
-            'there already',
+            'exists already',
             hasProfile
-              ? 'ours, has never signed in: the stored password is set again'
+              ? 'ours and has never signed in: the stored password is set again'
               : 'ours: console sign-in is added',
           )
         : line(
-            'made',
-            passwordResetRequired ? 'must change the password at first sign-in' : 'may keep the first password',
+            'created',
+            passwordResetRequired ? 'must change the password at first sign-in' : 'can keep the first password',
           )),
       ...rights,
     },
@@ -220,7 +245,7 @@ const personOf = async (
       : secret.state === 'deleted'
         ? line('restored secret, new password', `${secret.name} is scheduled for deletion`)
         : line(secret.state === 'there' ? 'existing secret, new password' : 'new secret', secret.name),
-    mail: isTold ? line('none', `${email} was mailed about this password`) : line('sent', `${email}${moved}`),
+    mail: isTold ? line('none', `${email} was mailed about this password before`) : line('sent', `${email}${moved}`),
   }
 }
 
@@ -257,6 +282,6 @@ export const showPlan = ({ accountId, accountName, outcome, wouldSucceed, reason
     ...(rows.length ? ['', table(['', 'would be', ''], rows)] : []),
     ...notes.map((words) => `\n${styleText('yellow', wrap(words))}`),
     '',
-    wouldSucceed ? 'Nothing was changed.' : 'A vend of this would fail. Nothing was changed.',
+    wouldSucceed ? 'Nothing was changed.' : 'A vend of this request would fail. Nothing was changed.',
   ].join('\n')
 }

@@ -1,14 +1,16 @@
-import { RedriveExecutionCommand } from '@aws-sdk/client-sfn'
+import { RedriveExecutionCommand, SFNClient } from '@aws-sdk/client-sfn'
 import { setTimeout } from 'node:timers/promises'
 import { isNamed } from '../functions/shared/aws-errors.ts'
 import { accountAskedFor } from '../functions/shared/event.ts'
 import { mayChange, readExecution } from '../functions/shared/execution.ts'
 import { leaseRestSeconds, readAccount } from '../functions/shared/ledger.ts'
 import { parseJson } from '../functions/shared/parse.ts'
-import type { Clients } from './clients.ts'
+import type { Make } from './clients.ts'
 import { RefusedError } from './command-errors.ts'
 import { nextCommand } from './next-command.ts'
-import { findService } from './service.ts'
+import { findService, serviceClients } from './service.ts'
+
+export const redriveClients = (make: Make) => ({ ...serviceClients(make), sfn: make(SFNClient) })
 
 /**
  * Redrives a failed execution, which then continues at the step that failed. `target` is the ARN of an execution, or an
@@ -16,7 +18,7 @@ import { findService } from './service.ts'
  * Throws `NotDeployedError`, and `RefusedError` where a redrive cannot help, with the command that can.
  */
 export async function redrive(
-  { sfn, ...clients }: Clients,
+  { sfn, ...clients }: ReturnType<typeof redriveClients>,
   { target, stage, options }: { target: string; stage: string; options: string },
   onWait: (text: string) => void = () => undefined,
 ) {

@@ -1,20 +1,29 @@
-import { InvokeCommand } from '@aws-sdk/client-lambda'
-import { StartExecutionCommand } from '@aws-sdk/client-sfn'
-import { DeleteMessageCommand, type Message, ReceiveMessageCommand } from '@aws-sdk/client-sqs'
+import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda'
+import { SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn'
+import { DeleteMessageCommand, type Message, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { isNamed } from '../functions/shared/aws-errors.ts'
 import { parseJson } from '../functions/shared/parse.ts'
-import type { Clients } from './clients.ts'
+import type { Make } from './clients.ts'
 import { RefusedError, sayError } from './command-errors.ts'
-import { findService, stackName } from './service.ts'
+import { findService, serviceClients, stackName } from './service.ts'
 import { table, wrap } from './show.ts'
 
-/** What was to be done when the letter died: the workflow started, or a function invoked, with this payload. */
+export const replayClients = (make: Make) => ({
+  ...serviceClients(make),
+  lambda: make(LambdaClient),
+  sfn: make(SFNClient),
+  // Without this option, the client would call the queue's own address, whatever endpoint is set.
+  sqs: make(SQSClient, { useQueueUrlAsEndpoint: false }),
+})
+type Clients = ReturnType<typeof replayClients>
+
+/** What a message in the dead-letter queue is for: starting the workflow, or invoking a function, with this payload. */
 type Letter = { target: string; payload: unknown; why: string }
 
-/** SQS hides a message so long once it was received; nobody else replays it in the meantime. */
+/** SQS hides a received message for this time, so that nobody else replays it meanwhile. */
 const hiddenSeconds = 60
-/** SQS asks some of its servers at a time: an empty answer may be wrong. */
-const mostEmptyAnswers = 3
+/** SQS asks only some of its servers for each answer, so an empty answer can be wrong. */
+const maxEmptyAnswers = 3
 
 const readLetter = ({ Body, MessageAttributes = {} }: Message): Letter => {
   const attribute = (name: string) => MessageAttributes[name]?.StringValue
@@ -26,7 +35,7 @@ const readLetter = ({ Body, MessageAttributes = {} }: Message): Letter => {
       }
     | undefined
   const target = attribute('TARGET_ARN')
-  // EventBridge User Guide, eb-rule-dlq: the event as it was, why in the attributes.
+  // EventBridge User Guide, eb-rule-dlq: the body is the event, and the attributes have the reason.
   if (target)
     return { target, payload: body, why: attribute('ERROR_CODE') ?? attribute('EXHAUSTED_RETRY_CONDITION') ?? '' }
   // Lambda Developer Guide, invocation-async-retain-records.
@@ -41,21 +50,21 @@ const readLetter = ({ Body, MessageAttributes = {} }: Message): Letter => {
 
 const nameOf = (target: string) => target.split(':').at(-1) ?? target
 /** The functions that EventBridge invokes. */
-const ours = ['reportFailure', 'sweep']
+const ourFunctions = ['reportFailure', 'sweep']
 
 export type Replayed = {
   messageId: string
-  /** VendAccount, reportFailure or sweep; else what it was for. */
+  /** VendAccount, reportFailure or sweep, or the ARN of any other target. */
   target: string
-  /** What the message was about. */
+  /** The event, and its account or execution. */
   about: string
-  /** Why it died. */
+  /** Why the message is in the dead-letter queue. */
   why: string
   outcome: 'listed' | 'replayed' | 'failed'
   error?: string
 }
 
-/** The event's name and the account or execution in it, for a person. */
+/** The name of an event, and its account or execution, for a person. */
 const aboutOf = (payload: unknown) => {
   type Event = { 'detail-type'?: string; account?: string; detail?: { status?: string } }
   const { 'detail-type': type, account, detail } = (payload ?? {}) as Event
@@ -66,9 +75,10 @@ const aboutOf = (payload: unknown) => {
 }
 
 /**
- * Does again what the dead letters were about, and deletes each once that succeeded: the workflow is started with the event, a
- * function is invoked with it. `dryRun` lists them and leaves them as they are. At most `limit` messages, each once.
- * Throws `NotDeployedError`; what one message fails with is in its entry.
+ * Retries the messages of the dead-letter queue, at most `limit`, each once: starts the workflow or invokes the
+ * function with the event of the message. Deletes each message whose retry succeeded. With `dryRun`, only lists the
+ * messages.
+ * Throws `NotDeployedError`. The error of a single message is in its entry.
  */
 export async function replay(
   clients: Clients,
@@ -77,12 +87,12 @@ export async function replay(
   const { stateMachineArn, deadLetterQueueUrl: QueueUrl } = await findService(clients, stage)
   const replayed = new Map<string, Replayed>()
   let emptyAnswers = 0
-  while (replayed.size < limit && emptyAnswers < mostEmptyAnswers) {
+  while (replayed.size < limit && emptyAnswers < maxEmptyAnswers) {
     const { Messages = [] } = await clients.sqs.send(
       new ReceiveMessageCommand({
         QueueUrl,
         MaxNumberOfMessages: Math.min(10, limit - replayed.size),
-        // What is only listed stays visible, for the replay that follows.
+        // A message that is only listed stays visible for the replay that follows.
         VisibilityTimeout: dryRun ? 0 : hiddenSeconds,
         WaitTimeSeconds: 1,
         MessageAttributeNames: ['All'],
@@ -94,7 +104,7 @@ export async function replay(
       const { MessageId: messageId = '', ReceiptHandle } = message
       const letter = readLetter(message)
       const { target, payload, why } = letter
-      const forUs = ours.find((name) => nameOf(target) === `${stackName(stage)}-${name}`)
+      const forUs = ourFunctions.find((name) => nameOf(target) === `${stackName(stage)}-${name}`)
       const told = {
         messageId,
         target: target === stateMachineArn ? 'VendAccount' : (forUs ?? target),
@@ -106,7 +116,7 @@ export async function replay(
         continue
       }
       try {
-        await doAgain(clients, { letter, messageId, stateMachineArn, stage })
+        await retry(clients, { letter, messageId, stateMachineArn, stage })
         await clients.sqs.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle }))
         replayed.set(messageId, { ...told, outcome: 'replayed' })
       } catch (error) {
@@ -117,7 +127,7 @@ export async function replay(
   return [...replayed.values()]
 }
 
-const doAgain = async (
+const retry = async (
   { sfn, lambda }: Clients,
   {
     letter: { target, payload },
@@ -126,10 +136,10 @@ const doAgain = async (
     stage,
   }: { letter: Letter; messageId: string; stateMachineArn: string; stage: string },
 ) => {
-  if (payload === undefined) throw new RefusedError('It holds no event that could be done again.')
+  if (payload === undefined) throw new RefusedError('The message has no event that could be retried.')
   if (target === stateMachineArn) {
     try {
-      // Named after the message: if it could not be deleted, its next replay starts nothing.
+      // The execution is named after the message. If the message cannot be deleted, its next replay starts nothing.
       const name = `replay-${messageId}`
       await sfn.send(new StartExecutionCommand({ stateMachineArn, name, input: JSON.stringify(payload) }))
     } catch (error) {
@@ -137,8 +147,11 @@ const doAgain = async (
     }
     return
   }
-  if (!/^arn:[\w-]+:lambda:/.test(target) || !ours.some((name) => nameOf(target) === `${stackName(stage)}-${name}`))
-    throw new RefusedError(`It is for ${target || 'nobody'}, which is not of ${stackName(stage)}.`)
+  if (
+    !/^arn:[\w-]+:lambda:/.test(target) ||
+    !ourFunctions.some((name) => nameOf(target) === `${stackName(stage)}-${name}`)
+  )
+    throw new RefusedError(`The message is for ${target || 'no target'}, which does not belong to ${stackName(stage)}.`)
   const { FunctionError, Payload } = await lambda.send(
     new InvokeCommand({ FunctionName: target, Payload: JSON.stringify(payload) }),
   )
@@ -147,20 +160,20 @@ const doAgain = async (
     errorType?: string
     errorMessage?: string
   }
-  throw new RefusedError(`It failed again: ${errorType}: ${errorMessage}`)
+  throw new RefusedError(`The function failed again: ${errorType}: ${errorMessage}`)
 }
 
-const words = { listed: 'waits', replayed: 'done, deleted', failed: 'failed, kept' }
+const words = { listed: 'waiting', replayed: 'done, deleted', failed: 'failed, kept' }
 
-/** The dead letters for a person, a line each, and below what went wrong. */
+/** The messages for a person, a line each, and the errors below. */
 export const showReplayed = (letters: Replayed[], { limit }: { limit: number }) => {
-  if (!letters.length) return 'No dead letters.'
+  if (!letters.length) return 'The dead-letter queue is empty.'
   const rows = letters.map(({ target, about, why, outcome }) => [target, about, why, words[outcome]])
   const errors = letters.flatMap(({ messageId, error }) => (error ? ['', messageId, wrap(error, '  ')] : []))
   return [
     table(['For', 'About', 'Why', 'Now'], rows),
     ...errors,
-    ...(errors.length ? ['', `What was kept can be replayed again in ${hiddenSeconds} seconds.`] : []),
-    ...(letters.length === limit ? ['', `These are the first ${limit}. There may be more.`] : []),
+    ...(errors.length ? ['', `The messages that were kept can be replayed again in ${hiddenSeconds} seconds.`] : []),
+    ...(letters.length === limit ? ['', `These are the first ${limit} messages. There may be more.`] : []),
   ].join('\n')
 }

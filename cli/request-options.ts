@@ -23,7 +23,7 @@ const administrator = (text: string) => {
 }
 
 /**
- * The request that a person asks for; what is wrong with it is told before anything is called.
+ * The request that the options of a command make. The request is checked before any call.
  * Throws `UsageError` and `InvalidInputError`.
  */
 export const requestOf = (accountId: string, { file, admin, again }: Asked) => {
@@ -32,10 +32,10 @@ export const requestOf = (accountId: string, { file, admin, again }: Asked) => {
     throw new UsageError(`--file ${file}: must hold a JSON object.`)
   if ('accountId' in content && content.accountId !== accountId)
     throw new UsageError(
-      `--file ${file} is for the account ${String(content.accountId)}, and the command for ${accountId}.`,
+      `--file ${file} is for account ${String(content.accountId)}, and the command is for account ${accountId}.`,
     )
   if (admin && 'admins' in content)
-    throw new UsageError(`--file ${file} names its own admins: leave out either them or --admin.`)
+    throw new UsageError(`--file ${file} has admins of its own: leave out either these or --admin.`)
   const request = {
     ...content,
     accountId,
@@ -43,11 +43,11 @@ export const requestOf = (accountId: string, { file, admin, again }: Asked) => {
     ...(again && { again }),
   }
   parseInput(manualRequest, request)
-  // As it was asked for: defaults are the workflow's to fill in.
+  // Without defaults: the workflow completes the request.
   return request
 }
 
-/** The request for a plan: as `requestOf`, or an event about this account as it is. */
+/** The request for a plan: as `requestOf`, or an unchanged event about this account. */
 export const requestOrEventOf = (accountId: string, asked: Asked): unknown => {
   const event = asked.file === undefined ? undefined : readFile(asked.file)
   return isEvent(event) ? eventFor(accountId, event) : requestOf(accountId, asked)
@@ -56,6 +56,6 @@ export const requestOrEventOf = (accountId: string, asked: Asked): unknown => {
 const eventFor = (accountId: string, event: unknown) => {
   const named = accountOfEvent(event, '')
   if (named !== accountId)
-    throw new UsageError(`The event is about the account ${named}, and the command about ${accountId}.`)
+    throw new UsageError(`The event is about account ${named}, and the command is about account ${accountId}.`)
   return event
 }

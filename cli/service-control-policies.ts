@@ -96,6 +96,6 @@ export const findDenials = (policies: ServiceControlPolicy[], roleName: string):
     })
   })
 
-/** A few names, and how many more. */
-export const some = (all: string[], most = 3) =>
+/** The first few names, and how many more there are. */
+export const firstOf = (all: string[], most = 3) =>
   all.length > most ? `${all.slice(0, most).join(', ')} and ${all.length - most} more` : all.join(', ')

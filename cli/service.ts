@@ -1,11 +1,19 @@
-import { type CloudFormationClient, DescribeStacksCommand, type Stack } from '@aws-sdk/client-cloudformation'
+import { CloudFormationClient, DescribeStacksCommand, type Stack } from '@aws-sdk/client-cloudformation'
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { isNamed } from '../functions/shared/aws-errors.ts'
 import type { Ledger } from '../functions/shared/ledger-item.ts'
 import { placeOf } from '../functions/shared/vend.ts'
-import type { Clients } from './clients.ts'
+import type { Make } from './clients.ts'
 import { NotDeployedError } from './command-errors.ts'
 
-/** Finds the service's stack; undefined if nothing is deployed. */
+/** The clients that find the deployed service and read its ledger. */
+export const serviceClients = (make: Make) => ({
+  cloudFormation: make(CloudFormationClient),
+  dynamodb: make(DynamoDBClient),
+})
+export type ServiceClients = ReturnType<typeof serviceClients>
+
+/** Finds the service's stack; undefined if the service is not deployed. */
 export const findStack = async (cloudFormation: CloudFormationClient, stage: string): Promise<Stack | undefined> => {
   try {
     const { Stacks = [] } = await cloudFormation.send(new DescribeStacksCommand({ StackName: stackName(stage) }))
@@ -22,19 +30,16 @@ export const stackName = (stage: string) => `account-vending-${stage}`
  * Finds the deployed service by the outputs of its stack.
  * Throws `NotDeployedError`.
  */
-export const findService = async (
-  { cloudFormation, dynamodb }: Pick<Clients, 'cloudFormation' | 'dynamodb'>,
-  stage: string,
-) => {
+export const findService = async ({ cloudFormation, dynamodb }: ServiceClients, stage: string) => {
   const stack = await findStack(cloudFormation, stage)
   const output = (name: string) => {
     const value = stack?.Outputs?.find(({ OutputKey }) => OutputKey === name)?.OutputValue
     if (!value)
       throw new NotDeployedError(
         stack
-          ? `The stack ${stackName(stage)} has no output ${name}: its deployment did not finish, or is older than this command. ` +
+          ? `The stack ${stackName(stage)} has no output ${name}. Its deployment did not finish, or is older than this command. ` +
               `Deploy again:\n  npm run deploy -- --stage ${stage}`
-          : `There is no stack ${stackName(stage)} in this account and Region. Name the right one with --stage and --region, ` +
+          : `There is no stack ${stackName(stage)} in this account and Region. Name the right stack with --stage and --region, ` +
               `or deploy first:\n  npm run deploy -- --stage ${stage}`,
       )
     return value
@@ -45,7 +50,7 @@ export const findService = async (
     stateMachineArn,
     ledger,
     ...placeOf(stateMachineArn),
-    // Asked for by some commands alone: an older deployment has no such outputs.
+    // Only some commands need these outputs, which an older deployment does not have.
     get deadLetterQueueUrl() {
       return output('DeadLetterQueueUrl')
     },
@@ -56,6 +61,6 @@ export const findService = async (
 }
 export type Service = Awaited<ReturnType<typeof findService>>
 
-/** An execution that never was: what `vend plan` decides as. */
+/** The ARN of an execution that does not exist. `vend plan` decides as if it were this execution. */
 export const executionArnOf = (stateMachineArn: string, name: string) =>
   `${stateMachineArn.replace(':stateMachine:', ':execution:')}:${name}`

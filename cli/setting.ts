@@ -1,4 +1,5 @@
 import path from 'node:path'
+import { clientMaker } from './clients.ts'
 import { UsageError } from './command-errors.ts'
 
 /** The options that every command takes. */
@@ -15,18 +16,20 @@ export type Global = {
 export const localPort = 4681
 const localAccountId = '111122223333'
 
-/** A file that a person named: npm runs in the project's folder, whatever folder the person is in. */
+/**
+ * The path of a file that a person named. npm runs commands in the project's folder, whatever folder the person is in.
+ */
 export const fileOf = (file: string) => path.resolve(process.env['INIT_CWD'] ?? '', file)
 
 const isLocal = (options: Global) => options.local !== undefined
 
 /**
- * What a command works with, as its options say. What takes time to load is loaded once they are found to be right.
+ * What a command works with, as its options say.
  * Throws `UsageError`.
  */
-export const settingOf = async (options: Global) => {
+export const settingOf = (options: Global) => {
   if (options.local && options.endpointUrl)
-    throw new UsageError('--local is an endpoint already: leave out one of --local and --endpoint-url.')
+    throw new UsageError('--local and --endpoint-url exclude each other: leave out one of them.')
   const port = Number(options.local)
   if (isLocal(options) && !(Number.isInteger(port) && port > 0 && port < 65_536))
     throw new UsageError(`--local ${options.local}: a port is a number from 1 to 65535.`)
@@ -34,11 +37,10 @@ export const settingOf = async (options: Global) => {
     throw new UsageError(`--endpoint-url ${options.endpointUrl}: must be a URL like http://127.0.0.1:4566.`)
   const stage = options.stage ?? (isLocal(options) ? 'local' : 'prod')
   if (!/^[a-z\d-]{1,40}$/i.test(stage)) throw new UsageError(`--stage ${stage}: must be letters, digits and hyphens.`)
-  const { makeClients } = await import('./clients.ts')
-  const clients = makeClients({
+  const make = clientMaker({
     region: options.region ?? (isLocal(options) ? 'us-east-1' : undefined),
     endpoint: isLocal(options) ? `http://127.0.0.1:${port}` : options.endpointUrl,
-    // The local organization knows an account by a key id that is its own.
+    // The local organization takes an account's id as its access key id.
     credentials: isLocal(options) ? { accessKeyId: localAccountId, secretAccessKey: 'local' } : undefined,
   })
   const again = [
@@ -49,9 +51,9 @@ export const settingOf = async (options: Global) => {
   ]
   return {
     stage,
-    clients,
+    make,
     json: options.json === true,
-    /** For commands that are advised: what this one was given. */
+    /** The options of this command, for the commands that it advises. */
     options: again.map((option) => ` ${option}`).join(''),
     vending: () => readVending(options.config),
   }

@@ -1,10 +1,13 @@
 import { styleText } from 'node:util'
 import Table from 'cli-table3'
 
-/** Lines have at most as many columns. */
+/** The most columns of a line. */
 export const width = 100
 
-/** Breaks text into lines, each behind `indent`. Its own line breaks stay, and a line that begins with a space: a command. */
+/**
+ * Breaks text into lines, each behind `indent`. Line breaks in the text stay. A line that begins with a space is a
+ * command, and is not broken.
+ */
 export const wrap = (text: string, indent = '') =>
   text
     .split('\n')
@@ -38,7 +41,7 @@ const nothing = {
   middle: '  ',
 }
 
-/** Columns under bold heads, without lines; the widest give way where there is too little room. */
+/** Columns under bold heads, without rules. Where there is too little room, the widest columns become narrower. */
 export const table = (head: string[], rows: string[][]) => {
   const widths = head.map((title, i) =>
     rows.reduce((most, row) => Math.max(most, ...(row[i] ?? '').split('\n').map((line) => line.length)), title.length),

@@ -1,20 +1,28 @@
-import { StartExecutionCommand } from '@aws-sdk/client-sfn'
-import { GetCallerIdentityCommand } from '@aws-sdk/client-sts'
+import { OrganizationsClient } from '@aws-sdk/client-organizations'
+import { SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn'
+import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts'
 import { findMemberAccount } from '../functions/shared/account.ts'
 import { completeRequest, manualRequest } from '../functions/shared/request.ts'
 import { parseInput } from '../functions/shared/parse.ts'
 import type { Vending } from '../functions/shared/vending.ts'
-import type { Clients } from './clients.ts'
+import { keepingToTheRate, type Make } from './clients.ts'
 import { isRefusal, RefusedError, sayError } from './command-errors.ts'
-import { findService } from './service.ts'
+import { findService, serviceClients } from './service.ts'
+
+export const startClients = (make: Make) => ({
+  ...serviceClients(make),
+  organizations: make(OrganizationsClient, keepingToTheRate),
+  sfn: make(SFNClient),
+  sts: make(STSClient),
+})
 
 /**
- * Starts a vend through the manual door; the caller's ARN is kept on record as who asked. What can be refused is
- * refused before that, as the API does.
+ * Starts a vend through the manual door, after it has checked everything that can be checked, as the API does. The
+ * record keeps the caller's ARN as the requester.
  * Throws `NotDeployedError`, `InvalidInputError` and `RefusedError`.
  */
 export async function start(
-  clients: Clients,
+  clients: ReturnType<typeof startClients>,
   { accountId, request, stage, vending }: { accountId: string; request: object; stage: string; vending: Vending },
 ) {
   const [{ stateMachineArn, partition, managementAccountId }, { Arn: requestedBy }] = await Promise.all([

@@ -1,4 +1,5 @@
-import type { DescribeExecutionOutput } from '@aws-sdk/client-sfn'
+import { OrganizationsClient } from '@aws-sdk/client-organizations'
+import { type DescribeExecutionOutput, SFNClient } from '@aws-sdk/client-sfn'
 import { setTimeout } from 'node:timers/promises'
 import { styleText } from 'node:util'
 import { getAccount } from '../functions/get-account/get-account.ts'
@@ -7,10 +8,10 @@ import { mayChange, readExecution } from '../functions/shared/execution.ts'
 import { type Failure, hasFailed, sentenceOf } from '../functions/shared/failure.ts'
 import type { Ledger } from '../functions/shared/ledger-item.ts'
 import { scanToldFailures } from '../functions/shared/notes.ts'
-import type { Clients } from './clients.ts'
+import { keepingToTheRate, type Make } from './clients.ts'
 import { withoutField } from './command-errors.ts'
 import { type NextCommand, nextCommand } from './next-command.ts'
-import { findService, type Service } from './service.ts'
+import { findService, type Service, serviceClients } from './service.ts'
 import { showTime, table, wrap } from './show.ts'
 
 type Account = Extract<Awaited<ReturnType<typeof getAccount>>, { executionArn: string }>
@@ -30,6 +31,13 @@ export type Status = Omit<Recorded, 'status' | 'failure'> & {
   execution?: { status: string; startDate?: string; stopDate?: string; redriveCount: number }
   failure?: NextCommand & { cause: string }
 }
+export const statusClients = (make: Make) => ({
+  ...serviceClients(make),
+  organizations: make(OrganizationsClient, keepingToTheRate),
+  sfn: make(SFNClient),
+})
+type Clients = ReturnType<typeof statusClients>
+
 type Input = {
   accountId: string
   stage: string
