@@ -5,7 +5,7 @@ import type { Plugin } from 'esbuild'
 
 const core = 'node_modules/@smithy/core/dist-es/submodules'
 
-/** Modules of the SDK that no function reaches on Lambda, and what they export: each export throws when it is called. */
+/** Modules of the SDK that no function reaches on Lambda, and their exports: each export throws when it is called. */
 export const leftOut: Record<string, string[]> = {
   // The SDK loads this module for operations that stream events. We call none.
   [`${core}/event-streams/index.js`]: ['EventStreamSerde', 'eventStreamSerdeProvider'],
@@ -45,8 +45,9 @@ const errorClass = new RegExp(
 )
 
 /**
- * Takes the text of a client's `models/errors.js`, and returns it with each error class as a call of one function: a class
- * takes 250 bytes when minified, a call 40. Throws an Error if a class does not have the form that the SDK generates.
+ * Takes the text of a client's `models/errors.js`, and returns it with each error class as a call of one function: a
+ * class takes 250 bytes when minified, a call 40. Throws an Error if a class does not have the form that the SDK
+ * generates.
  */
 export const shortErrors = (source: string) => {
   const short = source.replace(errorClass, (...found) => {
@@ -70,8 +71,8 @@ function errorClass(name, $fault, Members) {
 }
 
 /**
- * Takes the text of a client's `schemas/schemas_0.js`, and returns it with the keys of traits as literals. esbuild keeps
- * every object with a computed key, and with the object the operations that no function calls.
+ * Takes the text of a client's `schemas/schemas_0.js`, and returns it with the keys of traits as literals. esbuild
+ * keeps every object with a computed key, and with the object the operations that no function calls.
  * Errors for which `isUnregistered` is true are not registered, so that esbuild leaves them out too.
  */
 export const shortSchemas = (source: string, isUnregistered: (error: string) => boolean) => {
@@ -84,8 +85,8 @@ export const shortSchemas = (source: string, isUnregistered: (error: string) => 
 }
 
 /**
- * Tells which errors of a client need no class. In the JSON protocols an answer contains the name of the error. For a name
- * that is not registered, the SDK throws the service's base exception with this name, the message and all fields.
+ * Tells which errors of a client need no class. In the JSON protocols an answer contains the name of the error. For a
+ * name that is not registered, the SDK throws the service's base exception with this name, the message and all fields.
  * In the query protocol the name in the answer can differ from the error's name, and only the registry knows both.
  * An error that the SDK must retry says so in its class.
  */

@@ -32,8 +32,8 @@ const bareClients = (name: string) => {
 }
 
 /**
- * As a function is bundled, with the whole SDK. What the functions are measured against must not become smaller by what we
- * leave out: leaving code out would then look like a slower start.
+ * As a function is bundled, with the whole SDK. What the functions are measured against must not become smaller by what
+ * we leave out: leaving code out would then look like a slower start.
  */
 const withWholeSdk = ({ plugins = [], ...options }: BuildOptions): BuildOptions => ({
   ...options,

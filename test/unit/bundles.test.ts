@@ -100,7 +100,7 @@ beforeAll(async () => {
       slim: await bundled(`module.exports = require('${name}')`),
     })),
   )
-}, 60_000)
+}, 120_000)
 
 describe('what is left out of the SDK', () => {
   test('is still in the files that the functions would load', () => {
