@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import type { BuildOptions, Plugin } from 'esbuild'
 import { compileMail } from './compile-mail.ts'
 import { loadVending, packagedVendingFile } from './load-vending.ts'
+import { slimSdk } from './slim-sdk.ts'
 
 /** The text of what is built into the functions and is not code: mails, and the checked `vending.yml`. */
 export const builtIn = async (file: string, vendingFile = file): Promise<string | undefined> => {
@@ -45,7 +46,7 @@ export const bundling = (vendingFile?: string): BuildOptions => ({
     '@aws-sdk/credential-provider-node': fileURLToPath(new URL('lambda-credentials.ts', import.meta.url)),
     '@aws-sdk/endpoint-cache': fileURLToPath(new URL('no-endpoint-cache.ts', import.meta.url)),
   },
-  plugins: [builtInPlugin(vendingFile)],
+  plugins: [builtInPlugin(vendingFile), slimSdk],
 })
 
 /** What serverless-esbuild asks for. */

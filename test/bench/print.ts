@@ -29,7 +29,17 @@ export const printStart = ({ figures, details }: Awaited<ReturnType<typeof measu
   const kilobytes = (bytes: number) => round(bytes / 1024, 0)
   table(
     `Start: median (quartiles) of ${details.processes} fresh processes, taken in turns. An empty handler takes ${spread(details.empty)} ms`,
-    ['bundle', 'KB ≤ 350', 'bare', 'usual', 'init ms', 'bare clients', 'usual way', '÷ bare ≤ 1.4', '÷ usual ≤ 0.5'],
+    [
+      'bundle',
+      `KB ≤ ${kilobytes(mostBytes)}`,
+      'bare',
+      'usual',
+      'init ms',
+      'bare clients',
+      'usual way',
+      '÷ bare ≤ 1.4',
+      '÷ usual ≤ 0.5',
+    ],
     details.bundles.map(({ name, deployed, bare, usual }) => [
       name,
       `${kilobytes(deployed.bytes)} ${deployed.bytes <= mostBytes ? '✔' : '✘'}`,

@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import { build, type BuildOptions } from 'esbuild'
 import { bundling } from '../../infra/build/esbuild.ts'
 import { loadVending } from '../../infra/build/load-vending.ts'
+import { slimSdk } from '../../infra/build/slim-sdk.ts'
 import { readDeployed } from '../../local/deployed.ts'
 import { type Figure, type Figures, median, quantile, round, worseThan } from './figures.ts'
 
@@ -29,6 +30,15 @@ const bareClients = (name: string) => {
     `export const clients = [${clients.map(({ client }) => `new ${client}()`).join(', ')}]`,
   ].join('\n')
 }
+
+/**
+ * As a function is bundled, with the whole SDK. What the functions are measured against must not become smaller by what
+ * we leave out: leaving code out would then look like a slower start.
+ */
+const withWholeSdk = ({ plugins = [], ...options }: BuildOptions): BuildOptions => ({
+  ...options,
+  plugins: plugins.filter((plugin) => plugin !== slimSdk),
+})
 
 /** esbuild's defaults but for what a bundle for Lambda needs; classic zod; the SDK's whole chain of credentials. */
 const theUsualWay = ({ plugins = [] }: BuildOptions): BuildOptions => ({
@@ -75,8 +85,8 @@ export const measureStart = async ({ vendingFile, processes, only, onProgress }:
         const file = (kind: string) => path.join(folder, `${name}.${kind}.cjs`)
         const bare = { contents: bareClients(name), resolveDir: root }
         await build({ ...deployed, entryPoints: [handlerOf(name)], outfile: file('deployed') })
-        await build({ ...deployed, stdin: bare, outfile: file('bare') })
-        await build({ ...theUsualWay(deployed), entryPoints: [handlerOf(name)], outfile: file('usual') })
+        await build({ ...withWholeSdk(deployed), stdin: bare, outfile: file('bare') })
+        await build({ ...theUsualWay(withWholeSdk(deployed)), entryPoints: [handlerOf(name)], outfile: file('usual') })
         const credentials = { AWS_ACCESS_KEY_ID: 'none', AWS_SECRET_ACCESS_KEY: 'none' }
         const env = { ...environment, ...credentials, AWS_REGION: place.region, AWS_LAMBDA_FUNCTION_NAME: name }
         return { name, env, files: { deployed: file('deployed'), bare: file('bare'), usual: file('usual') } }
@@ -149,4 +159,4 @@ export const measureStartAgainst = async (before: Figures, options: Options) => 
 const ratiosWorse = (before: Figures, now: Figures) =>
   worseThan(before, Object.fromEntries(Object.entries(now).filter(([, { rule }]) => rule === 'ratio'))).length > 0
 
-export const mostBytes = 350 * 1024
+export const mostBytes = 300 * 1024

@@ -136,14 +136,14 @@ test('the workflow is STANDARD, traced, and its log has no execution data', () =
   })
 })
 
-test('each function runs on Node 24 and arm64, with a role of its own and a bundle of at most 350 KB', async () => {
+test('each function runs on Node 24 and arm64, with a role of its own and a bundle of at most 300 KB', async () => {
   const functions = ofType(organizations, 'AWS::Lambda::Function')
   expect(functions).toHaveLength(10)
   const roles = functions.map(({ Role }) => JSON.stringify(Role))
   expect(new Set(roles).size).toBe(functions.length)
   for (const fn of functions) expect(fn).toMatchObject({ Runtime: 'nodejs24.x', Architectures: ['arm64'] })
   for (const [name, bundle] of await bundleFunctions(organizations.file))
-    expect(Buffer.byteLength(bundle), name).toBeLessThanOrEqual(350 * 1024)
+    expect(Buffer.byteLength(bundle), name).toBeLessThanOrEqual(300 * 1024)
   expect(readdirSync(organizations.folder).filter((file) => file.endsWith('.zip'))).toHaveLength(10)
 })
 

@@ -1,0 +1,126 @@
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Plugin } from 'esbuild'
+
+const core = 'node_modules/@smithy/core/dist-es/submodules'
+
+/** Modules of the SDK that no function reaches on Lambda, and their exports: each export throws when it is called. */
+export const leftOut: Record<string, string[]> = {
+  // The SDK loads this module for operations that stream events. We call none.
+  [`${core}/event-streams/index.js`]: ['EventStreamSerde', 'eventStreamSerdeProvider'],
+  // The SDK uses this class where node:crypto has no SHA-256.
+  [`${core}/checksum/sha256/Sha256Js.js`]: ['Sha256Js'],
+  // It asks EC2 for the Region. On Lambda the Region is in the environment.
+  [`${core}/config/config-resolver/regionConfig/getInstanceMetadataRegion.js`]: ['getInstanceMetadataRegion'],
+  // The SDK calls this function for S3 only.
+  [`${core}/endpoints/middleware-endpoint/service-customizations/index.js`]: ['resolveParamsForS3'],
+}
+
+/** Modules of the SDK that a file of ours replaces. */
+export const standIns: Record<string, string> = {
+  [`${core}/config/node-config-provider/fromSharedConfigFiles.js`]: fileURLToPath(
+    new URL('no-config-files.ts', import.meta.url),
+  ),
+}
+
+const filterOf = (files: string[]) => new RegExp(`/(${files.join('|').replaceAll('.', '\\.')})$`)
+const under = (file: string) => file.slice(file.lastIndexOf('node_modules/'))
+
+const errorClass = new RegExp(
+  [
+    String.raw`^export class (?<name>\w+) extends __BaseException \{`,
+    String.raw`    static shapeId = ".+";`,
+    String.raw`    name = "\k<name>";`,
+    String.raw`    \$fault = (?<fault>"client"|"server");`,
+    String.raw`(?<retryable>    \$retryable = .+;\n)?(?:    \w+;\n)*    constructor\(opts\) \{`,
+    String.raw`        super\(\{`,
+    String.raw`            name: "\k<name>",`,
+    String.raw`            \$fault: \k<fault>,`,
+    String.raw`            \.\.\.opts,`,
+    String.raw`        \}\);`,
+    String.raw`(?:        .+;\n)*    \}\n\}$`,
+  ].join('\n'),
+  'gm',
+)
+
+/**
+ * Takes the text of a client's `models/errors.js`, and returns it with each error class as a call of one function: a
+ * class takes 250 bytes when minified, a call 40. Throws an Error if a class does not have the form that the SDK
+ * generates.
+ */
+export const shortErrors = (source: string) => {
+  const short = source.replace(errorClass, (...found) => {
+    const { name, fault, retryable = '' } = found.at(-1) as Record<string, string>
+    const members = retryable && `, class { ${retryable.trim()} }`
+    return `export const ${name} = /* @__PURE__ */ errorClass("${name}", ${fault}${members})`
+  })
+  if (/^export class /m.test(short)) throw new Error('The SDK has an error class that shortErrors cannot read')
+  return `${short}
+function errorClass(name, $fault, Members) {
+  // The SDK's registry sets the shapeId of the class.
+  return class extends __BaseException {
+    constructor(opts) {
+      super({ name, $fault, ...opts })
+      Object.setPrototypeOf(this, new.target.prototype)
+      Object.assign(this, { name, $fault }, Members && new Members())
+    }
+  }
+}
+`
+}
+
+/**
+ * Takes the text of a client's `schemas/schemas_0.js`, and returns it with the keys of traits as literals. esbuild
+ * keeps every object with a computed key, and with the object the operations that no function calls.
+ * Errors for which `isUnregistered` is true are not registered, so that esbuild leaves them out too.
+ */
+export const shortSchemas = (source: string, isUnregistered: (error: string) => boolean) => {
+  const constants = new Map([...source.matchAll(/^const (_\w+) = ("\w+");$/gm)].map(([, name, text]) => [name, text]))
+  return source
+    .replace(/\[(_\w+)\]:/g, (key, name: string) => (constants.has(name) ? `${constants.get(name)}:` : key))
+    .replace(/^n0_registry\.registerError\((\w+)\$, \1\);$/gm, (line, name: string) =>
+      isUnregistered(name) ? '' : line,
+    )
+}
+
+/**
+ * Tells which errors of a client need no class. In the JSON protocols an answer contains the name of the error. For a
+ * name that is not registered, the SDK throws the service's base exception with this name, the message and all fields.
+ * In the query protocol the name in the answer can differ from the error's name, and only the registry knows both.
+ * An error that the SDK must retry says so in its class.
+ */
+const unregistered = async (folder: string) => {
+  const config = await readFile(path.join(folder, 'runtimeConfig.shared.js'), 'utf8')
+  const errors = await readFile(path.join(folder, 'models', 'errors.js'), 'utf8')
+  const isJson = /\bAwsJson1_[01]Protocol\b/.test(config) && !config.includes('awsQueryCompatible')
+  const retried = new Set(
+    errors
+      .split(/^export class /m)
+      .filter((text) => text.includes('$retryable'))
+      .map((text) => /^\w+/.exec(text)?.[0]),
+  )
+  return (error: string) => isJson && !retried.has(error)
+}
+
+/** Leaves out what no function uses of the SDK (docs/decisions/0003-bundles.md). */
+export const slimSdk: Plugin = {
+  name: 'slim-sdk',
+  setup(build) {
+    build.onLoad({ filter: filterOf(Object.keys(leftOut)) }, ({ path: file }) => ({
+      contents: (leftOut[under(file)] ?? [])
+        .map((name) => `export function ${name}() { throw new Error('${name} is left out of the bundles') }`)
+        .join('\n'),
+    }))
+    build.onLoad({ filter: filterOf(Object.keys(standIns)) }, async ({ path: file }) => ({
+      contents: await readFile(standIns[under(file)] ?? '', 'utf8'),
+      loader: 'ts',
+    }))
+    build.onLoad({ filter: /\/@aws-sdk\/client-[\w-]+\/dist-es\/models\/errors\.js$/ }, async ({ path: file }) => ({
+      contents: shortErrors(await readFile(file, 'utf8')),
+    }))
+    build.onLoad({ filter: /\/@aws-sdk\/client-[\w-]+\/dist-es\/schemas\/schemas_0\.js$/ }, async ({ path: file }) => ({
+      contents: shortSchemas(await readFile(file, 'utf8'), await unregistered(path.join(file, '..', '..'))),
+    }))
+  },
+}
