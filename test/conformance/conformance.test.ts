@@ -112,7 +112,7 @@ command needs Python 3.11 or newer, and PyPI the first time: moto is installed i
 
 The table lists every difference, with what AWS's documentation says about it. The suite fails if there is a difference that is not
 listed, and also if a listed difference no longer exists. The column "Right" says whose answer the documentation confirms: \`both\`
-means that it confirms neither. _answers_ means that the call succeeds. _nothing_ means that the field is missing.
+means that it allows either. _answers_ means that the call succeeds. _nothing_ means that the field is missing.
 
 The table's source is [differences.ts](../test/conformance/differences.ts); \`npm run test:conformance -- -u\` writes this page.
 

@@ -3,7 +3,7 @@ export type Difference = {
   /** The page that says it. */
   page: string
   aws: string
-  /** Whose answer the documentation bears out; `both` if it does not say. */
+  /** Whose answer the documentation confirms; `both` if it allows either. */
   right: 'local' | 'moto' | 'both'
   /** By `service operation: case`, with ` → field` where only a field differs. */
   found: Record<string, [local: string, moto: string]>
