@@ -10,6 +10,7 @@ export default tseslint.config(
       '.serverless/',
       '.esbuild/',
       'coverage/',
+      'dist/',
       '.conformance/',
       '.e2e/',
       '.template/',

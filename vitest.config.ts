@@ -14,5 +14,11 @@ export default defineConfig({
       },
     },
   ],
-  test: { include: ['test/{unit,workflow}/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 120_000 },
+  test: {
+    include: ['test/{unit,workflow}/**/*.test.ts'],
+    globalSetup: 'test/support/build-command.ts',
+    // Enough for a busy machine: no test is about time.
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+  },
 })

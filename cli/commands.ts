@@ -1,4 +1,3 @@
-import addCompletion from '@bomb.sh/tab/commander'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { styleText } from 'node:util'
 import packageFile from '../package.json' with { type: 'json' }
@@ -302,9 +301,19 @@ Exit codes: 0 written, 1 not written, or not for every user, 2 a mistake in the 
     },
   )
 
-// completion: generated from the commands above.
+// completion
 
-addCompletion(program, { completionCommandName: 'completion' })
+/** Adds the command that prints the completion scripts, and the command that these scripts call. */
+const addCompletion = async () => {
+  const { default: addTo } = await import('@bomb.sh/tab/commander')
+  addTo(program, { completionCommandName: 'completion' })
+}
+const isCompletion = ['completion', 'complete'].includes(process.argv[2] ?? '')
+// For the help only: loading the library takes as long as the help itself.
+if (!isCompletion)
+  program
+    .command('completion <shell>')
+    .description('print a script that completes commands and options in zsh, bash, fish or powershell')
 
 // `vend list | head` closes the pipe early.
 process.stdout.on('error', () => process.exit())
@@ -326,6 +335,7 @@ const withLocalPort = (argv: string[]) => {
 
 const run = async () => {
   try {
+    if (isCompletion) await addCompletion()
     await program.parseAsync(withLocalPort(process.argv))
   } catch (error) {
     if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2

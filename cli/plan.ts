@@ -15,7 +15,7 @@ import { type AccountRecord, entryOf, isMailed } from '../functions/shared/ledge
 import { secretName } from '../functions/shared/secret-name.ts'
 import { currentVersion, isRenewed, refuseForeignSecret } from '../functions/store-password/store-password.ts'
 import type { Vending } from '../functions/shared/vending.ts'
-import { keepingToTheRate, type Make } from './clients.ts'
+import { keepingToTheRate, type Make, type Place } from './clients.ts'
 import { isRefusal, missingAction, sayError } from './command-errors.ts'
 import { executionArnOf, findService, serviceClients } from './service.ts'
 import { table, wrap } from './show.ts'
@@ -28,7 +28,7 @@ export const planClients = (make: Make) => ({
   sfn: make(SFNClient),
   sts: make(STSClient),
   /** The client of a session in another account. */
-  iamOf: (credentials: Awaited<ReturnType<typeof assumeAccountRole>>) => make(IAMClient, { credentials }),
+  iamOf: (credentials: Place['credentials']) => make(IAMClient, { credentials }),
 })
 type Clients = ReturnType<typeof planClients>
 

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import type { BuildOptions, Plugin } from 'esbuild'
 import { compileMail } from './compile-mail.ts'
 import { loadVending, packagedVendingFile } from './load-vending.ts'
-import { slimSdk } from './slim-sdk.ts'
+import { slimSchemas, slimSdk } from './slim-sdk.ts'
 
 /** The text of what is built into the functions and is not code: mails, and the checked `vending.yml`. */
 export const builtIn = async (file: string, vendingFile = file): Promise<string | undefined> => {
@@ -16,9 +16,9 @@ export const builtIn = async (file: string, vendingFile = file): Promise<string 
 const builtInPlugin = (vendingFile?: string): Plugin => ({
   name: 'built-in',
   setup(build) {
-    // Each client brings its package.json along, 2 KB, to say its version in the user agent.
-    build.onLoad({ filter: /\/@aws-sdk\/client-[\w-]+\/package\.json$/ }, async ({ path }) => {
-      const { version } = JSON.parse(await readFile(path, 'utf8')) as { version: string }
+    // Each client reads its version for the user agent from its package.json, which is 2 KB.
+    build.onLoad({ filter: /\/@aws-sdk\/client-[\w-]+\/package\.json$/ }, async ({ path: file }) => {
+      const { version } = JSON.parse(await readFile(file, 'utf8')) as { version: string }
       return { contents: JSON.stringify({ version }), loader: 'json' }
     })
     build.onLoad({ filter: /\.(mjml|txt|yml)$/ }, async ({ path }) => {
@@ -46,7 +46,7 @@ export const bundling = (vendingFile?: string): BuildOptions => ({
     '@aws-sdk/credential-provider-node': fileURLToPath(new URL('lambda-credentials.ts', import.meta.url)),
     '@aws-sdk/endpoint-cache': fileURLToPath(new URL('no-endpoint-cache.ts', import.meta.url)),
   },
-  plugins: [builtInPlugin(vendingFile), slimSdk],
+  plugins: [builtInPlugin(vendingFile), slimSchemas, slimSdk],
 })
 
 /** What serverless-esbuild asks for. */

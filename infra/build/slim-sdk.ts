@@ -103,7 +103,17 @@ const unregistered = async (folder: string) => {
   return (error: string) => isJson && !retried.has(error)
 }
 
-/** Leaves out what no function uses of the SDK (docs/decisions/0003-bundles.md). */
+/** Leaves out the operations of clients that a program does not use, and the classes of their errors. */
+export const slimSchemas: Plugin = {
+  name: 'slim-schemas',
+  setup(build) {
+    build.onLoad({ filter: /\/@aws-sdk\/client-[\w-]+\/dist-es\/schemas\/schemas_0\.js$/ }, async ({ path: file }) => ({
+      contents: shortSchemas(await readFile(file, 'utf8'), await unregistered(path.join(file, '..', '..'))),
+    }))
+  },
+}
+
+/** Leaves out what no function reaches on Lambda (docs/decisions/0003-bundles.md). */
 export const slimSdk: Plugin = {
   name: 'slim-sdk',
   setup(build) {
@@ -118,9 +128,6 @@ export const slimSdk: Plugin = {
     }))
     build.onLoad({ filter: /\/@aws-sdk\/client-[\w-]+\/dist-es\/models\/errors\.js$/ }, async ({ path: file }) => ({
       contents: shortErrors(await readFile(file, 'utf8')),
-    }))
-    build.onLoad({ filter: /\/@aws-sdk\/client-[\w-]+\/dist-es\/schemas\/schemas_0\.js$/ }, async ({ path: file }) => ({
-      contents: shortSchemas(await readFile(file, 'utf8'), await unregistered(path.join(file, '..', '..'))),
     }))
   },
 }

@@ -6,7 +6,7 @@ import { promisify } from 'node:util'
 import { build, type BuildOptions } from 'esbuild'
 import { bundling } from '../../infra/build/esbuild.ts'
 import { loadVending } from '../../infra/build/load-vending.ts'
-import { slimSdk } from '../../infra/build/slim-sdk.ts'
+import { slimSchemas, slimSdk } from '../../infra/build/slim-sdk.ts'
 import { readDeployed } from '../../local/deployed.ts'
 import { type Figure, type Figures, median, quantile, round, worseThan } from './figures.ts'
 
@@ -37,7 +37,7 @@ const bareClients = (name: string) => {
  */
 const withWholeSdk = ({ plugins = [], ...options }: BuildOptions): BuildOptions => ({
   ...options,
-  plugins: plugins.filter((plugin) => plugin !== slimSdk),
+  plugins: plugins.filter((plugin) => plugin !== slimSchemas && plugin !== slimSdk),
 })
 
 /** esbuild's defaults but for what a bundle for Lambda needs; classic zod; the SDK's whole chain of credentials. */

@@ -103,15 +103,18 @@ const page = () => {
   )
   return `# Conformance
 
-The local organization was written by us, and so were the tests of it. \`npm run test:conformance\` holds it against an AWS that
-we did not write: the same calls, through the real SDK, on the local organization and on [moto](https://github.com/getmoto/moto)
-${program.version}; answers and error names are compared, with what each AWS makes up (ids, dates, account numbers) masked. It needs
-Python 3.11 or newer, and PyPI the first time: moto lives in a virtual environment of its own, \`.conformance/\`.
+We wrote the local organization, and also its tests. \`npm run test:conformance\` compares it with an AWS that we did not write,
+[moto](https://github.com/getmoto/moto) ${program.version}. It makes the same calls through the real AWS SDK on both, and compares
+the answers and the names of the errors. Values that each AWS makes up itself (ids, dates, account numbers) are masked. The
+command needs Python 3.11 or newer, and PyPI the first time: moto is installed in its own virtual environment, \`.conformance/\`.
 
-**${operations.size} operations, ${cases.length} cases: ${cases.length - different} equal, ${different} different.** Every
-difference is below with what AWS's documentation says; one that is not listed fails the suite, and so does one that is listed and
-no longer there. _answers_: the call succeeds. _nothing_: the field is not there. The table is
-[differences.ts](../test/conformance/differences.ts); \`npm run test:conformance -- -u\` writes this page.
+**${operations.size} operations, ${cases.length} cases: ${cases.length - different} equal, ${different} different.**
+
+The table lists every difference, with what AWS's documentation says about it. The suite fails if there is a difference that is not
+listed, and also if a listed difference no longer exists. The column "Right" says whose answer the documentation confirms: \`both\`
+means that it allows either. _answers_ means that the call succeeds. _nothing_ means that the field is missing.
+
+The table's source is [differences.ts](../test/conformance/differences.ts); \`npm run test:conformance -- -u\` writes this page.
 
 | Case | The local organization | moto | AWS's documentation | Right |
 | --- | --- | --- | --- | --- |

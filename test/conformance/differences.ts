@@ -3,7 +3,7 @@ export type Difference = {
   /** The page that says it. */
   page: string
   aws: string
-  /** Whose answer the documentation bears out; `both` if it does not say. */
+  /** Whose answer the documentation confirms; `both` if it allows either. */
   right: 'local' | 'moto' | 'both'
   /** By `service operation: case`, with ` → field` where only a field differs. */
   found: Record<string, [local: string, moto: string]>
@@ -12,7 +12,7 @@ export type Difference = {
 export const known: Difference[] = [
   {
     page: 'IAM API Reference, CreateUser, CreateGroup, GetUser',
-    aws: 'A user’s name has 1 to 64 and a group’s 1 to 128 characters of `[\\w+=,.@-]`; what does not fit its constraint is a ValidationError (Common Errors).',
+    aws: 'A user’s name has 1 to 64 characters of `[\\w+=,.@-]`, and a group’s name has 1 to 128. A parameter that violates its constraint leads to a ValidationError (Common Errors).',
     right: 'local',
     found: {
       'iam GetUser: by a name that cannot be': ['ValidationError 400', 'NoSuchEntityException 404'],
@@ -24,7 +24,7 @@ export const known: Difference[] = [
   },
   {
     page: 'IAM API Reference, CreateUser, CreateGroup',
-    aws: 'Names must be unique within the account and are not distinguished by case.',
+    aws: 'Names must be unique within the account, and their case is ignored.',
     right: 'local',
     found: {
       'iam CreateUser: of a name in another case': ['EntityAlreadyExistsException 409', 'answers'],
@@ -33,7 +33,7 @@ export const known: Difference[] = [
   },
   {
     page: 'IAM API Reference, CreateUser, CreateGroup',
-    aws: 'A path is `/`, or begins and ends with one.',
+    aws: 'A path is `/`, or begins and ends with `/`.',
     right: 'local',
     found: {
       'iam CreateUser: with a path that does not end': ['ValidationError 400', 'answers'],
@@ -52,7 +52,7 @@ export const known: Difference[] = [
   },
   {
     page: 'IAM User Guide, id_tags',
-    aws: 'A key is there once; keys are not distinguished by case. The error that CreateUser and TagUser list for it is InvalidInput.',
+    aws: 'Each key may appear only once, and the case of keys is ignored. The error that CreateUser and TagUser list for a duplicate key is InvalidInput.',
     right: 'local',
     found: {
       'iam CreateUser: with a tag twice': ['InvalidInputException 400', 'answers'],
@@ -61,7 +61,7 @@ export const known: Difference[] = [
   },
   {
     page: 'IAM API Reference, CreateUser',
-    aws: 'Tags has at most 50 members, and if there are more the entire request fails.',
+    aws: 'Tags has at most 50 members. If there are more, the entire request fails.',
     right: 'local',
     found: {
       'iam CreateUser: with 51 tags': ['ValidationError 400', 'answers'],
@@ -69,7 +69,7 @@ export const known: Difference[] = [
   },
   {
     page: 'IAM User Guide, id_tags',
-    aws: 'Keys are not distinguished by case, and keep the case they were made with.',
+    aws: 'The case of keys is ignored. A key keeps the case with which it was created.',
     right: 'local',
     found: {
       'iam TagUser: by a key in another case': [
@@ -80,7 +80,7 @@ export const known: Difference[] = [
   },
   {
     page: 'IAM User Guide, reference_iam-quotas',
-    aws: 'By default a user has 50 tags, is in 10 groups, and has 10 managed policies; a group has 10 managed policies. Past that it is LimitExceeded.',
+    aws: 'By default, a user has at most 50 tags, 10 groups and 10 managed policies, and a group has at most 10 managed policies. A request beyond a quota fails with LimitExceeded.',
     right: 'local',
     found: {
       'iam TagUser: past 50': ['LimitExceededException 409', 'answers'],
@@ -91,7 +91,7 @@ export const known: Difference[] = [
   },
   {
     page: 'IAM API Reference, ListUsers, ListGroups, GetGroup',
-    aws: 'MaxItems bounds a page, Marker asks for the next, PathPrefix chooses by path.',
+    aws: 'MaxItems limits the size of a page, Marker requests the next page, and PathPrefix filters by path.',
     right: 'local',
     found: {
       'iam ListUsers: in pages → pages': ['2', '1'],
@@ -102,7 +102,7 @@ export const known: Difference[] = [
   },
   {
     page: 'IAM API Reference, ListGroups, ListGroupPolicies, GetGroup',
-    aws: 'IsTruncated says whether there are more items. A caller that looks for `false` does not find it on moto.',
+    aws: 'IsTruncated says whether there are more items. moto leaves it out instead of returning `false`.',
     right: 'local',
     found: {
       'iam ListGroups: by path prefix → IsTruncated': ['false', 'nothing'],
@@ -113,7 +113,7 @@ export const known: Difference[] = [
   },
   {
     page: 'IAM API Reference, CreateLoginProfile',
-    aws: 'PasswordResetRequired says whether the user must set a new password at the next sign-in, and is returned. moto drops it.',
+    aws: 'PasswordResetRequired says whether the user must set a new password at the next sign-in, and AWS returns it. moto ignores it.',
     right: 'local',
     found: {
       'iam GetLoginProfile: that must be changed → LoginProfile.PasswordResetRequired': ['true', 'false'],
@@ -122,7 +122,7 @@ export const known: Difference[] = [
   },
   {
     page: 'IAM User Guide, id_credentials_passwords_account-policy',
-    aws: 'A password is held against the account’s policy or, without one, against the default: 8 characters, three of four types. What fails is a PasswordPolicyViolation.',
+    aws: 'A password must satisfy the account’s password policy. Without one, the default policy applies: 8 characters, three of four character types. Otherwise the error is PasswordPolicyViolation.',
     right: 'local',
     found: {
       'iam CreateLoginProfile: with a password that the default policy refuses → of one class': [
@@ -161,7 +161,7 @@ export const known: Difference[] = [
   },
   {
     page: 'IAM API Reference, UpdateLoginProfile, DeleteLoginProfile',
-    aws: 'EntityTemporarilyUnmodifiable is an error of both; soon after the creation it is what AWS is seen to answer. The page gives no time, and three seconds is ours.',
+    aws: 'Both operations list the error EntityTemporarilyUnmodifiable, and AWS has been seen to return it soon after the creation. The page gives no time; the three seconds are our choice.',
     right: 'local',
     found: {
       'iam UpdateLoginProfile: at once': ['EntityTemporarilyUnmodifiableException 409', 'answers'],
@@ -170,7 +170,7 @@ export const known: Difference[] = [
   },
   {
     page: 'IAM API Reference, UpdateLoginProfile',
-    aws: 'PasswordResetRequired is optional; what becomes of it when it is left out is not said.',
+    aws: 'PasswordResetRequired is optional. The page does not say what happens to the value if the parameter is left out.',
     right: 'both',
     found: {
       'iam UpdateLoginProfile: with nothing but a password → LoginProfile.PasswordResetRequired': ['true', 'nothing'],
@@ -178,7 +178,7 @@ export const known: Difference[] = [
   },
   {
     page: 'IAM API Reference, PasswordPolicy',
-    aws: 'MaxPasswordAge is 1 to 1,095 days. It and HardExpiry are optional; a policy that does not let passwords expire has no days to tell.',
+    aws: 'MaxPasswordAge is 1 to 1,095 days. It and HardExpiry are optional. If passwords do not expire, there is no number of days to return.',
     right: 'local',
     found: {
       'iam GetAccountPasswordPolicy: of an account that has one → PasswordPolicy.HardExpiry': ['nothing', 'false'],
@@ -187,7 +187,7 @@ export const known: Difference[] = [
   },
   {
     page: 'IAM API Reference, AttachGroupPolicy, GetPolicy',
-    aws: 'PolicyArn is an ARN of at least 20 characters; both list InvalidInput beside NoSuchEntity.',
+    aws: 'PolicyArn is an ARN of at least 20 characters. Both operations list InvalidInput as well as NoSuchEntity.',
     right: 'local',
     found: {
       'iam AttachGroupPolicy: of what is no ARN': ['InvalidInputException 400', 'NoSuchEntityException 404'],
@@ -204,7 +204,7 @@ export const known: Difference[] = [
   },
   {
     page: 'IAM User Guide, reference_iam-quotas',
-    aws: 'The inline policies of a group have at most 5,120 characters, white space aside.',
+    aws: 'The inline policies of a group have at most 5,120 characters, not counting white space.',
     right: 'local',
     found: {
       'iam PutGroupPolicy: of more than 5,120 characters': ['LimitExceededException 409', 'answers'],
@@ -212,7 +212,7 @@ export const known: Difference[] = [
   },
   {
     page: 'IAM API Reference, GetPolicy',
-    aws: 'The version is whatever AWS last published. The local organization has no documents of AWS’s policies, and nothing reads their version.',
+    aws: 'The version is the one that AWS published last. The local organization does not contain the documents of AWS managed policies, and nothing reads their version.',
     right: 'moto',
     found: {
       "iam GetPolicy: of AWS's → Policy.DefaultVersionId": ['"v1"', '"v30"'],
@@ -220,7 +220,7 @@ export const known: Difference[] = [
   },
   {
     page: 'IAM API Reference, Policy',
-    aws: 'The number of entities for which the policy is a boundary.',
+    aws: 'This is the number of entities for which the policy is a permissions boundary.',
     right: 'local',
     found: {
       "iam GetPolicy: of AWS's → Policy.PermissionsBoundaryUsageCount": ['0', 'nothing'],
@@ -229,7 +229,7 @@ export const known: Difference[] = [
   },
   {
     page: 'IAM API Reference, Policy',
-    aws: 'The tags of the policy: whether an empty list is sent is not said.',
+    aws: 'These are the tags of the policy. The page does not say whether an empty list is returned.',
     right: 'both',
     found: {
       "iam GetPolicy: of AWS's → Policy.Tags": ['nothing', '[]'],
@@ -264,7 +264,7 @@ export const known: Difference[] = [
   },
   {
     page: 'STS API Reference, AssumeRole',
-    aws: 'The role must exist and its trust policy must name the caller; without that the call is denied, and not said why.',
+    aws: 'The role must exist, and its trust policy must name the caller. Otherwise the call is denied without a reason.',
     right: 'local',
     found: {
       'sts AssumeRole: that is not there': ['AccessDenied 403', 'answers'],
@@ -273,7 +273,7 @@ export const known: Difference[] = [
   },
   {
     page: 'IAM User Guide, id_session-tags, id_credentials_temp_control-access_monitor',
-    aws: 'The trust policy must allow sts:SetSourceIdentity and sts:TagSession. The one that Organizations makes allows sts:AssumeRole only.',
+    aws: 'The trust policy must allow sts:SetSourceIdentity and sts:TagSession. The trust policy that Organizations creates allows only sts:AssumeRole.',
     right: 'local',
     found: {
       'sts AssumeRole: with a source identity': ['AccessDenied 403', 'answers'],
@@ -282,7 +282,7 @@ export const known: Difference[] = [
   },
   {
     page: 'STS API Reference, AssumeRole',
-    aws: 'A policy that cannot be parsed is MalformedPolicyDocument.',
+    aws: 'A policy that cannot be parsed leads to MalformedPolicyDocument.',
     right: 'local',
     found: {
       'sts AssumeRole: with a policy that is no JSON': ['MalformedPolicyDocumentException 400', 'answers'],
@@ -290,7 +290,7 @@ export const known: Difference[] = [
   },
   {
     page: 'STS API Reference, AssumeRole',
-    aws: 'The plaintext of session policies cannot exceed 2,048 characters. Of the errors listed, PackedPolicyTooLarge is the one about size.',
+    aws: 'The plaintext of session policies cannot exceed 2,048 characters. Of the listed errors, only PackedPolicyTooLarge is about size.',
     right: 'local',
     found: {
       'sts AssumeRole: with a policy of more than 2,048 characters': ['PackedPolicyTooLargeException 400', 'answers'],
@@ -309,7 +309,7 @@ export const known: Difference[] = [
   },
   {
     page: 'Organizations API Reference, DescribeAccount, ListParents, DescribeCreateAccountStatus',
-    aws: 'Each id has its pattern; what does not match is InvalidInputException with the reason INVALID_PATTERN.',
+    aws: 'Each id must match its pattern. Otherwise the error is InvalidInputException with the reason INVALID_PATTERN.',
     right: 'local',
     found: {
       'organizations DescribeAccount: by what is no id': [
@@ -328,7 +328,7 @@ export const known: Difference[] = [
   },
   {
     page: 'Organizations API Reference, DescribeAccount, ListAccounts, CreateAccount',
-    aws: 'Only the management account may call it (DescribeAccount and ListAccounts: or a delegated administrator); another is denied.',
+    aws: 'Only the management account may call these operations (for DescribeAccount and ListAccounts also a delegated administrator). Any other account is denied.',
     right: 'local',
     found: {
       'organizations DescribeAccount: by a member account': [
@@ -344,7 +344,7 @@ export const known: Difference[] = [
   },
   {
     page: 'Organizations API Reference, ListParents',
-    aws: 'ChildNotFoundException; AccountNotFoundException is not among its errors.',
+    aws: 'The error is ChildNotFoundException. The page does not list AccountNotFoundException.',
     right: 'local',
     found: {
       'organizations ListParents: of an account that is not there': [
@@ -355,7 +355,7 @@ export const known: Difference[] = [
   },
   {
     page: 'Organizations API Reference, DescribeCreateAccountStatus',
-    aws: 'CreateAccountStatusNotFoundException; AccountNotFoundException is not among its errors.',
+    aws: 'The error is CreateAccountStatusNotFoundException. The page does not list AccountNotFoundException.',
     right: 'local',
     found: {
       'organizations DescribeCreateAccountStatus: that is not there': [
@@ -366,7 +366,7 @@ export const known: Difference[] = [
   },
   {
     page: 'Organizations API Reference, CreateAccount',
-    aws: 'The request is asynchronous: it is IN_PROGRESS at first, and has neither account nor time of completion.',
+    aws: 'The request is asynchronous. At first its state is IN_PROGRESS, and it has neither an account id nor a completion time.',
     right: 'local',
     found: {
       'organizations CreateAccount: and its end → asked.CreateAccountStatus.State': ['"IN_PROGRESS"', '"SUCCEEDED"'],
@@ -379,7 +379,7 @@ export const known: Difference[] = [
   },
   {
     page: 'Organizations API Reference, CreateAccountStatus',
-    aws: 'An address that belongs to an account already: FAILED, with EMAIL_ALREADY_EXISTS.',
+    aws: 'If the address already belongs to an account, the state is FAILED and the reason is EMAIL_ALREADY_EXISTS.',
     right: 'local',
     found: {
       'organizations CreateAccount: of an address that is taken → CreateAccountStatus.FailureReason': [
@@ -398,7 +398,7 @@ export const known: Difference[] = [
   },
   {
     page: 'Organizations API Reference, CreateAccount',
-    aws: '6 to 64 characters of ASCII, one `@`; a local part that does not begin with a dot, without whitespace and some characters; a domain of letters, digits, hyphens and dots, with a dot inside. Reasons: MIN_LENGTH_EXCEEDED, MAX_LENGTH_EXCEEDED, INVALID_PATTERN.',
+    aws: 'An address has 6 to 64 ASCII characters and one `@`. The local part does not begin with a dot, and contains no white space and none of some other characters. The domain consists of letters, digits, hyphens and dots, with a dot inside. Reasons: MIN_LENGTH_EXCEEDED, MAX_LENGTH_EXCEEDED, INVALID_PATTERN.',
     right: 'local',
     found: {
       'organizations CreateAccount: of an address that is too short': [
@@ -431,7 +431,7 @@ export const known: Difference[] = [
   },
   {
     page: 'Organizations API Reference, CreateAccount',
-    aws: 'A name has 1 to 50 printable ASCII characters, a role’s 1 to 64 of `[\\w+=,.@-]` (INVALID_ROLE_NAME).',
+    aws: 'An account’s name has 1 to 50 printable ASCII characters. A role’s name has 1 to 64 characters of `[\\w+=,.@-]` (INVALID_ROLE_NAME).',
     right: 'local',
     found: {
       'organizations CreateAccount: of a name of 51': ['InvalidInputException 400, MAX_LENGTH_EXCEEDED', 'answers'],
@@ -447,7 +447,7 @@ export const known: Difference[] = [
   },
   {
     page: 'Organizations API Reference, CreateAccount, InvalidInputException, ConstraintViolationException',
-    aws: 'If any tag is not valid or there are too many, the entire request fails: DUPLICATE_TAG_KEY, INVALID_PATTERN, MAX_TAG_LIMIT_EXCEEDED.',
+    aws: 'If a tag is not valid, or if there are too many tags, the entire request fails: DUPLICATE_TAG_KEY, INVALID_PATTERN, MAX_TAG_LIMIT_EXCEEDED.',
     right: 'local',
     found: {
       'organizations CreateAccount: with a tag twice': ['InvalidInputException 400, DUPLICATE_TAG_KEY', 'answers'],
@@ -460,7 +460,7 @@ export const known: Difference[] = [
   },
   {
     page: 'Organizations User Guide, orgs_reference_limits',
-    aws: 'Five accounts are created at a time; past that ACCOUNT_CREATION_RATE_LIMIT_EXCEEDED.',
+    aws: 'At most five accounts can be created at the same time. A sixth request fails with ACCOUNT_CREATION_RATE_LIMIT_EXCEEDED.',
     right: 'local',
     found: {
       'organizations CreateAccount: past five at once': [
@@ -471,7 +471,7 @@ export const known: Difference[] = [
   },
   {
     page: 'Secrets Manager API Reference, CreateSecret, PutSecretValue',
-    aws: 'A secret that is scheduled for deletion is in no state for it: InvalidRequestException.',
+    aws: 'The operation is not possible while the secret is scheduled for deletion: InvalidRequestException.',
     right: 'local',
     found: {
       'secretsmanager CreateSecret: where one is scheduled for deletion': [
@@ -486,7 +486,7 @@ export const known: Difference[] = [
   },
   {
     page: 'Secrets Manager API Reference, CreateSecret',
-    aws: 'ASCII letters, numbers and `/_+=.@-`.',
+    aws: 'A name consists of ASCII letters, numbers and `/_+=.@-`.',
     right: 'local',
     found: {
       'secretsmanager CreateSecret: with a space in the name': ['InvalidParameterException 400', 'answers'],
@@ -503,7 +503,7 @@ export const known: Difference[] = [
   },
   {
     page: 'Secrets Manager API Reference, CreateSecret',
-    aws: 'Each account has its own secrets. The local organization keeps the management account’s only, where all of this service’s are.',
+    aws: 'Each account has its own secrets. The local organization keeps only the secrets of the management account, because this service stores all of its secrets there.',
     right: 'moto',
     found: {
       'secretsmanager CreateSecret: by a member account': ['AccessDeniedException 400', 'answers'],
@@ -511,7 +511,7 @@ export const known: Difference[] = [
   },
   {
     page: 'Secrets Manager API Reference, DescribeSecret',
-    aws: 'VersionIdsToStages lists the versions that have staging labels; others are deprecated.',
+    aws: 'VersionIdsToStages lists only the versions that have staging labels. Other versions are deprecated.',
     right: 'local',
     found: {
       'secretsmanager PutSecretValue: of a third version → aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa': ['nothing', '[]'],
@@ -519,7 +519,7 @@ export const known: Difference[] = [
   },
   {
     page: 'Secrets Manager API Reference, GetRandomPassword',
-    aws: 'PasswordLength is 1 to 4,096; what is not valid is InvalidParameterException. moto’s own name has no such exception, and its second answer is a crash.',
+    aws: 'PasswordLength is 1 to 4,096. Otherwise the error is InvalidParameterException. The name of moto’s first error does not exist on AWS, and moto’s second answer is a crash.',
     right: 'local',
     found: {
       'secretsmanager GetRandomPassword: of 4,097': ['InvalidParameterException 400', 'InvalidParameterValue 400'],
@@ -528,7 +528,7 @@ export const known: Difference[] = [
   },
   {
     page: 'Secrets Manager API Reference, DeleteSecret',
-    aws: 'Deleting what does not exist, by force, is no ResourceNotFoundException. What ARN it then answers is not said.',
+    aws: 'If you force the deletion of a secret that does not exist, there is no ResourceNotFoundException. The page does not say which ARN is then returned.',
     right: 'both',
     found: {
       'secretsmanager DeleteSecret: that is not there, at once → ARN': [
@@ -594,7 +594,7 @@ export const known: Difference[] = [
   },
   {
     page: 'EventBridge API Reference, PutEventsRequestEntry',
-    aws: 'Detail, DetailType and Source are required. If no entry of a request has each of them, EventBridge fails the entire request. The error’s name is not said; ValidationException is ours.',
+    aws: 'Detail, DetailType and Source are required. If no entry of a request has all three, the entire request fails. The page does not name the error; ValidationException is our choice.',
     right: 'local',
     found: {
       'events PutEvents: without a source': ['ValidationException 400', 'answers'],
@@ -604,7 +604,7 @@ export const known: Difference[] = [
   },
   {
     page: 'EventBridge API Reference, PutEventsResultEntry',
-    aws: 'NotAuthorizedForSourceException: sources that begin with `aws.` are AWS’s own (EventBridge User Guide, eb-events-structure).',
+    aws: 'Only AWS may use sources that begin with `aws.` (EventBridge User Guide, eb-events-structure). Other callers get NotAuthorizedForSourceException.',
     right: 'local',
     found: {
       "events PutEvents: with a source of AWS's own → Entries.0": ['"NotAuthorizedForSourceException"', 'true'],
@@ -621,7 +621,7 @@ export const known: Difference[] = [
   },
   {
     page: 'Step Functions API Reference, StartExecution',
-    aws: 'A name has 1 to 80 characters and no whitespace: InvalidName.',
+    aws: 'A name has 1 to 80 characters and no white space. Otherwise the error is InvalidName.',
     right: 'local',
     found: {
       'states StartExecution: with a space in the name': ['InvalidName 400', 'answers'],
@@ -630,7 +630,7 @@ export const known: Difference[] = [
   },
   {
     page: 'Step Functions API Reference, StartExecution',
-    aws: 'Input is JSON of at most 262,144 bytes: InvalidExecutionInput. moto’s first answer is a crash.',
+    aws: 'Input is JSON of at most 262,144 bytes. Otherwise the error is InvalidExecutionInput. moto’s first answer is a crash.',
     right: 'local',
     found: {
       'states StartExecution: with an input that is no JSON': ['InvalidExecutionInput 400', 'TypeError 400'],
@@ -639,7 +639,7 @@ export const known: Difference[] = [
   },
   {
     page: 'Step Functions API Reference, RedriveExecution',
-    aws: 'Goes on after a failure; ExecutionNotRedrivable, ExecutionDoesNotExist. moto does not know the operation and answers with a page.',
+    aws: 'The operation continues a failed execution. Its errors are ExecutionNotRedrivable and ExecutionDoesNotExist. moto does not have the operation and returns an HTML page.',
     right: 'local',
     found: {
       'states RedriveExecution: that failed': ['answers', 'SyntaxError 500'],
@@ -649,7 +649,7 @@ export const known: Difference[] = [
   },
   {
     page: 'Step Functions API Reference, StopExecution, DescribeExecution',
-    aws: 'stopDate is returned, error and cause that were given are shown. redriveCount is 0 before a redrive, inputDetails says whether the input is there.',
+    aws: 'StopExecution returns stopDate. DescribeExecution then returns the error and cause that the caller gave, redriveCount (0 before a redrive), and inputDetails, which says whether the input is included.',
     right: 'local',
     found: {
       'states StopExecution: that runs → execution.cause': ['"because"', 'nothing'],
@@ -661,7 +661,7 @@ export const known: Difference[] = [
   },
   {
     page: 'Step Functions API Reference, DescribeExecution',
-    aws: 'redriveCount is 0 before a redrive; inputDetails says whether the input is there.',
+    aws: 'redriveCount is 0 before a redrive. inputDetails says whether the input is included.',
     right: 'local',
     found: {
       'states DescribeExecution: that runs → inputDetails': ['{"included":true}', 'nothing'],
@@ -674,7 +674,7 @@ export const known: Difference[] = [
   },
   {
     page: 'Organizations API Reference, DescribePolicy, InvalidInputException',
-    aws: 'An id has its pattern, and the exception says the reason: INVALID_PATTERN. moto gives none.',
+    aws: 'An id must match its pattern, and the exception contains the reason INVALID_PATTERN. moto gives no reason.',
     right: 'local',
     found: {
       'organizations DescribePolicy: of what is no id': [
@@ -685,7 +685,7 @@ export const known: Difference[] = [
   },
   {
     page: 'CloudTrail API Reference, GetEventSelectors',
-    aws: 'A trail has event selectors or advanced ones. Whether an empty list of the others is sent is not said.',
+    aws: 'A trail has either event selectors or advanced event selectors. The page does not say whether an empty list of the other kind is returned.',
     right: 'both',
     found: {
       'cloudtrail GetEventSelectors: of management events → AdvancedEventSelectors': ['nothing', '[]'],
@@ -693,7 +693,7 @@ export const known: Difference[] = [
   },
   {
     page: 'Lambda API Reference, GetAccountSettings; SES API v2 Reference, GetAccount',
-    aws: 'Both are operations. moto does not know them and answers with a page.',
+    aws: 'Both operations exist. moto does not have them and returns an HTML page.',
     right: 'local',
     found: {
       'ses GetAccount: of version 2': ['answers', 'SyntaxError 404'],

@@ -397,7 +397,7 @@ test('the sweep runs, and finds nothing to do', async () => {
 
 test('the operator’s command tells the same', async () => {
   const { stdout } = await promisify(execFile)(process.execPath, [
-    path.join(import.meta.dirname, '../../cli/vend.js'),
+    path.join(import.meta.dirname, '../../dist/vend.cjs'),
     'status',
     vended.accountId,
     '--stage',

@@ -11,7 +11,8 @@ import {
 import { ListSecretsCommand } from '@aws-sdk/client-secrets-manager'
 import { VerifyDomainIdentityCommand } from '@aws-sdk/client-ses'
 import { AssumeRoleCommand, GetCallerIdentityCommand } from '@aws-sdk/client-sts'
-import { makeClients, type Place } from '../../cli/clients.ts'
+import type { Place } from '../../cli/clients.ts'
+import { makeClients } from '../support/clients.ts'
 import { stackName } from '../../cli/service.ts'
 import { stage } from './service.ts'
 

@@ -58,7 +58,7 @@ test.each([...entries])('%s says what it means, what to look at and how to mend 
 
 describe('the commands in it', () => {
   const help = (...args: string[]) =>
-    execFileSync(process.execPath, [path.join(root, 'cli', 'vend.js'), ...args, '--help'], { encoding: 'utf8' })
+    execFileSync(process.execPath, [path.join(root, 'dist', 'vend.cjs'), ...args, '--help'], { encoding: 'utf8' })
   const commands = [...runbook.matchAll(/npx vend ([^`\n]+)/g)].map(([, words = '']) => words.trim().split(/\s+/))
   const known = new Set([...(help().split('Commands:')[1] ?? '').matchAll(/^ {2}(\w+)/gm)].map(([, name = '']) => name))
   const helpOf = new Map([...known].map((name) => [name, help(name)]))

@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import { DynamoDBClient, BatchWriteItemCommand } from '@aws-sdk/client-dynamodb'
 import { marshall } from '@aws-sdk/util-dynamodb'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { makeClients } from '../../cli/clients.ts'
+import { makeClients } from '../support/clients.ts'
 import { list } from '../../cli/list.ts'
 import { status } from '../../cli/status.ts'
 import { vend as vendThrough } from '../../local/vend-input.ts'
@@ -35,7 +35,7 @@ const run = async (args: string[], environment: Record<string, string> = {}) => 
   }
   const { code, stdout, stderr } = await promisify(execFile)(
     process.execPath,
-    [path.join(root, 'cli', 'vend.js'), ...args],
+    [path.join(root, 'dist', 'vend.cjs'), ...args],
     {
       cwd: folder,
       env,

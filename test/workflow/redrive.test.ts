@@ -1,6 +1,6 @@
 import { DescribeExecutionCommand, RedriveExecutionCommand, SFNClient, StopExecutionCommand } from '@aws-sdk/client-sfn'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { makeClients } from '../../cli/clients.ts'
+import { makeClients } from '../support/clients.ts'
 import { status } from '../../cli/status.ts'
 import type { Execution } from '../../local/aws/step-functions-execution.ts'
 import { ensureAccount } from '../../local/make-account.ts'

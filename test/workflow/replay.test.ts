@@ -3,7 +3,7 @@ import path from 'node:path'
 import { promisify } from 'node:util'
 import { SendMessageCommand } from '@aws-sdk/client-sqs'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { makeClients } from '../../cli/clients.ts'
+import { makeClients } from '../support/clients.ts'
 import { replay } from '../../cli/replay.ts'
 import { ensureAccount } from '../../local/make-account.ts'
 import { vend } from '../../local/vend-input.ts'
@@ -165,7 +165,7 @@ const command = (...args: string[]) => {
   return promisify(execFile)(
     process.execPath,
     [
-      path.join(import.meta.dirname, '..', '..', 'cli', 'vend.js'),
+      path.join(import.meta.dirname, '..', '..', 'dist', 'vend.cjs'),
       'replay',
       ...args,
       '--local',

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { makeClients } from '../../cli/clients.ts'
+import { makeClients } from '../support/clients.ts'
 import { list } from '../../cli/list.ts'
 import { status } from '../../cli/status.ts'
 import { ensureAccount } from '../../local/make-account.ts'

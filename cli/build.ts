@@ -1,12 +1,13 @@
-import { build, transform } from 'esbuild'
+import { build, type CommonOptions, transform } from 'esbuild'
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { slimSchemas } from '../infra/build/slim-sdk.ts'
 
-// Bundles the command into dist/vend.js, one file that every Node from 20 on runs. npm runs this script when it installs
-// the project. The script is JavaScript, so that any Node can run it.
+// Bundles the command into dist/vend.cjs, one file that every Node from 20 on runs. npm runs this when it installs the
+// project.
 
 const folder = import.meta.dirname
-const options = { minify: true, platform: 'node', target: 'node20', legalComments: 'none' }
+const options: CommonOptions = { minify: true, platform: 'node', target: 'node20', legalComments: 'none' }
 
 const { outputFiles } = await build({
   ...options,
@@ -18,6 +19,7 @@ const { outputFiles } = await build({
   format: 'esm',
   mainFields: ['module', 'main'],
   define: { 'import.meta.dirname': '__dirname' },
+  plugins: [slimSchemas],
   write: false,
 })
 const chunks = await Promise.all(
@@ -26,23 +28,28 @@ const chunks = await Promise.all(
     return [`./${path.basename(file)}`, code]
   }),
 )
+// In a comment, which Node skips: it would parse code, and even a text, before it runs the first line. `*/` would end it.
+const comment = JSON.stringify(Object.fromEntries(chunks)).replaceAll('*/', '*\\/')
 
-/**
- * The file: all chunks as texts, each of which is compiled when it is first needed. Node parses a whole file before it runs
- * the first line, and 1.5 MB of code would take longer than everything else that most commands do.
- */
+/** The program compiles each chunk when it first needs the chunk, so a command takes the time of its own chunks only. */
 const program = `#!/usr/bin/env node
-const chunks = ${JSON.stringify(Object.fromEntries(chunks))}
+// The SDK's warning about Node 20 is about later versions of the SDK, and the SDK is inside this file.
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true'
+const { readFileSync } = require('node:fs')
+const { compileFunction } = require('node:vm')
+const text = readFileSync(__filename, 'latin1')
+const chunks = JSON.parse(text.slice(text.lastIndexOf('\\n/*') + 3, -3))
 const loaded = {}
 const load = (name) => {
   if (!Object.hasOwn(chunks, name)) return require(name)
   if (loaded[name]) return loaded[name].exports
   const module = (loaded[name] = { exports: {} })
   const names = ['module', 'exports', 'require', '__dirname']
-  require('node:vm').compileFunction(chunks[name], names, { filename: name })(module, module.exports, load, __dirname)
+  compileFunction(chunks[name], names, { filename: name })(module, module.exports, load, __dirname)
   return module.exports
 }
 load('./commands.js')
+/*${comment}*/
 `
 const file = path.join(folder, '..', 'dist', 'vend.cjs')
 mkdirSync(path.dirname(file), { recursive: true })
