@@ -28,10 +28,13 @@ const chunks = await Promise.all(
     return [`./${path.basename(file)}`, code]
   }),
 )
-// In a comment, which Node skips: it would parse code, and even a text, before it runs the first line. `*/` would end it.
+// In a comment, which Node skips: it would parse code, and even a text, before it runs the first line. `*/` would end
+// it.
 const comment = JSON.stringify(Object.fromEntries(chunks)).replaceAll('*/', '*\\/')
 
-/** The program compiles each chunk when it first needs the chunk, so a command takes the time of its own chunks only. */
+/**
+ * The program compiles each chunk when it first needs the chunk, so a command takes the time of its own chunks only.
+ */
 const program = `#!/usr/bin/env node
 // The SDK's warning about Node 20 is about later versions of the SDK, and the SDK is inside this file.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true'

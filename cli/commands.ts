@@ -29,7 +29,8 @@ const program = new Command('vend')
 Credentials are found as every AWS tool finds them: environment, AWS_PROFILE, single sign-on.
 
 Exit codes:
-  0  success: the service may be deployed, the vend would succeed, was started or has finished, the file is written
+  0  success: the service may be deployed, the vend would succeed, was started or has finished,
+     the file is written
   1  no success, or AWS refused a call; stderr or the answer has the reason
   2  a mistake in the command, its files or its input
 
@@ -62,7 +63,7 @@ program
   .description('check whether the service may be deployed here and would work; each finding has its remedy')
   .addHelpText(
     'after',
-    '\nExit codes: 0 the service may be deployed (! marks a warning), 1 it must not (✘ marks the reason), 2 a mistake.',
+    '\nExit codes: 0 the service may be deployed (! marks a warning), 1 it must not (✘ marks a reason),\n2 a mistake in the command.',
   )
   .action(async (_, command: Command) => {
     const { make, stage, json, vending } = settingOf(command.optsWithGlobals<Global>())
@@ -89,8 +90,9 @@ asking(program.command('plan'))
   .addHelpText(
     'after',
     `
-The plan reads the organization, the ledger and the account itself, in a session that may only read. It decides
-with the workflow’s own code and the vending.yml of the project. FILE can also be an event.
+The plan reads the organization, the ledger and the account itself, in a session that may only
+read. It decides with the workflow’s own code and the vending.yml of the project. FILE can also be
+an event.
 
 Exit codes: 0 the vend would succeed, 1 the vend would be refused, 2 a mistake in the command.`,
   )
@@ -115,7 +117,7 @@ asking(program.command('start'))
   .addHelpText(
     'after',
     '\nA request that vending.yml or the organization refuses is not started.' +
-      '\n\nExit codes: 0 started (with --wait: vended, or nothing had to be done), 1 not started (with --wait: or failed), 2 a mistake.',
+      '\n\nExit codes: 0 started (with --wait: vended, or nothing had to be done), 1 not started (with\n--wait: or failed), 2 a mistake in the command.',
   )
   .action(async (accountId: string, { wait, ...asked }: Asked & { wait?: boolean }, command: Command) => {
     const { make, stage, json, options, vending } = settingOf(command.optsWithGlobals<Global>())
@@ -207,8 +209,8 @@ program
   .option('--wait', 'follow the vend until it ends')
   .addHelpText(
     'after',
-    '\nWhere a redrive cannot help, for example after a wrong request, the command tells which command can.' +
-      '\n\nExit codes: 0 redriven (with --wait: vended), 1 not redriven (with --wait: or failed), 2 a mistake in the command.',
+    '\nWhere a redrive cannot help, for example after a wrong request, the command tells which command\ncan.' +
+      '\n\nExit codes: 0 redriven (with --wait: vended), 1 not redriven (with --wait: or failed), 2 a mistake\nin the command.',
   )
   .action(async (target: string, { wait }: { wait?: boolean }, command: Command) => {
     const { make, stage, json, options } = settingOf(command.optsWithGlobals<Global>())
@@ -236,10 +238,11 @@ program
   .addHelpText(
     'after',
     `
-A message is deleted when its retry has succeeded. A retry never makes anything twice. Fix the reason of the alarm
-first, then replay.
+A message is deleted when its retry has succeeded. A retry never makes anything twice. Fix the
+reason of the alarm first, then replay.
 
-Exit codes: 0 all retries succeeded (with --dry-run: listed), 1 a retry failed and its message was kept, 2 a mistake.`,
+Exit codes: 0 all retries succeeded (with --dry-run: listed), 1 a retry failed and its message was
+kept, 2 a mistake in the command.`,
   )
   .action(async ({ dryRun = false, limit = 100 }: { dryRun?: boolean; limit?: number }, command: Command) => {
     const { make, stage, json } = settingOf(command.optsWithGlobals<Global>())

@@ -94,7 +94,8 @@ export const measureStart = async ({ vendingFile, processes, only, onProgress }:
     )
 
     const times = new Map<string, number[]>()
-    // One of each in every round, so that whatever else the machine does hits all alike. The first round only fills caches.
+    // One of each in every round, so that whatever else the machine does hits all alike. The first round only fills
+    // caches.
     for (let i = 0; i <= processes; i++) {
       onProgress(`start: round ${i} of ${processes}`)
       for (const { file, env } of [
@@ -140,8 +141,8 @@ const figuresOf = (bundles: Bundle[]): Figures =>
   )
 
 /**
- * Measures, and measures again with twice as many processes where a ratio of times looks worse than before: on a machine that does
- * other work besides, it may be that.
+ * Measures, and measures again with twice as many processes where a ratio of times looks worse than before: on a
+ * machine that does other work besides, it may be that.
  */
 export const measureStartAgainst = async (before: Figures, options: Options) => {
   const first = await measureStart(options)

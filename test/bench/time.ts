@@ -6,7 +6,9 @@ import { type Figures, quantile, round } from './figures.ts'
 type Simulation = Awaited<ReturnType<typeof loadSimulation>>
 type State = { Default?: string; Retry?: { ErrorEquals: string[] }[] }
 
-/** Seconds that peers wait before they enter a new account (docs/decisions/0006-simulated-time.md says who they are). */
+/**
+ * Seconds that peers wait before they enter a new account (docs/decisions/0006-simulated-time.md says who they are).
+ */
 export const peersWaits = [
   { who: 'Account Factory for Terraform', seconds: 65 },
   { who: 'AWS Deployment Framework', seconds: 60 },
@@ -40,7 +42,9 @@ export const worldOf = (i: number) => ({
   staleness: accounts.staleness.chance,
 })
 
-/** Seconds from the moment when the role could be assumed until SES had taken the mail; undefined if there is no mail. */
+/**
+ * Seconds from the moment when the role could be assumed until SES had taken the mail; undefined if there is no mail.
+ */
 export const secondsToMail = ({ calls, account }: Simulated) => {
   const sent = calls.find(({ operation, error }) => operation === 'SendEmail' && !error)
   return sent?.end === undefined ? undefined : (sent.end - account.roleUsableFrom) / 1000

@@ -26,7 +26,9 @@ const patterns: [kind: string, pattern: RegExp][] = [
   ['suffix', /(?<=:secret:.*-)\w{6}$/g],
 ]
 
-/** An answer with what each AWS makes up replaced by names: ids by the order in which they appear, dates by `<date>`. */
+/**
+ * An answer with what each AWS makes up replaced by names: ids by the order in which they appear, dates by `<date>`.
+ */
 export const masked = ({ managementAccountId, accountId }: Aws, name: string, answer: unknown) => {
   const mine = new RegExp(name, 'gi')
   const names = new Map([

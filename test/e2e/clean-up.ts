@@ -61,7 +61,10 @@ const deleteOurs = async (iam: IAMClient) => {
   }
 }
 
-/** Takes out all that the tests made: the service, if it is still there, what it leaves, and what it vended. Safe to run twice. */
+/**
+ * Takes out all that the tests made: the service, if it is still there, what it leaves, and what it vended. Safe to run
+ * twice.
+ */
 export const cleanUp = async (target: Target) => {
   if (!existsSync(noteOf(target))) return
   const left = JSON.parse(readFileSync(noteOf(target), 'utf8')) as Left

@@ -33,8 +33,8 @@ import { temporaryFolder } from '../support/folder.ts'
 import { managementAccountId, ministack as program, region, startMiniStack } from './emulators.ts'
 import { eventually } from './target.ts'
 
-// Every row of docs/e2e.md, on a MiniStack without the work-arounds: when one fails, a newer version has mended it, and the
-// row and its work-around can go.
+// Every row of docs/e2e.md, on a MiniStack without the work-arounds: when one fails, a newer version has mended it, and
+// the row and its work-around can go.
 
 const folder = temporaryFolder()
 const ministack = await startMiniStack({}, { asItIs: true })

@@ -31,8 +31,8 @@ export const startMiniStack = (env: NodeJS.ProcessEnv = {}, { asItIs = false } =
   })
 
 /**
- * Starts an AWS on this machine: MiniStack, and moto for Organizations. Gives the variables with which every SDK, the `aws`
- * command and osls find it, as the management account's root user.
+ * Starts an AWS on this machine: MiniStack, and moto for Organizations. Gives the variables with which every SDK, the
+ * `aws` command and osls find it, as the management account's root user.
  */
 export const startAws = async () => {
   const moto = await startMoto()

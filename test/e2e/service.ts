@@ -7,7 +7,10 @@ import { parse, stringify } from 'yaml'
 const root = path.join(import.meta.dirname, '..', '..')
 export const stage = 'e2e'
 
-/** Deploys and removes a copy of the service, with osls: it builds in the service's own folder, and a person's artifact stays. */
+/**
+ * Deploys and removes a copy of the service, with osls: it builds in the service's own folder, and a person's artifact
+ * stays.
+ */
 export const copyService = (folder: string) => {
   const copy = path.join(folder, 'service')
   rmSync(copy, { recursive: true, force: true })

@@ -33,8 +33,8 @@ const lower = (text: string) => text.toLowerCase()
 const sorted = (texts: Iterable<string>) => [...texts].sort().join()
 
 /**
- * Loads the functions once. What it answers puts one input to a door of a new organization, and throws what is not as promised.
- * `bundles` are the functions' texts, if they are not those of the sources.
+ * Loads the functions once. What it answers puts one input to a door of a new organization, and throws what is not as
+ * promised. `bundles` are the functions' texts, if they are not those of the sources.
  */
 export const openDoors = async (vendingFile: string, bundles?: Map<string, string>) => {
   const service = await loadService(vendingFile, bundles)

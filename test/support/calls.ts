@@ -9,9 +9,9 @@ const after = (because: string, ...calls: string[]): Reason => ({ calls, because
 const inspected = ['list users', 'list groups', 'read password policy', 'read policy']
 
 /**
- * Every AWS call of a vend of one administrator into an account that exists, first try, by hand, with the reason of each
- * dependency. Calls that do not depend on each other go out together. Tests hold the measured times against it, and
- * docs/pictures/calls.svg is drawn from it.
+ * Every AWS call of a vend of one administrator into an account that exists, first try, by hand, with the reason of
+ * each dependency. Calls that do not depend on each other go out together. Tests hold the measured times against it,
+ * and docs/pictures/calls.svg is drawn from it.
  */
 export const plannedCalls: PlannedCall[] = [
   {
@@ -214,7 +214,10 @@ export const matchCalls = (planned: PlannedCall[], recorded: Call[]) => {
   return found
 }
 
-/** Where recorded times do not agree with the plan: a call begins as soon as what it depends on is answered, never before. */
+/**
+ * Where recorded times do not agree with the plan: a call begins as soon as what it depends on is answered, never
+ * before.
+ */
 export const disagreements = (planned: PlannedCall[], recorded: Map<string, Call>, start: number) =>
   planned.flatMap((call) => {
     const ready = Math.max(start, ...dependenciesOf(call).map((id) => recorded.get(id)?.end ?? NaN))

@@ -32,13 +32,17 @@ export type Policies = {
   resource?: Document | undefined
 }
 
-/** The evaluator leaves out an encryption context, whose key has a part of its own: it goes by another key of the same actions. */
+/**
+ * The evaluator leaves out an encryption context, whose key has a part of its own: it goes by another key of the same
+ * actions.
+ */
 const known = <Part>(part: Part) =>
   JSON.parse(JSON.stringify(part).replaceAll(/"kms:EncryptionContext:[^"]+"/g, '"kms:RequestAlias"')) as Part
 
 /**
  * Whether AWS would allow a request.
- * Throws if the request is none: an action or a kind of resource that AWS does not know, or a policy that IAM would not take.
+ * Throws if the request is none: an action or a kind of resource that AWS does not know, or a policy that IAM would not
+ * take.
  */
 export const isAllowed = async (
   { principal, action, resource, accountId, context }: Request,

@@ -17,7 +17,10 @@ const arnsOf = ({ region, managementAccountId, organizationId }: Place) => ({
     `arn:aws:organizations::${managementAccountId}:${id.startsWith('ou-') ? 'ou' : 'account'}/${organizationId}/${id}`,
 })
 
-/** What each operation acts on. Operations whose action knows no resource are not here, and IAM's are in local/aws/iam.ts. */
+/**
+ * What each operation acts on. Operations whose action knows no resource are not here, and IAM's are in
+ * local/aws/iam.ts.
+ */
 const actsOn = (place: Place): Record<string, (input: Input) => Ask | Ask[]> => {
   const { of, inOrganization } = arnsOf(place)
   const text = (value: unknown) => (typeof value === 'string' ? value : '')

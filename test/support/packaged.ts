@@ -23,8 +23,9 @@ export type Resource = {
 type Template = { Resources: Record<string, Resource>; Outputs: Record<string, unknown> }
 
 /**
- * Packages the service as `npm run package` does, offline and without credentials, with some keys of the example vending.yml
- * changed. The stage has the local organization's name. One at a time: all build in the same copy. `options` are osls's.
+ * Packages the service as `npm run package` does, offline and without credentials, with some keys of the example
+ * vending.yml changed. The stage has the local organization's name. One at a time: all build in the same copy.
+ * `options` are osls's.
  */
 export const packaged = async (overrides: object, ...options: string[]) => {
   const file = vendingFile(overrides as Record<string, unknown>)

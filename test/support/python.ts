@@ -73,8 +73,9 @@ export const makeEnvironment = async (command: string, program: PythonProgram, s
 }
 
 /**
- * Starts a server, by what `python` is given, from the environment that is there, and waits until it says its address on
- * 127.0.0.1. It must end when its standard input does: so it ends with the process that started it, however that ends.
+ * Starts a server, by what `python` is given, from the environment that is there, and waits until it says its address
+ * on 127.0.0.1. It must end when its standard input does: so it ends with the process that started it, however that
+ * ends.
  */
 export const startServer = async (program: PythonProgram, given: string[], env: NodeJS.ProcessEnv) => {
   const { name } = program

@@ -15,8 +15,8 @@ import { accountCreated } from '../support/events.ts'
 import { vendingFile } from '../support/organization.ts'
 
 // `vend plan` by the workflow's own code, and the proof that it changes nothing: every operation that the local
-// organization knows is here, under the access level that AWS's Service Authorization Reference gives it (List counts as
-// read; Tagging and Permissions management as write).
+// organization knows is here, under the access level that AWS's Service Authorization Reference gives it (List counts
+// as read; Tagging and Permissions management as write).
 
 const reads: Record<string, string[]> = {
   iam: [
@@ -324,11 +324,11 @@ describe('tells', () => {
       outcome: 'Accepted',
       wouldSucceed: true,
       reason: expect.any(String) as string,
-      groups: [{ name: 'Administrators', what: 'made', why: 'AdministratorAccess' }],
+      groups: [{ name: 'Administrators', what: 'created', why: 'AdministratorAccess' }],
       users: [
         {
           name: 'Administrator',
-          what: 'made',
+          what: 'created',
           why: 'must change the password at first sign-in',
           groups: ['Administrators'],
           policies: [],
@@ -372,8 +372,8 @@ describe('tells', () => {
 
   test('who is kept, signs in already, or was mailed before', async () => {
     expect(await outcomeOf('a user who is kept')).toMatchObject({
-      groups: [{ what: 'used as it is' }],
-      users: [{ what: 'kept' }],
+      groups: [{ what: 'kept unchanged' }],
+      users: [{ what: 'kept unchanged' }],
       passwords: [{ what: 'none' }],
       mails: [{ what: 'none' }],
     })
@@ -383,13 +383,13 @@ describe('tells', () => {
       mails: [{ what: 'none' }],
     })
     expect(await outcomeOf('a vended account, again')).toMatchObject({
-      groups: [{ what: 'there already' }],
-      users: [{ what: 'there already' }],
+      groups: [{ what: 'exists already' }],
+      users: [{ what: 'exists already' }],
       passwords: [{ what: 'existing secret' }],
       mails: [{ what: 'none' }],
     })
     expect(await outcomeOf('a partly vended account')).toMatchObject({
-      users: [{ what: 'there already' }],
+      users: [{ what: 'exists already' }],
       passwords: [{ what: 'existing secret' }],
       mails: [{ what: 'sent' }],
     })
@@ -398,7 +398,7 @@ describe('tells', () => {
       mails: [{ what: 'sent' }],
     })
     expect(await outcomeOf('a vended user who is gone')).toMatchObject({
-      users: [{ what: 'made' }],
+      users: [{ what: 'created' }],
       passwords: [{ what: 'existing secret, new password' }],
       mails: [{ what: 'sent' }],
     })
@@ -415,9 +415,11 @@ describe('tells', () => {
     })
     const names = (lines: { name: string; what: string }[], what: string) =>
       lines.filter((line) => line.what === what).map(({ name }) => name)
-    expect(names(planned.users, 'kept')).toEqual(done.users.filter(({ kept }) => kept).map(({ name }) => name))
-    expect(names(planned.users, 'made')).toEqual(done.users.filter(({ kept }) => !kept).map(({ name }) => name))
-    expect(names(planned.groups, 'made')).toEqual(done.groups.map(({ name }) => name))
+    expect(names(planned.users, 'kept unchanged')).toEqual(
+      done.users.filter(({ kept }) => kept).map(({ name }) => name),
+    )
+    expect(names(planned.users, 'created')).toEqual(done.users.filter(({ kept }) => !kept).map(({ name }) => name))
+    expect(names(planned.groups, 'created')).toEqual(done.groups.map(({ name }) => name))
     expect(planned.passwords.filter(({ what }) => what === 'new secret').map(({ why }) => why)).toEqual(
       done.secrets.map(({ name }) => name),
     )

@@ -95,7 +95,7 @@ describe('vend', () => {
     [['list', '--local', '--endpoint-url', 'http://127.0.0.1:1'], 'leave out one of'],
     [['plan', '444455556666', '--local', '--config', 'nowhere.yml'], '--config nowhere.yml: there is no such file'],
     [['list', '--status', 'gone', '--local'], 'must be one of NOT_VENDED, VENDING, VENDED, FAILED'],
-    [['--local', 'abc', 'list'], '--local abc: PORT is a number'],
+    [['--local', 'abc', 'list'], '--local abc: abc is neither a port nor a command'],
     [['list'], 'No Region is set. Add --region us-east-1'],
     [['redrive', 'arn:aws:s3:::x'], 'an account id (12 digits) or the ARN of an execution'],
     [['start', '444455556666', '--file', 'nowhere.json'], '--file nowhere.json: there is no such file'],
@@ -118,7 +118,7 @@ describe('vend', () => {
       'a missing permission',
       ['list', '--stage', 'local'],
       { ...keys, AWS_ACCESS_KEY_ID: '555555555555', AWS_REGION: 'us-east-1' },
-      'You lack the permission cloudformation:DescribeStacks.',
+      'You do not have the permission cloudformation:DescribeStacks.',
     ],
     [
       'no such stage',
@@ -151,9 +151,23 @@ describe('vend', () => {
     for (const args of [['list'], ['csv', '444455556666', 'ada']]) {
       const { code, stderr } = await run([...args, '--local', String(port)])
       expect(code).toBe(1)
-      expect(stderr).toContain(`What answers at http://127.0.0.1:${port} is not AWS`)
+      expect(stderr).toContain(`The server at http://127.0.0.1:${port} is not AWS`)
     }
     page.close()
+  })
+
+  test.each(['bash', 'zsh', 'fish'])('completion prints a script for %s', async (shell) => {
+    const { code, stdout } = await run(['completion', shell])
+    expect(code).toBe(0)
+    expect(stdout).toContain('vend complete')
+  })
+
+  test('completion knows the commands, their options and the values of these', async () => {
+    const completed = async (...words: string[]) =>
+      (await run(['complete', '--', ...words])).stdout.split('\n').map((line) => line.split('\t')[0])
+    expect(await completed('')).toEqual(expect.arrayContaining(['doctor', 'plan', 'start', 'status', 'list', 'csv']))
+    expect(await completed('list', '--st')).toContain('--status')
+    expect(await completed('list', '--status', '')).toEqual(expect.arrayContaining(['FAILED', 'NOT_VENDED']))
   })
 
   test('--version is that of package.json', async () => {
@@ -189,7 +203,7 @@ describe('doctor', () => {
     expect(code).toBe(1)
     expect(stdout).toContain('✔ trail')
     expect(stdout).toContain('✘ vending.yml')
-    expect(stdout).toContain('Must not be deployed yet: 1 of 13 checks failed.')
+    expect(stdout).toContain('The service must not be deployed yet: 1 of 13 checks failed.')
     const { findings, ...diagnosis } = await vendJson('doctor')
     expect(diagnosis).toEqual({ code: 1, mayDeploy: false })
     expect(findings).toHaveLength(13)
@@ -228,13 +242,13 @@ describe('plan', () => {
     )
     expect(code).toBe(2)
     expect(stderr).toContain('  admins[0].userName: must be 1 to 64 letters')
-    expect(stderr).toContain('  grups: is not a field that is known here')
+    expect(stderr).toContain('  grups: is not a known field')
     expect((await vend('plan', '444455556666', '--file', file('{'))).stderr).toContain('must be JSON')
     expect((await vend('plan', '444455556666', '--file', file({ accountId: '444455556667' }))).stderr).toContain(
-      'is for the account 444455556667',
+      'is for account 444455556667',
     )
     expect((await vend('plan', '444455556666', '--file', file({ admins: [] }), '--admin', 'ada')).stderr).toContain(
-      'names its own admins',
+      'has admins of its own',
     )
     expect(organization.world.calls.length).toBe(before)
   })
@@ -399,9 +413,9 @@ describe('a failure', () => {
     const executionArn = `${organization.deployed.stateMachineArn.replace(':stateMachine:', ':execution:')}:${execution?.name}`
     const { code, stderr } = await vend('redrive', executionArn)
     expect(code).toBe(1)
-    expect(stderr).toContain('A redrive would fail again under RecipientNotAllowedError.')
+    expect(stderr).toContain('A redrive would fail again with RecipientNotAllowedError.')
     expect(stderr).toContain(`  npx vend start ${account.id} --admin eve=eve@elsewhere.org --local`)
-    expect((await vend('redrive', account.id)).stderr).toContain('Nothing is on record of account')
+    expect((await vend('redrive', account.id)).stderr).toContain('There is no record of account')
     // Whoever knows only the account finds it as well.
     expect(await vendJson('status', account.id)).toMatchObject({
       code: 1,
@@ -487,7 +501,7 @@ describe('csv', () => {
     writeFileSync(name, 'mine', { mode: 0o644 })
     expect(await vend('csv', id)).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('is there already') as string,
+      stderr: expect.stringContaining('exists already') as string,
     })
     expect(readFileSync(name, 'utf8')).toBe('mine')
     expect((await vend('csv', id, '--force')).code).toBe(0)
@@ -531,7 +545,7 @@ describe('csv', () => {
     expect(existsSync(path.join(folder, 'nobody.csv'))).toBe(false)
     expect((await vend('csv', newAccount().id)).stderr).toContain('No password was made')
     expect((await vend('csv', id, 'zoe')).stderr).toMatch(
-      /^There is no user zoe on record of account \d+; on record: ada, bob, eve\./,
+      /^The record of account \d+ has no user zoe\. Users on record: ada, bob, eve\./,
     )
   })
 
@@ -559,7 +573,7 @@ describe('csv', () => {
     expect(refused).toMatchObject({
       code: 2,
       stdout: '',
-      stderr: expect.stringContaining('This is a terminal') as string,
+      stderr: expect.stringContaining('A terminal keeps what it shows') as string,
     })
     expect((await onTerminal('--stdout')).stdout).toContain(passwordOf(id, 'ada'))
   })

@@ -142,8 +142,8 @@ test('what is not of this service, or is no event, is kept and told', async () =
   const letters = await again()
   expect(letters.map(({ outcome }) => outcome)).toEqual(['failed', 'failed', 'failed'])
   expect(letters.map(({ error }) => error)).toEqual([
-    expect.stringContaining('not of account-vending-local'),
-    expect.stringContaining('not of account-vending-local'),
+    expect.stringContaining('does not belong to account-vending-local'),
+    expect.stringContaining('does not belong to account-vending-local'),
     expect.stringContaining('no event'),
   ])
   expect(organization.deadLetters).toHaveLength(3)
@@ -179,11 +179,11 @@ const command = (...args: string[]) => {
 }
 
 test('the command says what it did, and by its exit code whether all was done', async () => {
-  expect(await command()).toMatchObject({ code: 0, stdout: 'No dead letters.\n' })
+  expect(await command()).toMatchObject({ code: 0, stdout: 'The dead-letter queue is empty.\n' })
   await failUnreported('500000000005')
   const listed = await command('--dry-run')
   expect(listed.code).toBe(0)
-  expect(listed.stdout).toMatch(/reportFailure +Step Functions .*MessageRejected.* +waits/)
+  expect(listed.stdout).toMatch(/reportFailure +Step Functions .*MessageRejected.* +waiting/)
   await deadEvent('arn:aws:lambda:us-east-1:111122223333:function:somebody-else', { detail: {} })
   const mixed = await command('--json')
   expect(mixed.code).toBe(1)
