@@ -442,7 +442,7 @@ test('service control policies are held against every action that the sessions o
   await vend(organization, { door: 'manual', input: JSON.stringify({ accountId, again: true }) })
   const permitted = [...organization.world.sessions]
     .filter(([key]) => !before.has(key))
-    .flatMap(([, { policy }]) => (JSON.parse(policy ?? '{}') as { Statement: { Action: string[] }[] }).Statement)
+    .flatMap(([, { policy }]) => (JSON.parse(policy ?? '{}') as { Statement?: { Action: string[] }[] }).Statement ?? [])
     .flatMap(({ Action }) => Action)
   expect(permitted).toContain('iam:CreateLoginProfile')
   expect(permitted.filter((action) => !vendActions.includes(action))).toEqual([])
