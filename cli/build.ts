@@ -28,27 +28,29 @@ const chunks = await Promise.all(
     return [`./${path.basename(file)}`, code]
   }),
 )
-// In a comment, which Node skips: it would parse code, and even a text, before it runs the first line. `*/` would end
-// it.
+// The chunks are in a comment, which Node skips: Node would parse code, and even a text, before it runs the first line.
+// `*/` would end the comment.
 const comment = JSON.stringify(Object.fromEntries(chunks)).replaceAll('*/', '*\\/')
 
 /**
- * The program compiles each chunk when it first needs the chunk, so a command takes the time of its own chunks only.
+ * Compiles each chunk when a command first needs the chunk, so a command takes the time of its own chunks only. Node 22
+ * and later keep what they compiled, beside this file: whoever may write there may change this file as well.
  */
 const program = `#!/usr/bin/env node
 // The SDK's warning about Node 20 is about later versions of the SDK, and the SDK is inside this file.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true'
 const { readFileSync } = require('node:fs')
-const { compileFunction } = require('node:vm')
+const Module = require('node:module')
+Module.enableCompileCache?.(__dirname + '/cache')
 const text = readFileSync(__filename, 'latin1')
 const chunks = JSON.parse(text.slice(text.lastIndexOf('\\n/*') + 3, -3))
 const loaded = {}
 const load = (name) => {
   if (!Object.hasOwn(chunks, name)) return require(name)
   if (loaded[name]) return loaded[name].exports
-  const module = (loaded[name] = { exports: {} })
-  const names = ['module', 'exports', 'require', '__dirname']
-  compileFunction(chunks[name], names, { filename: name })(module, module.exports, load, __dirname)
+  const module = (loaded[name] = new Module(name))
+  module.require = load
+  module._compile(chunks[name], __dirname + name.slice(1))
   return module.exports
 }
 load('./commands.js')
