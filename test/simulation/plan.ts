@@ -303,5 +303,5 @@ export const drawPlan = (seed: number, random: Rng): Plan => {
       intrusion: { at: random() * 60, accountId: oneOf(random, accounts).id, userName: oneOf(random, userNames) },
     }),
   }
-  return random() < 0.2 ? withSweeps(random, plan) : plan
+  return random() < 0.25 ? withSweeps(random, plan) : plan
 }
