@@ -1,7 +1,7 @@
 import { z } from 'zod'
 
-// What `zod/mini` is replaced by in the bundles that are made the usual way: the same schemas, of classic zod, from the
-// import that its documentation shows. The one function that classic zod has as a method is put round it.
+// Replaces `zod/mini` in the bundles of the usual way: the same schemas by classic zod, with the import that its
+// documentation shows. One function of `zod/mini` is a method of classic zod, and is wrapped.
 export const extend = <Shape extends z.core.$ZodShape, More extends z.core.$ZodShape>(
   schema: z.ZodObject<Shape>,
   more: More,

@@ -1,6 +1,7 @@
 /**
- * A number that the benchmark holds. `count`: the same in every run, and must not grow. `ratio`: may be a fifth worse than what is in the
- * repository. What is larger is worse. `bound` is the goal.
+ * A number that the benchmark holds. `count` is the same in every run and on every machine, so it must be as
+ * recorded. `ratio` compares times of one run, and may be a fifth worse than recorded. A larger number is worse.
+ * `bound` is the goal.
  */
 export type Figure = { value: number; rule: 'count' | 'ratio'; bound?: number }
 export type Figures = Record<string, Figure>
@@ -8,20 +9,34 @@ export type Figures = Record<string, Figure>
 const tolerance = 1.2
 const shown = (value: number) => String(Number(value.toPrecision(4)))
 
-/** A sentence for each figure that is worse than before, or missing. */
+const again = 'run npm run bench and commit test/bench/results.json'
+
+/**
+ * A sentence for each figure that is not as recorded: a count that differs, a ratio that is worse, a figure without a
+ * record.
+ */
 export const worseThan = (before: Figures, now: Figures): string[] =>
   Object.entries(now).flatMap(([name, { value, rule, bound }]) => {
     const was = before[name]
-    if (!was) return [`${name} has no figure in test/bench/results.json: run npm run bench and commit it.`]
-    if (rule === 'count' && value > was.value) return [`${name} grew from ${was.value} to ${value}.`]
+    if (!was) return [`${name} has no figure in test/bench/results.json: ${again}.`]
     if (rule === 'count' && bound !== undefined && value > bound)
       return [`${name} is ${value}, above its bound of ${bound}.`]
+    if (rule === 'count' && value !== was.value)
+      return [
+        `${name} ${value > was.value ? 'grew' : 'shrank'} from ${was.value} to ${value}. If that is meant, ${again}.`,
+      ]
     if (rule === 'ratio' && value > was.value * tolerance)
       return [`${name} is ${shown(value)}; it was ${shown(was.value)}, and a fifth more is allowed.`]
     return []
   })
 
-/** The value below which this share of the values lies, between neighbours in proportion. */
+/** A sentence for each recorded figure that is no longer measured. */
+export const goneFrom = (before: Figures, now: Figures): string[] =>
+  Object.keys(before)
+    .filter((name) => !now[name])
+    .map((name) => `${name} is in test/bench/results.json, and is no longer measured: ${again}.`)
+
+/** The value below which this share of the values lies, interpolated between neighbours. */
 export const quantile = (values: number[], share: number) => {
   const sorted = [...values].sort((a, b) => a - b)
   const place = share * (sorted.length - 1)
@@ -35,5 +50,5 @@ export const mean = (values: number[]) => values.reduce((sum, value) => sum + va
 
 export const round = (value: number, digits = 2) => Number(value.toFixed(digits))
 
-/** How a goal was met, for a table. */
+/** Whether a figure meets its goal, as a mark for a table. */
 export const mark = ({ value, bound }: Figure) => (bound === undefined ? '' : value <= bound ? '✔' : '✘')

@@ -11,9 +11,10 @@ import { readDeployed } from '../../local/deployed.ts'
 import { type Figure, type Figures, median, quantile, round, worseThan } from './figures.ts'
 
 const root = path.join(import.meta.dirname, '..', '..')
+const place = { partition: 'aws', region: 'us-east-1', accountId: '111122223333' }
 const handlerOf = (name: string) => path.join(root, 'functions', name, 'handler.ts')
 
-/** The SDK clients that a handler makes, by package, read from its source. */
+/** The SDK clients that a handler makes, and their packages, read from the handler's source. */
 const clientsOf = (name: string) => {
   const source = readFileSync(handlerOf(name), 'utf8')
   const imports = [...source.matchAll(/^import \{ (\w+Client) \} from '(@aws-sdk\/client-[\w-]+)'$/gm)]
@@ -32,22 +33,22 @@ const bareClients = (name: string) => {
 }
 
 /**
- * As a function is bundled, with the whole SDK. What the functions are measured against must not become smaller by what
- * we leave out: leaving code out would then look like a slower start.
+ * The options of a function's bundle, but with the whole SDK. The bundles that the functions are compared with must
+ * not lose the code that we leave out: leaving code out would then look like a slower start.
  */
 const withWholeSdk = ({ plugins = [], ...options }: BuildOptions): BuildOptions => ({
   ...options,
   plugins: plugins.filter((plugin) => plugin !== slimSchemas && plugin !== slimSdk),
 })
 
-/** esbuild's defaults but for what a bundle for Lambda needs; classic zod; the SDK's whole chain of credentials. */
+/** esbuild's defaults and what a bundle for Lambda needs, with classic zod and the SDK's whole chain of credentials. */
 const theUsualWay = ({ plugins = [] }: BuildOptions): BuildOptions => ({
   bundle: true,
   minify: true,
   platform: 'node',
   format: 'cjs',
   alias: { 'zod/mini': path.join(import.meta.dirname, 'classic-zod.ts') },
-  // Mails and vending.yml, without which a handler is none.
+  // No handler works without its mails and vending.yml.
   plugins,
 })
 
@@ -55,7 +56,7 @@ const initTime = async (file: string, env: Record<string, string>) => {
   const script =
     'const t = process.hrtime.bigint(); require(process.argv[1]); console.log(Number(process.hrtime.bigint() - t) / 1e6)'
   const { stdout } = await promisify(execFile)(process.execPath, ['-e', script, file], { env })
-  // A function may log while it starts; the time comes last.
+  // A function may log while it starts. The time is the last line.
   const time = Number(stdout.trim().split('\n').at(-1))
   if (!(time >= 0)) throw new Error(`${file} did not tell how long it took to start: ${stdout}`)
   return time
@@ -64,17 +65,28 @@ const initTime = async (file: string, env: Record<string, string>) => {
 type Options = {
   vendingFile: string
   processes: number
-  /** Of these functions; else of all. */
+  /** Only these functions; without it, all. */
   only?: string[]
   onProgress: (line: string) => void
 }
 
-/** Size of each bundle, and how long a fresh process takes to load it, beside what it is compared with. */
-export const measureStart = async ({ vendingFile, processes, only, onProgress }: Options) => {
-  const place = { partition: 'aws', region: 'us-east-1', accountId: '111122223333' }
-  const functions = readDeployed(loadVending(vendingFile), place).functions.filter(
-    ({ name }) => !only || only.includes(name),
+const deployedFunctions = (vendingFile: string) => readDeployed(loadVending(vendingFile), place).functions
+
+/** Counts the bytes of each deployed bundle, without measuring times. */
+export const countBytes = async (vendingFile: string): Promise<Figures> => {
+  const options = { ...bundling(vendingFile), write: false } as const
+  const sizes = await Promise.all(
+    deployedFunctions(vendingFile).map(async ({ name }) => {
+      const { outputFiles } = await build({ ...options, entryPoints: [handlerOf(name)] })
+      return bytesFigure(name, outputFiles[0]?.contents.length ?? NaN)
+    }),
   )
+  return Object.fromEntries(sizes)
+}
+
+/** Measures the size of each bundle, and how long a fresh process takes to load it and the bundles to compare with. */
+export const measureStart = async ({ vendingFile, processes, only, onProgress }: Options) => {
+  const functions = deployedFunctions(vendingFile).filter(({ name }) => !only || only.includes(name))
   const deployed = bundling(vendingFile)
   const folder = mkdtempSync(path.join(tmpdir(), 'account-vending-bench-'))
   try {
@@ -94,8 +106,8 @@ export const measureStart = async ({ vendingFile, processes, only, onProgress }:
     )
 
     const times = new Map<string, number[]>()
-    // One of each in every round, so that whatever else the machine does hits all alike. The first round only fills
-    // caches.
+    // Every round loads each bundle once, so that other work of the machine slows all alike. The first round only
+    // fills caches.
     for (let i = 0; i <= processes; i++) {
       onProgress(`start: round ${i} of ${processes}`)
       for (const { file, env } of [
@@ -131,18 +143,23 @@ export const measureStart = async ({ vendingFile, processes, only, onProgress }:
 
 type Bundle = { name: string; deployed: { bytes: number }; toBare: number; toUsual: number }
 
+const bytesFigure = (name: string, bytes: number): [string, Figure] => [
+  `start: bytes of ${name}`,
+  { value: bytes, rule: 'count', bound: mostBytes },
+]
+
 const figuresOf = (bundles: Bundle[]): Figures =>
   Object.fromEntries(
     bundles.flatMap(({ name, deployed, toBare, toUsual }): [string, Figure][] => [
-      [`start: bytes of ${name}`, { value: deployed.bytes, rule: 'count', bound: mostBytes }],
+      bytesFigure(name, deployed.bytes),
       [`start: init of ${name} to its bare clients`, { value: toBare, rule: 'ratio', bound: 1.4 }],
       [`start: init of ${name} to the usual way`, { value: toUsual, rule: 'ratio', bound: 0.5 }],
     ]),
   )
 
 /**
- * Measures, and measures again with twice as many processes where a ratio of times looks worse than before: on a
- * machine that does other work besides, it may be that.
+ * Measures, and measures again with twice as many processes where a ratio of times is worse than before: other work
+ * of the machine may have been the reason.
  */
 export const measureStartAgainst = async (before: Figures, options: Options) => {
   const first = await measureStart(options)

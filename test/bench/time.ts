@@ -35,7 +35,7 @@ export const withFixedWait = (definition: Definition, seconds: number): Definiti
   }
 }
 
-/** What a world's account is like: the same for every workflow that is tried in it. */
+/** The nth world, which is the same for every workflow that is tried in it. */
 export const worldOf = (i: number) => ({
   seed: `account-${i}`,
   account: { roleUsableAfter: draw(accounts.roleDelay, randomFrom(`account-${i} role`)) },
@@ -50,9 +50,14 @@ export const secondsToMail = ({ calls, account }: Simulated) => {
   return sent?.end === undefined ? undefined : (sent.end - account.roleUsableFrom) / 1000
 }
 
-type Options = { worlds: number; onProgress: (line: string) => void }
+type Options = {
+  worlds: number
+  /** The same accounts are vended with the fixed waits of these peers too. No figure depends on them. */
+  peers: typeof peersWaits
+  onProgress: (line: string) => void
+}
 
-export const measureTime = async ({ deployed, vend }: Simulation, { worlds, onProgress }: Options) => {
+export const measureTime = async ({ deployed, vend }: Simulation, { worlds, peers: waits, onProgress }: Options) => {
   const run = async (what: string, definition: Definition) => {
     const simulated: Simulated[] = []
     for (let i = 0; i < worlds; i++) {
@@ -74,16 +79,16 @@ export const measureTime = async ({ deployed, vend }: Simulation, { worlds, onPr
   }
   const ours = await run('with the definition’s retries', deployed.definition)
   const peers = []
-  for (const { who, seconds } of peersWaits) {
+  for (const { who, seconds } of waits) {
     const { told } = await run(`waiting ${seconds} s`, withFixedWait(deployed.definition, seconds))
     peers.push({ who, seconds, ...told })
   }
   const { p50 = NaN, p95 = NaN, max = NaN, failed } = ours.told
   const delays = Array.from({ length: worlds }, (_, i) => worldOf(i).account.roleUsableAfter)
   const figures: Figures = {
-    'time: role assumable to mail sent, p50 in seconds': { value: p50, rule: 'ratio' },
-    'time: role assumable to mail sent, p95 in seconds': { value: p95, rule: 'ratio', bound: 30 },
-    'time: role assumable to mail sent, longest in seconds': { value: max, rule: 'ratio' },
+    'time: role assumable to mail sent, p50 in seconds': { value: p50, rule: 'count' },
+    'time: role assumable to mail sent, p95 in seconds': { value: p95, rule: 'count', bound: 30 },
+    'time: role assumable to mail sent, longest in seconds': { value: max, rule: 'count' },
     'time: accounts that failed': { value: failed, rule: 'count', bound: 0 },
   }
   const details = {

@@ -6,7 +6,10 @@ import { functionNames } from '../../local/run-function.ts'
 
 const functions = path.join(import.meta.dirname, '..', '..', 'functions')
 
-/** Keeps the modules of each function apart, by a namespace each, as they are in a Lambda of its own. */
+/**
+ * Gives each function a namespace for its modules, so that two functions share none: on AWS each is a Lambda of its
+ * own.
+ */
 const apart = (vendingFiles: Record<string, string>): Plugin => ({
   name: 'apart',
   setup(build) {
@@ -23,7 +26,7 @@ const apart = (vendingFiles: Record<string, string>): Plugin => ({
         return library
       }
       const file = path.join(path.dirname(importer), asked)
-      // Mails are the same everywhere, and slow to compile.
+      // Mails are the same in every function, and slow to compile.
       return /\.(mjml|txt)$/.test(file) ? { path: file } : { path: file, namespace }
     })
     build.onLoad({ filter: /\.(ts|yml)$/ }, async ({ path: file, namespace }) => {
@@ -35,7 +38,7 @@ const apart = (vendingFiles: Record<string, string>): Plugin => ({
   },
 })
 
-/** Nobody here checks a signature, and making them takes a tenth of a world: who signs, for which service, is what is said. */
+/** Replaces the SDK's signer: nobody here checks a signature, and signing takes a tenth of a world's time. */
 const unsigned: Plugin = {
   name: 'unsigned',
   setup(build) {
@@ -46,9 +49,9 @@ const unsigned: Plugin = {
 }
 
 /**
- * Bundles every function under every configuration into one text, as the deployment does, but with the libraries in it
- * once: of 33 copies of the SDK each would be compiled and optimised by itself. It exports, by configuration/function,
- * what loads each.
+ * Bundles every function under every configuration into one text. The options are the deployment's, but the text
+ * holds the libraries once: V8 would compile and optimise each of 33 copies of the SDK by itself. The text exports a
+ * loader for each configuration/function.
  */
 export const bundleTogether = async (vendingFiles: Record<string, string>, plugins: Plugin[] = []): Promise<string> => {
   const own = bundling()

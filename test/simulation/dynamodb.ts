@@ -23,7 +23,10 @@ const unsupported = (what: string) => new Error(`The in-memory DynamoDB does not
 const invalid = (message: string) => new AwsError('ValidationException', message)
 const badPath = () => invalid('The document path provided in the update expression is invalid for update')
 
-/** DynamoDB's size of an item: names and values in UTF-8; a list or map has 3 bytes, and 1 for each member. */
+/**
+ * The size of a value as DynamoDB counts it: UTF-8 bytes; a list or a map has 3 bytes more, and 1 more for each
+ * member.
+ */
 const sizeOf = (value: AttributeValue): number => {
   const { S, N, BOOL, NULL, L, M, ...more } = value as object as Record<string, unknown>
   if (typeof S === 'string') return Buffer.byteLength(S)
@@ -36,7 +39,7 @@ const sizeOf = (value: AttributeValue): number => {
 const itemSize = (item: Item | undefined): number =>
   Object.entries(item ?? {}).reduce((sum, [name, value]) => sum + Buffer.byteLength(name) + sizeOf(value), 0)
 
-/** As `structuredClone`, which takes the way through a serialiser, for what came as JSON. */
+/** Does what `structuredClone` does, for values that came as JSON. It is faster, since it does not serialise. */
 const clone = <T>(value: T): T => {
   if (Array.isArray(value)) return value.map(clone) as T
   if (typeof value !== 'object' || value === null) return value
@@ -44,10 +47,10 @@ const clone = <T>(value: T): T => {
 }
 
 /**
- * DynamoDB in memory, as far as the ledger uses it: one table with a string key `pk`; GetItem, PutItem, UpdateItem with SET
- * (values, if_not_exists) and REMOVE; conditions of `=`, `<`, attribute_exists, attribute_not_exists, AND, and OR in parentheses;
- * Scan with a filter of begins_with, in the order in which items were made. What it does not know it refuses. `units` are the
- * request units that on-demand capacity is billed by.
+ * DynamoDB in memory, as far as the ledger uses it: one table with a string key `pk`; GetItem, PutItem, UpdateItem
+ * with SET (values, if_not_exists) and REMOVE; conditions of `=`, `<`, attribute_exists, attribute_not_exists, AND,
+ * and OR in parentheses; Scan with a filter of begins_with, in the order in which items were made. It refuses any
+ * other expression. `units` are the request units by which on-demand capacity is billed.
  */
 export const inMemoryDynamoDB = (tableName: string, now: () => number) => {
   const items = new Map<string, Item>()
@@ -136,7 +139,7 @@ export const inMemoryDynamoDB = (tableName: string, now: () => number) => {
     const after = clone(before ?? input.Key)
     const [, sets = '', removes = ''] = /^SET (.+?)(?: REMOVE (.+))?$/.exec(input.UpdateExpression) ?? []
     if (!sets) throw unsupported(`the update ${input.UpdateExpression}`)
-    // Commas within if_not_exists( , ) do not part assignments.
+    // A comma inside if_not_exists( , ) does not separate two assignments.
     for (const assignment of sets.split(/, (?![^(]*\))/)) {
       const [, path = '', fallbackOf, other, own] =
         /^([\w#.]+) = (?:if_not_exists\(([\w#.]+), (:\w+)\)|(:\w+))$/.exec(assignment) ?? []
@@ -177,7 +180,7 @@ export const inMemoryDynamoDB = (tableName: string, now: () => number) => {
         Items,
         Count: Items.length,
         ScannedCount: scanned.length,
-        // As on AWS there may be nothing behind a page that is full.
+        // As on AWS, a full page may be the last one.
         ...(page.length === Limit && { LastEvaluatedKey: { pk: { S: page.at(-1) ?? '' } } }),
       }
     },
@@ -203,7 +206,7 @@ export const inMemoryDynamoDB = (tableName: string, now: () => number) => {
     units,
     item: (pk: string) => items.get(pk),
     all: () => [...items.values()],
-    /** What is stored, as DynamoDB bills it: 100 bytes more an item. */
+    /** The stored bytes that DynamoDB bills: the items' sizes, and 100 bytes more for each item. */
     bytes: () => [...items.values()].reduce((sum, item) => sum + 100 + itemSize(item), 0),
     /** For the endpoint's `operations`. */
     operations: Object.fromEntries(

@@ -6,7 +6,7 @@ import { draw, oneOf, type Rng } from './random.ts'
 import { type Invocation, never } from './service.ts'
 import { sleep } from './virtual-time.ts'
 
-// What goes wrong at a call. The names are those under which AWS has been seen to fail (its API models, and the field).
+// The error names of each service, from AWS's API models and from reports of users.
 
 const throttled: Record<string, string> = {
   iam: 'Throttling',
@@ -31,18 +31,18 @@ const failed: Record<string, string> = {
 const notReady = ['InvalidClientTokenId', 'OptInRequired', 'SubscriptionRequiredException']
 const boundaryErrors = ['Lambda.ServiceException', 'Lambda.SdkClientException', 'Lambda.TooManyRequestsException']
 
-/** What a slow call takes at most: a function may be killed by its time-out meanwhile, and its execution be stopped. */
+/** The longest that a slow call takes. It is longer than a function's timeout, so that some functions time out. */
 const slowestMilliseconds = 65_000
 
 const connectionLost = () => Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' })
 
-/** How long IAM itself refuses now and then in a new account. */
+/** For so long after a world begins, IAM in a new account refuses some calls. */
 const youngMilliseconds = 600_000
 
 export type Fault = { kind: FaultKind | 'role-not-usable'; what: string }
 
 /**
- * The faults of a world. `note` hears of each one; `heal` ends all but what is for good.
+ * The faults of a world. `note` is called for each one. `heal` ends all faults but the permanent ones.
  * `intercept` is for the endpoint, `boundary` for the calls of functions.
  */
 export const faultsOf = (
@@ -111,7 +111,7 @@ export const faultsOf = (
         return invocation.isDead ? never() : undefined
       case 'slower-than-timeout':
         noted(kind)
-        // The effect may come or not; the answer does not.
+        // The call may take effect or not. Its answer never comes.
         return random() < 0.5 ? never() : never
       case 'killed-before-effect':
         noted(kind)
@@ -140,7 +140,10 @@ export const faultsOf = (
     }
   }
 
-  /** Runs a function's call as Step Functions makes it: it may fail before the function begins, or after it has ended. */
+  /**
+   * Invokes a function as Step Functions does: the invocation may fail before the function begins, or after it has
+   * ended.
+   */
   const boundary = async <T>(what: string, call: () => Promise<T>): Promise<T> => {
     await sleep(draw(latencies['transition']!, random))
     const fail = (kind: FaultKind) => {

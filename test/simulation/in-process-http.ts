@@ -6,7 +6,7 @@ import type { answering } from '../../local/aws/endpoint.ts'
 type Handle = ReturnType<typeof answering>
 type Response = Buffer & { statusCode: number; headers: Record<string, string> }
 
-/** As much of node:http's ClientRequest as the SDK's request handler uses. */
+/** The part of node:http's ClientRequest that the SDK's request handler uses. */
 class Request extends EventEmitter {
   readonly #answer: (body: string) => Promise<Response>
   #isDestroyed = false
@@ -20,7 +20,7 @@ class Request extends EventEmitter {
         if (!this.#isDestroyed) this.emit('response', response)
         this.emit('close')
       },
-      // As Node tells of a connection that broke.
+      // Node reports a broken connection in this way.
       () => this.emit('error', Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' })),
     )
   }
@@ -32,28 +32,28 @@ class Request extends EventEmitter {
   }
 }
 
-/** Nobody here checks a signature, and making them takes a tenth of a world's time. */
+/** Nobody here checks a signature, and signing takes a tenth of a world's time. */
 const createHmac = () => {
   const hmac = { update: () => hmac, digest: () => Buffer.alloc(32) }
   return hmac
 }
 
-/** As random as the world is: the same seed gives the same names. */
+/** Takes its digits from the world's random numbers: the same seed gives the same names. */
 const randomUUID = () =>
   'xxxxxxxx-xxxx-4xxx-8xxx-xxxxxxxxxxxx'.replace(/x/g, () => Math.floor(Math.random() * 16).toString(16))
 
-/** A Lambda has no ~/.aws; and virtual time does not wait for a disk. */
+/** No file exists: a Lambda has no ~/.aws, and virtual time does not wait for a disk. */
 const readFile = (file: string) => Promise.reject(Object.assign(new Error(`no such file: ${file}`), { code: 'ENOENT' }))
 
 class Agent {
   destroy() {
-    // There are no sockets.
+    // There are no sockets to close.
   }
 }
 
 /**
- * `require` for a function's bundle: node:http is replaced by one whose requests are answered by `handle`, without
- * sockets, so that the SDK itself runs as it is deployed. There are no files to read.
+ * `require` for a function's bundle. In place of node:http it gives a module whose requests `handle` answers without
+ * sockets, so that the SDK runs as it is deployed. There are no files to read.
  */
 export const requireInProcess = (handle: Handle, now: () => number) => {
   type Options = { method: string; path: string; headers: Record<string, string> }
@@ -61,7 +61,7 @@ export const requireInProcess = (handle: Handle, now: () => number) => {
     ({ method, path, headers }: Options) =>
     async (body: string) => {
       const reply = await handle({ method, url: path, headers, body })
-      // The SDK takes its message for the body as well, and bytes as readily as a stream.
+      // The SDK reads the body from the message itself, and takes bytes as well as a stream.
       return Object.assign(Buffer.from(reply.body), {
         statusCode: reply.status,
         headers: { ...reply.headers, date: new Date(now()).toUTCString() },

@@ -15,7 +15,7 @@ import type { Arrival, Plan } from './plan.ts'
 import type { Invocation } from './service.ts'
 import { sweepInvariantsOf } from './sweep-invariants.ts'
 
-/** What must never happen has happened. */
+/** A promise of the service is broken. */
 export class Violation extends Error {
   override readonly name = 'Violation'
   readonly invariant: string
@@ -46,8 +46,8 @@ type Mail = { Destination: { ToAddresses: string[] } }
 type Send = { invocation: Invocation; recorded: boolean }
 
 /**
- * The promises of the service, held against one world: some at every call, the others at its end. The first one that is
- * broken is kept. Numbers are those of docs/decisions/0006-simulation.md.
+ * Checks the promises of the service in one world: some at every call, the others when the world ends. The first
+ * violation is kept. docs/decisions/0008-fault-simulation.md explains the numbers.
  */
 export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }: Given) => {
   let first: Violation | undefined
@@ -57,8 +57,10 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }:
   const passwords = new Set<string>(['Somebody-elses-1'])
   const sends = new Map<string, Send[]>()
   const ownPasswords = new Map<string, string>()
-  const ends: { key: string; execution: string }[] = []
+  const ends: { key: string; execution: Execution }[] = []
   const reported = new Set<string>()
+  /** What the last write to an account's record left, and which function wrote. */
+  const lastWrites = new Map<string, { status: string | undefined; by: string }>()
   const events: string[] = []
   const mails: string[] = []
   let tellMail: (accountId: string, userName: string) => void = () => undefined
@@ -70,7 +72,7 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }:
 
   const sweep = sweepInvariantsOf({ plan, world, record, broken })
 
-  // What is not ours
+  // What account vending did not make
   type ThereBefore = { users: Set<string>; groups: Set<string> }
   const foreignIn = ({ users, groups, policies }: Account, there: ThereBefore) =>
     JSON.stringify([
@@ -89,7 +91,7 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }:
         .map(({ policies, inline, ...group }) => ({ ...group, policies: [...policies], inline: [...inline] })),
       [...policies],
     ])
-  // Whatever its path: anybody in the account may use ours.
+  // Of any path: anybody in the account may use the path /account-vending/.
   const thereBefore = new Map<string, ThereBefore>(
     [...world.accounts.values()].map(({ id, users, groups }) => [
       id,
@@ -121,7 +123,37 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }:
     }
   }
 
-  /** After every call that reached AWS. */
+  /** Whether an execution has ended, and a person was told of this end. */
+  const isTold = (executionArn: string) => {
+    const end = ends.findLast(({ execution }) => execution.executionArn === executionArn)
+    return end !== undefined && end.execution.status !== 'RUNNING' && reported.has(end.key)
+  }
+  /**
+   * After a write to an account's record: a function of a failed execution must not turn the record back to VENDING.
+   */
+  const recordWritten = (accountId: string, by: string) => {
+    const { status, lease } = record(accountId) ?? {}
+    const before = lastWrites.get(accountId)
+    lastWrites.set(accountId, { status, by })
+    // A try of AcceptRequest that was stopped may take the lease late. The day's sweep settles that record.
+    if (by === 'accept-request' || before?.status !== 'FAILED' || status !== 'VENDING') return
+    if (lease && isTold(lease.holder))
+      broken(
+        '6 ledger',
+        `${by} turned the record of ${accountId} from FAILED to VENDING after its execution had failed`,
+      )
+  }
+  /** When a person is told of a failure: the record says so by then. */
+  const failureTold = (executionArn: string) => {
+    for (const { id } of plan.accounts) {
+      const { status, lease } = record(id) ?? {}
+      if (lease?.holder !== executionArn || !isTold(executionArn)) continue
+      if (status !== 'FAILED' && lastWrites.get(id)?.by !== 'accept-request')
+        broken('6 ledger', `a person was told that the vend of ${id} failed, and its record is ${status}`)
+    }
+  }
+
+  /** Checks after every call that reached AWS. */
   const called = ({ service, operation, input, caller }: Interception, error: string | undefined, by?: Invocation) => {
     if (service === 'secretsmanager' && 'SecretString' in input) passwords.add(String(input['SecretString']))
     if (by) sweep.called({ service, operation, input }, error, by)
@@ -130,6 +162,10 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }:
       const names = Object.values((input['ExpressionAttributeNames'] ?? {}) as Record<string, string>)
       if (names.includes('mails'))
         for (const list of sends.values()) for (const send of list) if (send.invocation === by) send.recorded = true
+    }
+    if (service === 'dynamodb' && operation === 'UpdateItem' && by) {
+      const { pk } = input['Key'] as { pk: { S: string } }
+      recordWritten(pk.S.replace('account#', ''), by.name)
     }
     if (service !== 'iam' || !mutating.test(operation)) return
     const by_ = `${caller.function} ${operation}`
@@ -149,7 +185,9 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }:
     mails.push(JSON.stringify(mail))
     if (by) sweep.mailed(by, JSON.stringify(mail))
     if (by?.name === 'report-failure') {
-      reported.add(endKey((by.input as { detail: Ended }).detail))
+      const { detail } = by.input as { detail: Ended }
+      reported.add(endKey(detail))
+      failureTold(detail.executionArn)
     }
     if (by?.name !== 'send-login-email') return
     const { account, admin, secretVersion } = by.input as {
@@ -164,13 +202,14 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }:
     tellMail(account.id, admin.userName)
   }
 
-  const ended = ({ executionArn, status, startDate, stopDate = 0, redriveDate, name }: Execution) => {
+  const ended = (execution: Execution) => {
+    const { executionArn, status, startDate, stopDate = 0, redriveDate, name } = execution
     if (stopDate - (redriveDate ?? startDate) > (executionSeconds + 1) * 1000)
       broken('6 bounded', `execution ${name} ran for ${(stopDate - startDate) / 1000} s`)
-    if (status !== 'SUCCEEDED') ends.push({ key: endKey({ executionArn, stopDate, status }), execution: name })
+    if (status !== 'SUCCEEDED') ends.push({ key: endKey({ executionArn, stopDate, status }), execution })
   }
 
-  // What the world made impossible for good
+  // What this world makes impossible for good
   const isImpossible = (accountId: string) => {
     const planned = plan.accounts.find(({ id }) => id === accountId)
     return (
@@ -248,7 +287,7 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }:
   }
 
   const checkPasswords = (account: Account) => {
-    // A password that was about to be set when the account was suspended never will be, and the sweep ends its secrets.
+    // In a suspended account a stored password may never be set. The sweep deletes the account's secrets.
     if (account.state !== 'ACTIVE') return
     for (const user of account.users.values()) {
       const key = `${account.id} ${lower(user.name)}`
@@ -298,7 +337,7 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }:
   ) => {
     if (deadLetters.length) broken('6 reported', `${deadLetters.length} dead letters cannot be replayed`)
     for (const { key, execution } of ends)
-      if (!reported.has(key)) broken('6 reported', `nobody was told of the failure of ${execution}`)
+      if (!reported.has(key)) broken('6 reported', `nobody was told of the failure of ${execution.name}`)
     checkMails()
     checkOwnPasswords('the end')
     sweep.atEnd(executions)
@@ -324,7 +363,7 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }:
       if (accepted.length && there?.status !== 'VENDED')
         broken('6 ledger', `the record of ${id} is ${there?.status ?? 'missing'} at the end`)
       if (accepted.length && !there?.vendedAt) broken('1 complete', `${id} was never vended`)
-      // An event asks for somebody: for the default administrators, where nobody asks for others.
+      // An event asks for the default administrators, unless somebody asks for others.
       const requests = accepted.filter((one) => !isEvent(one) || asked.every(isEvent)).map(askOf)
       const admins = asked.map(askOf).flatMap(({ admins }) => admins)
       for (const { admins: wanted } of requests) for (const admin of wanted) checkAdmin(account, admin, admins)
@@ -348,7 +387,10 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }:
       thereBefore.get(accountId)?.users.add(lower(userName))
       foreignMade(accountId)
     },
-    /** Whether a record says that an ended execution works: a stopped try came late, which the day's sweep settles. */
+    /**
+     * Whether a record says VENDING though its execution has ended: a stopped try wrote late. The day's sweep settles
+     * that.
+     */
     needsSweep: (executions: Execution[]) =>
       plan.accounts.some(({ id }) => {
         const there = record(id)
@@ -360,7 +402,7 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }:
     /** Whether a person was told of this end. */
     wasTold: (execution: Execution) => reported.has(endKey(execution)),
     asked: (arrival: Arrival, acceptance: Acceptance) => {
-      // The event of an account that was there before asks for nothing.
+      // The event of an account from before the installation asks for nothing.
       const isOld = plan.accounts.some(({ id, isOld }) => id === arrival.accountId && isOld)
       if (!isOld || !isEvent(arrival)) asks.push({ ...arrival, acceptance })
     },
@@ -370,7 +412,7 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }:
       passwords.add(password)
       ownPasswords.set(`${accountId} ${lower(userName)}`, password)
     },
-    /** A request after everything: the account can be vended again. */
+    /** Checks the request that is made after everything else: the account can be vended again. */
     probed: (accountId: string, { status, error, output }: Execution) => {
       if (status !== 'SUCCEEDED' || (output as { outcome?: string }).outcome !== 'Vended')
         broken('7 vended again', `${accountId} could not be vended at the end: ${status} ${error ?? ''}`)

@@ -1,8 +1,9 @@
 import type { Distribution } from './random.ts'
 
 /**
- * How long things take in a simulated world, in milliseconds. All are assumptions: AWS publishes no such figures. `from` says
- * what each one rests on. A call is one request and its answer on a connection that is open, within the Region.
+ * How long things take in a simulated world, in milliseconds. All are assumptions: AWS publishes no such figures.
+ * `from` says what each one rests on. A call is one request and its answer on a connection that is open, within the
+ * Region.
  */
 export const latencies: Record<string, Distribution & { from: string }> = {
   iam: { median: 70, p99: 400, from: 'a global service that writes in its own place; slower than Regional ones' },

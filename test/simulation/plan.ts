@@ -1,7 +1,8 @@
 import { type Rng, oneOf, someOf } from './random.ts'
 import { nextSweepDay, sweepAt } from './sweeps.ts'
 
-// What happens in one small world, decided by its seed before it begins. Times are seconds from its beginning.
+// Everything that happens in one small world. The seed decides it before the world begins. Times are seconds from
+// that beginning.
 
 export const faultKinds = [
   'throttled',
@@ -21,6 +22,18 @@ export const faultKinds = [
   'ses-quota',
 ] as const
 export type FaultKind = (typeof faultKinds)[number]
+
+const steps = [
+  'accept-request',
+  'create-admin-group',
+  'store-password',
+  'create-admin-user',
+  'send-login-email',
+  // Drawn twice as often: the other steps check the lease in one way, and only this step in another.
+  'record-vended',
+  'record-vended',
+] as const
+type Step = (typeof steps)[number]
 
 export type Door = 'created' | 'joined' | 'managed-create' | 'managed-update' | 'manual' | 'api'
 export type Arrival = {
@@ -46,23 +59,23 @@ export type AccountPlan = {
   id: string
   name: string
   joinedMethod: 'CREATED' | 'INVITED'
-  /** Until when the access role refuses, and under which name. */
+  /** Until this time the access role cannot be assumed, and AssumeRole fails with the error `refusal`. */
   roleUsableAfter: number
   refusal: string
-  /** The account has a password policy that asks for so many characters. */
+  /** The account's password policy asks for so many characters. */
   minimumPasswordLength?: number
   foreign: { user?: { name: string; path: string; signsIn: boolean }; group?: { name: string; policy: string } }
-  /** A secret of this user's name is there already, scheduled for deletion. */
+  /** A secret for this user exists already, and is scheduled for deletion. */
   scheduledSecretOf?: string
-  /** A service control policy that forbids users: lifted when the world heals, or never. */
+  /** A service control policy forbids to create users: until the world heals, or for good. */
   denied?: 'for-a-while' | 'for-good'
-  /** From when on it forbids, if not from the beginning. */
+  /** When that policy is attached, if it is not there from the beginning. */
   deniedAt?: number
   /** The account is suspended at this time, for good. */
   suspendedAt?: number
   /** The account is removed from the organization at this time, for good. */
   departsAt?: number
-  /** The account was there before this service was installed: only a request vends it. */
+  /** The account joined before this service was installed: only a request vends it. */
   isOld?: boolean
 }
 
@@ -71,32 +84,38 @@ export type Plan = {
   config: 'plain' | 'groups' | 'control-tower'
   accounts: AccountPlan[]
   arrivals: Arrival[]
-  /** Which faults this world knows, and how likely one is at each call or boundary. */
+  /** Which faults happen in this world, and how likely one is at each call or invocation. */
   faults: { kinds: FaultKind[]; rate: number; ses: 'well' | FaultKind }
   staleness: number
-  /** When an operator stops whatever runs. */
+  /** When an operator stops every execution that runs. */
   stops: number[]
-  /** When failed executions are redriven while faults go on, and how long after that everything heals. */
+  /** When an operator redrives failed executions while faults still happen. At `heals` all faults end. */
   redrives: number[]
   heals: number
-  /** The operator goes on at once after the first failures that he is told of. */
+  /** The operator redrives at once after the first two failure notices. */
   isPrompt: boolean
-  /** The operator stops what hangs, and asks anew. */
+  /** The operator stops an execution with a slow call, and makes a new request. */
   isImpatient: boolean
-  /** How likely a person signs in after a mail, chooses a password, and has the secret deleted. */
+  /**
+   * The step `failing` fails at its first try, and the operator stops the execution before the retry. Then somebody
+   * requests the account, and the operator redrives the stopped execution while the step `beside` of that request is
+   * at work.
+   */
+  collision?: { failing: Step; request: Arrival['request']; beside: Step }
+  /** How likely it is that a person signs in after a mail, chooses a password, and has the secret deleted. */
   people: number
-  /** Whether each account is vended once more at the end, for somebody else. */
+  /** Whether each account is vended once more at the end, for another administrator. */
   probes: boolean
   /**
-   * How often the schedule of the sweep fires on each day until everything heals. After that it fires daily, until the end.
-   * No days: this world has no sweep.
+   * How often the sweep's schedule fires on each day until everything heals. After that it fires once a day, until
+   * the end. An empty list: this world has no sweep.
    */
   sweeps: number[]
-  /** When somebody makes a user in an account by hand. */
+  /** When somebody creates a user in an account by hand. */
   intrusion?: { at: number; accountId: string; userName: string }
 }
 
-/** What each config's vending.yml has beside the example's. */
+/** What each configuration's vending.yml changes in the example's. */
 export const configs: Record<Plan['config'], object> = {
   plain: { automatic: 'organizations' },
   groups: {
@@ -128,7 +147,7 @@ const drawAccount = (random: Rng, i: number): AccountPlan => {
     id: `${400 + i}000000000`.slice(0, 11) + String(Math.floor(random() * 10)),
     name: `Account ${i}`,
     joinedMethod,
-    // An invited account's role is made by a person: soon, or the vend waits for it by a redrive.
+    // A person creates the role of an invited account: soon, or the vend fails and is redriven later.
     roleUsableAfter: oneOf(random, [0, 0, 0, 0, 0, 0, 0, 10, 60, chance(0.2) ? longest : 30]) * random(),
     refusal: oneOf(random, refusals),
     ...(chance(0.1) && { minimumPasswordLength: 40 }),
@@ -140,7 +159,7 @@ const drawAccount = (random: Rng, i: number): AccountPlan => {
           signsIn: chance(0.5),
         },
       }),
-      ...(chance(0.15) && {
+      ...(chance(0.2) && {
         group: {
           name: oneOf(random, ['Administrators', 'administrators']),
           policy: oneOf(random, ['AdministratorAccess', 'AdministratorAccess', 'ReadOnlyAccess']),
@@ -176,7 +195,7 @@ const drawArrivals = (random: Rng, config: Plan['config'], accounts: AccountPlan
         random() < 0.45
           ? oneOf(random, joinedMethod === 'INVITED' && config !== 'control-tower' ? ['joined' as const] : events)
           : oneOf(random, ['manual', 'api'] as const)
-      // At one moment, soon after, or late.
+      // At the same moment as the first, soon after, or late.
       const after = oneOf(random, [0, 0, random() * 10, random() * 120, hour + random() * 24 * hour])
       return {
         at: first + after,
@@ -185,12 +204,12 @@ const drawArrivals = (random: Rng, config: Plan['config'], accounts: AccountPlan
         request: door === 'manual' || door === 'api' ? drawRequest(random, config) : {},
       }
     })
-    // The same is asked for again, hours later; by then something may be forbidden.
+    // Hours later the same request comes again. By then a policy may forbid something.
     const [again] = arrivals
-    if (random() < 0.1 && again) {
-      const at = first + hour + random() * 24 * hour
+    if (random() < 0.2 && again) {
+      const at = first + hour + random() * 12 * hour
       arrivals.push({ at, door: 'manual', accountId: id, request: { ...again.request, again: true } })
-      if (random() < 0.5 && !account.denied) Object.assign(account, { denied: 'for-a-while', deniedAt: at - 60 })
+      if (random() < 0.7 && !account.denied) Object.assign(account, { denied: 'for-a-while', deniedAt: at - 60 })
     }
     return arrivals.flatMap((arrival) => {
       const isEvent = arrival.door !== 'manual' && arrival.door !== 'api'
@@ -203,7 +222,7 @@ const drawArrivals = (random: Rng, config: Plan['config'], accounts: AccountPlan
 
 const isEvent = ({ door }: Arrival) => door !== 'manual' && door !== 'api'
 
-/** Makes a world one in which the sweep runs: events are lost, accounts go, some were there before. */
+/** Adds the sweep to a world: events are lost, accounts leave, and some joined before the installation. */
 const withSweeps = (random: Rng, plan: Plan): Plan => {
   const chance = (probability: number) => random() < probability
   const besideSweep = () => sweepAt(oneOf(random, [0, 0, 1])) + (random() - 0.5) * 20
@@ -219,15 +238,15 @@ const withSweeps = (random: Rng, plan: Plan): Plan => {
     const own = plan.arrivals
       .filter((arrival) => arrival.accountId === id && (isEvent(arrival) || !isAlone))
       .map((arrival): Arrival => ({ ...arrival, ...(isLost && isEvent(arrival) && { isLost }) }))
-    // Every account has an event; what comes late may come while the sweep runs.
+    // Every account has an event. A late one may come while the sweep runs.
     const door = plan.config === 'control-tower' ? 'managed-create' : 'joined'
     if (!own.some(isEvent)) own.push({ at: random() * 30, door, accountId: id, request: {}, isLost: true })
     return own.map((arrival) => (arrival.at > hour && chance(0.3) ? { ...arrival, at: besideSweep() } : arrival))
   })
-  // The longest worlds have a few sweeps at their beginning, and those at the end.
+  // The longest worlds have sweeps on their first three days, and at their end.
   const days = Math.min(3, nextSweepDay(heals))
   const sweeps = Array.from({ length: days }, () => oneOf(random, [1, 1, 1, 2]))
-  // The sweep makes few calls of each kind: for a fault at each there are worlds with many.
+  // The sweep makes few calls of each kind, so some worlds have more faults.
   const faults = { ...plan.faults, ...(chance(0.3) && { rate: 0.15 }) }
   return { ...plan, accounts, arrivals, faults, heals, sweeps }
 }
@@ -239,7 +258,7 @@ export const drawPlan = (seed: number, random: Rng): Plan => {
   const arrivals = drawArrivals(random, config, accounts)
   const isImpatient = random() < 0.05
   const stops = random() < 0.2 ? [oneOf(random, arrivals).at + random() * oneOf(random, [6, 60])] : []
-  // Somebody asks for the account right after its vend was stopped.
+  // Somebody requests the account right after its vend was stopped.
   if (random() < 0.5)
     for (const stop of stops)
       arrivals.push({
@@ -270,12 +289,19 @@ export const drawPlan = (seed: number, random: Rng): Plan => {
       oneOf(random, [hour, 30 * hour, 200 * hour]),
       ...accounts.map(({ deniedAt = 0 }) => deniedAt + 24 * hour * random()),
     ),
-    people: oneOf(random, [0, 0.3, 0.8]),
+    people: oneOf(random, [0, 0.5, 0.9]),
     probes: random() < 0.1,
     sweeps: [],
+    ...(random() < 0.15 && {
+      collision: {
+        failing: oneOf(random, steps),
+        request: drawRequest(random, config),
+        beside: oneOf(random, ['create-admin-group', 'create-admin-user'] as const),
+      },
+    }),
     ...(random() < 0.05 && {
       intrusion: { at: random() * 60, accountId: oneOf(random, accounts).id, userName: oneOf(random, userNames) },
     }),
   }
-  return random() < 0.2 ? withSweeps(random, plan) : plan
+  return random() < 0.25 ? withSweeps(random, plan) : plan
 }

@@ -1,4 +1,4 @@
-/** Numbers from 0 up to 1 that a seed decides (mulberry32, seeded by FNV-1a). */
+/** Random numbers from 0 up to 1, decided by a seed (mulberry32, seeded by FNV-1a). */
 export const randomFrom = (seed: string) => {
   let state = 2166136261
   for (const character of seed) state = Math.imul(state ^ character.codePointAt(0)!, 16777619)
@@ -10,7 +10,7 @@ export const randomFrom = (seed: string) => {
   }
 }
 
-/** A lognormal distribution, told by what half and what 99 of 100 draws stay below; `most` cuts it off. */
+/** A lognormal distribution, given by its median and its 99th percentile. No draw is above `most`. */
 export type Distribution = { median: number; p99: number; most?: number }
 
 const z99 = 2.3263
@@ -23,7 +23,7 @@ export const draw = ({ median, p99, most = Infinity }: Distribution, random: () 
 
 export type Rng = () => number
 export const oneOf = <T>(random: Rng, choices: readonly T[]): T => choices[Math.floor(random() * choices.length)]!
-/** A random part of the choices, at least one, in their order. */
+/** Some of the choices, at least one, in their order. */
 export const someOf = <T>(random: Rng, choices: readonly T[]): T[] => {
   const chosen = choices.filter(() => random() < 0.5)
   return chosen.length ? chosen : [oneOf(random, choices)]

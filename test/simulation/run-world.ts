@@ -29,17 +29,19 @@ export type Result = {
 }
 
 const day = 24 * 60 * 60
-/** Control Tower creates accounts through Organizations: both tell, and the rules go by one's word. */
+/**
+ * Control Tower creates accounts through Organizations: both send an event, and the rules match only one of the two.
+ */
 const alsoTold: Partial<Record<Door, Door>> = { created: 'managed-create', 'managed-create': 'created' }
-/** CloudTrail delivers within minutes, most of the time. */
+/** CloudTrail delivers most events within minutes. An event after this time counts as late. */
 const lateSeconds = 60 * 60
-/** An operator goes on after a failure within Step Functions' 14 days, so often at most. */
+/** How often an operator redrives or restarts at most, after everything has healed. */
 const mostRounds = 6
 
-/** Hears of every AWS call before it takes effect. */
+/** Is called for every AWS call before the call takes effect. */
 export type OnCall = (interception: Interception, world: World) => void
 
-/** Runs the world of a seed from its beginning to its end, and holds the invariants against it. */
+/** Runs the world of a seed from beginning to end, and checks the invariants in it. */
 export const runWorld = (services: Record<Plan['config'], Service>, seed: number, onCall?: OnCall): Promise<Result> => {
   const random = randomFrom(`world ${seed}`)
   const plan = drawPlan(seed, random)
@@ -82,7 +84,7 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
     return digits.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
   }
   const ledger = inMemoryDynamoDB(deployed.ledgerTable, clock.now)
-  // The organization's other accounts were there before the service was installed.
+  // The organization's other accounts joined before the service was installed.
   for (const account of world.accounts.values()) account.joinedAt = start - 100 * day * 1000
   const forbid = (account: Account) => {
     count({ kind: 'forbidden-by-policy', what: account.id })
@@ -103,7 +105,7 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
     const { user, group } = planned.foreign
     if (group) count({ kind: 'group-there-before', what: group.name })
     if (user) count({ kind: 'user-there-before', what: user.name })
-    // One who may make groups and join them, and no more, waits to become an administrator by a group of our path.
+    // A user who may only create and join groups waits in a group of our path, to become an administrator by it.
     const squats = user?.path === ourPath && group?.policy !== 'AdministratorAccess'
     const groupThere =
       group &&
@@ -175,9 +177,13 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
     log: (line) => logs.push(line),
     handle: async () => Promise.reject(new Error('not there yet')),
   }
+  let { collision } = plan
+  /** The execution that the operator stopped in the collision. */
+  let collided: string | undefined
   const invoke = async (name: string, input: unknown) => {
     trace(`  > ${name}`)
     try {
+      collide(name, input)
       const output = await faults.boundary(name, () => service.invoke(name, input, endpoint))
       trace(`  < ${name}`)
       return output
@@ -247,21 +253,21 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
     resources: [executionArn],
     detail: { executionArn, stateMachineArn, name, status, startDate, stopDate, input, redriveCount },
   })
-  /** Lambda's asynchronous invocation: two more tries, then the dead-letter queue. */
+  /** Invokes as Lambda does asynchronously: two retries, then the dead-letter queue. */
   const invokeAsync = async (name: string, event: unknown) => {
     for (const pause of [0, 60, 120]) {
       await sleep(pause * 1000)
       try {
         return await invoke(name, event)
       } catch {
-        // Tried again, or kept.
+        // Lambda retries, or the dead-letter queue keeps the event.
       }
     }
     count({ kind: 'dead-letter', what: name })
     return deadLetters.push({ name, event })
   }
   const ends = new Map<string, () => void>()
-  /** The world goes on until each execution has ended. */
+  /** Makes the world wait until this execution has ended. */
   const follow = (executionArn: string) => track(new Promise<void>((resolve) => ends.set(executionArn, resolve)))
   const startExecution = (name: string, input: string) => {
     const execution = stepFunctions.start(name, input)
@@ -276,7 +282,7 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
       else track(invokeAsync('report-failure', event))
     }
   }
-  /** The schedule fires on a day: EventBridge delivers at least once. */
+  /** Fires the schedule on a day, `times` times: EventBridge delivers at least once. */
   const sweepOn = async (nth: number, times: number) => {
     await sleep(start + sweepAt(nth) * 1000 - clock.now())
     for (let fired = 0; fired < times; fired++) {
@@ -287,7 +293,7 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
     }
   }
 
-  // What comes in
+  // Events and requests
   const eventOf = ({ door, accountId }: Arrival) =>
     ({
       created: () => accountCreated(accountId),
@@ -295,7 +301,7 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
       'managed-create': () => managedAccount(accountId, 'Create'),
       'managed-update': () => managedAccount(accountId, 'Update'),
     })[door as 'created']()
-  /** A client of the API asks again with its key until it hears an answer. */
+  /** Sends an API request, again with the same key until an answer comes. */
   const ask = async ({ accountId, request }: Arrival) => {
     const key = uuid()
     for (let tries = 0; tries < 4; tries++) {
@@ -310,7 +316,7 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
       }).catch(() => ({ statusCode: 500 }))) as { statusCode: number }
       trace(`API answers ${answer.statusCode}`)
       if (answer.statusCode === 202) return 'accepted'
-      // A try whose answer was lost may have started it, before there was a reason to refuse the next one.
+      // An earlier try, whose answer was lost, may have started an execution before there was a reason to refuse.
       if (answer.statusCode < 500) return tries ? 'unknown' : 'refused'
       await sleep(5000)
     }
@@ -343,14 +349,14 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
 
   // People
   const personSignsIn = async (accountId: string, userName: string) => {
-    await sleep(random() * oneOf(random, [600, day]) * 1000)
+    await sleep(random() * oneOf(random, [600, day, day]) * 1000)
     const secret = world.secrets.get(secretName(accountId, userName))
     const user = world.accounts.get(accountId)?.users.get(userName.toLowerCase())
     const password = [...(secret?.versions.values() ?? [])].find(({ stages }) => stages.includes('AWSCURRENT'))?.value
-    // Between a new password's storing and its setting nobody can sign in: asked again later.
+    // Nobody can sign in between the storing of a new password and its setting. The person tries again later.
     if (!password || !user?.login || secret?.deletionAt || isRunning(accountId)) return
     if (signIn(world, accountId, userName, password) === 'refused') {
-      // What was stopped between the two is gone on with later.
+      // An execution that was stopped between the two is redriven later.
       if (failed().some((execution) => accountOfExecution(execution) === accountId)) return
       throw new Violation('2 stored password', `${userName} of ${accountId} cannot sign in with the stored password`)
     }
@@ -407,10 +413,28 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
     const { id: accountId } = oneOf(random, plan.accounts)
     await arrive({ at: 0, door: 'manual', accountId, request: {} })
   }
+  /** What the operator does in a collision. To be called when a function begins. */
+  const collide = (name: string, input: unknown) => {
+    const { executionArn, vend } = input as { executionArn?: string; vend?: { executionArn: string } }
+    const execution = vend?.executionArn ?? executionArn
+    if (!collision) return
+    if (name === collision.failing && !collided) {
+      collided = execution
+      count({ kind: 'stopped-before-retry', what: name })
+      track(stop(random() * 0.5))
+      const { id: accountId } = oneOf(random, plan.accounts)
+      track(arrive({ at: random() * 30, door: 'manual', accountId, request: collision.request }))
+      throw Object.assign(new Error('Lambda failed'), { name: 'Lambda.ServiceException' })
+    }
+    if (name !== collision.beside || !collided || execution === collided) return
+    collision = undefined
+    count({ kind: 'redriven-beside-another', what: name })
+    track(redrive(0))
+  }
   const failed = () =>
     [...stepFunctions.executions.values()].filter(({ status }) => ['FAILED', 'TIMED_OUT', 'ABORTED'].includes(status))
   const superseded = new Set<string>()
-  /** Goes on as the failure notice says. */
+  /** Redrives or starts again, as the failure notice says. */
   const goOn = (execution: Execution) => {
     const { executionArn, input, status, error = '' } = execution
     if (superseded.has(executionArn)) return
@@ -428,7 +452,7 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
     }
   }
   const settled = async () => {
-    // A timer of Node's reaches 24 days.
+    // A timer of Node has at most 24 days.
     const end = clock.now() + 20 * day * 1000
     while (underWay.size) {
       await Promise.race([Promise.allSettled(underWay), sleep(end - clock.now())])
@@ -441,7 +465,7 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
         )
     }
   }
-  /** Whoever goes on has read the notice; there may be functions of the failed try at work yet. */
+  /** Redrives what failed, where the notice was sent. Functions of the failed try may still be at work. */
   const redrive = async (at: number) => {
     await sleep(at * 1000)
     for (const execution of failed()) if (invariants.wasTold(execution)) goOn(execution)
@@ -463,12 +487,13 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
 
     trace('everything heals')
     faults.heal()
+    collision = undefined
     world.staleness = 0
     for (const { id, denied } of plan.accounts) {
       const account = world.accounts.get(id)
       if (account && denied === 'for-a-while') account.deniedActions = []
     }
-    /** The next day's sweep, and what comes of it. */
+    /** Runs the next day's sweep, and waits for everything that it starts. */
     const sweepAgain = async () => {
       if (!plan.sweeps.length && !invariants.needsSweep([...stepFunctions.executions.values()])) return
       await sweepOn(nextSweepDay((clock.now() - start) / 1000), 1)
@@ -488,7 +513,7 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
     await sweepAgain()
     invariants.atEnd([...stepFunctions.executions.values()], { logs, deadLetters, trace: result.trace })
 
-    // Whatever happened, an account can be vended again.
+    // After all that, an account can be vended again.
     for (const { id } of plan.probes ? plan.accounts : []) {
       if (invariants.isImpossible(id)) continue
       const probe = startExecution(

@@ -7,13 +7,13 @@ import { bundleFunctions, type Handler, lambdaInvoker, loadBundle, loadFunction 
 import { createWorld } from '../../local/aws/world.ts'
 import { requireInProcess } from './in-process-http.ts'
 
-/** One run of a function, as Lambda knows it. */
+/** One invocation of a function. */
 export type Invocation = {
   name: string
   input: unknown
-  /** Ended from outside: what it still does reaches nobody. */
+  /** The invocation was ended from outside: its further calls take no effect. */
   isDead: boolean
-  /** The error under which the workflow hears of its end. */
+  /** Ends the invocation. The workflow sees this error name. */
   kill: (error: string) => void
 }
 type Running = {
@@ -24,12 +24,12 @@ type Running = {
 }
 type Load = (fn: DeployedFunction) => (event: unknown) => Promise<unknown>
 
-/** A call of a function that is dead, or whose answer never comes. */
+/** The answer to a call of a dead function, and an answer that is lost: it never comes. */
 export const never = () => new Promise<never>(() => undefined)
 
 const running = new AsyncLocalStorage<Running>()
 
-/** How functions are loaded here: what they log and whom they call is the world's in which they run. */
+/** How functions are loaded: their logs and calls go to the world in which they run. */
 const inWorlds = () => {
   const clock = startClock(1)
   const require = requireInProcess(async (incoming) => {
@@ -41,8 +41,8 @@ const inWorlds = () => {
 }
 
 /**
- * Loads the deployed functions once for many worlds, as warm Lambdas: what they keep in memory outlives a world, as it
- * outlives a vend on AWS. `bundles` are the functions' texts, if they are not those of the sources.
+ * Loads the deployed functions once for many worlds, as warm Lambdas: their memory outlives a world, as it outlives a
+ * vend on AWS. `bundles` are the functions' texts; without it the functions are bundled from their sources.
  */
 export const loadService = async (vendingFile: string, bundles?: Map<string, string>) => {
   const texts = bundles ?? (await bundleFunctions(vendingFile))
@@ -50,11 +50,11 @@ export const loadService = async (vendingFile: string, bundles?: Map<string, str
   return serve(vendingFile, loading.clock, (fn) => loadFunction(texts.get(fn.name) ?? '', fn, loading))
 }
 
-/** The same for several configurations, by what `bundleTogether` makes of them. */
+/** Loads the functions under several configurations from the text that `bundleTogether` gives. */
 export const loadTogether = <Config extends string>(vendingFiles: Record<Config, string>, bundle: string) => {
   const loading = inWorlds()
   let ofLoading: Record<string, string> = {}
-  // The libraries are one for all functions, and see the environment of the one that runs.
+  // All functions share the libraries, which see the environment of the function that runs.
   const environment = () => running.getStore()?.environment ?? ofLoading
   const handlers = loadBundle(bundle, { name: 'functions', environment }, loading) as Record<
     string,
@@ -73,7 +73,7 @@ export const loadTogether = <Config extends string>(vendingFiles: Record<Config,
   ) as Record<Config, Service>
 }
 
-/** The service in worlds: `invoke` runs a function in the one whose endpoint is given. */
+/** The service: `invoke` runs a function in the world whose endpoint is given. */
 const serve = (vendingFile: string, clock: Clock, load: Load) => {
   const vending = loadVending(vendingFile)
   const { managementAccountId, region, partition } = createWorld()
@@ -84,7 +84,7 @@ const serve = (vendingFile: string, clock: Clock, load: Load) => {
         ...fn.environment,
         AWS_REGION: region,
         AWS_LAMBDA_FUNCTION_NAME: fn.name,
-        // By this the endpoint knows which function calls.
+        // The endpoint reads from it which function calls.
         AWS_SDK_UA_APP_ID: fn.name,
         AWS_ACCESS_KEY_ID: managementAccountId,
         AWS_SECRET_ACCESS_KEY: 'local',
@@ -97,15 +97,15 @@ const serve = (vendingFile: string, clock: Clock, load: Load) => {
     vending,
     deployed,
     clock,
-    /** The function that an ARN of the definition names. */
+    /** Finds the function that an ARN of the definition names. */
     functionOf: (arn: string) => {
       const { name } = deployed.functions.find(({ name }) => deployed.lambdaArn(camelCase(name)) === arn) ?? {}
       if (!name) throw new Error(`There is no function ${arn}`)
       return name
     },
-    /** What runs here now, if anything does. */
+    /** The invocation that makes the current call, if there is one. */
     current: () => running.getStore()?.invocation,
-    /** Runs a function. What it throws leaves as it is; one that is killed ends as its killer says. */
+    /** Runs a function, and throws what it throws. A killed function throws the error that it was killed with. */
     invoke: (name: string, input: unknown, { handle, log }: Pick<Running, 'handle' | 'log'>) => {
       const fn = functions.get(name)
       if (!fn) throw new Error(`There is no function ${name}`)

@@ -15,18 +15,18 @@ export type Invocation = { name: string; start: number; end: number; isCold: boo
 export type Simulated = Awaited<ReturnType<Awaited<ReturnType<typeof loadSimulation>>['vend']>>
 
 type World = {
-  /** Decides everything that is random. The same seed gives the same result. */
+  /** Decides everything that is random: the same seed gives the same result. */
   seed: string
-  /** What starts the workflow; else the event that the account was created. */
+  /** The workflow's input; without it, the event that the account was created. */
   input?: object
-  /** The account, where it is not one that Organizations just created, with a role that can be assumed. */
+  /** What differs from an account that Organizations just created, with a role that can be assumed. */
   account?: Parameters<typeof addAccount>[1]
   staleness?: number
-  /** The workflow, if not the one that is deployed. */
+  /** The workflow's definition; without it, the deployed one. */
   definition?: Definition
   /**
-   * Milliseconds that something takes: a service's call, or one of the others in `latencies`. `which` is one of its kind in the
-   * world, so that chance does not hang on the order of what happens at the same moment.
+   * Milliseconds that something takes: a service's call, or one of the others in `latencies`. `which` is one of its
+   * kind in the world, so that chance does not hang on the order of what happens at the same moment.
    */
   takes?: (what: string, which: string) => number
 }
@@ -35,8 +35,9 @@ type World = {
 export const accountId = '444455556666'
 
 /**
- * Loads the deployed functions once, as warm Lambdas of many simulated worlds. They run as they are, SDK and all, and so does the
- * definition; only sockets and time are not real. What a function keeps in memory outlives a world, as it outlives a vend on AWS.
+ * Loads the deployed functions once, as warm Lambdas of many simulated worlds. The bundles, with the SDK, and the
+ * definition are the deployed ones; only sockets and time are not real. A function's memory outlives a world, as it
+ * outlives a vend on AWS.
  */
 export const loadSimulation = async (vendingFile: string) => {
   const service = await loadService(vendingFile)
@@ -102,7 +103,7 @@ export const loadSimulation = async (vendingFile: string) => {
       })
       const account = addAccount(world, { id: accountId, name: 'Sandbox', ...asked })
       const start = now()
-      // As long as the names that EventBridge makes.
+      // As long as the names that EventBridge gives.
       stepFunctions.start(`world-${seed}`.padEnd(73, '-').slice(0, 73), JSON.stringify(input))
       const execution = await ended.promise
       const { calls } = world
@@ -120,7 +121,7 @@ export const loadSimulation = async (vendingFile: string) => {
       }
     })
   }
-  // The first use of an SDK client takes more turns than later ones: after this, every world finds the same functions.
+  // The first use of an SDK client takes more turns than later ones: after it, a seed gives the same world every time.
   await vend({ seed: 'warm-up' })
   return { deployed, vend }
 }

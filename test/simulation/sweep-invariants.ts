@@ -13,22 +13,22 @@ type Given = {
   broken: (invariant: string, what: string) => void
 }
 
-/** A sweep's run is over by then: what was so before its start is what it has seen. */
+/** No sweep runs longer: what was on record so long ago, the sweep has seen. */
 const longestSweep = 15 * 60 * 1000
 const day = 24 * 60 * 60 * 1000
 
-/** What the sweep promises, held against one world. `broken` hears of each promise that is not kept. */
+/** Checks the promises of the sweep in one world. `broken` is called for each promise that is broken. */
 export const sweepInvariantsOf = ({ plan, world, record, broken }: Given) => {
   const isMember = (accountId: string) => world.accounts.get(accountId)?.state === 'ACTIVE'
   const isOld = (accountId: string) => plan.accounts.some(({ id, isOld }) => id === accountId && isOld)
-  /** Accounts of which a person was told that a request failed, and when. */
+  /** When a person was told that a request for an account failed, by account. */
   const told = new Map<string, number>()
   const begun = new Map<Invocation, number>()
   const mailOf = new Map<Invocation, string>()
   const notedAt = new Map<string, number>()
   const lastTold = new Map<string, number>()
 
-  /** After every call of a function that reached AWS. */
+  /** Checks after every call of a function that reached AWS. */
   const called = ({ service, operation, input }: Called, error: string | undefined, by: Invocation) => {
     const now = world.now()
     const { pk } = (input['Item'] ?? {}) as { pk?: { S?: string } }
@@ -67,7 +67,7 @@ export const sweepInvariantsOf = ({ plan, world, record, broken }: Given) => {
     for (const [accountId = ''] of text.matchAll(/\b\d{12}\b(?= \()/g)) lastTold.set(accountId, now)
   }
 
-  /** After the last sweep, in which nothing goes wrong. */
+  /** Checks after the last sweep, during which no fault happens. */
   const atEnd = (executions: Execution[]) => {
     if (!plan.sweeps.length) return
     for (const { id } of plan.accounts) {

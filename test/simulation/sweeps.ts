@@ -8,7 +8,7 @@ import { epoch } from './virtual-time.ts'
 const schedule = 'cron(10 6 * * ? *)'
 const day = 24 * 60 * 60
 
-/** When the schedule fires on a day of the world, in seconds from its beginning. */
+/** When the schedule fires on the nth day of a world, in seconds from the world's beginning. */
 export const sweepAt = (nth: number) => (Date.parse('2026-11-02T06:10:00Z') - epoch) / 1000 + nth * day
 /** The first day on which the schedule has not fired yet. */
 export const nextSweepDay = (seconds: number) => Math.max(0, Math.ceil((seconds - sweepAt(0)) / day))
@@ -33,8 +33,8 @@ export const scheduledEvent = ({ now, managementAccountId, region }: World, id: 
 })
 
 /**
- * What lists give, for the endpoint: small pages; and Organizations, which is eventually consistent, leaves an account out
- * now and then while `staleness` lasts.
+ * List operations for the endpoint, with small pages. ListAccounts, which is eventually consistent, sometimes omits
+ * an account while the world has `staleness`.
  */
 export const listing = (ledger: ReturnType<typeof inMemoryDynamoDB>, note: (left: string) => void) => {
   const [listAccounts, scan] = [

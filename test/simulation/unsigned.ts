@@ -2,7 +2,7 @@ type Credentials = { accessKeyId: string; sessionToken?: string }
 type Given = { credentials: () => Promise<Credentials>; region: string; service: string }
 type Request = { headers: Record<string, string> }
 
-/** In place of the SDK's: says who signs and for which service, which is all that the local organization reads. */
+/** Replaces the SDK's signer: names the caller and the service, which is all that the local organization reads. */
 export class SignatureV4 {
   readonly #given: Given
   constructor(given: Given) {
@@ -10,7 +10,7 @@ export class SignatureV4 {
   }
   async sign(request: Request, { signingRegion = this.#given.region, signingService = this.#given.service } = {}) {
     const { accessKeyId } = await this.#given.credentials()
-    // The caller's request is signed again at its next try.
+    // The SDK signs the same request again when it retries.
     return Object.assign(Object.create(Object.getPrototypeOf(request) as object) as Request, request, {
       headers: {
         ...request.headers,

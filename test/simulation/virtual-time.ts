@@ -6,8 +6,9 @@ export const epoch = Date.parse('2026-11-01T09:20:50Z')
 const turn = setImmediate
 
 /**
- * Runs something in virtual time: computing takes none, and where everything waits, the clock jumps to the next timer.
- * `Date`, timers and `Math.random` are replaced for the whole process meanwhile; nothing inside may touch sockets or files.
+ * Runs something in virtual time: computing takes no time, and when everything waits, the clock jumps to the next
+ * timer. Meanwhile `Date`, timers and `Math.random` are replaced for the whole thread. `run` must not use sockets or
+ * files.
  */
 export const inVirtualTime = async <Result>(random: () => number, run: () => Promise<Result>): Promise<Result> => {
   const clock = install({
@@ -17,7 +18,7 @@ export const inVirtualTime = async <Result>(random: () => number, run: () => Pro
     shouldClearNativeTimers: true,
   })
   const { setTimeout: fake } = globalThis
-  // Node makes less than a millisecond one; else whoever waits for the rest of a millisecond waits for ever.
+  // Node rounds less than a millisecond up to one. Without that, a wait for the rest of a millisecond would never end.
   globalThis.setTimeout = ((run: () => void, delay = 0, ...given: []) =>
     fake(run, delay > 0 && delay < 1 ? 1 : delay, ...given)) as typeof fake
   const ownRandom = Math.random
@@ -25,10 +26,10 @@ export const inVirtualTime = async <Result>(random: () => number, run: () => Pro
   try {
     let ended = false
     const result = run().finally(() => (ended = true))
-    // Whoever awaits it hears of a failure; until then it is not unhandled.
+    // The failure reaches the caller below; until then it must not count as unhandled.
     result.catch(() => undefined)
     for (;;) {
-      // Promises and streams go on until they wait for a timer.
+      // Lets promises and streams go on until they wait for a timer.
       await new Promise((resolve) => turn(resolve))
       if (ended) return await result
       if (!clock.countTimers()) throw new Error('In virtual time everything waits for something that never comes')

@@ -1,6 +1,9 @@
+import { execFile } from 'node:child_process'
+import path from 'node:path'
+import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { addUp, idleMonth, priceOf, usageOf } from '../bench/cost.ts'
-import { type Figures, mark, median, quantile, worseThan } from '../bench/figures.ts'
+import { type Figures, goneFrom, mark, median, quantile, worseThan } from '../bench/figures.ts'
 import priceTable from '../bench/prices.json' with { type: 'json' }
 import results from '../bench/results.json' with { type: 'json' }
 import { secondsToMail, withFixedWait } from '../bench/time.ts'
@@ -32,13 +35,18 @@ describe('--check', () => {
       Object.entries(before).map(([name, figure]) => [name, { ...figure, value: changed[name] ?? figure.value }]),
     )
 
-  test('says nothing where nothing is worse', () => {
+  test('says nothing where counts are as recorded and ratios are not worse', () => {
     expect(worseThan(before, before)).toEqual([])
-    expect(worseThan(before, now({ 'work: calls': 24, 'start: init': 0.9, 'start: bytes': 300_000 }))).toEqual([])
+    expect(worseThan(before, now({ 'start: init': 0.9 }))).toEqual([])
   })
 
-  test('names a count that grew by one', () => {
-    expect(worseThan(before, now({ 'work: calls': 26 }))).toEqual(['work: calls grew from 25 to 26.'])
+  test('names a count that is not as recorded, in both directions', () => {
+    expect(worseThan(before, now({ 'work: calls': 26 }))).toEqual([
+      'work: calls grew from 25 to 26. If that is meant, run npm run bench and commit test/bench/results.json.',
+    ])
+    expect(worseThan(before, now({ 'start: bytes': 357_999 }))).toEqual([
+      'start: bytes shrank from 358000 to 357999. If that is meant, run npm run bench and commit test/bench/results.json.',
+    ])
   })
 
   test('names a ratio that is more than a fifth worse, and lets noise pass', () => {
@@ -55,8 +63,24 @@ describe('--check', () => {
 
   test('names a figure that nobody has recorded', () => {
     expect(worseThan({}, { fresh: { value: 1, rule: 'count' } })).toEqual([
-      'fresh has no figure in test/bench/results.json: run npm run bench and commit it.',
+      'fresh has no figure in test/bench/results.json: run npm run bench and commit test/bench/results.json.',
     ])
+  })
+
+  test('names a recorded figure that nothing gives any more', () => {
+    expect(goneFrom(before, before)).toEqual([])
+    const { 'work: calls': _, ...rest } = before
+    expect(goneFrom(before, rest)).toEqual([
+      'work: calls is in test/bench/results.json, and is no longer measured: run npm run bench and commit test/bench/results.json.',
+    ])
+  })
+
+  test('--exact without --check is refused: a part is recorded whole', async () => {
+    const bench = path.join(import.meta.dirname, '..', 'bench', 'bench.ts')
+    await expect(promisify(execFile)(process.execPath, [bench, '--exact'])).rejects.toMatchObject({
+      code: 2,
+      stderr: '--exact is for --check: a part is recorded whole, with its times\n',
+    })
   })
 
   test('a goal is met at its bound', () => {
@@ -158,6 +182,13 @@ describe('time', () => {
 test('the figures in the repository are of a whole run', () => {
   expect(results.time.worlds).toBe(1000)
   expect(results.start.processes).toBe(30)
-  for (const part of ['start', 'work', 'time', 'cost'])
+  for (const part of ['start', 'work', 'time', 'cost'] as const) {
+    // A part tells by itself of which commit it is: a run of one part leaves the others' figures as they were.
+    expect(results[part]).toMatchObject({
+      commit: expect.stringMatching(/^[0-9a-f]{40}$/) as string,
+      date: expect.stringMatching(/^\d{4}-\d\d-\d\d$/) as string,
+      isDirty: expect.any(Boolean) as boolean,
+    })
     expect(Object.keys(results.figures).some((name) => name.startsWith(`${part}: `))).toBe(true)
+  }
 })

@@ -7,6 +7,7 @@ import { bundleTogether } from '../simulation/bundle.ts'
 import { mistakes, withMistake } from '../simulation/mistakes.ts'
 import { drawPlan, faultKinds } from '../simulation/plan.ts'
 import { randomFrom } from '../simulation/random.ts'
+import { medianWorlds } from '../simulation/self-test.ts'
 import { loadService, loadTogether, type Service } from '../simulation/service.ts'
 import { runWorld } from '../simulation/run-world.ts'
 import { vendingFile } from '../support/organization.ts'
@@ -44,12 +45,19 @@ describe('npm run simulate', () => {
   })
 
   test('--seed replays a world exactly, with its trace', async () => {
-    const [first, second] = [await simulate('--seed', '243'), await simulate('--seed', '243')]
+    const [first, second] = [await simulate('--seed', '52'), await simulate('--seed', '211')]
     expect(first.code).toBe(0)
     expect(first.stdout.split('\n').length).toBeGreaterThan(50)
     expect(first.stdout).toContain('! slow')
     expect(first.stdout).toContain('> sweep')
     expect(second.stdout).toBe(first.stdout)
+  })
+
+  test('--self-test tells for a mistake in how many worlds each start found it, and the median', async () => {
+    const { code, stderr, last } = await simulate('--self-test', '--mistake', 'the password leaves its step')
+    expect(stderr).toMatch(/✔( +\d+){3} {2}median +\d+ {2}the password leaves its step, by “5 secrecy”/)
+    expect(JSON.parse(last)).toMatchObject({ mistakes: 1, found: 1, unsound: [] })
+    expect(code).toBe(0)
   })
 
   test('a mistake in the command is a sentence', async () => {
@@ -73,6 +81,14 @@ describe('npm run simulate', () => {
   })
 })
 
+test('the median of three starts is decided by the two that found the mistake', () => {
+  const starts = (...all: (number | undefined)[]) => all.map((worlds) => (worlds === undefined ? {} : { worlds }))
+  expect(medianWorlds(starts(90, 3, 17))).toBe(17)
+  expect(medianWorlds(starts(90, undefined, 3))).toBe(90)
+  expect(medianWorlds(starts(undefined, 3, undefined))).toBeUndefined()
+  expect(medianWorlds(starts(undefined, undefined))).toBeUndefined()
+})
+
 test('the worlds know every fault, door and circumstance', () => {
   const plans = Array.from({ length: 1000 }, (_, seed) => drawPlan(seed, randomFrom(`world ${seed}`)))
   expect(new Set(plans.flatMap(({ faults }) => [...faults.kinds, faults.ses]))).toEqual(
@@ -91,6 +107,7 @@ test('the worlds know every fault, door and circumstance', () => {
     plans.some(({ stops }) => stops.length),
     plans.some(({ redrives }) => redrives.length),
     plans.some(({ intrusion }) => intrusion),
+    plans.some(({ collision }) => collision?.failing === 'record-vended'),
     plans.some(({ sweeps }) => sweeps.includes(2)),
     plans.some(({ arrivals }) => arrivals.some(({ isLost }) => isLost)),
     accounts.some(({ isOld }) => isOld),

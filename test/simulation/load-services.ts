@@ -1,0 +1,58 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { parse, stringify } from 'yaml'
+import { bundleTogether } from './bundle.ts'
+import { type mistakes, withMistake } from './mistakes.ts'
+import { configs, type Plan } from './plan.ts'
+import { type Result, runWorld } from './run-world.ts'
+import { loadTogether, type Service } from './service.ts'
+
+type Config = Plan['config']
+export type Services = Record<Config, Service>
+/** The functions under every configuration, as one text, and the vending.yml of each configuration. */
+export type Bundle = { files: Record<Config, string>; text: string }
+
+/** Writes a vending.yml for each configuration into a folder, and returns the paths by configuration. */
+export const writeConfigs = (folder: string) => {
+  const example = parse(readFileSync(path.join(import.meta.dirname, '..', 'support', 'vending.yml'), 'utf8')) as object
+  return Object.fromEntries(
+    Object.entries(configs).map(([name, config]) => {
+      const file = path.join(folder, `${name}.yml`)
+      writeFileSync(file, stringify({ ...example, ...config }))
+      return [name, file]
+    }),
+  ) as Bundle['files']
+}
+
+/** Bundles the functions, with a mistake in them if one is given. */
+export const bundleAll = async (files: Bundle['files'], mistake?: (typeof mistakes)[number]): Promise<Bundle> => ({
+  files,
+  text: await bundleTogether(files, mistake ? [withMistake(mistake)] : []),
+})
+
+/**
+ * Loads the functions of a bundle, and runs a few worlds under each configuration. The first use of an SDK client takes
+ * other turns than later ones: after these worlds, a seed gives the same world however many worlds ran before.
+ */
+export const loadWarm = async ({ files, text }: Bundle): Promise<Services> => {
+  const services = loadTogether(files, text)
+  for (const service of Object.values(services))
+    for (let seed = -1; seed > -5; seed--)
+      await runWorld({ plain: service, groups: service, 'control-tower': service }, seed).catch(() => undefined)
+  return services
+}
+
+/** Runs the world of a seed. A crash of the simulation itself is a violation too. */
+export const runSeed = (services: Services, seed: number): Promise<Result> =>
+  runWorld(services, seed).catch((error: unknown) => ({
+    seed,
+    violation: {
+      invariant: 'crash',
+      what: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    },
+    faults: {},
+    vends: 0,
+    duplicateMails: 0,
+    simulatedSeconds: 0,
+    trace: [],
+  }))

@@ -1,0 +1,96 @@
+import { availableParallelism } from 'node:os'
+import { Worker } from 'node:worker_threads'
+import { type Bundle, bundleAll } from './load-services.ts'
+import { mistakes } from './mistakes.ts'
+
+/** A mistake must be found within so many worlds, by the median of the starts. */
+export const mostWorlds = 500
+/** The first seed of each start. */
+export const firstSeeds = [1, 1_000_001, 2_000_001]
+
+/** A start ends when the mistake is found, or after `mostWorlds`. Without `worlds` the mistake was not found. */
+export type Start = { worlds?: number; seed?: number; invariant?: string }
+export type Task = { number: number; bundle: Bundle }
+/** `unsound` are the seeds of worlds that break a promise even without the mistake. */
+export type Done = { number: number; starts: Start[]; ran: number; unsound: number[] }
+export type Message = { ran: number } | Done | 'idle'
+
+/** The median of the three starts, in worlds; undefined if two starts did not find the mistake. */
+export const medianWorlds = (starts: Start[]) => {
+  const [, median = Infinity] = starts.map(({ worlds = Infinity }) => worlds).sort((a, b) => a - b)
+  return median === Infinity ? undefined : median
+}
+
+const shown = (starts: Start[]) =>
+  firstSeeds
+    .map((_, nth) => {
+      const start = starts[nth]
+      return start ? String(start.worlds ?? `> ${mostWorlds}`) : 'not needed'
+    })
+    .map((text) => text.padStart(5))
+    .join(' ')
+
+/**
+ * Makes the mistakes that have `text` in their name, one at a time, and searches for each in the worlds of three
+ * starts. Each worker takes one mistake after another. `say` is called with a line for each mistake, and with the
+ * progress.
+ */
+export const selfTest = async (files: Bundle['files'], text: string, say: (line: string) => void) => {
+  const begun = performance.now()
+  const wanted = mistakes.filter(({ name }) => name.includes(text))
+  const right = await bundleAll(files)
+  const queue = wanted.map((_, number) => number)
+  const done: Done[] = []
+  let worlds = 0
+
+  const tell = ({ number, starts, unsound }: Done) => {
+    const { name = '' } = wanted[number] ?? {}
+    const median = medianWorlds(starts)
+    const by = [...new Set(starts.flatMap(({ invariant }) => invariant ?? []))].map((one) => `“${one}”`).join(', ')
+    say(
+      `${median === undefined ? '✘' : '✔'} ${shown(starts)}  median ${String(median ?? `> ${mostWorlds}`).padStart(5)}  ` +
+        `${name}${by && `, by ${by}`}`,
+    )
+    for (const seed of unsound)
+      say(`✘ seed ${seed} breaks a promise without any mistake: npm run simulate -- --seed ${seed}`)
+  }
+
+  say(`${wanted.length} mistakes. Worlds until each is found, from the seeds ${firstSeeds.join(', ')}:`)
+  const seconds = () => Math.round((performance.now() - begun) / 1000)
+  const progress = setInterval(
+    () => say(`  ${done.length} of ${wanted.length} mistakes, ${worlds} worlds, ${seconds()} s`),
+    30_000,
+  )
+  const runWorker = () =>
+    new Promise<void>((resolve, reject) => {
+      const worker = new Worker(new URL('self-test-worker.ts', import.meta.url), { workerData: right })
+      const give = async () => {
+        const number = queue.shift()
+        if (number === undefined) return void (await worker.terminate(), resolve())
+        worker.postMessage({ number, bundle: await bundleAll(files, wanted[number]) } satisfies Task)
+      }
+      worker.once('error', reject)
+      worker.on('message', (message: Message) => {
+        if (message === 'idle') return void give().catch(reject)
+        worlds += message.ran
+        if (!('starts' in message)) return
+        done.push(message)
+        tell(message)
+      })
+    })
+  try {
+    await Promise.all(Array.from({ length: Math.min(availableParallelism(), wanted.length) }, runWorker))
+  } finally {
+    clearInterval(progress)
+  }
+  const medians = done.map(({ starts }) => medianWorlds(starts))
+  const found = medians.filter((median) => median !== undefined)
+  return {
+    mistakes: wanted.length,
+    found: found.length,
+    largestMedian: found.length ? Math.max(...found) : null,
+    unsound: done.flatMap(({ unsound }) => unsound),
+    worlds,
+    wallSeconds: seconds(),
+  }
+}
