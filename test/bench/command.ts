@@ -15,7 +15,10 @@ type Measured = keyof typeof goals
 
 type Options = { vendingFile: string; processes: number; onProgress: (line: string) => void }
 
-/** How long the command takes, as a multiple of an empty Node process, with a local organization that has a vended account. */
+/**
+ * How long the command takes, as a multiple of an empty Node process, with a local organization that has a vended
+ * account.
+ */
 export const measureCommand = async ({ vendingFile, processes, onProgress }: Options) => {
   execFileSync(process.execPath, [path.join(root, 'cli', 'build.ts')])
   const organization = await startOrganization({ vendingFile, speed: 300 })
