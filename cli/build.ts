@@ -18,7 +18,7 @@ const { outputFiles } = await build({
   splitting: true,
   format: 'esm',
   mainFields: ['module', 'main'],
-  define: { 'import.meta.dirname': '__dirname' },
+  define: { 'import.meta.dirname': '__dirname', 'import.meta.main': 'false' },
   plugins: [slimSchemas],
   write: false,
 })

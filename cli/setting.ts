@@ -60,7 +60,7 @@ export const settingOf = (options: Global) => {
 }
 
 const readVending = async (config: string | undefined) => {
-  const { loadVending } = await import('../infra/build/load-vending.ts')
+  const { loadVending } = await import('../infra/build/check-vending.ts')
   try {
     return loadVending(config ? fileOf(config) : path.join(import.meta.dirname, '..', 'vending.yml'))
   } catch (error) {

@@ -19,7 +19,7 @@ import {
 import { isDeepStrictEqual } from 'node:util'
 import * as z from 'zod/mini'
 import { accountSchema } from '../shared/account.ts'
-import { iamArn, ourPath, type Permission } from '../shared/account-role.ts'
+import { iamArn, ourPath, type Permission } from '../shared/assume-role.ts'
 import { explainDenial, isNamed } from '../shared/aws-errors.ts'
 import {
   GroupDiffersError,

@@ -11,7 +11,7 @@ import {
 import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import * as z from 'zod/mini'
 import { accountSchema } from '../shared/account.ts'
-import { iamArn, ourPath, type Permission } from '../shared/account-role.ts'
+import { iamArn, ourPath, type Permission } from '../shared/assume-role.ts'
 import { explainDenial, isNamed } from '../shared/aws-errors.ts'
 import { UserNotOursError } from '../shared/errors.ts'
 import { beginStep } from '../shared/ledger.ts'

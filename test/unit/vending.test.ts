@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { parse, stringify } from 'yaml'
-import { loadVending } from '../../infra/build/load-vending.ts'
+import { loadVending } from '../../infra/build/check-vending.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'vending-'))
 afterAll(() => {

@@ -3,7 +3,7 @@ import type { Context } from 'aws-lambda'
 import { mockClient } from 'aws-sdk-client-mock'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Account } from '../../functions/shared/account.ts'
-import { assumeAccountRole, iamArn } from '../../functions/shared/account-role.ts'
+import { assumeAccountRole, iamArn } from '../../functions/shared/assume-role.ts'
 import { AccessRoleMissingError, AccountNotReadyError, InvalidInputError } from '../../functions/shared/errors.ts'
 import { type AdminsRequest, completeRequest } from '../../functions/shared/request.ts'
 import {
