@@ -50,8 +50,8 @@ export const loadVending = (file: string): Vending => {
   }
 }
 
-// npm run package and npm run deploy begin with this check, which tells in a few lines what osls would tell in hundreds of
-// lines. With --deploy it refuses the example's values as well.
+// npm run package and npm run deploy begin with this check, which tells in a few lines what osls would tell in hundreds
+// of lines. With --deploy it refuses the example's values as well.
 if (import.meta.main)
   try {
     const examples = exampleValues(loadVending(packagedVendingFile))
