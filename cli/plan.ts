@@ -54,7 +54,7 @@ const reasons: Record<string, string> = {
   AlreadyVended:
     'Everything that is requested is on record, so nothing would be made and nobody mailed. (--again inspects the account.)',
   AlreadyInProgress: 'Another execution is vending the same request.',
-  NotNew: 'The account joined before this service was installed, so no event vends it. Start a vend by hand.',
+  NotNew: 'The account joined before this service was installed, so no event vends it. Start a vend manually.',
 }
 
 /**

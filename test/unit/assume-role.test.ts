@@ -92,7 +92,7 @@ describe('what is too long for STS', () => {
     const refused = withGroups(4, `/${'p'.repeat(510)}/`)
     await expect(refused).rejects.toBeInstanceOf(InvalidInputError)
     await expect(refused).rejects.toThrow(
-      /^groups: the ARNs of groups and policies make a session policy of 2\d{3} characters, which must be at most 1800: /,
+      /^groups: the session policy with the ARNs of all groups and policies has 2\d{3} characters; the limit is 1800: /,
     )
     expect(sts.calls()).toHaveLength(0)
   })

@@ -286,7 +286,7 @@ describe('plan', () => {
       'is for account 444455556667',
     )
     expect((await vend('plan', '444455556666', '--file', file({ admins: [] }), '--admin', 'ada')).stderr).toContain(
-      'has admins of its own',
+      'already has admins',
     )
     expect(organization.world.calls.length).toBe(before)
   })
