@@ -1,7 +1,7 @@
 import { z } from 'zod'
 
-// What `zod/mini` is replaced by in the bundles that are made the usual way: the same schemas, of classic zod, from the
-// import that its documentation shows. The one function that classic zod has as a method is put round it.
+// Replaces `zod/mini` in the bundles that are made the usual way, for comparison: the same schemas with classic zod,
+// imported as zod's documentation shows. This function exists in classic zod only as a method.
 export const extend = <Shape extends z.core.$ZodShape, More extends z.core.$ZodShape>(
   schema: z.ZodObject<Shape>,
   more: More,

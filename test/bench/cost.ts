@@ -8,7 +8,7 @@ import priceTable from './prices.json' with { type: 'json' }
 
 type Simulation = Awaited<ReturnType<typeof loadSimulation>>
 type Price = keyof typeof priceTable.prices
-/** How much is used of what has a price. */
+/** How much is used of each item that has a price. */
 export type Usage = Partial<Record<Price, number>>
 
 export const priceOf = (usage: Usage) =>
@@ -24,7 +24,7 @@ export const addUp = (usages: Usage[]) =>
   }, {})
 
 const root = path.join(import.meta.dirname, '..', '..')
-// References to other resources are not looked at here.
+// The count of resources does not need references to other resources, so they stay text.
 const reference = (tag: string) => ({ tag, resolve: (text: string) => text })
 const read = (file: string) =>
   parse(readFileSync(path.join(root, file), 'utf8'), {
@@ -46,9 +46,9 @@ const deployed = () => {
   }
 }
 
-// What costs nothing by merely being there.
+// Resources that cost nothing while nobody uses them.
 const freeWhenIdle = [
-  // Three of them.
+  // The first three dashboards are free.
   'AWS::CloudWatch::Dashboard',
   'AWS::DynamoDB::Table',
   'AWS::Events::Rule',
@@ -61,7 +61,7 @@ const freeWhenIdle = [
   'AWS::SQS::QueuePolicy',
 ]
 
-/** What a month costs in which nothing is vended, after so many rotations of the keys. */
+/** What a month without a vend costs, after a number of rotations of the keys. */
 export const idleMonth = (resources: Resource[], rotations: number): Usage =>
   addUp(
     resources.map(({ Type, Properties }): Usage => {
@@ -73,19 +73,19 @@ export const idleMonth = (resources: Resource[], rotations: number): Usage =>
     }),
   )
 
-// Secrets Manager asks KMS for a data key and checks it for a new secret, and decrypts it for a read.
+// For a new secret, Secrets Manager requests a data key from KMS and checks the key. For a read, it decrypts the key.
 const kmsRequests: Record<string, number> = { CreateSecret: 2, PutSecretValue: 2, GetSecretValue: 1 }
-// What Lambda itself logs of an invocation: START, END, REPORT. An assumption.
+// How much Lambda itself logs for an invocation (START, END, REPORT). This is an assumption.
 const platformLogBytes = 400
 
-/** What one simulated vend used. Durations are the simulation's, with what it assumes. */
+/** What one simulated vend used. The durations are those of the simulation, with its assumptions. */
 export const usageOf = (
   { calls, invocations, transitions, logBytes, mails, units, ledgerBytes }: Simulated,
   memoryMegabytes: number,
 ): Usage => ({
   transition: transitions,
   lambdaRequest: invocations.length,
-  // Billed by the millisecond, with the init of a cold start.
+  // Lambda bills by the millisecond, and includes the initialization of a cold start.
   lambdaGigabyteSecond: invocations.reduce(
     (sum, { start, end }) => sum + (Math.ceil(end - start) / 1000) * (memoryMegabytes / 1024),
     0,
@@ -101,7 +101,7 @@ export const usageOf = (
   trace: 1,
 })
 
-/** What vending costs: `simulated` are new accounts of a year, as `time` vended them. */
+/** What vending costs. `simulated` are the new accounts of a year, as `time` vended them. */
 export const countCost = async ({ vend }: Simulation, simulated: Simulated[]) => {
   const { provider, resources } = deployed()
   const usage = (world: Simulated) => usageOf(world, provider.memorySize)
@@ -127,7 +127,7 @@ export const countCost = async ({ vend }: Simulation, simulated: Simulated[]) =>
     'cost: one vend, first try, in USD': { value: round(costs.oneVendFirstTry, 7), rule: 'ratio' },
     'cost: one new account with its retries, in USD': { value: round(costs.oneNewAccount, 7), rule: 'ratio' },
     'cost: idle month, in USD': { value: round(costs.idleMonth), rule: 'count', bound: 3 },
-    // The goal is for the keys as they are made: KMS asks $1 a month more for each of a key's first two rotations.
+    // The goal applies to new keys: for each of a key's first two rotations, KMS charges another $1 a month.
     'cost: idle month after the keys’ first rotation, in seven years, in USD': {
       value: round(costs.idleMonthAfterOneRotation),
       rule: 'count',

@@ -4,9 +4,9 @@ import type { Figures } from './figures.ts'
 
 type Simulation = Awaited<ReturnType<typeof loadSimulation>>
 
-/** Counts the work of one vend: an account that exists, one administrator, first try, by hand. */
+/** Counts the work of one vend: by hand, of one administrator, in an existing account, without a retry. */
 export const countWork = async ({ vend }: Simulation) => {
-  // Where each call takes the same and nothing else takes anything, the calls' times show the chain.
+  // Every call takes the same time and nothing else takes any time, so the calls' times show the chain.
   const perCall = 100
   const { execution, calls, start, transitions, invocations } = await vend({
     seed: 'work',
@@ -30,7 +30,7 @@ export const countWork = async ({ vend }: Simulation) => {
     }))
     .filter(({ callsInAccount }) => callsInAccount)
 
-  // The calls of each moment, in the order of moments; those that the longest chain goes through come first.
+  // The calls that begin at the same moment, in order of time. The calls of the longest chain come first.
   const byMoment = Map.groupBy(plannedCalls, ({ id }) => found.get(id)?.at)
   const moments = [...byMoment].map(([, together]) => {
     const [link] = together.filter(({ id }) => chain.includes(id))

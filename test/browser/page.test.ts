@@ -11,7 +11,7 @@ import { startChromium } from '../support/chromium.ts'
 import { npmStart } from '../support/npm-start.ts'
 import { exampleVending } from '../support/organization.ts'
 
-// The page of `npm start`, in a real browser.
+// Tests the page of `npm start` in a real browser.
 
 const port = 14_680
 let organization: Awaited<ReturnType<typeof npmStart>>
@@ -47,9 +47,9 @@ const inbox = () => page.getByRole('list', { name: 'Mails' }).getByRole('button'
 const state = (name: string) => page.locator(`[id="state-${name}"]`)
 const press = (name: string) => page.getByRole('button', { name, exact: true }).click()
 const said = () => page.getByRole('status').innerText()
-/** Waits until the newest execution has ended so. */
+/** Waits until the newest execution has ended with this outcome. */
 const newest = (outcome: string) => executions().first().filter({ hasText: outcome }).waitFor()
-/** Presses a button that starts an execution, and waits until that one has ended well. */
+/** Presses a button that starts an execution, and waits until that execution has succeeded. */
 const vendBy = async (button: string) => {
   const before = await executions().count()
   await press(button)
@@ -112,7 +112,7 @@ test('the three doors open: a new account, an execution, a request', async () =>
   expect(await executions().first().innerText()).toContain('by event')
 
   await vendBy('Start an execution')
-  // The old account has an Administrator of its own, who is kept.
+  // The old account has its own Administrator, whom the vend keeps.
   expect(await state('Kept').getAttribute('data-status')).toBe('SUCCEEDED')
 
   await page.getByLabel('User name').fill('lin')
@@ -167,7 +167,7 @@ describe('what is broken on purpose recovers', () => {
     await inbox().filter({ hasText: 'failure notice' }).first().click()
     await page.frameLocator('iframe').getByText('redrive-execution').first().waitFor()
     await press('Redrive')
-    // Lifted earlier, the policy would not fail the redriven execution.
+    // If the policy were lifted earlier, the redriven execution would not fail.
     await page.getByText('DeniedByPolicyError (redriven 1 ×)').waitFor()
     await press('Lift the policy')
     await press('Redrive')
@@ -220,7 +220,7 @@ test('everything is within reach of the keyboard, and what has the focus is seen
   await page.keyboard.press('Enter')
   expect(await third.getAttribute('aria-pressed')).toBe('true')
 
-  // From the top to the bottom nothing traps the focus, and every control gets it, with an outline or a shadow.
+  // Tabs through the whole page: nothing may trap the focus, and each focused control must show an outline or a shadow.
   await page.evaluate(() => (document.activeElement as HTMLElement).blur())
   await page.reload()
   await page.locator('.graph svg').waitFor()
@@ -233,7 +233,7 @@ test('everything is within reach of the keyboard, and what has the focus is seen
       if (!one || one === document.body) return null
       const { outlineStyle, boxShadow } = getComputedStyle(one)
       one.setAttribute('data-reached', '')
-      // In a mail the focus is on a link of its own.
+      // When the focus is in a mail, it is on a link of the mail itself.
       const inMail = one.tagName === 'IFRAME'
       const hasShadow = boxShadow.split(/, (?=rgb)/).some((shadow) => !/none|0px 0px 0px 0px$/.test(shadow))
       return { name: one.outerHTML.slice(0, 80), seen: inMail || outlineStyle !== 'none' || hasShadow }

@@ -26,7 +26,7 @@ const cases = Object.entries(scenarios).flatMap(([service, operations]) =>
   ),
 )
 const listed = new Map(known.flatMap(({ found }) => Object.entries(found)))
-/** By case, the differences that were found. */
+/** The differences that were found, by case. */
 const compared = new Map<string, Record<string, [local: string, moto: string]>>()
 
 test.each(cases)('$title', async ({ service, operation, run, title }) => {
@@ -60,7 +60,7 @@ test('every operation of the local organization has its cases', () => {
   expect(missing).toEqual([])
 })
 
-/** The names under which the SDK's packages and the endpoint know a service. */
+/** Other names of a service, in the SDK's packages or at the endpoint. */
 const services: Record<string, string> = {
   sesv2: 'ses',
   eventbridge: 'events',

@@ -8,14 +8,14 @@ import { stage } from './service.ts'
 import { type Account, clients, group, prefix } from './target.ts'
 
 /**
- * What the tests will do to the real AWS that the environment's credentials are for, in words.
- * Throws `MissingError` where they must not.
+ * Describes in words what the tests will do to the real AWS of the environment's credentials.
+ * Throws `MissingError` if the tests must not run there.
  */
 export const planAgainstAws = async (accountIds: string[], vendingFile: string) => {
   const [vendedId = '', failingId = '', ...more] = accountIds
   if (!failingId || more.length || vendedId === failingId)
     throw new MissingError(
-      'test:e2e --against-aws needs two member accounts of the organization to try on: --account ID --account ID',
+      'test:e2e --against-aws needs two member accounts of the organization for its tests: --account ID --account ID',
     )
   const vending = loadVending(vendingFile)
   const [region, { Account: managementAccountId = '', Arn = '' }, stack] = await Promise.all([
@@ -29,7 +29,7 @@ export const planAgainstAws = async (accountIds: string[], vendingFile: string) 
     )
   if (stack)
     throw new MissingError(
-      `test:e2e found its stack account-vending-${stage} in ${managementAccountId} already: remove it first, by npx osls remove --stage ${stage}`,
+      `test:e2e found its stack account-vending-${stage} in ${managementAccountId} already: remove it first with npx osls remove --stage ${stage}`,
     )
   const diagnosis = await doctor(clients, { stage, vending })
   if (!diagnosis.mayDeploy) throw new MissingError(showDiagnosis(diagnosis))

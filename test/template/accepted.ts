@@ -1,4 +1,4 @@
-/** Findings of the linters that stay, each with its reason. One that no longer comes fails the suite. */
+/** The linters' findings that we accept, each with its reason. If a finding no longer appears, the suite fails. */
 export const accepted: { check: string; resources: RegExp; because: string }[] = [
   {
     check: 'W3005',

@@ -6,15 +6,15 @@ import path from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 
-// npm audit on what is deployed.
+// Runs npm audit on the deployed packages.
 
 type Audit = { vulnerabilities?: Record<string, { severity: string }>; message?: string }
 
-/** Asks the registry for known weaknesses of the packages that the bundles are made of. */
+/** Asks the registry for known vulnerabilities of the packages in the bundles. */
 const audit = async (...options: string[]) => {
   const cwd = path.join(import.meta.dirname, '../..')
   const { stdout } = await promisify(execFile)('npm', ['audit', '--omit=dev', '--json', ...options], { cwd }).catch(
-    // It ends with 1 if it knows of any, and if it could not ask.
+    // npm audit exits with 1 if it found vulnerabilities, and also if the registry did not answer.
     (failure: { stdout: string }) => failure,
   )
   return JSON.parse(stdout) as Audit

@@ -8,7 +8,7 @@ import { type Packaged, packaged, type Resource } from '../support/packaged.ts'
 import { accepted } from './accepted.ts'
 import { cfnLint, checkov, type Finding } from './linters.ts'
 
-// cfn-lint and checkov on the packaged template.
+// Runs cfn-lint and checkov on the packaged template.
 
 const folder = temporaryFolder()
 const save = (name: string, template: object) => {
