@@ -42,13 +42,13 @@ export const planAgainstAws = async (accountIds: string[], vendingFile: string) 
   const lines = [
     `In the management account ${managementAccountId}, ${region}:`,
     `  deploys the stack account-vending-${stage} with ${vendingFile}, updates it, and removes it;`,
-    '  while it is there, accounts that are created or join are vended by it;',
+    '  until its removal, the service vends every account that is created or joins the organization;',
     '  deletes its ledger and the secrets, and schedules its key for deletion in 7 days.',
     `In ${vended.accountId} (${vended.name}):`,
-    `  makes the users ${users('by-hand', 'by-api', 'after-update')} with ${group.policies.join()} by the group ${group.name}, mails ${vended.email}, and deletes them.`,
+    `  makes the users ${users('by-hand', 'by-api', 'after-update')} with ${group.policies.join()} through the group ${group.name}, mails ${vended.email}, and deletes them.`,
     `In ${failing.accountId} (${failing.name}):`,
-    `  makes a group ${group.name} that is in the way, so that a vend fails and ${vending.notify.join(', ')} get the notice;`,
-    `  then the same for the user ${users('by-hand')}, mails ${failing.email}, and deletes it.`,
+    `  makes another group ${group.name}, so that a vend fails and ${vending.notify.join(', ')} get the failure notice;`,
+    `  then vends the user ${users('by-hand')}, mails ${failing.email}, and deletes the user and the groups.`,
   ]
   const accounts: [Account, Account] = [vended, failing]
   return { accounts, region, text: lines.join('\n') }

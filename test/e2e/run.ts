@@ -53,7 +53,8 @@ const againstAws = async (accountIds: string[], yes: boolean) => {
   })
   say(text)
   if (!yes) {
-    if (!process.stdin.isTTY) throw new MissingError('test:e2e --against-aws cannot ask for confirmation without a terminal: add --yes')
+    if (!process.stdin.isTTY)
+      throw new MissingError('test:e2e --against-aws cannot ask for confirmation without a terminal: add --yes')
     const terminal = createInterface({ input: process.stdin, output: process.stdout })
     const answer = await terminal.question('Do it? Type yes to continue: ')
     terminal.close()

@@ -57,11 +57,11 @@ const holds = (record: Parameters<typeof onRecord.holds>[0]) => {
   onRecord.holds(record)
   dynamodb.on(DescribeTableCommand).resolves({ Table: { CreationDateTime: new Date('2026-10-01T00:00:00.000Z') } })
 }
-/** What an earlier execution left on record. */
+/** The ledger record that an earlier execution left. */
 const aVendedRecord = (overrides: Parameters<typeof vendedRecord>[0] = {}) =>
   vendedRecord({ vendedBy: anotherVend().executionArn, ...overrides })
 
-/** What is on record while another execution vends: its lease is `seconds` old. */
+/** The ledger record while another execution vends. Its lease is `seconds` old. */
 const heldByAnother = (seconds: number, ask = 'another ask') =>
   aRecord({
     executionArn: anotherVend().executionArn,
@@ -101,7 +101,7 @@ describe('an account that is back', () => {
       const [change] = onRecord.changes()
       expect(change?.set).toMatchObject({ status: 'VENDING', groups: {}, admins: {} })
       expect(change?.remove).toEqual(['failure', 'vendedAt', 'vendedBy'])
-      // Whose passwords are ours, and who was mailed, stays.
+      // The record still says which passwords are ours and who got a mail.
       expect(change?.set).toMatchObject({ passwords: {}, mails: {} })
       const [update] = sentTo(dynamodb).filter(([operation]) => operation === 'UpdateItem')
       expect(update?.[1]['UpdateExpression']).toMatch(/if_not_exists[^]*if_not_exists/)

@@ -115,7 +115,7 @@ describe.each(['aws', 'aws-us-gov', 'aws-cn', 'aws-iso-b', 'aws-eusc'])(
     const lengthOf = (texts: string[]) => texts.join('').length
     const complete = (request: Partial<AdminsRequest>) =>
       completeRequest({ groups: [], ...request }, theDefaults({ groups: [] }), place)
-    /** The length of the policy with which a step signs in. */
+    /** The length of the session policy that a step uses in the account. */
     const lengthIn = async (step: 'create-admin-group' | 'create-admin-user', input: object) => {
       vi.stubEnv('LEDGER_TABLE', 'ledger')
       vi.stubEnv('ACCESS_ROLE_NAME', 'OrganizationAccountAccessRole')
@@ -156,7 +156,7 @@ describe.each(['aws', 'aws-us-gov', 'aws-cn', 'aws-iso-b', 'aws-eusc'])(
       const { admins } = complete(asked(left))
       const [admin] = admins
       const length = await lengthIn('create-admin-user', {
-        // As CreateAdminGroup gives them.
+        // The admin as CreateAdminGroup returns it.
         admin: { ...admin, policies: [...arns, `arn:${partition}:iam::aws:policy/IAMUserChangePassword`] },
         groups: groupsOf(left).map((name) => ({ name, arn: iamArn(vend, accountId, `group${ourPath}${name}`) })),
         secret: { secretArn: null, secretVersion: null },

@@ -67,7 +67,7 @@ describe('--check', () => {
 
 describe('cost', () => {
   test('is usage times price, and usages add up', () => {
-    // 1,000 transitions, a mail, half a secret for a month.
+    // 1,000 transitions, one mail, and a secret for half a month.
     expect(priceOf({ transition: 1000, mail: 1, secretMonth: 0.5 })).toBeCloseTo(0.025 + 0.00016 + 0.2, 10)
     expect(addUp([{ transition: 9 }, { transition: 12, mail: 1 }])).toEqual({ transition: 21, mail: 1 })
     expect(priceOf({})).toBe(0)

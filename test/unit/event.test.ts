@@ -13,7 +13,7 @@ const succeeded = [
 ]
 const failed = ['create-account-result-failed', 'create-managed-account-failed', 'update-managed-account-failed']
 const apiCalls = ['create-account-by-role', 'create-account-by-iam-user', 'create-account-by-root']
-// Events that name an account, and that nobody shall be vended for.
+// Events that name an account but must not start a vend.
 const others = [
   'account-departed-organization',
   'accept-handshake',

@@ -59,7 +59,7 @@ afterEach(async () => {
   await dynamodb.send(new DeleteTableCommand({ TableName: ledger.tableName }))
 })
 
-/** With the record as it is now, unless another `record` is given. */
+/** Takes the lease, with the current record unless `record` is given. */
 const take = async (overrides: Partial<Parameters<typeof takeLease>[1]> = {}) =>
   takeLease(ledger, {
     vend: aVend(),

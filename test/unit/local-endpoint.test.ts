@@ -75,7 +75,7 @@ test('what is not known is refused loudly, and so are unknown keys', async () =>
   await expect(new SFNClient(config()).send(execution)).rejects.toMatchObject({
     name: 'UnsupportedByLocalOrganization',
   })
-  // What speaks REST has its path for a name.
+  // In a REST protocol, the path stands for the name of the operation.
   await expect(new LambdaClient(config()).send(new ListFunctionsCommand({}))).rejects.toMatchObject({
     name: 'UnsupportedByLocalOrganization',
     message: 'The local organization does not know lambda GET /2015-03-31/functions',

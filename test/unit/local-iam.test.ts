@@ -110,7 +110,7 @@ test('a login profile is made once, cannot be changed at once, and lets a person
 test.each([
   ['Sh0rt-1', undefined],
   ['lowercase9only', undefined],
-  // Not one of the symbols that IAM counts.
+  // IAM does not count the comma as a symbol.
   ['lowercase,9', undefined],
   ['Correct-horse-9', { MinimumPasswordLength: 20 }],
   ['Correct horse 9', { RequireSymbols: true }],

@@ -56,7 +56,7 @@ test('what is no ARN is told from what is not there', async () => {
   })
 })
 
-// Each state's output, and no task's input, is as large as it is.
+// In both cases only the output of the state is too large, and not the input of a task.
 const twice = { Type: 'Pass', Parameters: { 'a.$': '$', 'b.$': '$' } }
 const inItems = {
   Type: 'Map',

@@ -120,7 +120,7 @@ test('a session does no more than its policy says', async () => {
     iam.send(new AttachGroupPolicyCommand({ GroupName: 'Admins', PolicyArn: 'arn:aws:iam::aws:policy/IAMFullAccess' })),
   ).rejects.toEqual(refusal)
   await iam.send(new CreateUserCommand({ UserName: 'ada' }))
-  // Tags at birth need the right to tag.
+  // Creating a user with tags also needs iam:TagUser.
   await expect(iam.send(new CreateUserCommand({ UserName: 'bob', Tags: [{ Key: 'a', Value: 'b' }] }))).rejects.toEqual(
     refusal,
   )

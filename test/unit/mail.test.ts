@@ -70,7 +70,7 @@ test('oneLine makes a value fit for a subject', () => {
   expect(oneLine('Zoë & Söhne 👩‍💻')).toBe('Zoë & Söhne 👩‍💻')
 })
 
-/** What the pattern's group catches, each thing once, sorted. */
+/** What the group of a pattern matches in a text, sorted and without repetitions. */
 const found = (pattern: RegExp, text: string) =>
   [...new Set(Array.from(text.matchAll(pattern), ([, name]) => name))].sort()
 

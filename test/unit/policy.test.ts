@@ -22,7 +22,7 @@ test.each([
   expect(matchesPattern(pattern, text)).toBe(matches)
 })
 
-// The pattern of a policy can come from anybody in the organization. By regular expressions this one takes years.
+// Anybody in the organization can write a policy's pattern. As a regular expression, this pattern would take years.
 test('a run of stars ends', () => {
   const text = `iam:${'a'.repeat(5000)}`
   expect(matchesPattern(`iam:${'*'.repeat(40)}Z`, text)).toBe(false)

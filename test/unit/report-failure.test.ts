@@ -61,7 +61,7 @@ const isExecution = (overrides: Partial<DescribeExecutionOutput> = {}) =>
     ...overrides,
   })
 
-/** What is on record, notes that were written included. */
+/** Sets the account's record in the ledger. The ledger also returns the notes that were written. */
 const holds = (record: AccountRecord | undefined) => {
   onRecord.holds(record)
   dynamodb.on(GetItemCommand).callsFake(({ Key }: { Key: Record<string, never> }) => {

@@ -41,7 +41,7 @@ const request = (input: Partial<Input> = {}) =>
   )
 const started = () => sfn.commandCalls(StartExecutionCommand).map(({ args }) => args[0].input)
 
-/** Answers as if the note that was first written under a name were on record. */
+/** Makes the mocked ledger remember the first note that is written under each name. */
 const remembersNotes = () => {
   const notes = new Map<string, Record<string, unknown>>()
   dynamodb.on(PutItemCommand).callsFake(({ Item }: { Item: Record<string, never> }) => {

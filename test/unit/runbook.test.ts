@@ -8,7 +8,7 @@ import * as errors from '../../functions/shared/errors.ts'
 
 const root = path.join(import.meta.dirname, '..', '..')
 const runbook = readFileSync(path.join(root, 'docs', 'runbook.md'), 'utf8')
-/** By heading, what is below it. */
+/** The text of each section, by its heading. */
 const entries = new Map(
   runbook
     .split(/^### /m)

@@ -59,7 +59,7 @@ const account = (n: number, overrides: Partial<Record<keyof Listed | 'Status', u
 const management = anOrganizationsAccount({ Id: managementAccountId, Name: 'Management', JoinedTimestamp: ago(9e4) })
 
 let notes: Record<string, object>
-/** The organization's accounts in pages of 20, and the ledger's items. */
+/** Mocks the organization's accounts, in pages of 20, and the ledger's items. */
 const there = (
   accounts: Listed[],
   records: Record<string, AccountRecord> = {},

@@ -17,7 +17,7 @@ const loadText = (text: string) => {
   writeFileSync(file, text)
   return loadVending(file)
 }
-/** Loads the shipped file with some keys changed; undefined takes a key away. */
+/** Loads the shipped vending.yml with some keys changed. The value undefined removes a key. */
 const load = (changes: Record<string, unknown>) => {
   const changed = Object.entries({ ...shipped, ...changes }).filter(([, value]) => value !== undefined)
   return loadText(stringify(Object.fromEntries(changed)))

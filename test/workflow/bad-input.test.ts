@@ -21,7 +21,7 @@ const twice = 'admins[1].userName'
 const tags = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`key-${i}`, 'v'.repeat(200)]))
 const twenty = Array.from({ length: 20 }, (_, i) => ({ ...ada, userName: `ada-${i}`, tags }))
 
-// What is wrong, the request, the name under which it is refused, the API's status, and the field that is named.
+// Each row: the mistake, the request, the name of the refusal, the API's status, and the field that the refusal names.
 const refusals: [what: string, accountId: string, request: object, error: string, status: number, field: string][] = [
   ['an account id of 11 digits', '40000000001', {}, 'InvalidInputError', 400, 'accountId'],
   ['an account id of letters', 'four-hundred', {}, 'InvalidInputError', 400, 'accountId'],

@@ -15,7 +15,7 @@ test('a vend of one administrator, first try, makes the planned calls and no oth
   const callsBefore = organization.world.calls.length
   const { execution } = await vend(organization, { door: 'manual', input: '{"accountId":"600000000001"}' })
   expect(execution?.status).toBe('SUCCEEDED')
-  // Without a function: what this test looked at.
+  // Calls without a function are this test's own.
   const calls = organization.world.calls.slice(callsBefore).filter(({ function: by }) => by && by !== 'get-account')
   expect(matchCalls(plannedCalls, calls).size).toBe(25)
   expect(longestChain(plannedCalls)).toHaveLength(16)
@@ -23,7 +23,7 @@ test('a vend of one administrator, first try, makes the planned calls and no oth
 
 test('a call begins as soon as what it depends on is answered: those that do not depend on each other go out together', async () => {
   const simulation = await loadSimulation(exampleVending)
-  // Whatever the calls take.
+  // The chain must not depend on how long the calls take.
   for (const seed of ['a', 'b', 'c', 'd', 'e']) {
     const random = randomFrom(seed)
     const onlyCalls = (what: string) =>

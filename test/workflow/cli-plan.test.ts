@@ -14,9 +14,9 @@ import { AwsError } from '../../local/aws/aws-error.ts'
 import { accountCreated } from '../support/events.ts'
 import { vendingFile } from '../support/organization.ts'
 
-// `vend plan` by the workflow's own code, and the proof that it changes nothing: every operation that the local
-// organization knows is here, under the access level that AWS's Service Authorization Reference gives it (List counts
-// as read; Tagging and Permissions management as write).
+// `vend plan` uses the workflow's own code, and these tests prove that it changes nothing. The lists below have every
+// operation of the local organization, with the access level of AWS's Service Authorization Reference (List counts as
+// read; Tagging and Permissions management count as write).
 
 const reads: Record<string, string[]> = {
   iam: [
@@ -57,7 +57,7 @@ const reads: Record<string, string[]> = {
 }
 const writes: Record<string, string[]> = {
   lambda: ['Invoke'],
-  // A message that is received is hidden for a while.
+  // ReceiveMessage hides the message for a while.
   sqs: ['DeleteMessage', 'ReceiveMessage', 'SendMessage'],
   iam: [
     'CreateUser',
@@ -71,7 +71,7 @@ const writes: Record<string, string[]> = {
     'AttachGroupPolicy',
     'PutGroupPolicy',
   ],
-  // AWS lists it as a write. It makes a session and changes nothing; what that session may do is tested below.
+  // AWS lists AssumeRole as a write, but it only makes a session. What the session may do is tested below.
   sts: ['AssumeRole'],
   organizations: ['CreateAccount'],
   secretsmanager: ['CreateSecret', 'PutSecretValue', 'RestoreSecret', 'DeleteSecret'],
@@ -109,7 +109,7 @@ const planFor = (accountId: string, more: object = {}, maxAttempts = 1) =>
   })
 
 const ledger = () => dynamodb.send(new ScanCommand({ TableName: organization.deployed.ledgerTable }))
-/** All that there is, but for the calls, and sessions: these are what AssumeRole makes. */
+/** Everything in the world except its calls and its sessions, which AssumeRole makes. */
 const everything = async () => {
   const { calls: _calls, sessions: _sessions, ...world } = organization.world
   const data = Object.entries(world).filter(([, value]) => typeof value !== 'function')
@@ -133,7 +133,7 @@ const vended = async (more: object = {}) => {
 const ada = { admins: [{ userName: 'ada', email: 'ada@example.com' }] }
 const secretOf = (accountId: string, userName = 'administrator') =>
   organization.world.secrets.get(`account-vending/${accountId}/${userName}`)!
-/** Puts a lease on record that another execution holds. */
+/** Writes a record whose lease another execution holds. */
 const leased = async (accountId: string, holder: string) => {
   const item = {
     pk: `account#${accountId}`,
@@ -164,7 +164,7 @@ const scenarios: Record<string, () => Promise<Scenario>> = {
     account.deniedActions = ['iam:CreateLoginProfile']
     await vend(organization, { door: 'manual', input: JSON.stringify({ accountId: account.id }) })
     account.deniedActions = []
-    // A failed execution's lease rests for 90 seconds: 300 pass in one here.
+    // A failed execution keeps its lease for 90 seconds. Time runs 300 times faster here.
     await setTimeout(400)
     return { accountId: account.id }
   },
@@ -251,7 +251,7 @@ test('every operation of the local organization is classified, once', () => {
     ),
     ...organization.operations,
     lambda: [...Object.keys(builtInOperations['lambda']!), ...(organization.operations['lambda'] ?? [])],
-    // Others' work: the mail catcher and dynalite.
+    // These writes are not the plan's: the mail catcher and dynalite make them.
     dynamodb: [...reads['dynamodb']!, ...writes['dynamodb']!],
   }
   known['ses'] = [...(known['ses'] ?? []), 'SendEmail']
@@ -288,7 +288,7 @@ describe('no write reaches AWS, and nothing is changed, without and with a fault
         intercept = () => {
           if (call++ === at) throw fault()
         }
-        // It may go on without what it could not see, or fail: it must not write.
+        // The plan may go on without what it could not read, or fail. It must not write.
         await run().catch(() => undefined)
         intercept = () => undefined
         await check(`${what} at call ${at}`)
@@ -365,7 +365,7 @@ describe('tells', () => {
   test('the end states in which there is nothing to do', async () => {
     expect(await outcomeOf('a vended account')).toMatchObject({ outcome: 'AlreadyVended', wouldSucceed: true })
     expect(await outcomeOf('an event for a vended account')).toMatchObject({ outcome: 'AlreadyVended' })
-    // By the clock of this process, the account joined long before the service was installed on the faster one.
+    // The account joined in 1970, long before the service was installed.
     const { id } = newAccount({ joinedAt: 0 })
     expect(await planFor(id, accountCreated(id))).toMatchObject({ outcome: 'NotNew', wouldSucceed: true })
   })

@@ -15,7 +15,7 @@ import { addAccount, addGroup } from '../../local/aws/world.ts'
 import { temporaryFolder } from '../support/folder.ts'
 import { anOrganization, exampleVending, type TestOrganization } from '../support/organization.ts'
 
-// The command as a person runs it: its own process, against a local organization over the wire.
+// Runs the command as a person does: in its own process, against a local organization over HTTP.
 
 const root = path.join(import.meta.dirname, '..', '..')
 const folder = temporaryFolder()
@@ -25,7 +25,7 @@ afterAll(() => organization.close())
 
 const run = async (args: string[], environment: Record<string, string> = {}) => {
   type Failure = { code: number; stdout: string; stderr: string }
-  // Nothing of a person's AWS set-up: no profile, no keys.
+  // Keeps the profile and the keys of a person's AWS configuration away.
   const env = {
     PATH: process.env['PATH'] ?? '',
     HOME: folder,
@@ -45,7 +45,7 @@ const run = async (args: string[], environment: Record<string, string> = {}) => 
     (failure: Failure) => failure,
   )
   for (const line of `${stdout}${stderr}`.split('\n'))
-    // A script is for a shell, and not for a person to read.
+    // Completion scripts are for a shell, so their lines may be longer.
     if (!/^complet/.test(args[0] ?? '') && !/^ |arn:|\.csv|^{|^}/.test(line))
       expect(line.length, line).toBeLessThanOrEqual(100)
   expect(`${stdout}${stderr}`).not.toMatch(/\u001b\[| at .*\.ts:\d/)
@@ -277,7 +277,7 @@ describe('start', () => {
     ])
       expect(stdout).toContain(words)
     expect(users.get('ada')?.tags.get('Team')).toBe('core')
-    // The same once more: nothing to do, which is no failure.
+    // The same request again has nothing to do, and that is not a failure.
     expect(await vendJson('start', id, '--admin', 'ada=ada@example.com', '--wait')).toMatchObject({
       code: 0,
       status: 'AlreadyVended',
@@ -418,7 +418,7 @@ describe('a failure', () => {
     expect(stderr).toContain('A redrive would fail again with RecipientNotAllowedError.')
     expect(stderr).toContain(`  npx vend start ${account.id} --admin eve=eve@elsewhere.org --local`)
     expect((await vend('redrive', account.id)).stderr).toContain('There is no record of account')
-    // Whoever knows only the account finds it as well.
+    // The account id finds the execution too.
     expect(await vendJson('status', account.id)).toMatchObject({
       code: 1,
       status: 'FAILED',
@@ -452,7 +452,7 @@ describe('list', () => {
       credentials: { accessKeyId: '111122223333', secretAccessKey: 'local' },
     }
     const dynamodb = new DynamoDBClient(place)
-    // More than one page of a Scan: these are 1.5 MB.
+    // 1.5 MB of items, which is more than one page of a Scan.
     const items = Array.from({ length: 150 }, (_, i) =>
       marshall({
         pk: `account#${700000000000 + i}`,

@@ -36,7 +36,7 @@ const allStates = (states: Record<string, State>): [string, State][] =>
 const states = allStates(definition.States as Record<string, State>)
 const tasks = states.filter(([, { Type }]) => Type === 'Task')
 
-/** The mean of all pauses together: full jitter takes half of each. */
+/** The mean of all pauses together: full jitter halves the mean of each pause. */
 const meanSeconds = ({
   IntervalSeconds,
   BackoffRate,

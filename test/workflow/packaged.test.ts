@@ -5,7 +5,7 @@ import { readDeployed } from '../../local/deployed.ts'
 import { bundleFunctions } from '../../local/run-function.ts'
 import { packaged, type Packaged } from '../support/packaged.ts'
 
-// What `npm run package` makes, offline and without credentials, for both values of `automatic`.
+// Tests what `npm run package` makes, offline and without credentials, for both values of `automatic`.
 
 const ofType = ({ resources }: Packaged, type: string): ({ name: string } & Record<string, unknown>)[] =>
   Object.entries(resources)
@@ -15,7 +15,7 @@ const ofType = ({ resources }: Packaged, type: string): ({ name: string } & Reco
 let organizations: Packaged
 let controlTower: Packaged
 beforeAll(async () => {
-  // One after the other: both build in the same copy.
+  // One after the other, because both build in the same copy.
   organizations = await packaged({ automatic: 'organizations' })
   controlTower = await packaged({ automatic: 'control-tower' })
 }, 120_000)
@@ -106,7 +106,7 @@ describe('the local organization runs what is packaged', () => {
       const name = logicalId.replace('LambdaFunction', '')
       return `arn:aws:lambda:us-east-1:111122223333:function:account-vending-local-${name.charAt(0).toLowerCase()}${name.slice(1)}`
     })
-    // The plugin writes out what is the default.
+    // The plugin adds default values to the definition.
     const withoutDefaults = (key: string, value: unknown) => (key === 'QueryLanguage' ? undefined : value)
     expect(JSON.parse(filled, withoutDefaults)).toEqual(definition)
   })
@@ -220,7 +220,7 @@ test('the dashboard is JSON, and shows every function and what every alarm is ab
   for (const { Namespace, MetricName } of ofType(organizations, 'AWS::CloudWatch::Alarm'))
     expect(shown).toContain(`${String(Namespace)} ${String(MetricName)}`)
   for (const { name } of ofType(organizations, 'AWS::Lambda::Function')) expect(text).toContain(`\${${name}}`)
-  // What !Sub refers to must be there.
+  // Everything that !Sub refers to must exist.
   for (const [, name = ''] of text.matchAll(/\$\{(\w+)(?:\.\w+)?\}/g))
     expect(organizations.resources).toHaveProperty(name)
 })

@@ -65,7 +65,7 @@ test('it exists nowhere else: not in states, logs, errors, events, mails, ledger
   const ada = { userName: 'ada', email: 'ada@example.com' }
   const vends = [
     await vend(organization, manual({ accountId: '500000000004', admins: [ada] })),
-    // A failure after the password is known: IAM refuses the profile.
+    // IAM refuses the login profile, so the vend fails when the password already exists.
     await (async () => {
       const account = organization.world.accounts.get('500000000004')
       if (account) account.deniedActions = ['iam:CreateLoginProfile']

@@ -97,7 +97,7 @@ test('an execution that was stopped is told, and goes on by a redrive', async ()
     cause: 'not now',
   })
   expect((await organization.mails()).at(-1)?.subject).toContain('310000000004')
-  // The name that somebody gave the error is no reason to lose the words.
+  // The explanation must not get lost because somebody gave the error a name.
   const place = { region: 'us-east-1', endpoint: organization.endpointUrl, credentials: await sfn.config.credentials() }
   const { failure } = await status(makeClients(place), { accountId: '310000000004', stage: 'local', options: '' })
   expect(failure).toMatchObject({
@@ -119,7 +119,7 @@ test('the page has words for an execution that took too long', async () => {
   account('310000000008').deniedActions.push('iam:CreateUser')
   const execution = start('310000000008', 'ada')
   await organization.settled()
-  // As Step Functions ends an execution at its TimeoutSeconds: without an error. Twelve hours are too long to wait for.
+  // Step Functions ends an execution without an error when its TimeoutSeconds pass. The test cannot wait for 12 hours.
   execution.status = 'TIMED_OUT'
   delete execution.error
   delete execution.cause
@@ -142,7 +142,7 @@ test('an execution that was stopped begins no step again', async () => {
   await sfn.send(new StopExecutionCommand({ executionArn: execution.executionArn }))
   await organization.settled()
   await new Promise((resolve) => setTimeout(resolve, 200))
-  // One that was under way may end.
+  // A call that had already begun may finish.
   expect(callsOf('create-admin-user', since)).toBeLessThanOrEqual(3)
 })
 
@@ -159,12 +159,12 @@ test('what runs, or ended well, cannot be redriven; nor what is not there', asyn
 
 test('the history tells how long a failed step waits at most', async () => {
   const target = account('310000000006')
-  // So long that three tries come in time on a busy machine too: computing takes its real time on a fast clock.
+  // Leaves time for three tries on a busy machine: computing takes real time, while the clock runs fast.
   target.roleUsableFrom = organization.world.now() + 300_000
   const execution = start('310000000006', 'ada')
   await organization.settled()
   const waits = execution.history.flatMap(({ waitsUpTo }) => waitsUpTo ?? [])
-  // As the definition says: from 2 s, × 1.5, at most 15 s.
+  // The definition's Retry: from 2 s, × 1.5, at most 15 s.
   expect(waits.slice(0, 3)).toEqual([2, 3, 4.5])
   expect(Math.max(...waits)).toBeLessThanOrEqual(15)
 })

@@ -11,7 +11,7 @@ import { accountCreated } from '../support/events.ts'
 import { temporaryFolder } from '../support/folder.ts'
 import { anOrganization, type TestOrganization } from '../support/organization.ts'
 
-// Dead letters, and the command that does again what they were about.
+// Tests the dead-letter queue, and the command that retries its messages.
 
 const folder = temporaryFolder()
 let organization: TestOrganization
@@ -36,7 +36,7 @@ const account = (id: string) => {
 }
 const queueUrl = () =>
   `https://sqs.us-east-1.amazonaws.com/${organization.world.managementAccountId}/${organization.deployed.deadLetters}`
-/** As EventBridge puts an undeliverable event into the queue. */
+/** Sends a message as EventBridge does for an event that it could not deliver. */
 const deadEvent = (target: string, event: unknown) =>
   clients.sqs.send(
     new SendMessageCommand({
@@ -60,7 +60,7 @@ const withoutSes = async (run: () => Promise<unknown>) => {
   verified.forEach((identity) => sesIdentities.add(identity))
 }
 const notices = async () => (await organization.mails()).filter(({ function: by }) => by === 'report-failure')
-/** A receipt hides a message for a minute. */
+/** Waits until SQS shows a received message again: SQS hides it for a minute. */
 const untilVisible = () => new Promise((resolve) => setTimeout(resolve, (61 * 1000) / organization.clock.speed))
 
 const failUnreported = async (id: string) => {
@@ -131,7 +131,7 @@ test('an event for a function is handed to it; so is a sweep that failed', async
   ])
   const told = (await organization.mails()).filter(({ function: by }) => by === 'sweep')
   expect(told.at(-1)?.text).toContain('500000000004')
-  // That failure was told already.
+  // That failure was already reported.
   expect((await notices()).filter(({ subject }) => subject.includes('500000000004'))).toHaveLength(1)
 })
 

@@ -59,7 +59,7 @@ describe('npm run simulate', () => {
     const other = await simulate('--frobnicate')
     expect(other.code).toBe(2)
     expect(other.stderr).toContain("Unknown option '--frobnicate'")
-    // What would be left unheeded, or would test nothing.
+    // Options that would be ignored, or would test nothing.
     for (const [args, sentence] of [
       ['--seeds 0', 'at least 1'],
       ['--mistake lease', '--mistake is for --self-test'],
@@ -108,7 +108,7 @@ test('with their libraries shared, the functions do what the deployed bundles do
   const together = loadTogether({ plain }, await bundleTogether({ plain }))
   const seeds = Array.from({ length: 30 }, (_, seed) => seed).filter(isPlain)
   const results = async (service: Service) => {
-    // The first use of an SDK client takes another way than later ones.
+    // The first use of an SDK client runs other code than later uses.
     for (const seed of seeds) await runWorld(everywhere(service), seed)
     const again = []
     for (const seed of seeds) again.push(await runWorld(everywhere(service), seed))

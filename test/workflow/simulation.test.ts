@@ -47,7 +47,7 @@ test('while a role cannot be assumed, pauses are the definition’s: 2 s × 1.5,
       expect(pause).toBeLessThanOrEqual(most)
       shares.push(pause / most)
     })
-    // The try before the last came too early, the last in time.
+    // The second last try came too early; the last try came in time.
     const [before, last] = world.invocations.filter(({ name }) => name === 'create-admin-group').slice(-2)
     expect(before?.start).toBeLessThan(world.account.roleUsableFrom)
     expect(last?.start).toBeGreaterThanOrEqual(world.account.roleUsableFrom)

@@ -11,7 +11,7 @@ import { temporaryFolder } from '../support/folder.ts'
 import { npmStart } from '../support/npm-start.ts'
 import { exampleVending, vendingFile } from '../support/organization.ts'
 
-// `npm start`, as a person or a program runs it.
+// Runs `npm start` as a person or a program does.
 
 const root = path.join(import.meta.dirname, '..', '..')
 const folder = temporaryFolder()

@@ -8,7 +8,7 @@ import { addAccount } from '../../local/aws/world.ts'
 import { accountCreated, accountJoined } from '../support/events.ts'
 import { anOrganization, type TestOrganization } from '../support/organization.ts'
 
-// The sweep as it is deployed, in the local organization: its bundle, the ledger, the workflow.
+// Runs the deployed sweep in the local organization: its bundle, with the ledger and the workflow.
 
 let organization: TestOrganization
 let clients: ReturnType<typeof makeClients>
@@ -24,7 +24,7 @@ beforeAll(async () => {
   for (const id of ['400000000001', '400000000002', '400000000003']) account(id)
   for (let n = 100; n < 130; n++) account(`400000000${n}`)
   organization.world.accounts.get('666666666666')!.joinedAt = organization.world.now() - 40 * 24 * hour
-  // Until these have waited for their events for an hour.
+  // Waits until these accounts have waited for their events for an hour.
   await new Promise((resolve) => setTimeout(resolve, (61 * 60 * 1000) / organization.clock.speed))
 }, 60_000)
 afterAll(() => organization.close())
@@ -113,7 +113,7 @@ test('a request that was refused left no record; the sweep tells of it and start
     id: '400000000013',
     name: 'Refused',
     email: 'b@elsewhere.invalid',
-    // Long enough ago to be missed, and after the ledger was made.
+    // An hour ago: long enough for the sweep to act, but after the ledger was created.
     joinedAt: organization.world.now() - 61 * 60 * 1000,
   })
   organization.putEvent(accountCreated(fresh.id))
@@ -144,7 +144,7 @@ test('a closed account’s secrets are ended; open again, it is vended on reques
   expect(byEvent.execution?.output).toMatchObject({ outcome: 'AlreadyVended' })
   const byHand = await vend(organization, manual)
   expect(byHand.execution?.output).toMatchObject({ outcome: 'Vended' })
-  // Nobody had signed in yet: there is a new password, and a mail about it.
+  // Nobody had signed in yet, so the vend makes a new password and sends a mail about it.
   expect(secret.deletionAt).toBeUndefined()
   expect([...secret.versions.keys()].at(-1)).not.toBe(first)
   expect(byHand.mails).toHaveLength(1)
