@@ -57,7 +57,7 @@ const vendBy = async (button: string) => {
   await newest('Vended')
 }
 
-test('the three doors are there, each vended', async () => {
+test('shows the three doors, each with a vended account', async () => {
   await open()
   expect(await executions().allInnerTexts()).toEqual([
     expect.stringMatching(/Research by api\s+Vended/),
@@ -66,7 +66,7 @@ test('the three doors are there, each vended', async () => {
   ])
 })
 
-test('the graph has every state of the definition, coloured by how it stands', async () => {
+test('the graph shows every state of the definition, coloured by the state’s status', async () => {
   await open()
   const place = { partition: 'aws', region: 'us-east-1', accountId: '111122223333' }
   type States = Record<string, { ItemProcessor?: { States: States } }>
@@ -121,8 +121,8 @@ test('the three doors open: a new account, an execution, a request', async () =>
   await inbox().filter({ hasText: 'as lin' }).waitFor()
 })
 
-describe('what is broken on purpose recovers', () => {
-  test('a role that is not ready: the step waits, tries again, and goes on', async () => {
+describe('recovers from a fault:', () => {
+  test('a role that is not ready: the step waits and succeeds on a retry', async () => {
     await open()
     await press('Role not ready')
     await page.locator('[id="state-CreateAdminGroup"][data-status="WAITING"]').waitFor()
@@ -139,7 +139,7 @@ describe('what is broken on purpose recovers', () => {
     await newest('Vended')
   })
 
-  test('a duplicate event: one execution vends, the other ends well', async () => {
+  test('a duplicate event: one execution vends, and the other succeeds without a vend', async () => {
     await open()
     const before = await executions().count()
     await press('Duplicate event')
@@ -159,7 +159,7 @@ describe('what is broken on purpose recovers', () => {
       .toEqual(['AlreadyInProgress', 'Vended'])
   })
 
-  test('a policy that forbids users: a notice comes, and a redrive goes on once it is lifted', async () => {
+  test('a policy that forbids users: the page shows the notice, and a redrive succeeds after the policy is lifted', async () => {
     await open()
     await press('Denied by policy')
     await newest('DeniedByPolicyError')
@@ -176,7 +176,7 @@ describe('what is broken on purpose recovers', () => {
   })
 })
 
-test('a mistake is said: no JSON, an event that no rule takes, a request that is refused', async () => {
+test('explains mistakes: invalid JSON, an event that no rule matches, a refused request', async () => {
   await open()
   await page.getByText('Send your own event').click()
   await page.getByLabel('Event').fill('{"source":"aws.organizations","detail-type":"nothing"}')
@@ -192,7 +192,7 @@ test('a mistake is said: no JSON, an event that no rule takes, a request that is
   await expect.poll(said).toMatch(/HTTP 400.*admins\[0\]\.userName/)
 })
 
-test('the lines to copy work in a terminal', async () => {
+test('the commands to copy work in a terminal', async () => {
   await open({ permissions: ['clipboard-read', 'clipboard-write'] })
   await page.getByLabel('Account in these commands').selectOption('888899990000')
   const run = async (what: string) => {
@@ -208,7 +208,7 @@ test('the lines to copy work in a terminal', async () => {
   await newest('Vended')
 })
 
-test('everything is within reach of the keyboard, and what has the focus is seen', async () => {
+test('the keyboard reaches every control, and the focus is visible', async () => {
   await open({ reducedMotion: 'reduce' })
   await page.keyboard.press('Tab')
   expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Skip to the executions')

@@ -226,7 +226,7 @@ const deviations: Record<string, () => Promise<void>> = {
 describe('MiniStack still deviates:', () => {
   test.for(Object.entries(deviations))('%s', async ([, deviates]) => deviates())
 
-  test('and the table has these rows and no other', () => {
+  test('the table in docs/e2e.md has exactly these rows', () => {
     const table = readFileSync(path.join(import.meta.dirname, '../../docs/e2e.md'), 'utf8')
     expect(table).toContain(`| MiniStack ${program.version} `)
     const rows = [...table.matchAll(/^\| ([^|]+?) +\|/gm)].map(([, name = '']) => name)

@@ -251,7 +251,7 @@ const expectVended = async ({ accountId, email }: Account, expected: Expected) =
 // The service's life
 
 let failed: string | undefined
-test('a vend that fails is told by mail, with what to do', async () => {
+test('a failed vend is reported by mail, with what to do', async () => {
   const { accountId } = failing
   const iam = await iamOf(target, accountId, accessRole())
   await iam.send(new CreateGroupCommand({ GroupName: group.name, Path: pathInTheWay }))
@@ -280,7 +280,7 @@ test('an execution by hand vends', async () => {
   await expectVended(vended, { userName: userByHand, groupName: group.name, policy: 'ReadOnlyAccess', executionArn })
 })
 
-test('an event about a new account vends, as soon as its role is there', async () => {
+test('an event about a new account starts a vend, which waits until the account’s role exists', async () => {
   // Against real AWS, the test creates no account, and only AWS itself may put its events.
   if (!isLocal) {
     const { EventPattern } = await clients.events.send(
@@ -318,7 +318,7 @@ test('an event about a new account vends, as soon as its role is there', async (
   })
 })
 
-test('an event about an account that was there before ends as NotNew', async () => {
+test('an event about an account that joined before the installation ends as NotNew', async () => {
   const input = JSON.stringify({ ...accountCreated(failing.accountId), account: managementAccountId, region })
   const { executionArn } = await sfn.send(
     new StartExecutionCommand({ stateMachineArn: service['VendAccountArn'], input }),
@@ -349,7 +349,7 @@ describe('the API', () => {
     body,
   })
 
-  test('refuses who does not sign, and lets a requester only read', async () => {
+  test('refuses an unsigned request, and lets a requester only read', async () => {
     operator = await signInAs(caller, service['OperatorRoleArn'] ?? '')
     requester = await signInAs(caller, service['RequesterRoleArn'] ?? '')
     const { accountId } = vended
@@ -359,7 +359,7 @@ describe('the API', () => {
     expect((await api({ method: 'GET', path: `/accounts/${accountId}` }, requester)).status).toBe(200)
   })
 
-  test('a signed request vends, once however often it is sent', async () => {
+  test('a signed request vends only once, however often it is sent', async () => {
     const { accountId } = vended
     const answer = await api(post(accountId), operator)
     expect(answer).toMatchObject({ status: 202, headers: { location: `/accounts/${accountId}` } })
@@ -395,7 +395,7 @@ test('the sweep runs, and finds nothing to do', async () => {
   expect(await executionsOf(vended.accountId)).toHaveLength(before)
 })
 
-test('the operator’s command tells the same', async () => {
+test('the operator’s command shows the same status', async () => {
   const { stdout } = await promisify(execFile)(process.execPath, [
     path.join(import.meta.dirname, '../../dist/vend.cjs'),
     'status',
@@ -419,7 +419,7 @@ test('deploying the same again changes nothing', async () => {
   expect(LastUpdatedTime).toEqual(before?.LastUpdatedTime)
 })
 
-test('a changed vending.yml is brought out by deploying', async () => {
+test('a deployment applies a changed vending.yml', async () => {
   vendingFile = vendingWith({ passwordLength: 40 })
   const before = service
   say('packaging and deploying with another passwordLength')
@@ -438,7 +438,7 @@ test('a changed vending.yml is brought out by deploying', async () => {
   })
 })
 
-test('what failed goes on when its reason is mended', async () => {
+test('a failed vend can continue after its cause is removed', async () => {
   const { accountId } = failing
   say('going on after the failure; a failed execution keeps its lease for 90 seconds')
   // MiniStack cannot redrive an execution. There the test starts a new vend, as the failure notice advises.
@@ -470,7 +470,7 @@ const names = async () => {
   return all.filter((name) => name?.startsWith(`account-vending-${stage}`))
 }
 
-test('removing takes all of it away but the ledger, the password key and the secrets', async () => {
+test('removing the service keeps only the ledger, the password key and the secrets', async () => {
   const resources = await resourcesOf()
   const secrets = await secretsOf(vended.accountId)
   expect(secrets.length).toBeGreaterThan(1)

@@ -20,7 +20,7 @@ const audit = async (...options: string[]) => {
   return JSON.parse(stdout) as Audit
 }
 
-test('npm audit knows of no weakness in what is deployed', async (context) => {
+test('npm audit knows of no vulnerability in the deployed packages', async (context) => {
   const { vulnerabilities, message } = await audit()
   if (!vulnerabilities) {
     console.warn(`Not asked: the registry does not answer npm audit (${message})`)
@@ -29,7 +29,7 @@ test('npm audit knows of no weakness in what is deployed', async (context) => {
   expect(vulnerabilities).toEqual({})
 })
 
-test('of a weakness in what is deployed it tells, and not of one in what only builds', async () => {
+test('npm audit reports a vulnerability in a deployed package, and none in a package that only the build needs', async () => {
   const weak = { severity: 'high', title: 'A weakness', url: 'https://example.com', vulnerable_versions: '*' }
   const registry = http.createServer((request, response) => {
     request.resume().on('end', () => {

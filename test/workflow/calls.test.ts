@@ -10,7 +10,7 @@ let organization: TestOrganization
 beforeAll(async () => void (organization = await anOrganization()))
 afterAll(() => organization.close())
 
-test('a vend of one administrator, first try, makes the planned calls and no other', async () => {
+test('a vend of one administrator without retries makes exactly the planned calls', async () => {
   addAccount(organization.world, { id: '600000000001' })
   const callsBefore = organization.world.calls.length
   const { execution } = await vend(organization, { door: 'manual', input: '{"accountId":"600000000001"}' })
@@ -21,7 +21,7 @@ test('a vend of one administrator, first try, makes the planned calls and no oth
   expect(longestChain(plannedCalls)).toHaveLength(16)
 })
 
-test('a call begins as soon as what it depends on is answered: those that do not depend on each other go out together', async () => {
+test('a call begins as soon as the calls that it depends on are answered, so independent calls begin together', async () => {
   const simulation = await loadSimulation(exampleVending)
   // The chain must not depend on how long the calls take.
   for (const seed of ['a', 'b', 'c', 'd', 'e']) {

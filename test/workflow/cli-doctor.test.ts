@@ -65,7 +65,7 @@ const set =
   }
 const notOk = ({ findings }: Awaited<ReturnType<typeof look>>) => findings.filter(({ status }) => status !== 'ok')
 
-test('as it should be, everything is ok, and one may deploy', async () => {
+test('in a correct organization every check is ok and the service may be deployed', async () => {
   const { mayDeploy, findings } = await look()
   expect(findings.filter(({ status }) => status !== 'ok')).toEqual([])
   expect(mayDeploy).toBe(true)
@@ -86,7 +86,7 @@ test('as it should be, everything is ok, and one may deploy', async () => {
   ])
 })
 
-test('before anything is deployed it works as well', async () => {
+test('it also works before the first deployment', async () => {
   const { mayDeploy, findings } = await look({ stage: 'prod' })
   expect(findings.find(({ check }) => check === 'stack')).toMatchObject({
     status: 'ok',
@@ -134,7 +134,7 @@ const rule = (name: string, more: object = {}) => ({
   ...more,
 })
 
-describe('what is wrong is found, with a remedy:', () => {
+describe('finds what is wrong, with a remedy:', () => {
   test.each<
     [
       what: string,
@@ -353,7 +353,7 @@ describe('what is wrong is found, with a remedy:', () => {
   })
 })
 
-describe('what is right is not called wrong:', () => {
+describe('does not call right wrong:', () => {
   test.each<[what: string, change: (world: World) => () => void, look?: Look]>([
     ['a trail of this Region', set('trails', [trail])],
     [
@@ -418,24 +418,27 @@ test.each([
   ['events', 'ListRules', 'other stages'],
   ['cloudformation', 'DescribeStacks', 'stack'],
   ['organizations', 'ListAccounts', 'access role', 'protected accounts'],
-])('without %s:%s the check says so, and the others go on', async (service, operation, ...checks) => {
-  intercept = (call) => {
-    // Organizations' message does not name the action.
-    if (call.service === service && call.operation === operation)
-      throw new AwsError('AccessDeniedException', "You don't have permissions to access this resource.")
-  }
-  const found = await look()
-  intercept = () => undefined
-  expect(notOk(found)).toMatchObject(
-    checks.map((check) => ({
-      check,
-      status: 'fail',
-      finding: `This could not be checked: you do not have the permission ${service}:${operation}.`,
-    })),
-  )
-})
+])(
+  'without the permission %s:%s the check names it, and the other checks go on',
+  async (service, operation, ...checks) => {
+    intercept = (call) => {
+      // Organizations' message does not name the action.
+      if (call.service === service && call.operation === operation)
+        throw new AwsError('AccessDeniedException', "You don't have permissions to access this resource.")
+    }
+    const found = await look()
+    intercept = () => undefined
+    expect(notOk(found)).toMatchObject(
+      checks.map((check) => ({
+        check,
+        status: 'fail',
+        finding: `This could not be checked: you do not have the permission ${service}:${operation}.`,
+      })),
+    )
+  },
+)
 
-test('service control policies are held against every action that the sessions of the workflow permit', async () => {
+test('service control policies are checked for every action that the workflow’s sessions permit', async () => {
   const accountId = '331000000001'
   ensureAccount(organization, accountId)
   const before = new Set(organization.world.sessions.keys())

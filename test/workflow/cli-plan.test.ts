@@ -244,7 +244,7 @@ const faults: Record<string, () => Error> = {
   'a refusal': () => new AwsError('AccessDeniedException', 'You may not'),
 }
 
-test('every operation of the local organization is classified, once', () => {
+test('the lists classify every operation of the local organization exactly once', () => {
   const known: Record<string, string[]> = {
     ...Object.fromEntries(
       Object.entries(builtInOperations).map(([service, operations]) => [service, Object.keys(operations)]),
@@ -259,7 +259,7 @@ test('every operation of the local organization is classified, once', () => {
     expect([...(reads[service] ?? []), ...(writes[service] ?? [])].sort(), service).toEqual(known[service]?.sort())
 })
 
-describe('no write reaches AWS, and nothing is changed, without and with a fault at each call in turn:', () => {
+describe('never writes to AWS and never changes anything, even if any one of its calls fails:', () => {
   test.each(Object.keys(scenarios))('%s', { timeout: 60_000 }, async (name) => {
     const { accountId, request } = await scenarios[name]!()
     const before = await everything()
@@ -300,7 +300,7 @@ describe('no write reaches AWS, and nothing is changed, without and with a fault
 
 const inspectActions = inspectPermissions.flatMap(({ actions }) => actions)
 
-test('its session in the account may read what a vend inspects, and nothing else', async () => {
+test('its session in the account may only read what a vend inspects', async () => {
   const { id } = newAccount()
   await planFor(id)
   const [session] = [...organization.world.sessions.values()].filter(({ accountId }) => accountId === id)
@@ -356,7 +356,7 @@ describe('tells', () => {
     ['a busy lease', 'AccountBusyError'],
     ['a policy that does not exist', 'PolicyNotFoundError'],
     ['a recipient who is not allowed', 'RecipientNotAllowedError'],
-  ])('that %s would fail as %s, with a sentence', async (name, outcome) => {
+  ])('that %s would fail as %s, and explains it in a sentence', async (name, outcome) => {
     const planned = await outcomeOf(name)
     expect(planned).toMatchObject({ outcome, wouldSucceed: false })
     expect(planned.reason).toMatch(/^.{40,}/)
@@ -370,7 +370,7 @@ describe('tells', () => {
     expect(await planFor(id, accountCreated(id))).toMatchObject({ outcome: 'NotNew', wouldSucceed: true })
   })
 
-  test('who is kept, signs in already, or was mailed before', async () => {
+  test('which users are kept, sign in already, or have got their mail', async () => {
     expect(await outcomeOf('a user who is kept')).toMatchObject({
       groups: [{ what: 'kept unchanged' }],
       users: [{ what: 'kept unchanged' }],
@@ -404,7 +404,7 @@ describe('tells', () => {
     })
   })
 
-  test('what the vend then does: made, kept and mailed as was planned', async () => {
+  test('exactly what the vend then makes, keeps and mails', async () => {
     const account = newAccount()
     addUser(organization.world, account, { name: 'bob' })
     const request = { admins: [...ada.admins, { userName: 'bob', email: 'bob@example.com' }] }
