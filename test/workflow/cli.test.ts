@@ -76,7 +76,7 @@ const file = (content: unknown) => {
 }
 
 describe('vend', () => {
-  test('--help names the commands and the exit codes; each command has its own', async () => {
+  test('--help names the commands and the exit codes, and each command has its own --help', async () => {
     const { code, stdout } = await run(['--help'])
     expect(code).toBe(0)
     const commands = ['doctor', 'plan', 'start', 'status', 'list', 'redrive', 'csv']
@@ -101,7 +101,7 @@ describe('vend', () => {
     [['list'], 'No Region is set. Add --region us-east-1'],
     [['redrive', 'arn:aws:s3:::x'], 'an account id (12 digits) or the ARN of an execution'],
     [['start', '444455556666', '--file', 'nowhere.json'], '--file nowhere.json: there is no such file'],
-  ])('%j is a mistake: exit code 2, and a sentence', async (args, sentence) => {
+  ])('%j is a mistake: exit code 2, and an explanation', async (args, sentence) => {
     const { code, stdout, stderr } = await run(args)
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
     expect(stderr.replace(/\s+/g, ' ')).toContain(sentence)
@@ -128,7 +128,7 @@ describe('vend', () => {
       { ...keys, AWS_REGION: 'us-east-1' },
       'There is no stack account-vending-nowhere',
     ],
-  ])('%s is exit code 1, and a sentence with the next step', async (_, args, environment, sentence) => {
+  ])('%s: exit code 1, and an explanation with the next step', async (_, args, environment, sentence) => {
     const isOffline = environment['AWS_REGION'] === undefined
     const { code, stdout, stderr } = await run(args, {
       ...environment,
@@ -138,25 +138,28 @@ describe('vend', () => {
     expect(stderr.replace(/\s+/g, ' ')).toContain(sentence)
   })
 
-  test('nobody at the endpoint is a sentence too', async () => {
+  test('an endpoint that does not answer gets an explanation too', async () => {
     const { code, stderr } = await run(['csv', '444455556666', 'ada', '--local', '1'])
     expect(code).toBe(1)
     expect(stderr).toMatch(/^Nothing answers at http:\/\/127.0.0.1:1. Is npm start running\?/)
   })
 
-  test.each([200, 404])('what is not AWS at the endpoint is a sentence too: a page, %i', async (status) => {
-    const page = createServer((_, response) => {
-      response.writeHead(status, { 'content-type': 'text/html' }).end('<!doctype html><p>Hello<br>')
-    })
-    await new Promise<void>((resolve) => page.listen(0, '127.0.0.1', resolve))
-    const { port } = page.address() as AddressInfo
-    for (const args of [['list'], ['csv', '444455556666', 'ada']]) {
-      const { code, stderr } = await run([...args, '--local', String(port)])
-      expect(code).toBe(1)
-      expect(stderr).toContain(`The server at http://127.0.0.1:${port} is not AWS`)
-    }
-    page.close()
-  })
+  test.each([200, 404])(
+    'an endpoint that is not AWS gets an explanation too: a web page with status %i',
+    async (status) => {
+      const page = createServer((_, response) => {
+        response.writeHead(status, { 'content-type': 'text/html' }).end('<!doctype html><p>Hello<br>')
+      })
+      await new Promise<void>((resolve) => page.listen(0, '127.0.0.1', resolve))
+      const { port } = page.address() as AddressInfo
+      for (const args of [['list'], ['csv', '444455556666', 'ada']]) {
+        const { code, stderr } = await run([...args, '--local', String(port)])
+        expect(code).toBe(1)
+        expect(stderr).toContain(`The server at http://127.0.0.1:${port} is not AWS`)
+      }
+      page.close()
+    },
+  )
 
   test.each(['bash', 'zsh', 'fish'])('completion prints a script for %s', async (shell) => {
     const { code, stdout } = await run(['completion', shell])
@@ -164,7 +167,7 @@ describe('vend', () => {
     expect(stdout).toContain('vend complete')
   })
 
-  test('completion knows the commands, their options and the values of these', async () => {
+  test('completion knows the commands, their options and the values of the options', async () => {
     const completed = async (...words: string[]) =>
       (await run(['complete', '--', ...words])).stdout.split('\n').map((line) => line.split('\t')[0])
     expect(await completed('')).toEqual(expect.arrayContaining(['doctor', 'plan', 'start', 'status', 'list', 'csv']))
@@ -172,7 +175,7 @@ describe('vend', () => {
     expect(await completed('list', '--status', '')).toEqual(expect.arrayContaining(['FAILED', 'NOT_VENDED']))
   })
 
-  test('--version is that of package.json', async () => {
+  test('--version prints the version of package.json', async () => {
     expect((await run(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
   })
 
@@ -200,7 +203,7 @@ describe('vend', () => {
 })
 
 describe('doctor', () => {
-  test('lists each check, and its exit code says whether one may deploy', async () => {
+  test('lists each check, and the exit code says whether the service may be deployed', async () => {
     const { code, stdout } = await vend('doctor')
     expect(code).toBe(1)
     expect(stdout).toContain('✔ trail')
@@ -213,7 +216,7 @@ describe('doctor', () => {
 })
 
 describe('plan', () => {
-  test('shows what would be made and mailed; a refusal is exit code 1', async () => {
+  test('shows what would be made and mailed, and exits with 1 for a refusal', async () => {
     const { id } = newAccount('Payments')
     const planned = await vend('plan', id, '--admin', 'ada=ada@example.com', '--admin', 'bob=bob@example.com')
     expect(planned.code).toBe(0)
@@ -234,7 +237,7 @@ describe('plan', () => {
     expect(organization.world.accounts.get(id)?.users.size).toBe(0)
   })
 
-  test('a wrong request names the field, before anything is called', async () => {
+  test('names the wrong field of a request before any call', async () => {
     const before = organization.world.calls.length
     const { code, stderr } = await vend(
       'plan',
@@ -257,7 +260,7 @@ describe('plan', () => {
 })
 
 describe('start', () => {
-  test('starts a vend, with the caller on record; --wait follows it', async () => {
+  test('starts a vend and records the caller; --wait follows the vend', async () => {
     const { id, users } = newAccount()
     const { code, stdout } = await vend(
       'start',
@@ -292,7 +295,7 @@ describe('start', () => {
     expect(organization.executions.get(String(again['executionArn']))?.output).toMatchObject({ outcome: 'Vended' })
   })
 
-  test('a vend that fails with nothing on record names its execution in the command that goes on', async () => {
+  test('names the execution in the command that continues, if a vend fails without a record', async () => {
     const { execution } = await vendThrough(organization, {
       door: 'manual',
       input: JSON.stringify({ accountId: '333333333333' }),
@@ -318,7 +321,7 @@ describe('start', () => {
     ['222222222222', 'is protected by vending.yml'],
     ['333333333333', 'has the state SUSPENDED'],
     ['555555555555', 'is not within allowedRecipients', '--admin', 'eve=eve@elsewhere.org'],
-  ])('starts nothing that can be refused: %s %s', async (id, sentence, ...more) => {
+  ])('starts nothing that the workflow would refuse: %s %s', async (id, sentence, ...more) => {
     const before = organization.executions.size
     const { code, stdout, stderr } = await vend('start', id, ...more)
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
@@ -329,7 +332,7 @@ describe('start', () => {
 })
 
 describe('status', () => {
-  test('of a vended account, of one that never was, of one that is not there', async () => {
+  test('of a vended account, an account that was never vended, and an account that does not exist', async () => {
     const { id } = await vended('ada')
     const told = await vend('status', id)
     expect(told.code).toBe(0)
@@ -348,7 +351,7 @@ describe('status', () => {
     })
   })
 
-  test('--watch follows a vend that is under way, step by step', async () => {
+  test('--watch follows a running vend, step by step', async () => {
     const account = newAccount()
     account.roleUsableFrom = organization.clock.now() + 300_000
     organization.startExecution(`watched-${account.id}`, JSON.stringify({ accountId: account.id }))
@@ -359,7 +362,7 @@ describe('status', () => {
 })
 
 describe('a failure', () => {
-  test('is told with the command that goes on, and redrive is that command', async () => {
+  test('is shown with the command that continues, and redrive is that command', async () => {
     const account = newAccount()
     account.deniedActions = ['iam:CreateUser']
     await vendThrough(organization, { door: 'manual', input: JSON.stringify({ accountId: account.id }) })
@@ -391,7 +394,7 @@ describe('a failure', () => {
     expect((await vend('redrive', `${executionArn}-gone`)).stderr).toContain('does not know')
   })
 
-  test('of a request of one’s own is told with the same request again', async () => {
+  test('of a request with its own administrators is shown with the same request again', async () => {
     const account = newAccount()
     const { id } = account
     addGroup(organization.world, account, { name: 'Administrators' })
@@ -405,7 +408,7 @@ describe('a failure', () => {
     })
   })
 
-  test('where a redrive does not help, the command that does is told', async () => {
+  test('is shown with another command if a redrive does not help', async () => {
     const account = newAccount()
     const admins = [{ userName: 'eve', email: 'eve@elsewhere.org' }]
     const { execution } = await vendThrough(organization, {
@@ -430,7 +433,7 @@ describe('a failure', () => {
 })
 
 describe('list', () => {
-  test('shows all accounts with how they stand; --status keeps some', async () => {
+  test('shows all accounts with their status; --status selects some of them', async () => {
     const { id } = await vended('ada')
     const { code, stdout } = await vend('list')
     expect(code).toBe(0)
@@ -484,7 +487,7 @@ describe('csv', () => {
     [...(organization.world.secrets.get(`account-vending/${accountId}/${userName}`)?.versions.values() ?? [])][0]
       ?.value ?? ''
 
-  test('writes the console’s file for all users, for the person alone, and never over another', async () => {
+  test('writes the console’s file for all users, readable only by its owner, and never overwrites a file', async () => {
     const { id } = await vended('Ada', 'bob')
     const { code, stdout } = await vend('csv', id)
     const name = path.join(folder, `${id}_credentials.csv`)
@@ -520,7 +523,7 @@ describe('csv', () => {
     )
   })
 
-  test('for one user calls GetSecretValue alone', async () => {
+  test('calls only GetSecretValue for one user', async () => {
     const { id } = await vended('ada')
     const since = organization.world.calls.length
     const output = path.join(folder, 'one.csv')
@@ -531,7 +534,7 @@ describe('csv', () => {
     ])
   })
 
-  test('names the users whose secret is gone, or on its way out, and what to do', async () => {
+  test('names the users whose secret is deleted or scheduled for deletion, and what to do', async () => {
     const { id } = await vended('ada', 'bob', 'eve')
     organization.world.secrets.delete(`account-vending/${id}/ada`)
     organization.world.secrets.get(`account-vending/${id}/bob`)!.deletionAt = organization.clock.now() + 1e10
@@ -551,7 +554,7 @@ describe('csv', () => {
     )
   })
 
-  test('says no password, but where it is told to', async () => {
+  test('writes passwords only where the command was told to', async () => {
     const { id } = await vended('ada')
     const password = passwordOf(id, 'ada')
     expect(password).toHaveLength(32)
@@ -565,7 +568,7 @@ describe('csv', () => {
     expect(await vend('csv', id, '--stdout', '--json')).toMatchObject({ code: 2, stdout: '' })
   })
 
-  test('does not go to a terminal unless asked', async () => {
+  test('does not print passwords in a terminal unless asked', async () => {
     const { id } = await vended('ada')
     const onTerminal = (...args: string[]) =>
       run(['csv', id, 'ada', ...args, ...local()], {

@@ -20,7 +20,7 @@ test.each([
   ['aws', 'us-east-1'],
   ['aws-us-gov', 'us-gov-west-1'],
 ])(
-  'the packaged template is of the partition %s',
+  'the packaged template fits the partition %s',
   async (partition, region) => {
     const { template, file } = await packaged(inPartition(partition), '--region', region)
     const text = JSON.stringify(template)

@@ -371,11 +371,11 @@ const not = async (wanted: boolean, requests: Asked[]) => {
 
 const all = () => [...asked.values()]
 
-test('whatever is called is allowed', async () => {
+test('every call is allowed', async () => {
   expect(await not(true, all())).toEqual([])
 }, 120_000)
 
-test('roles have no policies beside their own', () => {
+test('roles have only their own inline policies', () => {
   const policies = Object.entries(service.resources).filter(([, { Type }]) => /^AWS::IAM::.*Policy$/.test(Type))
   expect(policies).toEqual([])
   for (const [id, { Properties }] of ofType('AWS::IAM::Role'))
@@ -417,7 +417,7 @@ const unneededIn = async (document: Document, changed: (document: Document) => D
   return unneeded
 }
 
-test('nothing is allowed that is not called: without any action on any resource some call is denied', async () => {
+test('nothing unnecessary is allowed: without any one action on a resource, some call is denied', async () => {
   const unneeded: Record<string, string[]> = {}
   const { identity, resource } = deployed
   for (const [role, document] of Object.entries(identity))
@@ -438,7 +438,7 @@ test('nothing is allowed that is not called: without any action on any resource 
   expect(Object.entries(unneeded).filter(([, parts]) => parts.length)).toEqual([])
 }, 120_000)
 
-test('a session may do what its function calls, in some session, and no more', () => {
+test('a session policy allows only what its function calls in some session', () => {
   const inSessions = all().filter(({ session }) => session)
   for (const by of ['create-admin-group', 'create-admin-user']) {
     const own = inSessions.filter((request) => request.by === by)
@@ -450,7 +450,7 @@ test('a session may do what its function calls, in some session, and no more', (
   }
 })
 
-test('every action names its resource, if AWS knows one for it; in a session, what only reads need not', async () => {
+test('every action names its resource if AWS supports that; in a session policy, actions that only read need not', async () => {
   const wide = async (where: string, { Statement }: Document, mayReadAll: boolean) => {
     const found: string[] = []
     for (const { Action, Resource } of Statement)
@@ -472,7 +472,7 @@ test('every action names its resource, if AWS knows one for it; in a session, wh
 const elsewhere = '999999999999'
 const ofAnotherName = ({ resource }: Asked) => resource.replace(/^(?:[^:]*:){5}(?:[\w-]+[:/])?/, '$&another-')
 
-test('the same of another name, or in another account, is denied', async () => {
+test('the same call for a resource with another name or in another account is denied', async () => {
   const others: Asked[] = []
   for (const request of all()) {
     const { by, action, resource, session } = request
@@ -709,7 +709,7 @@ const denied: [what: string, of: [by: string, action: string], wrong: (request: 
   ],
 ]
 
-test.each(denied)('denied is %s: but for it, %j is allowed', async (_, [by, action], wrong) => {
+test.each(denied)('%s is denied, although %j is otherwise allowed', async (_, [by, action], wrong) => {
   const right = all().find((request) => request.by === by && request.action === action)
   expect(right, `${by} ${action} is not called`).toBeDefined()
   expect(await allows(right!)).toBe(true)

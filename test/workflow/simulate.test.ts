@@ -26,7 +26,7 @@ const simulate = async (...args: string[]) => {
 }
 
 describe('npm run simulate', () => {
-  test('ends with a line of JSON, and exit code 0 if every promise held', async () => {
+  test('ends with a line of JSON, and with exit code 0 if every promise was kept', async () => {
     const { code, stderr, last } = await simulate('--seeds', '12', '--from', '1')
     expect(code).toBe(0)
     expect(stderr).toContain('Seeds 1 to 12')
@@ -52,7 +52,7 @@ describe('npm run simulate', () => {
     expect(second.stdout).toBe(first.stdout)
   })
 
-  test('a mistake in the command is a sentence', async () => {
+  test('a mistake in the command gets an explanation', async () => {
     const { code, stderr } = await simulate('--seeds', 'many')
     expect(code).toBe(2)
     expect(stderr).toBe('--seeds many: must be a whole number, at least 1\n')
@@ -103,7 +103,7 @@ test('the worlds know every fault, door and circumstance', () => {
 const everywhere = (service: Service) => ({ plain: service, groups: service, 'control-tower': service })
 const isPlain = (seed: number) => drawPlan(seed, randomFrom(`world ${seed}`)).config === 'plain'
 
-test('with their libraries shared, the functions do what the deployed bundles do', async () => {
+test('with shared libraries, the functions behave like the deployed bundles', async () => {
   const plain = vendingFile()
   const together = loadTogether({ plain }, await bundleTogether({ plain }))
   const seeds = Array.from({ length: 30 }, (_, seed) => seed).filter(isPlain)

@@ -51,7 +51,7 @@ const asked = async (accountId: string) =>
     (await organization.requestApi({ method: 'GET', path: `/accounts/${accountId}`, headers: {}, body: '' })).body,
   ) as { status: string; requestedBy: string; admins: object[] }
 
-test('beside the event at the same moment: one vend, one mail', async () => {
+test('the sweep and the event at the same moment make one vend and one mail', async () => {
   const { email, users } = account('400000000001')
   const swept = organization.sweep()
   organization.putEvent(accountCreated('400000000001'))
@@ -64,7 +64,7 @@ test('beside the event at the same moment: one vend, one mail', async () => {
   expect(await mailsTo(email)).toHaveLength(1)
 }, 60_000)
 
-test('every account that was missed, over several pages, is vended once, and none that shall not be', async () => {
+test('every missed account, over several pages, is vended once, and no other account is vended', async () => {
   for (const id of ['400000000002', '400000000003', ...Array.from({ length: 30 }, (_, n) => `400000000${100 + n}`)]) {
     expect(await asked(id), id).toMatchObject({ status: 'VENDED', requestedBy: 'sweep' })
     expect(await mailsTo(account(id).email)).toHaveLength(1)
@@ -76,7 +76,7 @@ test('every account that was missed, over several pages, is vended once, and non
   expect(await sweepMails()).toEqual([])
 })
 
-test('twice in a row starts nothing, and side by side neither', async () => {
+test('a second sweep starts nothing, and neither do two sweeps at the same time', async () => {
   const before = organization.executions.size
   expect(await sweep()).toMatchObject({ started: [], failed: [], departed: [], closed: [] })
   await Promise.all([organization.sweep(), organization.sweep()])
@@ -84,7 +84,7 @@ test('twice in a row starts nothing, and side by side neither', async () => {
   expect(organization.executions.size).toBe(before)
 })
 
-test('a failed vend is told again, and not started; so is one whose status event was lost', async () => {
+test('a failed vend is reported again and not started, even if its status event was lost', async () => {
   const denied = account('400000000004')
   denied.deniedActions = ['iam:CreateUser']
   await vend(organization, { door: 'manual', input: '{"accountId":"400000000004"}' })
@@ -108,7 +108,7 @@ test('a failed vend is told again, and not started; so is one whose status event
   denied.deniedActions = lost.deniedActions = []
 })
 
-test('a request that was refused left no record; the sweep tells of it and starts nothing', async () => {
+test('a refused request leaves no record: the sweep reports it and starts nothing', async () => {
   const fresh = addAccount(organization.world, {
     id: '400000000013',
     name: 'Refused',
@@ -125,7 +125,7 @@ test('a request that was refused left no record; the sweep tells of it and start
   expect((await sweepMails()).at(-1)?.text).toContain('RecipientNotAllowedError')
 })
 
-test('a closed account’s secrets are ended; open again, it is vended on request, and not by an event', async () => {
+test('a closed account’s secrets are scheduled for deletion; a reopened account is vended on request, and not by an event', async () => {
   const { id } = account('400000000006')
   const manual = { door: 'manual', input: `{"accountId":"${id}"}` } as const
   await vend(organization, manual)
@@ -151,7 +151,7 @@ test('a closed account’s secrets are ended; open again, it is vended on reques
   expect(await standing(id)).toBe('VENDED')
 })
 
-test('a departed account is listed as such; when it joins again, its event vends it', async () => {
+test('a departed account is listed as departed; when it joins again, its event vends it', async () => {
   const there = account('400000000007')
   const { id, email } = there
   await vend(organization, { door: 'manual', input: `{"accountId":"${id}"}` })
