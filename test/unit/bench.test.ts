@@ -16,7 +16,7 @@ describe('quantiles', () => {
     expect(quantile([7], 0.95)).toBe(7)
   })
 
-  test('of nothing there are none', () => {
+  test('do not exist without values', () => {
     expect(() => median([])).toThrow('no quantile of nothing')
   })
 })
@@ -48,7 +48,7 @@ describe('--check', () => {
     ])
   })
 
-  test('names a count above its bound even if it was so before', () => {
+  test('names a count above its bound even if the count was above it before', () => {
     const above: Figures = { 'start: bytes': { value: 400_000, rule: 'count', bound: 358_400 } }
     expect(worseThan(above, above)).toEqual(['start: bytes is 400000, above its bound of 358400.'])
   })
@@ -73,7 +73,7 @@ describe('cost', () => {
     expect(priceOf({})).toBe(0)
   })
 
-  test('bills each millisecond of an invocation, begun ones whole, with its memory', () => {
+  test('bills an invocation by its memory and by the millisecond, rounded up', () => {
     const world = {
       calls: [
         { service: 'secretsmanager', operation: 'CreateSecret' },
@@ -107,7 +107,7 @@ describe('cost', () => {
     })
   })
 
-  test('of an idle month is counted from the resources; one whose price nobody looked up is refused', () => {
+  test('of an idle month is counted from the resources; a resource without a known price is refused', () => {
     const resources = [
       { Type: 'AWS::KMS::Key', Properties: { EnableKeyRotation: true } },
       { Type: 'AWS::CloudWatch::Alarm' },
@@ -132,7 +132,7 @@ describe('time', () => {
     },
   }
 
-  test('a fixed wait stands before the account is entered, in place of the retry', () => {
+  test('a fixed wait replaces the retry before the account is entered', () => {
     expect(withFixedWait(definition, 65).States).toEqual({
       IsThereAnythingToDo: { Type: 'Choice', Default: 'WaitForTheAccount' },
       WaitForTheAccount: { Type: 'Wait', Seconds: 65, Next: 'CreateAdminGroup' },
@@ -140,11 +140,11 @@ describe('time', () => {
     })
   })
 
-  test('a workflow that waits in another way is not compared', () => {
+  test('a workflow with another kind of wait is not compared', () => {
     expect(() => withFixedWait({ States: {} }, 65)).toThrow('does not enter the account')
   })
 
-  test('ends when SES has taken the mail, not at a try that failed', () => {
+  test('ends when SES accepts the mail, not at a try that failed', () => {
     const calls = [
       { operation: 'SendEmail', error: 'Throttling', end: 5000 },
       { operation: 'SendEmail', end: 9000 },
@@ -155,7 +155,7 @@ describe('time', () => {
   })
 })
 
-test('the figures in the repository are of a whole run', () => {
+test('the figures in the repository come from a whole run', () => {
   expect(results.time.worlds).toBe(1000)
   expect(results.start.processes).toBe(30)
   for (const part of ['start', 'work', 'time', 'cost'])

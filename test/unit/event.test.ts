@@ -82,7 +82,7 @@ describe('AccountJoinedOrganization, whose shape AWS does not publish,', () => {
     { requestParameters: { accountId } },
     { responseElements: { joined: [{ accounts: [accountId, accountId] }] } },
     { serviceEventDetails: { accountId, managementAccountId } },
-  ])('names its account wherever it stands: %o', (detail) => {
+  ])('names its account in any place: %o', (detail) => {
     expect(accountOfEvent(joinedWith(detail), managementAccountId)).toBe(accountId)
   })
 
@@ -96,7 +96,7 @@ describe('AccountJoinedOrganization, whose shape AWS does not publish,', () => {
     ])
   })
 
-  test('is not about the account that CloudTrail delivered it to', () => {
+  test('is not about the account to which CloudTrail delivered it', () => {
     const event = joinedWith({ requestParameters: { accountId }, recipientAccountId: '777788889999' })
     expect(accountOfEvent(event, managementAccountId)).toBe(accountId)
   })
@@ -130,7 +130,7 @@ test.each([undefined, null, 'text', [], {}, { 'detail-type': 'x', source: 1, det
   },
 )
 
-test('the sweep’s own event is one, of the account that it names, and tells whose it is', () => {
+test('the sweep’s own event is an event for the account that it names, and says that it is the sweep’s', () => {
   const event = eventOfSweep(accountId)
   expect(accountOfEvent(event, managementAccountId)).toBe(accountId)
   expect([isEvent(event), isOfSweep(event)]).toEqual([true, true])

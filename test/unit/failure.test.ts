@@ -14,7 +14,7 @@ test.each([
   // Records of version 0.1.0 do not have a status.
   [undefined, 'Aborted', 'Aborted', explanations['Aborted']],
   [undefined, 'States.Timeout', 'States.Timeout', explanations['States.Timeout']],
-])('an execution that is %s with the error %s is told as %s', (status, error, name, explanation) => {
+])('an execution that is %s with the error %s is reported as %s', (status, error, name, explanation) => {
   expect(errorOf({ status, error })).toBe(name)
   expect(explanationOf({ status, error })).toBe(explanation)
 })

@@ -224,7 +224,7 @@ test.each<[string, Partial<ScanCommandInput>]>([
     'a value that is not given',
     { FilterExpression: begins.FilterExpression, ...shown, ProjectionExpression: '#a0, #a1' },
   ],
-])('a scan of %s: as dynalite does it', async (_, input) => {
+])('a scan of %s gives the same as dynalite', async (_, input) => {
   const [dynalite, inMemory] = await Promise.all(
     both.map(async ({ dynamodb }) => {
       for (const pk of ['account#1', 'account#2', 'account#3', 'failure#1'])
@@ -260,14 +260,14 @@ test.each<[string, Command]>([
   ['a filter', new ScanCommand({ TableName, FilterExpression: 'attribute_exists(pk)' })],
   ['a projection', new ScanCommand({ TableName, ProjectionExpression: 'lease.holder' })],
   ['an operation', new PutItemCommand({ TableName, Item: Key, ReturnValues: 'ALL_OLD' })],
-])('%s that the in-memory DynamoDB does not know is refused loudly', async (_, command) => {
+])('%s that the in-memory DynamoDB does not know is refused with an error', async (_, command) => {
   await expect(both[1]!.dynamodb.send(command as GetItemCommand)).rejects.toMatchObject({
     name: 'LocalOrganizationFailure',
     message: expect.stringContaining('The in-memory DynamoDB does not know') as string,
   })
 })
 
-test('request units are counted as AWS bills them: 1 KB a write, 4 KB a consistent read', () => {
+test('request units are counted as AWS bills them: one for 1 KB of a write, one for 4 KB of a consistent read', () => {
   const { operations, units } = inMemoryDynamoDB(TableName, Date.now)
   const run = (name: string, input: object) =>
     operations[name]?.(undefined as never, input as never, undefined as never)
