@@ -6,7 +6,7 @@ import type { Asked } from './request-options.ts'
 import { fileOf, type Global, localPort, settingOf } from './setting.ts'
 import { width, wrap } from './show.ts'
 
-// Each command loads what it needs when it runs, so that help and mistakes are told at once.
+// Each command loads what it needs when it runs, so that help and errors appear at once.
 
 /** The statuses of an account's vend. */
 const statuses = ['NOT_VENDED', 'VENDING', 'VENDED', 'FAILED', 'DEPARTED', 'CLOSED']

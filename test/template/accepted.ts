@@ -3,7 +3,7 @@ export const accepted: { check: string; resources: RegExp; because: string }[] =
   {
     check: 'W3005',
     resources: /LambdaFunction$|^HttpApi(Route|Stage$)/,
-    because: 'osls writes DependsOn beside what it refers to; it does no harm.',
+    because: 'osls writes DependsOn in addition to a reference. The repetition does no harm.',
   },
   {
     check: 'CKV_AWS_115',
@@ -37,7 +37,7 @@ export const accepted: { check: string; resources: RegExp; because: string }[] =
   {
     check: 'CKV_AWS_27',
     resources: /^DeadLetters$/,
-    because: 'SqsManagedSseEnabled encrypts it, which this check does not count.',
+    because: 'SqsManagedSseEnabled encrypts the queue, but this check does not accept that.',
   },
   {
     check: 'CKV_AWS_18',

@@ -312,7 +312,7 @@ describe('a lease that another execution holds', () => {
   })
 
   test.each(['event', 'sweep'])(
-    'makes the same request wait if it is an %s’s, which may end without making anything',
+    'makes the same request wait if an %s’s execution holds the lease, because that execution may end without a vend',
     async (requestedBy) => {
       const ask = await askOf({ accountId })
       holds({ ...heldByAnother(600, ask), requestedBy })
@@ -345,7 +345,7 @@ describe('a lease that another execution holds', () => {
   )
 
   test.each(['SUCCEEDED', 'FAILED', 'TIMED_OUT', 'ABORTED'] as const)(
-    'is left alone for 90 seconds even if its execution is %s: a function of it may still run',
+    'is not taken over for 90 seconds even if its execution is %s, because a function of the execution may still run',
     async (status) => {
       sfn.on(DescribeExecutionCommand).resolves({ status })
       holds(heldByAnother(89))

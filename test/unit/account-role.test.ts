@@ -104,7 +104,7 @@ describe('a session policy that is too long for STS', () => {
 })
 
 describe.each(['aws', 'aws-us-gov', 'aws-cn', 'aws-iso-b', 'aws-eusc'])(
-  'the largest requests that are accepted stay within 1,800 characters in %s:',
+  'the session policies of the largest accepted requests stay within 1,800 characters in %s:',
   (partition) => {
     const place = { accountId, accountEmail: 'payments@example.com', partition }
     const vend = aVend({ executionArn: aVend().executionArn.replace('arn:aws:', `arn:${partition}:`) })

@@ -222,7 +222,7 @@ describe('the error leaves under its name:', () => {
   )
 
   test.each(['LimitExceededException', 'ConcurrentModificationException'])(
-    '%s of CreateUser, and no more is done',
+    '%s of CreateUser, and nothing else is called',
     async (name) => {
       iam.on(CreateUserCommand).rejects(awsError(name))
       await expect(create()).rejects.toMatchObject({ name })

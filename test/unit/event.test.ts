@@ -124,7 +124,7 @@ test.each([
 })
 
 test.each([undefined, null, 'text', [], {}, { 'detail-type': 'x', source: 1, detail: null }])(
-  'what is no event is refused: %o',
+  'an input that is not an event is refused: %o',
   (event) => {
     expect(issuesOf(() => accountOfEvent(event, managementAccountId)).length).toBeGreaterThan(0)
   },
@@ -167,11 +167,11 @@ describe('the rules', () => {
     expect(targetsOf(aSample(name))).toEqual(['ReportFailure'])
   })
 
-  test.each(apiCalls)('%s is nobody’s', (name) => {
+  test.each(apiCalls)('%s matches no rule', (name) => {
     expect(targetsOf(aSample(name))).toEqual([])
   })
 
-  test.each([...succeeded, ...failed])('%s of another account is nobody’s', (name) => {
+  test.each([...succeeded, ...failed])('%s of another account matches no rule', (name) => {
     expect(targetsOf({ ...aSample(name), account: '777788889999' })).toEqual([])
   })
 })

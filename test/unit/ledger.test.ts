@@ -277,7 +277,7 @@ describe('beginStep', () => {
   })
 
   test.each([-1, 0, 89])(
-    'leaves as FailedJustNowError %i s after the failure is on record: a step beside the one that failed may come late',
+    'leaves as FailedJustNowError %i s after the failure is on record, because a step that ran at the same time may come late',
     async (seconds) => {
       await take()
       await recordFailure(ledger, {

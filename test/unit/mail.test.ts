@@ -18,7 +18,7 @@ describe.each([
   })
 
   test.each(['{{b}}', '{{ a }}', '{{#b}}x{{/b}}', '{{#a}}x', 'x{{/a}}', '{{#a}}{{b}}{{/a}}', '{{toString}}'])(
-    'throws on %s, which nobody gave',
+    'throws for the unknown or malformed placeholder in %s',
     (template) => {
       expect(() => fill(template, { a: '1' })).toThrow(ReferenceError)
     },

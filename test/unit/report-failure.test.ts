@@ -235,7 +235,7 @@ describe('running twice', () => {
   })
 
   test.each(['create-account-result-failed', 'create-managed-account-failed', 'update-managed-account-failed'])(
-    'tells of %s once',
+    'reports %s once',
     async (name) => {
       expect(await reportSample(name)).toEqual({ told: config.notify })
       expect(await reportSample(name)).toEqual({ told: [] })
@@ -294,7 +294,7 @@ describe('the command that continues', () => {
   })
 
   test.each(["it's", `'; rm -rf / #`, '$(reboot) `reboot` $HOME', 'a"b\\c', "''''", '\\', '! * ? ~ {a,b} | & > <'])(
-    'gives the shell the input as it is: %s',
+    'gives the shell the unchanged input: %s',
     async (nasty) => {
       const input = JSON.stringify({ accountId, requestedBy: nasty })
       isExecution({ input, error: 'LeaseLostError' })
@@ -420,7 +420,7 @@ describe('an account that could not be created', () => {
   })
 
   test.each(['create-managed-account-failed', 'update-managed-account-failed'])(
-    'is told of %s in its words',
+    'is reported for %s in the words of its event',
     async (name) => {
       await reportSample(name)
       expect(notice().subject).toBe(

@@ -159,7 +159,7 @@ test('a user who signs in already gets no mail', async () => {
 
 describe('the error leaves under its name:', () => {
   test.each(['Throttling', 'ThrottlingException'])(
-    'MailQuotaExceededError for the daily quota, said as %s',
+    'MailQuotaExceededError for the daily quota, which SES reports as %s',
     async (name) => {
       ses.on(SendEmailCommand).rejects(awsError(name, 'Daily message quota exceeded.'))
       await expect(send()).rejects.toThrow(MailQuotaExceededError)

@@ -50,7 +50,7 @@ describe('step', () => {
   })
 
   test.each([new AccountNotReadyError('not yet'), awsError('NoSuchEntityException'), new TypeError('ours')])(
-    'lets an error leave as it is: $name',
+    'lets an error leave unchanged: $name',
     async (error) => {
       await expect(invoke(() => Promise.reject(error))).rejects.toBe(error)
     },

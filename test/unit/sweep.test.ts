@@ -152,7 +152,7 @@ describe('missed', () => {
     ['closed before anybody vended it', account(1, { State: 'CLOSED' })],
     ['suspended by State, whatever Status says', account(1, { State: 'SUSPENDED', Status: 'ACTIVE' })],
     ['protected by name', account(1, { Name: 'Audit' })],
-  ])('does not include an account that is %s', async (_, account) => {
+  ])('does not include an account: %s', async (_, account) => {
     there([account])
     expect(await run()).toMatchObject(nothing)
     expect(started()).toEqual([])
@@ -352,7 +352,7 @@ describe('departed and closed', () => {
   })
 
   test.each(['ResourceNotFoundException', 'InvalidRequestException'])(
-    'a secret that is gone or on its way out (%s) is ended',
+    'a secret that is deleted or scheduled for deletion (%s) does not stop the clean-up',
     async (name) => {
       there([], { [gone]: aVendedRecord() })
       secrets.on(DeleteSecretCommand).rejects(awsError(name))

@@ -55,7 +55,7 @@ test.each([
     'secretReaders[0]: arn:aws:iam::111122223333:role/platform-team must begin with arn:aws-us-gov: for us-gov-west-1',
   ],
 ])(
-  'packaging for %s says why not',
+  'packaging for %s fails and says why',
   async (region, reason) => {
     await expect(packaged({}, '--region', region)).rejects.toMatchObject({
       stdout: expect.stringContaining(reason) as string,

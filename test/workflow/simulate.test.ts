@@ -118,7 +118,7 @@ test('with shared libraries, the functions behave like the deployed bundles', as
 })
 
 test.each(['the lease is not given back', 'an error is swallowed', 'the password leaves its step'])(
-  'it sees a mistake: %s',
+  'the simulation finds a mistake: %s',
   async (name) => {
     const mistake = mistakes.find((one) => one.name === name)!
     const file = vendingFile()
