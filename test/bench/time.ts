@@ -6,9 +6,7 @@ import { type Figures, quantile, round } from './figures.ts'
 type Simulation = Awaited<ReturnType<typeof loadSimulation>>
 type State = { Default?: string; Retry?: { ErrorEquals: string[] }[] }
 
-/**
- * Seconds that peers wait before they enter a new account (docs/decisions/0006-simulated-time.md says who they are).
- */
+/** How long other projects wait before they enter a new account. docs/decisions/0006-simulated-time.md names them. */
 export const peersWaits = [
   { who: 'Account Factory for Terraform', seconds: 65 },
   { who: 'AWS Deployment Framework', seconds: 60 },
@@ -16,7 +14,7 @@ export const peersWaits = [
   { who: 'DavidFerreira21/api-account-factory', seconds: 300 },
 ]
 
-/** The same workflow with a fixed wait before it enters the account, and no retry for a role that is not there yet. */
+/** The same workflow with a fixed wait before it enters the account, and without retries for a missing role. */
 export const withFixedWait = (definition: Definition, seconds: number): Definition => {
   const states = definition.States as Record<string, State>
   const entry = 'CreateAdminGroup'
@@ -42,9 +40,7 @@ export const worldOf = (i: number) => ({
   staleness: accounts.staleness.chance,
 })
 
-/**
- * Seconds from the moment when the role could be assumed until SES had taken the mail; undefined if there is no mail.
- */
+/** Seconds from the moment when the role could be assumed until SES accepted the mail; undefined without a mail. */
 export const secondsToMail = ({ calls, account }: Simulated) => {
   const sent = calls.find(({ operation, error }) => operation === 'SendEmail' && !error)
   return sent?.end === undefined ? undefined : (sent.end - account.roleUsableFrom) / 1000

@@ -4,7 +4,7 @@ import type { Figures } from './figures.ts'
 
 type Simulation = Awaited<ReturnType<typeof loadSimulation>>
 
-/** Counts the work of one vend: an account that exists, one administrator, first try, by hand. */
+/** Counts the work of one vend: by hand, of one administrator, in an existing account, without a retry. */
 export const countWork = async ({ vend }: Simulation) => {
   // Every call takes the same time and nothing else takes any, so the calls' times show the chain.
   const perCall = 100

@@ -11,7 +11,7 @@ import { startChromium } from '../support/chromium.ts'
 import { npmStart } from '../support/npm-start.ts'
 import { exampleVending } from '../support/organization.ts'
 
-// The page of `npm start`, in a real browser.
+// Tests the page of `npm start` in a real browser.
 
 const port = 14_680
 let organization: Awaited<ReturnType<typeof npmStart>>
@@ -47,9 +47,9 @@ const inbox = () => page.getByRole('list', { name: 'Mails' }).getByRole('button'
 const state = (name: string) => page.locator(`[id="state-${name}"]`)
 const press = (name: string) => page.getByRole('button', { name, exact: true }).click()
 const said = () => page.getByRole('status').innerText()
-/** Waits until the newest execution has ended so. */
+/** Waits until the newest execution has ended with this outcome. */
 const newest = (outcome: string) => executions().first().filter({ hasText: outcome }).waitFor()
-/** Presses a button that starts an execution, and waits until that one has ended well. */
+/** Presses a button that starts an execution, and waits until that execution has succeeded. */
 const vendBy = async (button: string) => {
   const before = await executions().count()
   await press(button)
@@ -57,7 +57,7 @@ const vendBy = async (button: string) => {
   await newest('Vended')
 }
 
-test('the three doors are there, each vended', async () => {
+test('shows the three doors, each with a vended account', async () => {
   await open()
   expect(await executions().allInnerTexts()).toEqual([
     expect.stringMatching(/Research by api\s+Vended/),
@@ -66,7 +66,7 @@ test('the three doors are there, each vended', async () => {
   ])
 })
 
-test('the graph has every state of the definition, coloured by how it stands', async () => {
+test('the graph shows every state of the definition, coloured by the state’s status', async () => {
   await open()
   const place = { partition: 'aws', region: 'us-east-1', accountId: '111122223333' }
   type States = Record<string, { ItemProcessor?: { States: States } }>
@@ -112,7 +112,7 @@ test('the three doors open: a new account, an execution, a request', async () =>
   expect(await executions().first().innerText()).toContain('by event')
 
   await vendBy('Start an execution')
-  // The old account has an Administrator of its own, who is kept.
+  // The old account has its own Administrator, whom the vend keeps.
   expect(await state('Kept').getAttribute('data-status')).toBe('SUCCEEDED')
 
   await page.getByLabel('User name').fill('lin')
@@ -121,8 +121,8 @@ test('the three doors open: a new account, an execution, a request', async () =>
   await inbox().filter({ hasText: 'as lin' }).waitFor()
 })
 
-describe('what is broken on purpose recovers', () => {
-  test('a role that is not ready: the step waits, tries again, and goes on', async () => {
+describe('recovers from a fault:', () => {
+  test('a role that is not ready: the step waits and succeeds on a retry', async () => {
     await open()
     await press('Role not ready')
     await page.locator('[id="state-CreateAdminGroup"][data-status="WAITING"]').waitFor()
@@ -139,7 +139,7 @@ describe('what is broken on purpose recovers', () => {
     await newest('Vended')
   })
 
-  test('a duplicate event: one execution vends, the other ends well', async () => {
+  test('a duplicate event: one execution vends, and the other succeeds without a vend', async () => {
     await open()
     const before = await executions().count()
     await press('Duplicate event')
@@ -159,7 +159,7 @@ describe('what is broken on purpose recovers', () => {
       .toEqual(['AlreadyInProgress', 'Vended'])
   })
 
-  test('a policy that forbids users: a notice comes, and a redrive goes on once it is lifted', async () => {
+  test('a policy that forbids users: the page shows the notice, and a redrive succeeds after the policy is lifted', async () => {
     await open()
     await press('Denied by policy')
     await newest('DeniedByPolicyError')
@@ -167,7 +167,7 @@ describe('what is broken on purpose recovers', () => {
     await inbox().filter({ hasText: 'failure notice' }).first().click()
     await page.frameLocator('iframe').getByText('redrive-execution').first().waitFor()
     await press('Redrive')
-    // Lifted earlier, the policy would not fail the redriven execution.
+    // If the policy were lifted earlier, the redriven execution would not fail.
     await page.getByText('DeniedByPolicyError (redriven 1 ×)').waitFor()
     await press('Lift the policy')
     await press('Redrive')
@@ -176,7 +176,7 @@ describe('what is broken on purpose recovers', () => {
   })
 })
 
-test('a mistake is said: no JSON, an event that no rule takes, a request that is refused', async () => {
+test('explains mistakes: invalid JSON, an event that no rule matches, a refused request', async () => {
   await open()
   await page.getByText('Send your own event').click()
   await page.getByLabel('Event').fill('{"source":"aws.organizations","detail-type":"nothing"}')
@@ -192,7 +192,7 @@ test('a mistake is said: no JSON, an event that no rule takes, a request that is
   await expect.poll(said).toMatch(/HTTP 400.*admins\[0\]\.userName/)
 })
 
-test('the lines to copy work in a terminal', async () => {
+test('the commands to copy work in a terminal', async () => {
   await open({ permissions: ['clipboard-read', 'clipboard-write'] })
   await page.getByLabel('Account in these commands').selectOption('888899990000')
   const run = async (what: string) => {
@@ -208,7 +208,7 @@ test('the lines to copy work in a terminal', async () => {
   await newest('Vended')
 })
 
-test('everything is within reach of the keyboard, and what has the focus is seen', async () => {
+test('the keyboard reaches every control, and the focus is visible', async () => {
   await open({ reducedMotion: 'reduce' })
   await page.keyboard.press('Tab')
   expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Skip to the executions')
@@ -220,7 +220,7 @@ test('everything is within reach of the keyboard, and what has the focus is seen
   await page.keyboard.press('Enter')
   expect(await third.getAttribute('aria-pressed')).toBe('true')
 
-  // From the top to the bottom nothing traps the focus, and every control gets it, with an outline or a shadow.
+  // Tabs through the whole page: nothing may trap the focus, and each focused control must show an outline or a shadow.
   await page.evaluate(() => (document.activeElement as HTMLElement).blur())
   await page.reload()
   await page.locator('.graph svg').waitFor()
@@ -233,7 +233,7 @@ test('everything is within reach of the keyboard, and what has the focus is seen
       if (!one || one === document.body) return null
       const { outlineStyle, boxShadow } = getComputedStyle(one)
       one.setAttribute('data-reached', '')
-      // In a mail the focus is on a link of its own.
+      // When the focus is in a mail, it is on a link of the mail itself.
       const inMail = one.tagName === 'IFRAME'
       const hasShadow = boxShadow.split(/, (?=rgb)/).some((shadow) => !/none|0px 0px 0px 0px$/.test(shadow))
       return { name: one.outerHTML.slice(0, 80), seen: inMail || outlineStyle !== 'none' || hasShadow }

@@ -32,7 +32,7 @@ type Credentials = { accessKeyId: string; secretAccessKey: string; sessionToken?
 type Command<Out> = { resolveMiddleware: (...given: never[]) => (...given: never[]) => Promise<{ output: Out }> }
 type Refusal = { refused?: string; Reason?: string }
 
-/** Sends a command and gives what came back, a refusal as well: its name as the SDK throws it, and its HTTP status. */
+/** Sends a command and returns the answer. A refusal is an answer too: the name of the SDK's error, and HTTP status. */
 const asking =
   (client: { send: (command: never) => Promise<unknown> }) =>
   async <Out extends object>(command: Command<Out>): Promise<Partial<Out> & Refusal> => {
@@ -65,31 +65,31 @@ const clients = (endpoint: string, credentials: Credentials) => {
     states: asking(new SFNClient(config)),
     sqs: asking(new SQSClient({ ...config, useQueueUrlAsEndpoint: false })),
     dynamodb: asking(dynamodb),
-    /** For functions/shared/ledger.ts, whose expressions are what counts. */
+    /** For the functions of functions/shared/ledger.ts, whose DynamoDB expressions the scenarios test. */
     ledger: { dynamodb, tableName: 'ledger' },
   }
 }
 
-/** What both sides have: an organization with a management account, members, and what the scenarios need in them. */
+/** What both sides offer: an organization with a management account, member accounts, and the scenarios' resources. */
 export type Aws = ReturnType<typeof clients> & {
   managementAccountId: string
-  /** A member account, in which `iam` acts. */
+  /** The member account in which `iam` acts. */
   accountId: string
   /** A member account in an organizational unit. */
   accountInUnit: string
   unitId: string
   /** `iam` in a member account whose password policy asks for 20 characters with a symbol and an upper-case letter. */
   iamOfStrict: ReturnType<typeof clients>['iam']
-  /** The clients with a member account's credentials. */
+  /** Clients with a member account's credentials. */
   ofMember: ReturnType<typeof clients>
   stateMachineArn: string
-  /** A service control policy of the unit above. */
+  /** A service control policy of the organizational unit above. */
   policyId: string
-  /** Of a queue that holds nothing when a case begins, if each case empties it. */
+  /** The URL of a queue that is empty when a case begins. Each case must empty the queue again. */
   queueUrl: string
-  /** Makes a customer-managed policy in the member account; gives its ARN. */
+  /** Creates a customer-managed policy in the member account. Returns the policy's ARN. */
   addPolicy: (name: string, document: string) => Promise<string>
-  /** Lets time go by, where time can be told to. */
+  /** Advances the clock, on the side that has a clock to advance. */
   later: (seconds: number) => void
 }
 
@@ -97,7 +97,7 @@ export const serviceControlPolicy = {
   Version: '2012-10-17',
   Statement: [{ Effect: 'Deny', Action: 'iam:CreateUser', Resource: '*' }],
 }
-/** A stack and rules of these names are on both sides, and a trail of the organization. */
+/** Both sides have a stack and rules of these names, and an organization trail. */
 export const stackName = 'conformance'
 export const ruleNames = ['conformance-a', 'conformance-b', 'other']
 const rulePattern = { source: ['aws.organizations'] }
@@ -115,7 +115,7 @@ const queueName = 'conformance'
 export const roleName = 'OrganizationAccountAccessRole'
 const passwordPolicy = { MinimumPasswordLength: 20, RequireSymbols: true, RequireUppercaseCharacters: true }
 
-/** Succeeds, waits or fails, as its input says. */
+/** The execution's input decides whether the workflow succeeds, waits or fails. */
 const definition = {
   StartAt: 'What',
   States: {
@@ -145,7 +145,7 @@ const memberCredentials = async (sts: ReturnType<typeof clients>['sts'], account
   }
 }
 
-/** The local organization, with the clock in the scenarios' hands. */
+/** Starts the local organization. The scenarios control its clock. */
 export const startLocal = async () => {
   const clock = manualClock()
   const world = createWorld(clock)
@@ -216,7 +216,7 @@ export const startLocal = async () => {
   return { aws, operations, world, close: endpoint.close }
 }
 
-/** moto, brought to the same state by its own calls. */
+/** Brings moto to the same state through its API. */
 export const prepareMoto = async ({ url, loadNoMorePolicies }: Moto): Promise<Aws> => {
   await fetch(`${url}/moto-api/config`, {
     method: 'POST',
@@ -262,7 +262,7 @@ export const prepareMoto = async ({ url, loadNoMorePolicies }: Moto): Promise<Aw
   await own.organizations(
     new Organizations.EnableAWSServiceAccessCommand({ ServicePrincipal: 'cloudtrail.amazonaws.com' }),
   )
-  // The trail's bucket: S3's client is no dependency.
+  // Creates the trail's bucket without an SDK client, because S3's client is no dependency.
   await fetch(`${url}/conformance`, { method: 'PUT' })
   await own.cloudtrail(
     new CreateTrailCommand({

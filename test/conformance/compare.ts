@@ -2,7 +2,7 @@ import type { Aws } from './aws.ts'
 
 export type Differing = { at: string; local: string; moto: string }
 
-// Each AWS makes these up. They are compared by being the same again within a case.
+// Each side generates these values itself. Within a case, the same value must appear in the same places on both sides.
 const ownIds = new Set([
   'UserId',
   'GroupId',
@@ -26,9 +26,7 @@ const patterns: [kind: string, pattern: RegExp][] = [
   ['suffix', /(?<=:secret:.*-)\w{6}$/g],
 ]
 
-/**
- * An answer with what each AWS makes up replaced by names: ids by the order in which they appear, dates by `<date>`.
- */
+/** Replaces the generated values of an answer: ids by names in the order of their appearance, dates by `<date>`. */
 export const masked = ({ managementAccountId, accountId }: Aws, name: string, answer: unknown) => {
   const mine = new RegExp(name, 'gi')
   const names = new Map([
@@ -68,7 +66,7 @@ const show = (value: unknown) => {
   return JSON.stringify(value)
 }
 
-/** Where two answers differ, and what each says there. A refusal differs from an answer as a whole. */
+/** Finds where two answers differ, with both values. If only one of them is a refusal, they differ as a whole. */
 export const differences = (local: unknown, moto: unknown, at = ''): Differing[] => {
   if (isObject(local) && isObject(moto)) {
     const refused = ['refused' in local, 'refused' in moto]

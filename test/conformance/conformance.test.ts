@@ -26,7 +26,7 @@ const cases = Object.entries(scenarios).flatMap(([service, operations]) =>
   ),
 )
 const listed = new Map(known.flatMap(({ found }) => Object.entries(found)))
-/** By case, the differences that were found. */
+/** The differences that were found, by case. */
 const compared = new Map<string, Record<string, [local: string, moto: string]>>()
 
 test.each(cases)('$title', async ({ service, operation, run, title }) => {
@@ -46,7 +46,7 @@ test.each(cases)('$title', async ({ service, operation, run, title }) => {
   expect(found, 'The differences that differences.ts lists for this case').toEqual(Object.fromEntries(expected))
 })
 
-test('every difference that is listed is of a case that there is, and once', () => {
+test('every listed difference belongs to an existing case, and is listed once', () => {
   const titles = cases.map(({ title }) => title)
   expect([...listed.keys()].filter((where) => !titles.includes(where.split(' → ')[0] ?? ''))).toEqual([])
   expect(listed.size).toBe(known.flatMap(({ found }) => Object.keys(found)).length)
@@ -60,7 +60,7 @@ test('every operation of the local organization has its cases', () => {
   expect(missing).toEqual([])
 })
 
-/** The names under which the SDK's packages and the endpoint know a service. */
+/** Other names of a service, in the SDK's packages or at the endpoint. */
 const services: Record<string, string> = {
   sesv2: 'ses',
   eventbridge: 'events',
@@ -122,7 +122,7 @@ ${rows.join('\n')}
 `
 }
 
-test('docs/conformance.md says what was found', async ({ skip }) => {
+test('docs/conformance.md has the present results', async ({ skip }) => {
   if (compared.size < cases.length) skip('Not every case was run')
   const file = path.join(import.meta.dirname, '../../docs/conformance.md')
   const config = await resolveConfig(file)

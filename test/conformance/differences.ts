@@ -1,11 +1,11 @@
-/** Known differences of one kind, with what AWS's documentation says. */
+/** Known differences of one kind, and what AWS's documentation says about them. */
 export type Difference = {
-  /** The page that says it. */
+  /** The page of the documentation. */
   page: string
   aws: string
-  /** Whose answer the documentation confirms; `both` if it allows either. */
+  /** The side that the documentation confirms; `both` if the documentation allows both answers. */
   right: 'local' | 'moto' | 'both'
-  /** By `service operation: case`, with ` → field` where only a field differs. */
+  /** By `service operation: case`; ` → field` follows where only one field differs. */
   found: Record<string, [local: string, moto: string]>
 }
 

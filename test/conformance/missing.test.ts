@@ -28,13 +28,13 @@ const closedPort = async () => {
   return port
 }
 
-test('without Python the suite says so in a sentence', async () => {
+test('without Python, the suite reports the missing Python in one sentence', async () => {
   const { code, stdout, stderr } = await runSuite({ PATH: folder })
   expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
   expect(stderr).toBe('test:conformance needs Python 3.11 or newer (python3 was not found): install it and try again\n')
 })
 
-test('without PyPI the suite says so in a sentence', { timeout: 120_000 }, async () => {
+test('without PyPI, the suite reports the failed installation in one sentence', { timeout: 120_000 }, async () => {
   const PIP_INDEX_URL = `http://127.0.0.1:${await closedPort()}/simple`
   const { code, stderr } = await runSuite({ PIP_INDEX_URL, PIP_EXTRA_INDEX_URL: '', PIP_FIND_LINKS: '' })
   expect(code).toBe(1)
@@ -42,7 +42,7 @@ test('without PyPI the suite says so in a sentence', { timeout: 120_000 }, async
   expect(stderr).toMatch(`test:conformance needs PyPI to install moto ${moto.version}, and pip could not`)
 })
 
-test('moto ends with the process that started it, however that ends', async () => {
+test('moto ends with the process that started it, even if that process is killed', async () => {
   const script = `import { startMoto } from ${JSON.stringify(path.join(import.meta.dirname, 'moto.ts'))}
     console.log((await startMoto()).url)`
   const starter = spawn(process.execPath, ['--input-type=module', '-e', script], {

@@ -7,8 +7,8 @@ export const moto = pythonProgram(
   process.env['CONFORMANCE_FOLDER'] ?? path.join(import.meta.dirname, '../../.conformance'),
 )
 
-// moto's server on a free port. A line on its standard input stops the loading of AWS's managed policies; when the
-// input closes it ends.
+// Runs moto's server on a free port. After a line on its standard input, moto stops loading AWS's managed policies into
+// new accounts. When its standard input closes, moto ends.
 const server = `
 import os, sys, threading
 from moto.core.config import default_user_config
@@ -23,14 +23,14 @@ threading.Thread(target=follow, daemon=True).start()
 main(["-H", "127.0.0.1", "-p", "0"])
 `
 
-/** Starts moto on 127.0.0.1, from the environment that is there. */
+/** Starts moto on 127.0.0.1 with this process's environment. */
 export const startMoto = async () => {
-  // The variable would put every call into one account.
+  // With this variable, moto would run every call in one account.
   const { MOTO_ACCOUNT_ID: _, ...env } = process.env
   const { url, tell, stop } = await startServer(moto, ['-c', server], env)
   return {
     url,
-    /** Accounts that come later have no managed policies: each costs a second. */
+    /** Leaves AWS's managed policies out of new accounts: loading them takes a second for each account. */
     loadNoMorePolicies: () => tell(''),
     stop,
   }

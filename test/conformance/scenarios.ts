@@ -16,7 +16,7 @@ import * as ledger from '../../functions/shared/ledger.ts'
 import * as notes from '../../functions/shared/notes.ts'
 import { type Aws, roleName, stackName, trailName } from './aws.ts'
 
-/** Gives what is compared: an answer, or several by what they are. `name` is the case's own, the same on both sides. */
+/** Returns what to compare: an answer, or several named answers. `name` is the case's own, the same on both sides. */
 export type Run = (aws: Aws & { name: string }) => Promise<unknown>
 
 const administrator = 'arn:aws:iam::aws:policy/AdministratorAccess'
@@ -30,7 +30,7 @@ const createGroup = (GroupName: string, more: Partial<IAM.CreateGroupRequest> = 
   new IAM.CreateGroupCommand({ GroupName, ...more })
 const addUser = (GroupName: string, UserName: string) => new IAM.AddUserToGroupCommand({ GroupName, UserName })
 const tags = (count: number) => Array.from({ length: count }, (_, i) => ({ Key: `key${i}`, Value: `${i}` }))
-/** For where an answer says no more than that it is none. */
+/** Reduces an answer to whether it is a refusal. */
 const whetherRefused = ({ refused, Reason }: { refused?: string; Reason?: string }) =>
   refused ? { refused, ...(Reason && { Reason }) } : { answers: true }
 
@@ -47,7 +47,7 @@ const userWithProfile = async ({ iam, name }: Parameters<Run>[0]) => {
   await iam(createProfile(name))
 }
 
-/** Creates a login profile with a password, for a user of its own. Gives the refusal, if it is one. */
+/** Creates a login profile with a password for a new user. Returns the refusal if IAM refuses. */
 const createWith = (iam: Aws['iam'], name: string) => async (Password: string) => {
   const UserName = `${name}-${Password.length}`
   await iam(createUser(UserName))
@@ -68,7 +68,7 @@ const putDocument =
     return iam(putPolicy(name, document))
   }
 
-/** How many pages of two there are, and the names in them: IAM promises no order. */
+/** Counts the pages of two items each, and sorts the names in all of them, because IAM promises no order. */
 const inPages = async (
   ask: (paging: { MaxItems: number; Marker?: string }) => Promise<{ Marker?: string | undefined }>,
   list: string,
@@ -571,7 +571,7 @@ const createAccount = (AccountName: string, more: Partial<Organizations.CreateAc
   new Organizations.CreateAccountCommand({ AccountName, Email: `${AccountName}@example.com`, ...more })
 const describeCreation = (CreateAccountRequestId = '') =>
   new Organizations.DescribeCreateAccountStatusCommand({ CreateAccountRequestId })
-/** Asks for an account; gives its id once it is there. */
+/** Requests an account, and returns its id when the account exists. */
 const accountMade = async ({ organizations, later, name }: Parameters<Run>[0]) => {
   const { CreateAccountStatus } = await organizations(createAccount(name))
   later(60)
@@ -586,7 +586,7 @@ const creating =
     return whetherRefused(answer)
   }
 
-/** What a policy says of itself, but for its ARN and description: nothing here reads them. */
+/** A policy's summary without its ARN and description, which the service never reads. */
 const withoutDescription = ({ Arn: _, Description: __, ...summary }: Organizations.PolicySummary) => summary
 
 const organizations: Record<string, Record<string, Run>> = {
@@ -741,12 +741,12 @@ const describeSecret = (SecretId: string) => new SM.DescribeSecretCommand({ Secr
 const deleteSecret = (SecretId: string, more: Partial<SM.DeleteSecretRequest> = {}) =>
   new SM.DeleteSecretCommand({ SecretId, ...more })
 
-/** A secret with two versions. */
+/** Creates a secret with two versions. */
 const twoVersions = async ({ secretsmanager, name }: Parameters<Run>[0]) => {
   await secretsmanager(createSecret(name))
   return secretsmanager(putValue(name, second, 'two'))
 }
-/** A secret that is scheduled for deletion. */
+/** Creates a secret and schedules it for deletion. */
 const marked = async ({ secretsmanager, name }: Parameters<Run>[0]) => {
   await secretsmanager(createSecret(name))
   await secretsmanager(deleteSecret(name, { RecoveryWindowInDays: 7 }))
@@ -1025,7 +1025,7 @@ const putting =
   (...entries: Events.PutEventsRequestEntry[]): Run =>
   async ({ events }) => {
     const { Entries, ...rest } = await events(putEvents(...entries))
-    // Messages are for people.
+    // Do not compare messages, because they are for people.
     return rest.refused ? rest : { ...rest, Entries: Entries?.map(({ EventId, ErrorCode }) => ErrorCode ?? !!EventId) }
   }
 
@@ -1161,7 +1161,7 @@ const cloudtrail: Record<string, Record<string, Run>> = {
       const { trailList, ...rest } = await cloudtrail(
         new CloudTrail.DescribeTrailsCommand({ includeShadowTrails: true }),
       )
-      // Where its files go is not kept here.
+      // Leave out where the trail's files go, because the local AWS does not have that.
       return {
         ...rest,
         trails: trailList?.map(({ Name, TrailARN, HomeRegion, IsMultiRegionTrail, IsOrganizationTrail }) => ({
@@ -1238,13 +1238,13 @@ const takeLease = ({ ledger: table, name }: Parameters<Run>[0], by = vend, seen?
   })
 const read = async ({ ledger: table, name }: Parameters<Run>[0]) => {
   const text = JSON.stringify((await ledger.readAccount(table, name)) ?? null)
-  // Each side has its own moment.
+  // The two sides run at different times.
   return JSON.parse(
     text.replace(/"\d{4}-\d\d-\d\dT[^"]*"/g, '"<time>"').replace(/"renewedAt":\d+/g, '"renewedAt":0'),
   ) as unknown
 }
 const other = { ...vend, executionArn: `${vend.executionArn}-other` }
-/** What a function of the ledger gives, or the name of what it throws. */
+/** Whether a function of the ledger returned an answer or nothing, or the name of the error that it threw. */
 const settled = async (work: Promise<unknown>) => {
   try {
     return (await work) === undefined ? 'nothing' : 'an answer'
@@ -1371,7 +1371,7 @@ const receive = ({ sqs, queueUrl }: Queue, more: Partial<SQS.ReceiveMessageReque
   sqs(new SQS.ReceiveMessageCommand({ QueueUrl: queueUrl, MaxNumberOfMessages: 10, ...more }))
 const deleteMessage = ({ sqs, queueUrl }: Queue, ReceiptHandle: string | undefined) =>
   sqs(new SQS.DeleteMessageCommand({ QueueUrl: queueUrl, ReceiptHandle }))
-/** Bodies and attributes of what is received, and then deleted, so that the next case finds nothing. */
+/** Receives messages and deletes them, so that the next case finds none. Returns their bodies and attributes. */
 const take = async (aws: Queue, more: Partial<SQS.ReceiveMessageRequest> = {}) => {
   const { Messages = [], ...rest } = await receive(aws, more)
   for (const { ReceiptHandle } of Messages) await deleteMessage(aws, ReceiptHandle)
@@ -1437,7 +1437,7 @@ const sqs: Record<string, Record<string, Run>> = {
   },
 }
 
-/** By service and operation, what is done on both sides. */
+/** What each case does on both sides, by service and operation. */
 export const scenarios: Record<string, Record<string, Record<string, Run>>> = {
   iam,
   sts,

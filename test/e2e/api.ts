@@ -7,9 +7,9 @@ import { clients, type Credentials } from './target.ts'
 export type Answer = { status: number; headers: http.IncomingHttpHeaders; body: Record<string, unknown> }
 type Request = { method: 'GET' | 'POST'; path: string; headers?: Record<string, string>; body?: string }
 
-/** Sends a request to the deployed API: signed, if there are credentials. */
+/** Sends a request to the deployed API. Signs the request if credentials are given. */
 export const callApi = async (
-  /** The API's URL, and where it answers if that is elsewhere. */
+  /** `url` is the API's URL. `at` is the address to connect to, if that differs. */
   { url, at = url, region, service = 'execute-api' }: { url: string; at?: string; region: string; service?: string },
   { method, path, headers = {}, body = '' }: Request,
   credentials?: Credentials,
@@ -39,7 +39,7 @@ export const callApi = async (
   })
 }
 
-/** Asks KMS. The project has no client of it otherwise: two calls are not worth one. */
+/** Calls KMS without the SDK: a client as a new dependency is not worth it for two calls. */
 export const askKms = async (operation: string, input: object) => {
   const [region, credentials] = await Promise.all([clients.sts.config.region(), clients.sts.config.credentials()])
   const url = process.env['AWS_ENDPOINT_URL'] ?? `https://kms.${region}.amazonaws.com`

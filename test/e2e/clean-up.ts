@@ -22,7 +22,7 @@ import { askKms } from './api.ts'
 import { copyService, stage } from './service.ts'
 import { clients, group, iamOf, pathInTheWay, prefix, resourcesOf, secretsOf, type Target } from './target.ts'
 
-/** What there is to take out; table and key, which outlive the service, once they are there. */
+/** What the clean-up must remove. The table and the key outlive the service; they are missing until they exist. */
 type Left = {
   vendingFile: string
   accessRole: string
@@ -32,7 +32,7 @@ type Left = {
 }
 const noteOf = ({ folder }: Target) => path.join(folder, 'left.json')
 
-/** Notes what there will be to take out, for a clean-up after an interruption as well. */
+/** Writes down what the clean-up must remove, so that a clean-up after an interruption finds it too. */
 export const noteLeft = (target: Target, left: Left) => writeFileSync(noteOf(target), JSON.stringify(left))
 
 const unlessGone = (error: unknown) => {
@@ -51,7 +51,7 @@ const deleteOurs = async (iam: IAMClient) => {
   const GroupName = group.name
   try {
     const { Group } = await iam.send(new GetGroupCommand({ GroupName }))
-    // Whoever has one of this name keeps it.
+    // A group of this name on another path is somebody else's, and stays.
     if (![ourPath, pathInTheWay].includes(Group?.Path ?? '')) return
     const { AttachedPolicies = [] } = await iam.send(new ListAttachedGroupPoliciesCommand({ GroupName }))
     for (const { PolicyArn } of AttachedPolicies) await iam.send(new DetachGroupPolicyCommand({ GroupName, PolicyArn }))
@@ -62,8 +62,8 @@ const deleteOurs = async (iam: IAMClient) => {
 }
 
 /**
- * Takes out all that the tests made: the service, if it is still there, what it leaves, and what it vended. Safe to run
- * twice.
+ * Removes everything that the tests made: the service, if it still exists, the resources that outlive it, and the
+ * groups, users and secrets of the vends. Safe to run twice.
  */
 export const cleanUp = async (target: Target) => {
   if (!existsSync(noteOf(target))) return
@@ -83,6 +83,6 @@ export const cleanUp = async (target: Target) => {
         await clients.secrets.send(new DeleteSecretCommand({ SecretId: Name, ForceDeleteWithoutRecovery: true }))
   }
   if (table) await clients.dynamodb.send(new DeleteTableCommand({ TableName: table })).catch(unlessGone)
-  // Seven days is the shortest that KMS allows; asked for again it is refused, and stays as it is.
+  // Seven days is KMS's minimum. A key that is already scheduled for deletion stays so: KMS refuses the second call.
   if (key) await askKms('ScheduleKeyDeletion', { KeyId: key, PendingWindowInDays: 7 })
 }

@@ -33,8 +33,8 @@ import { temporaryFolder } from '../support/folder.ts'
 import { managementAccountId, ministack as program, region, startMiniStack } from './emulators.ts'
 import { eventually } from './target.ts'
 
-// Every row of docs/e2e.md, on a MiniStack without the work-arounds: when one fails, a newer version has mended it, and
-// the row and its work-around can go.
+// Tests each row of docs/e2e.md on a MiniStack without the work-arounds. If a test fails, a newer MiniStack no longer
+// deviates there: delete the row and its work-around.
 
 const folder = temporaryFolder()
 const ministack = await startMiniStack({}, { asItIs: true })
@@ -45,7 +45,7 @@ const rootUser = { accessKeyId: managementAccountId, secretAccessKey: 'test' }
 const clients = makeClients({ ...place, credentials: rootUser })
 const iam = clients.iamOf(rootUser)
 
-/** A new user with this one permission. */
+/** Creates a user who has only this permission. */
 const userWho = async (permission: object) => {
   const UserName = randomUUID()
   await iam.send(new CreateUserCommand({ UserName }))
@@ -68,7 +68,7 @@ const sendMail = (user: Setting) =>
     }),
   )
 
-/** For the function and the workflow below. */
+/** Creates the role of the function and the workflow below. */
 const makeRole = async () => {
   const document = (statement: object) =>
     JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', ...statement }] })
@@ -127,7 +127,7 @@ const roleArn = await makeRole()
 const { FunctionArn } = await failingFunction(roleArn)
 const executionArn = await failingExecution(FunctionArn, roleArn)
 
-/** By the rows' names. */
+/** Tests of the deviations, by the names of their rows. */
 const deviations: Record<string, () => Promise<void>> = {
   'Error names': async () => {
     const { Payload } = await clients.lambda.send(new InvokeCommand({ FunctionName: 'failing' }))
@@ -170,7 +170,7 @@ const deviations: Record<string, () => Promise<void>> = {
       ['iam:AttachUserPolicy', 'iam:PolicyARN', PolicyArn, (user) => new IAMClient(user).send(attach)],
       ['dynamodb:PutItem', 'dynamodb:LeadingKeys', 'a', (user) => new DynamoDBClient(user).send(putItem)],
       ['events:PutEvents', 'events:source', 'ours', (user) => new EventBridgeClient(user).send(put)],
-      // Both sides of this condition are the organization of this account.
+      // Both values of this condition are the organization of this account.
       [
         'iam:ListUsers',
         'aws:ResourceOrgID',
@@ -226,7 +226,7 @@ const deviations: Record<string, () => Promise<void>> = {
 describe('MiniStack still deviates:', () => {
   test.for(Object.entries(deviations))('%s', async ([, deviates]) => deviates())
 
-  test('and the table has these rows and no other', () => {
+  test('the table in docs/e2e.md has exactly these rows', () => {
     const table = readFileSync(path.join(import.meta.dirname, '../../docs/e2e.md'), 'utf8')
     expect(table).toContain(`| MiniStack ${program.version} `)
     const rows = [...table.matchAll(/^\| ([^|]+?) +\|/gm)].map(([, name = '']) => name)

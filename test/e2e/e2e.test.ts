@@ -57,7 +57,7 @@ import {
   type Target,
 } from './target.ts'
 
-// The deployed service, driven and looked at from outside. The tests follow each other, as a service's life does.
+// These tests drive the deployed service and observe it from outside. They run in order and build on each other.
 
 const target = JSON.parse(process.env['E2E_TARGET'] ?? '{}') as Target
 const isLocal = !target.accounts
@@ -99,7 +99,7 @@ async function makeAccounts(): Promise<[Account, Account]> {
   return [...accounts]
 }
 
-/** The vending.yml under test: the caller may use the API and read the secrets, and what is looked at is known. */
+/** The vending.yml under test. The caller may use the API and read the secrets, and the tests know all other values. */
 function vendingWith(overrides: object) {
   const ours = {
     operators: [caller.arn],
@@ -132,7 +132,7 @@ const record = async (accountId: string) => {
   return Item && unmarshall(Item)
 }
 
-/** The executions about an account, the newest first. */
+/** The executions for an account, the newest first. */
 const executionsOf = async (accountId: string) => {
   const found = []
   for await (const { executions = [] } of paginateListExecutions(
@@ -156,7 +156,7 @@ const ended = (executionArn: string | undefined, seconds?: number) =>
     seconds,
   )
 
-/** Waits for an execution that must succeed; a failure is told with its cause. */
+/** Waits until an execution succeeds. If the execution fails, the test reports the error and the cause. */
 const succeeded = async (executionArn: string | undefined, seconds?: number) => {
   const { status, error, cause } = await ended(executionArn, seconds)
   expect({ status, error, cause }).toEqual({ status: 'SUCCEEDED', error: undefined, cause: undefined })
@@ -179,7 +179,7 @@ const historyOf = async (executionArn: string | undefined) => {
 }
 
 type Mail = { MessageId: string; To: string[]; Subject: string; BodyText: string; BodyHtml: string }
-/** Every mail that was sent. SES itself shows nobody what it sent. */
+/** All mails that were sent. Only MiniStack's own API shows them: SES itself shows nobody the mails that it sent. */
 const mails = async (): Promise<Mail[]> => {
   const answer = await fetch(
     `${process.env['AWS_ENDPOINT_URL']}/_ministack/ses/messages?account=${managementAccountId}`,
@@ -196,7 +196,7 @@ type Expected = {
   passwordLength?: number
 }
 
-/** Reads all that a vend leaves back through AWS's APIs. */
+/** Reads through AWS's APIs everything that a vend creates, and checks it. */
 const expectVended = async ({ accountId, email }: Account, expected: Expected) => {
   const { userName, groupName, policy, executionArn, passwordLength = 32 } = expected
   const iam = await iamOf(target, accountId, accessRole())
@@ -251,7 +251,7 @@ const expectVended = async ({ accountId, email }: Account, expected: Expected) =
 // The service's life
 
 let failed: string | undefined
-test('a vend that fails is told by mail, with what to do', async () => {
+test('a failed vend is reported by mail, with what to do', async () => {
   const { accountId } = failing
   const iam = await iamOf(target, accountId, accessRole())
   await iam.send(new CreateGroupCommand({ GroupName: group.name, Path: pathInTheWay }))
@@ -280,8 +280,8 @@ test('an execution by hand vends', async () => {
   await expectVended(vended, { userName: userByHand, groupName: group.name, policy: 'ReadOnlyAccess', executionArn })
 })
 
-test('an event about a new account vends, as soon as its role is there', async () => {
-  // Against AWS nobody creates an account for a test, and nobody but AWS may put its events.
+test('an event about a new account starts a vend, which waits until the account’s role exists', async () => {
+  // Against real AWS, the test creates no account, and only AWS itself may put its events.
   if (!isLocal) {
     const { EventPattern } = await clients.events.send(
       new DescribeRuleCommand({ Name: (await resourcesOf()).get('AccountCreatedRule') }),
@@ -318,7 +318,7 @@ test('an event about a new account vends, as soon as its role is there', async (
   })
 })
 
-test('an event about an account that was there before ends as NotNew', async () => {
+test('an event about an account that joined before the installation ends as NotNew', async () => {
   const input = JSON.stringify({ ...accountCreated(failing.accountId), account: managementAccountId, region })
   const { executionArn } = await sfn.send(
     new StartExecutionCommand({ stateMachineArn: service['VendAccountArn'], input }),
@@ -333,7 +333,7 @@ describe('the API', () => {
   let requester: Credentials
   const api = (request: Parameters<typeof callApi>[1], credentials?: Credentials): Promise<Answer> => {
     const url = service['HttpApiUrl'] ?? ''
-    // MiniStack answers at its own address, under a name that no resolver knows.
+    // MiniStack's API URL has a host name that DNS cannot resolve, so send the request to MiniStack's own address.
     const at = process.env['AWS_ENDPOINT_URL']
     const { hostname } = new URL(url)
     const place =
@@ -349,7 +349,7 @@ describe('the API', () => {
     body,
   })
 
-  test('refuses who does not sign, and lets a requester only read', async () => {
+  test('refuses an unsigned request, and lets a requester only read', async () => {
     operator = await signInAs(caller, service['OperatorRoleArn'] ?? '')
     requester = await signInAs(caller, service['RequesterRoleArn'] ?? '')
     const { accountId } = vended
@@ -359,7 +359,7 @@ describe('the API', () => {
     expect((await api({ method: 'GET', path: `/accounts/${accountId}` }, requester)).status).toBe(200)
   })
 
-  test('a signed request vends, once however often it is sent', async () => {
+  test('a signed request vends only once, however often it is sent', async () => {
     const { accountId } = vended
     const answer = await api(post(accountId), operator)
     expect(answer).toMatchObject({ status: 202, headers: { location: `/accounts/${accountId}` } })
@@ -395,7 +395,7 @@ test('the sweep runs, and finds nothing to do', async () => {
   expect(await executionsOf(vended.accountId)).toHaveLength(before)
 })
 
-test('the operator’s command tells the same', async () => {
+test('the operator’s command shows the same status', async () => {
   const { stdout } = await promisify(execFile)(process.execPath, [
     path.join(import.meta.dirname, '../../dist/vend.cjs'),
     'status',
@@ -409,7 +409,7 @@ test('the operator’s command tells the same', async () => {
   expect(told.admins.map(({ userName }) => userName).sort()).toEqual([userByApi, userByHand])
 })
 
-// What is deployed changes
+// Changes of the deployment
 
 test('deploying the same again changes nothing', async () => {
   const before = await findStack(cloudFormation, stage)
@@ -419,7 +419,7 @@ test('deploying the same again changes nothing', async () => {
   expect(LastUpdatedTime).toEqual(before?.LastUpdatedTime)
 })
 
-test('a changed vending.yml is brought out by deploying', async () => {
+test('a deployment applies a changed vending.yml', async () => {
   vendingFile = vendingWith({ passwordLength: 40 })
   const before = service
   say('packaging and deploying with another passwordLength')
@@ -438,10 +438,10 @@ test('a changed vending.yml is brought out by deploying', async () => {
   })
 })
 
-test('what failed goes on when its reason is mended', async () => {
+test('a failed vend can continue after its cause is removed', async () => {
   const { accountId } = failing
   say('going on after the failure; a failed execution keeps its lease for 90 seconds')
-  // MiniStack cannot redrive, so there it is started again, as the notice says.
+  // MiniStack cannot redrive an execution. There the test starts a new vend, as the failure notice advises.
   let executionArn = failed
   if (isLocal) ({ executionArn } = await start(accountId, userByHand))
   else await sfn.send(new RedriveExecutionCommand({ executionArn: failed ?? '' }))
@@ -455,7 +455,7 @@ test('what failed goes on when its reason is mended', async () => {
   })
 })
 
-/** The names of what is there of the service, by the services' own lists. */
+/** Lists the names of the service's resources that exist, as each AWS service lists them. */
 const names = async () => {
   const { Functions = [] } = await clients.lambda.send(new ListFunctionsCommand({}))
   const { Rules = [] } = await clients.events.send(new ListRulesCommand({}))
@@ -470,11 +470,11 @@ const names = async () => {
   return all.filter((name) => name?.startsWith(`account-vending-${stage}`))
 }
 
-test('removing takes all of it away but the ledger, the password key and the secrets', async () => {
+test('removing the service keeps only the ledger, the password key and the secrets', async () => {
   const resources = await resourcesOf()
   const secrets = await secretsOf(vended.accountId)
   expect(secrets.length).toBeGreaterThan(1)
-  // Functions, rules, roles and the workflow.
+  // At least 10 functions, 9 rules, and 10 roles and workflows.
   expect((await names()).length).toBeGreaterThan(10 + 9 + 10)
   say('removing')
   await osls(vendingFile, 'remove')

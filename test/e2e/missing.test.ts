@@ -3,7 +3,7 @@ import path from 'node:path'
 import { expect, test } from 'vitest'
 import { temporaryFolder } from '../support/folder.ts'
 
-test('without Python the suite says so in a sentence', async () => {
+test('without Python, the suite reports the missing Python in one sentence', async () => {
   const PATH = temporaryFolder()
   const { code, stdout, stderr } = await new Promise<{ code: unknown; stdout: string; stderr: string }>((resolve) =>
     execFile(

@@ -8,14 +8,14 @@ import { stage } from './service.ts'
 import { type Account, clients, group, prefix } from './target.ts'
 
 /**
- * What the tests will do to the real AWS that the environment's credentials are for, in words.
- * Throws `MissingError` where they must not.
+ * Describes in words what the tests will do to the real AWS of the environment's credentials.
+ * Throws `MissingError` if the tests must not run there.
  */
 export const planAgainstAws = async (accountIds: string[], vendingFile: string) => {
   const [vendedId = '', failingId = '', ...more] = accountIds
   if (!failingId || more.length || vendedId === failingId)
     throw new MissingError(
-      'test:e2e --against-aws needs two member accounts of the organization to try on: --account ID --account ID',
+      'test:e2e --against-aws needs two member accounts of the organization for its tests: --account ID --account ID',
     )
   const vending = loadVending(vendingFile)
   const [region, { Account: managementAccountId = '', Arn = '' }, stack] = await Promise.all([
@@ -29,7 +29,7 @@ export const planAgainstAws = async (accountIds: string[], vendingFile: string) 
     )
   if (stack)
     throw new MissingError(
-      `test:e2e found its stack account-vending-${stage} in ${managementAccountId} already: remove it first, by npx osls remove --stage ${stage}`,
+      `test:e2e found its stack account-vending-${stage} in ${managementAccountId} already: remove it first with npx osls remove --stage ${stage}`,
     )
   const diagnosis = await doctor(clients, { stage, vending })
   if (!diagnosis.mayDeploy) throw new MissingError(showDiagnosis(diagnosis))
@@ -42,13 +42,13 @@ export const planAgainstAws = async (accountIds: string[], vendingFile: string) 
   const lines = [
     `In the management account ${managementAccountId}, ${region}:`,
     `  deploys the stack account-vending-${stage} with ${vendingFile}, updates it, and removes it;`,
-    '  while it is there, accounts that are created or join are vended by it;',
+    '  until its removal, the service vends every account that is created or joins the organization;',
     '  deletes its ledger and the secrets, and schedules its key for deletion in 7 days.',
     `In ${vended.accountId} (${vended.name}):`,
-    `  makes the users ${users('by-hand', 'by-api', 'after-update')} with ${group.policies.join()} by the group ${group.name}, mails ${vended.email}, and deletes them.`,
+    `  makes the users ${users('by-hand', 'by-api', 'after-update')} with ${group.policies.join()} through the group ${group.name}, mails ${vended.email}, and deletes them.`,
     `In ${failing.accountId} (${failing.name}):`,
-    `  makes a group ${group.name} that is in the way, so that a vend fails and ${vending.notify.join(', ')} get the notice;`,
-    `  then the same for the user ${users('by-hand')}, mails ${failing.email}, and deletes it.`,
+    `  makes another group ${group.name}, so that a vend fails and ${vending.notify.join(', ')} get the failure notice;`,
+    `  then vends the user ${users('by-hand')}, mails ${failing.email}, and deletes the user and the groups.`,
   ]
   const accounts: [Account, Account] = [vended, failing]
   return { accounts, region, text: lines.join('\n') }

@@ -18,14 +18,14 @@ const folder = mkdtempSync(path.join(tmpdir(), 'account-vending-e2e-'))
 const cleanUps: (() => unknown)[] = [() => rmSync(folder, { recursive: true, force: true })]
 let interrupted = false
 
-/** On this machine: what is left goes with MiniStack and moto. */
+/** Runs the tests on this machine. They need no clean-up: everything disappears with MiniStack and moto. */
 const onThisMachine = async (tests: string[]) => {
   await makeEnvironment('test:e2e', moto, say)
   await makeEnvironment('test:e2e', ministack, say)
   say(`Starting MiniStack ${ministack.version} and moto ${moto.version}`)
   const aws = await startAws()
   cleanUps.push(() => aws.stop())
-  // Nothing of a person's AWS set-up: no profile, no keys, no endpoint.
+  // Keeps the profile, the keys and the endpoint of a person's AWS configuration away.
   const own = Object.entries(process.env).filter(([name]) => !name.startsWith('AWS_'))
   const none = path.join(folder, 'none')
   await runTests(
@@ -40,27 +40,28 @@ const onThisMachine = async (tests: string[]) => {
   )
 }
 
-/** With the credentials and the Region that the environment has, as every AWS tool finds them. */
+/** Runs the tests against AWS, with the credentials and the Region that every AWS tool finds in the environment. */
 const againstAws = async (accountIds: string[], yes: boolean) => {
   const { planAgainstAws } = await import('./plan.ts')
   const vendingFile = packagedVendingFile
   const { accounts, region, text } = await planAgainstAws(accountIds, vendingFile).catch((error: unknown) => {
     if (error instanceof MissingError) throw error
     throw new MissingError(
-      `test:e2e --against-aws could not look at your AWS; set credentials and AWS_REGION as for every AWS tool. ${error instanceof Error ? error.message : String(error)}`,
+      `test:e2e --against-aws could not read your AWS account: set credentials and AWS_REGION as for every AWS tool. ${error instanceof Error ? error.message : String(error)}`,
       { cause: error },
     )
   })
   say(text)
   if (!yes) {
-    if (!process.stdin.isTTY) throw new MissingError('test:e2e --against-aws does this only with --yes')
+    if (!process.stdin.isTTY)
+      throw new MissingError('test:e2e --against-aws cannot ask for confirmation without a terminal: add --yes')
     const terminal = createInterface({ input: process.stdin, output: process.stdout })
-    const answer = await terminal.question('Do it? Only yes is taken for an answer: ')
+    const answer = await terminal.question('Do it? Type yes to continue: ')
     terminal.close()
     if (answer !== 'yes') throw new MissingError('Nothing was done.')
   }
   const target: Target = { folder, vendingFile, accounts }
-  // It may come from a profile, and osls is to deploy to the same.
+  // The Region may come from a profile. The variable makes osls deploy to the same Region.
   process.env['AWS_REGION'] = region
   cleanUps.push(async () => {
     const { cleanUp } = await import('./clean-up.ts')
@@ -83,7 +84,7 @@ const runTests = async (tests: string[], target: Target, env: NodeJS.ProcessEnv)
     ['run', '--config', path.join(import.meta.dirname, 'vitest.config.ts'), ...tests],
     { stdio: 'inherit', cwd: root, env: { ...env, E2E_TARGET: JSON.stringify(target) } },
   )
-  // Ctrl-C reaches vitest as well, which ends first.
+  // Ctrl-C also reaches vitest, which must end first.
   process.on('SIGINT', () => (interrupted = true))
   process.on('SIGTERM', () => {
     interrupted = true

@@ -8,8 +8,8 @@ const root = path.join(import.meta.dirname, '..', '..')
 export const stage = 'e2e'
 
 /**
- * Deploys and removes a copy of the service, with osls: it builds in the service's own folder, and a person's artifact
- * stays.
+ * Copies the service, and deploys and removes the copy with osls. osls builds in the service's folder; in the copy, osls
+ * cannot overwrite a person's own build.
  */
 export const copyService = (folder: string) => {
   const copy = path.join(folder, 'service')
@@ -32,7 +32,7 @@ export const copyService = (folder: string) => {
   return {
     osls,
     artifact,
-    /** Packages, then deploys just that package. Answers what osls said. */
+    /** Packages the service, then deploys exactly that package. Returns the output of osls. */
     deploy: async (vendingFile: string) => {
       await osls(vendingFile, 'package', '--package', artifact)
       return osls(vendingFile, 'deploy', '--package', artifact)
@@ -40,7 +40,7 @@ export const copyService = (folder: string) => {
   }
 }
 
-/** Writes a vending.yml with some keys changed. Answers the file's path. */
+/** Writes a vending.yml with some keys changed. Returns the file's path. */
 export const writeVending = (folder: string, file: string, overrides: object) => {
   const written = path.join(folder, 'vending', 'vending.yml')
   mkdirSync(path.dirname(written), { recursive: true })

@@ -1,5 +1,5 @@
-# Starts MiniStack on a free port of 127.0.0.1. It ends, and takes its functions and files along, when its standard
-# input closes: so it ends with the process that started it, however that ends.
+# Starts MiniStack on a free port of 127.0.0.1. When its standard input closes, MiniStack ends its functions, deletes its
+# files, and ends. So MiniStack ends with the process that started it, even if that process crashes.
 import os
 import shutil
 import signal
@@ -18,7 +18,8 @@ tempfile.tempdir = folder
 
 def follow():
     sys.stdin.read()
-    # Its functions are processes of its own group. Another one ends them all, and only then nobody writes any more.
+    # MiniStack's functions are processes of its group. A process outside the group ends them all, and then deletes
+    # the files, which nobody writes any more.
     group = os.getpgrp()
     if os.fork() == 0:
         os.setpgid(0, 0)
@@ -31,9 +32,9 @@ os.setpgid(0, 0)
 threading.Thread(target=follow, daemon=True).start()
 
 if "--as-it-is" not in sys.argv:
-    import work_arounds  # noqa: F401 - what it is there for happens when it is imported
+    import work_arounds  # noqa: F401 - the import itself makes the changes
 
-# It reads the variables above when it is imported.
+# MiniStack reads the environment variables above during this import.
 from ministack.app import main  # noqa: E402
 
 sys.argv = ["ministack"]

@@ -16,26 +16,26 @@ import { makeClients } from '../support/clients.ts'
 import { stackName } from '../../cli/service.ts'
 import { stage } from './service.ts'
 
-/** What run.ts gives to the tests, in E2E_TARGET. */
+/** What run.ts passes to the tests in E2E_TARGET. */
 export type Target = {
-  /** For all files: run.ts removes it. */
+  /** The folder for all files of the tests. run.ts removes the folder. */
   folder: string
-  /** The vending.yml that the service is deployed with, apart from who may use its API and read its secrets. */
+  /** The vending.yml of the deployed service. The tests replace who may use the API and who may read the secrets. */
   vendingFile: string
-  /** The two that a person named, against AWS; without them the AWS is that of emulators.ts. */
+  /** The two accounts that a person named for a run against AWS. Missing if the tests run on emulators.ts. */
   accounts?: [vended: Account, failing: Account]
 }
-/** A member account, with its own address. */
+/** A member account and the account's own address. */
 export type Account = { accountId: string; email: string }
 export type Credentials = NonNullable<Place['credentials']>
 
-/** What is made by request has names of this suite, so that nobody's own is touched, and may only read. */
+/** Names of what the tests request. The prefix avoids names that are in use, and the group may only read. */
 export const prefix = 'e2e-'
 export const group = { name: `${prefix}readers`, policies: ['ReadOnlyAccess'] }
-/** The path of a group that is in the way of that one. */
+/** The path of a group that has the name of the group above and blocks the vend. */
 export const pathInTheWay = '/e2e/'
 
-/** Endpoint, Region and credentials are in the environment, as they are for the `aws` command. */
+/** The clients take endpoint, Region and credentials from the environment, as the `aws` command does. */
 export const clients = makeClients()
 
 const assumeRole = async (RoleArn: string, credentials?: Credentials): Promise<Credentials> => {
@@ -48,10 +48,10 @@ const assumeRole = async (RoleArn: string, credentials?: Credentials): Promise<C
   }
 }
 
-/** Whoever may assume the API's roles and read the secrets. Without credentials it is who runs the tests. */
+/** The principal that may assume the API's roles and read the secrets. Without credentials: whoever runs the tests. */
 export type Caller = { arn: string; credentials?: Credentials }
 
-/** Credentials of the caller in a role. */
+/** Assumes a role as the caller. Returns the credentials. */
 export const signInAs = ({ credentials }: Caller, roleArn: string) => assumeRole(roleArn, credentials)
 
 /** IAM in a member account. */
@@ -60,13 +60,13 @@ export const iamOf = async (target: Target, accountId: string, accessRole: strin
     target.accounts ? await assumeRole(`arn:aws:iam::${accountId}:role/${accessRole}`) : rootUserOf(accountId),
   )
 
-// MiniStack takes an account's id as the key of its root user.
+// For MiniStack, the account id is the access key id of the account's root user.
 const rootUserOf = (accountId: string) => ({ accessKeyId: accountId, secretAccessKey: 'test' })
 
 const allowing = (statement: object) =>
   JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', ...statement }] })
 
-/** Makes in the AWS on this machine what the README says must be there before, and a user of the platform team. */
+/** Prepares the AWS on this machine: what the README requires before a deployment, and a user of the platform team. */
 export const prepareLocal = async (): Promise<Caller> => {
   await clients.organizations.send(new CreateOrganizationCommand({ FeatureSet: 'ALL' }))
   await clients.ses.send(new VerifyDomainIdentityCommand({ Domain: 'example.com' }))
@@ -82,7 +82,7 @@ export const prepareLocal = async (): Promise<Caller> => {
   }
 }
 
-/** Creates a member account as Organizations does it, in two steps: the access role is there a little later. */
+/** Creates a member account in two steps, as Organizations does: the access role appears a little later. */
 export const createAccount = async (name: string) => {
   const email = `${name}@example.com`
   const { CreateAccountStatus } = await clients.organizations.send(
@@ -105,13 +105,13 @@ export const createAccount = async (name: string) => {
   }
 }
 
-/** Who runs the tests, as vending.yml names principals: a session by its role, whatever the role's path. */
+/** Finds who runs the tests, as vending.yml names principals: for a session, the role's ARN with any path. */
 export const findCaller = async (): Promise<Caller> => {
   const { Arn = '' } = await clients.sts.send(new GetCallerIdentityCommand({}))
   return { arn: Arn.replace(/^(arn:[\w-]+):sts::(\d+):assumed-role\/([^/]+)\/.*$/, '$1:iam::$2:role/*$3') }
 }
 
-/** What the stack is made of: physical ids by logical ones. */
+/** The physical ids of the stack's resources, by logical id. */
 export const resourcesOf = async () => {
   const { StackResources = [] } = await clients.cloudFormation.send(
     new DescribeStackResourcesCommand({ StackName: stackName(stage) }),
@@ -121,7 +121,7 @@ export const resourcesOf = async () => {
   )
 }
 
-/** The secrets of an account's first passwords. */
+/** Finds the secrets with an account's first passwords. */
 export const secretsOf = async (accountId: string) => {
   const Filters = [{ Key: 'name' as const, Values: [`account-vending/${accountId}/`] }]
   const { SecretList = [] } = await clients.secrets.send(new ListSecretsCommand({ Filters }))
@@ -129,11 +129,11 @@ export const secretsOf = async (accountId: string) => {
 }
 
 const started = Date.now()
-/** A line for whoever waits. */
+/** Prints a line of progress for the person who waits. */
 export const say = (line: string) =>
   console.log(`${String(Math.round((Date.now() - started) / 1000)).padStart(4)} s  ${line}`)
 
-/** Asks again until there is an answer. */
+/** Repeats `ask` until it returns an answer. */
 export const eventually = async <Answer>(
   what: string,
   ask: () => Promise<Answer | undefined>,

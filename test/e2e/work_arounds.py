@@ -1,5 +1,5 @@
-# Where MiniStack deviates from AWS and the service would notice: docs/e2e.md has a row for each, by the name in capitals.
-# Imported by start_ministack.py; test/e2e/deviations.test.ts fails when one of them is no longer needed.
+# Corrects the deviations of MiniStack from AWS that affect the service. docs/e2e.md has a row for each, under the name
+# in capitals. start_ministack.py imports this file. test/e2e/deviations.test.ts fails when a correction is not needed.
 import contextvars
 import email.utils
 import json
@@ -7,7 +7,7 @@ import json
 from ministack.core import iam_actions, iam_evaluator, lambda_runtime
 from ministack.services import eventbridge, iam, lambda_svc
 
-# ERROR NAMES. The worker tells the error's name before its message, and it becomes the errorType.
+# ERROR NAMES. The worker writes the error's name before its message, and the name becomes the errorType.
 tells = "error: String(err.message || err)"
 assert tells in lambda_runtime._NODEJS_WORKER_SCRIPT
 lambda_runtime._NODEJS_WORKER_SCRIPT = lambda_runtime._NODEJS_WORKER_SCRIPT.replace(
@@ -26,7 +26,7 @@ def execute_naming_errors(*given):
 
 lambda_svc._execute_function_warm = execute_naming_errors
 
-# RESOURCES OF IAM AND SES, and CONDITION KEYS. Both come from the request's parameters.
+# RESOURCES OF IAM AND SES, and CONDITION KEYS. Both come from the parameters of the request.
 condition_keys = contextvars.ContextVar("condition_keys", default={})
 resource_arn = iam_actions.extract_resource_arn
 
@@ -37,7 +37,8 @@ def whole_resource_arn(service, method, path, headers, body, params, region, acc
 
     sender = email.utils.parseaddr(given("Source") or "")[1]
     condition_keys.set({
-        # It does not fill in variables: this is what the policies compare with, so every account is of the organization.
+        # MiniStack does not resolve policy variables. With the variable's own text as the value, the comparison in
+        # the policies succeeds: every account counts as a member of the organization.
         "aws:resourceorgid": "${aws:PrincipalOrgID}",
         "iam:policyarn": given("PolicyArn"),
         "ses:fromaddress": sender,
@@ -61,5 +62,5 @@ iam_evaluator._resolve_condition_key = lambda key, context: (
     condition_keys.get().get(key.lower()) or condition_key(key, context)
 )
 
-# EVENTS OF AWS. Nobody else can put them here.
+# EVENTS OF AWS. Only this change lets a test put an event of an AWS service.
 eventbridge._put_events.__defaults__ = (True,)

@@ -19,7 +19,7 @@ import { inVirtualTime } from '../simulation/virtual-time.ts'
 import { writes } from '../support/writes.ts'
 import { accountId, type ApiRequest, markup } from './inputs.ts'
 
-/** How one input ended: vended, a refusal's name, or what else there is. */
+/** How one input ended: vended, the name of a refusal, or another outcome. */
 export type Ending = string
 
 const broken = (what: string): never => {
@@ -33,8 +33,8 @@ const lower = (text: string) => text.toLowerCase()
 const sorted = (texts: Iterable<string>) => [...texts].sort().join()
 
 /**
- * Loads the functions once. What it answers puts one input to a door of a new organization, and throws what is not as
- * promised. `bundles` are the functions' texts, if they are not those of the sources.
+ * Loads the functions once. Returns the doors: each sends one input to a new organization, and throws if the outcome
+ * breaks a promise. `bundles` replaces the functions that are bundled from the sources.
  */
 export const openDoors = async (vendingFile: string, bundles?: Map<string, string>) => {
   const service = await loadService(vendingFile, bundles)
@@ -129,7 +129,7 @@ export const openDoors = async (vendingFile: string, bundles?: Map<string, strin
     }
 
     const checkNothingMade = (why: string) => {
-      // A failure is told, and that is all.
+      // A failed vend may only report its failure: it must not have made anything.
       const made = writes(world.calls).filter(
         (call) => call.function !== 'report-failure' && call.operation !== 'StartExecution',
       )
@@ -216,7 +216,7 @@ export const openDoors = async (vendingFile: string, bundles?: Map<string, strin
   }
 
   return {
-    /** EventBridge delivers an event to whatever its rules say. */
+    /** EventBridge delivers an event to the targets of the matching rules. */
     event: (event: unknown) =>
       inNewWorld(async (door) => {
         for (const { target } of rulesFor(deployed.rules, event))
@@ -228,7 +228,7 @@ export const openDoors = async (vendingFile: string, bundles?: Map<string, strin
         door.checkNothingMade('no rule takes the event')
         return 'no rule takes it'
       }),
-    /** Somebody starts an execution by hand. */
+    /** A person starts an execution by hand. */
     execution: (input: unknown) =>
       inNewWorld(async (door) => {
         door.start(JSON.stringify(input))
@@ -236,7 +236,7 @@ export const openDoors = async (vendingFile: string, bundles?: Map<string, strin
         const [execution = broken('nothing was started')] = door.executions
         return door.checkExecution(execution)
       }),
-    /** The first step gets what Step Functions passes on. */
+    /** Step Functions passes an input to the first step. */
     step: (input: string) =>
       inNewWorld(async (door) => {
         const request: unknown = JSON.parse(input)
@@ -249,7 +249,7 @@ export const openDoors = async (vendingFile: string, bundles?: Map<string, strin
         door.checkNothingMade(`accept-request ended as ${error}`)
         return error
       }),
-    /** API Gateway passes a request on. */
+    /** API Gateway passes a request to its function. */
     api: ({ method, pathId, key, body, isBase64Encoded }: ApiRequest) =>
       inNewWorld(async (door) => {
         const name = method === 'POST' ? 'request-admins' : 'get-account'

@@ -10,19 +10,19 @@ import { apiRequest, deepInput, event, executionInput } from './inputs.ts'
 
 const usage = `Usage: npm run fuzz -- [options]
 
-Puts inputs of all kinds to the service's doors: each must end in a refusal by name, without anything made, or in exactly the
-vend that it asks for.
+Sends inputs of all kinds to the service's doors. The service must either refuse an input with a named error and create
+nothing, or vend exactly what the input requests.
 
-  --inputs N  how many at least (1,000 if left out)
-  --seed S    what decides them (a fresh one if left out)
-  --help      show this
+  --inputs N  the least number of inputs (default: 1,000)
+  --seed S    the number that decides the inputs (default: a new number)
+  --help      show this help
 
-The last line on stdout is JSON. Exit codes: 0 all ended as promised, 1 one did not, 2 a mistake in the command.
+The last line on stdout is JSON. Exit codes: 0 every outcome was right, 1 an outcome was wrong, 2 a mistake in the command.
 `
 type Task = { seed: number; inputs: number; vendingFile: string }
 type Report = { inputs: number; endings: Record<string, number>; failures: string[] }
 
-/** Of a hundred inputs so many come through each door. */
+/** How many of a hundred inputs come through each door. */
 const shares: [door: keyof Doors, share: number, arbitrary: fc.Arbitrary<unknown>][] = [
   ['event', 30, event],
   ['execution', 35, executionInput],
@@ -97,7 +97,7 @@ const run = async () => {
   let done = 0
   const begun = performance.now()
   const progress = setInterval(() => process.stderr.write(`${done} of ${inputs} inputs\n`), 10_000)
-  // One for each configuration, so that a seed decides the same inputs whatever the number of processors.
+  // One part for each configuration. So a seed decides the same inputs, whatever the number of processors.
   const parts = files.length
   const reports = await Promise.all(
     Array.from({ length: parts }, (_, part) => {

@@ -2,7 +2,7 @@ import { readFileSync, readdirSync } from 'node:fs'
 import path from 'node:path'
 import * as fc from 'fast-check'
 
-// What comes through a door: real events and requests with something changed in them, and JSON of any kind.
+// The inputs of the doors: real events and requests with some parts changed, and JSON of any kind.
 
 const folder = path.join(import.meta.dirname, '..', 'samples')
 const samples = readdirSync(folder).map(
@@ -15,7 +15,7 @@ const events = samples
   .filter((sample) => 'detail-type' in sample)
   .map((sample) => JSON.parse(ofThisOrganization(JSON.stringify(sample))) as object)
 
-/** What gives itself away in a mail or on a page that does not escape. */
+/** Text that reveals a mail or a page that does not escape it. */
 export const markup = '<fuzz>'
 
 const nasty = fc.constantFrom(
@@ -62,13 +62,13 @@ const anyJson = fc.oneof(
 type Json = unknown
 const isObject = (value: Json): value is Record<string, Json> => typeof value === 'object' && value !== null
 
-/** Every place in a JSON value, as the path to it. */
+/** The paths to all places in a JSON value. */
 const placesIn = (value: Json, place: string[] = []): string[][] => [
   place,
   ...(isObject(value) ? Object.entries(value).flatMap(([key, member]) => placesIn(member, [...place, key])) : []),
 ]
 
-/** The key `__proto__` is one like any other, as it is on the wire; a list has no keys. */
+/** Sets `__proto__` as an ordinary key, as parsed JSON has it. A list has no keys. */
 const set = (target: Record<string, Json> | Json[], key: string, value: Json) =>
   Array.isArray(target)
     ? (target.push(value), target)
@@ -137,13 +137,13 @@ const aRequest = fc.record(
   { requiredKeys: [] },
 )
 
-/** Mostly the account that is there for it; the management account, a protected, a suspended and an unknown one. */
+/** Usually the account to vend; sometimes the management account, a protected, a suspended or an unknown account. */
 const anId = fc.oneof(
   { weight: 8, arbitrary: fc.constant(accountId) },
   { weight: 2, arbitrary: fc.constantFrom('111122223333', '222222222222', '333333333333', '999999999999') },
 )
 
-/** Deep enough to end a program that walks it step into step. */
+/** So deep that recursive code could overflow the stack. */
 const deepText = fc.constantFrom(
   `${'['.repeat(100_000)}${']'.repeat(100_000)}`,
   `${'{"a":'.repeat(50_000)}1${'}'.repeat(50_000)}`,
@@ -168,10 +168,10 @@ export const executionInput = fc
     { weight: 2, arbitrary: event },
     { weight: 2, arbitrary: anyJson },
   )
-  // The local engine takes these for no input at all; Step Functions passes them on.
+  // The local engine treats these values as a missing input; Step Functions passes them on.
   .filter((input) => ![null, '', 0, false].includes(input as null))
 
-/** What a step is given, as text, too deep for whatever copies it here on its way. */
+/** The input of a step, as text, because it is too deep for the code that would copy it on its way. */
 export const deepInput = fc
   .tuple(
     deepText,
@@ -188,7 +188,7 @@ const body = fc.oneof(
   { weight: 1, arbitrary: anyJson.map((json) => JSON.stringify(json)) },
   { weight: 1, arbitrary: anyText },
 )
-/** A request that API Gateway passes on. Some bodies are too deep or huge for more than a few. */
+/** A request that API Gateway passes on. A few bodies are very deep or huge; more of them would take too long. */
 export const apiRequest = fc.record({
   method: fc.constantFrom('POST', 'POST', 'POST', 'GET'),
   pathId: fc.oneof({ weight: 5, arbitrary: anId }, { weight: 1, arbitrary: anyText }),

@@ -87,7 +87,7 @@ export const theDefaults = (overrides: Partial<Defaults> = {}): Defaults => ({
   ...overrides,
 })
 
-/** What is on record while the vend of `aVend` is under way. */
+/** The account's ledger record while the vend of `aVend` is under way. */
 export const aRecord = (overrides: Partial<AccountRecord> = {}): AccountRecord => ({
   accountName: 'Payments',
   status: 'VENDING',
@@ -104,7 +104,7 @@ export const aRecord = (overrides: Partial<AccountRecord> = {}): AccountRecord =
   ...overrides,
 })
 
-/** What is on record after that vend. */
+/** The account's ledger record after that vend. */
 export const aVendedRecord = (overrides: Partial<AccountRecord> = {}): AccountRecord => {
   const record = {
     ...aRecord(),
@@ -137,7 +137,7 @@ export const aSample = (name: string) =>
     detail: Record<string, unknown>
   }
 
-/** The wrong fields that `run` is refused for. */
+/** The names of the fields that `run` refuses. */
 export const issuesOf = (run: () => unknown) => {
   try {
     run()
@@ -151,20 +151,20 @@ export const issuesOf = (run: () => unknown) => {
 type Calls = { calls: () => { args: unknown[] }[] }
 type Sent = [operation: string, input: Record<string, unknown>]
 
-/** What was sent to a mocked client: operations and their inputs, in order. */
+/** The operations that were sent to a mocked client, with their inputs, in order. */
 export const sentTo = (mock: Calls) =>
   mock.calls().map(({ args: [command] }): Sent => {
     const { constructor, input } = command as { constructor: { name: string }; input: Record<string, unknown> }
     return [constructor.name.replace(/Command$/, ''), input]
   })
 
-/** The names of the operations sent to a mocked client, sorted: calls at the same time have no order. */
+/** The names of the operations sent to a mocked client, sorted: concurrent calls have no fixed order. */
 export const operationsOf = (mock: Calls) =>
   sentTo(mock)
     .map(([operation]) => operation)
     .sort()
 
-/** What an update sets, by path, and removes. */
+/** The paths that an update sets, with their values, and the paths that it removes. */
 export const changeOf = ({
   UpdateExpression = '',
   ExpressionAttributeNames: names = {},
@@ -188,7 +188,7 @@ export const changeOf = ({
   }
 }
 
-/** A ledger whose DynamoDB client is mocked: `holds` says what is on record, `begun` which steps were begun. */
+/** A ledger with a mocked DynamoDB client. `holds` sets the account's record, `begun` the steps that have begun. */
 export const ledgerMock = () => {
   const dynamodb = mockClient(DynamoDBClient)
   const ledger: Ledger = { dynamodb: new DynamoDBClient({}), tableName: 'ledger' }
@@ -203,11 +203,11 @@ export const ledgerMock = () => {
       dynamodb.on(PutItemCommand).resolves({})
       dynamodb.on(UpdateItemCommand).resolves({ Attributes: item ?? marshall(aRecord()) })
     },
-    /** The record is another one than the condition of a write says. */
+    /** The condition of a write fails, because the record has changed. */
     loses() {
       dynamodb.on(UpdateItemCommand).rejects(awsError('ConditionalCheckFailedException'))
     },
-    /** Somebody else holds the lease. */
+    /** Another execution holds the lease. */
     losesLease() {
       this.holds(aRecord({ lease: { holder: anotherVend().executionArn, ask: 'ask', renewedAt: 0 } }))
       this.loses()

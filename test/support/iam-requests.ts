@@ -4,7 +4,7 @@ import type { World } from '../../local/aws/world.ts'
 import type { Document, Request } from './iam-evaluator.ts'
 import { localNames } from './packaged.ts'
 
-/** What IAM is asked for a caller of this service: for `by`, the function, or for the session that it opened. */
+/** A question to IAM about a caller of this service: `by` is the function, `session` a session that it opened. */
 export type Asked = Omit<Request, 'principal'> & { by: string; session?: { principal: string; policy: Document } }
 
 type Input = Record<string, unknown>
@@ -18,8 +18,8 @@ const arnsOf = ({ region, managementAccountId, organizationId }: Place) => ({
 })
 
 /**
- * What each operation acts on. Operations whose action knows no resource are not here, and IAM's are in
- * local/aws/iam.ts.
+ * The resources of each operation. Operations whose action has no resource types are missing here, and the resources of
+ * IAM's operations are in local/aws/iam.ts.
  */
 const actsOn = (place: Place): Record<string, (input: Input) => Ask | Ask[]> => {
   const { of, inOrganization } = arnsOf(place)
@@ -66,7 +66,7 @@ const actsOn = (place: Place): Record<string, (input: Input) => Ask | Ask[]> => 
       const address = /<(.+)>/.exec(text(Source))?.[1] ?? text(Source)
       const context = { 'ses:FromAddress': address }
       return [
-        // Either may be the verified one (SES Developer Guide, creating-identities).
+        // The address or its domain may be the verified identity (SES Developer Guide, creating-identities).
         ...[address, address.slice(address.indexOf('@') + 1)].map((identity) => `identity/${identity}`),
         ...(ConfigurationSetName ? [`configuration-set/${text(ConfigurationSetName)}`] : []),
       ].map((resource) => ({ resource: of('ses', resource), context }))
@@ -76,8 +76,9 @@ const actsOn = (place: Place): Record<string, (input: Input) => Ask | Ask[]> => 
 }
 
 /**
- * Actions that AWS asks for besides what is called: of a call, by its action and only where its input has a part; of a
- * function, a destination, or the workflow, because they are there. The one place for what no recorded call shows.
+ * Actions that AWS checks in addition to the action of a call. Some depend on a call, and apply only if its input has a
+ * certain part. Others depend on a function, a destination or the workflow, and always apply. No recorded call shows
+ * these actions, so they are listed only here.
  */
 const dependentActions: {
   of: string
@@ -179,7 +180,7 @@ const dependentActions: {
   },
 ]
 
-/** What AWS asks for besides `of`, whose own request or nature is given. */
+/** The additional questions that AWS asks IAM because of `of`, an action or a part of the service. */
 export const dependentOn = (
   place: Place,
   of: string,
@@ -213,7 +214,7 @@ export const dependentOn = (
     .flatMap((dependent) => dependent.actions.map((action) => ({ ...on[dependent.on](), action })))
 }
 
-/** What IAM is asked when a function makes a call: the action by the call's own name, and what depends on it. */
+/** The questions that AWS asks IAM when a function makes a call: the call's own action, and the additional actions. */
 export const requestsOf = (
   { service, operation, input, caller: { function: by, session } }: Interception,
   world: World,

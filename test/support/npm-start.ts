@@ -5,7 +5,7 @@ import { exampleVending } from './organization.ts'
 
 const root = path.join(import.meta.dirname, '..', '..')
 
-/** Runs `npm start` until it is told to end. `port` is the first of three. */
+/** Runs `npm start` until `interrupt` ends it. `port` is the first of three consecutive ports. */
 export const npmStart = async (port: number, ...args: string[]) => {
   const child = spawn(
     process.execPath,
@@ -25,7 +25,7 @@ export const npmStart = async (port: number, ...args: string[]) => {
     url: `http://127.0.0.1:${port}`,
     output: () => output,
     told,
-    /** Ctrl-C. Answers the exit code. */
+    /** Presses Ctrl-C. Returns the exit code. */
     interrupt: async () => {
       child.kill('SIGINT')
       const [code] = await ended

@@ -4,12 +4,12 @@ import { parse, stringify } from 'yaml'
 import { startOrganization } from '../../local/start-organization.ts'
 import { temporaryFolder } from './folder.ts'
 
-/** The example, apart from the repository's own: that one is the adopter's to change. */
+/** The example vending.yml. The tests do not use the repository's own vending.yml, because adopters edit it. */
 export const exampleVending = path.join(import.meta.dirname, 'vending.yml')
 const folder = temporaryFolder()
 let files = 0
 
-/** Writes the example vending.yml with some keys changed. Answers the file's path. */
+/** Writes the example vending.yml with some keys changed. Returns the file's path. */
 export const vendingFile = (overrides: Record<string, unknown> = {}) => {
   const vending = parse(readFileSync(exampleVending, 'utf8')) as object
   const file = path.join(folder, `${(files += 1)}`, 'vending.yml')
@@ -18,7 +18,7 @@ export const vendingFile = (overrides: Record<string, unknown> = {}) => {
   return file
 }
 
-/** A local organization for tests: its clock runs fast, and what its functions log is kept. */
+/** A local organization for tests: its clock runs fast, and it keeps what its functions log. */
 export const anOrganization = async (overrides: Record<string, unknown> = {}) => {
   const logs: string[] = []
   const organization = await startOrganization({

@@ -8,7 +8,7 @@ import { vendingFile } from './organization.ts'
 
 const root = path.join(import.meta.dirname, '..', '..')
 const folders = temporaryFolder()
-// A copy, because osls builds in the service's own folder and clears it: a person's artifact stays.
+// osls builds in the service's folder and clears it. In a copy, osls cannot overwrite a person's own build.
 const service = path.join(folders, 'service')
 const parts = ['functions', 'infra', 'statemachine', 'serverless.yml', 'vending.yml', 'package.json', 'tsconfig.json']
 for (const part of parts) cpSync(path.join(root, part), path.join(service, part), { recursive: true })
@@ -24,8 +24,8 @@ type Template = { Resources: Record<string, Resource>; Outputs: Record<string, u
 
 /**
  * Packages the service as `npm run package` does, offline and without credentials, with some keys of the example
- * vending.yml changed. The stage has the local organization's name. One at a time: all build in the same copy.
- * `options` are osls's.
+ * vending.yml changed. The stage is the local organization's. `options` are further options of osls.
+ * Call this only once at a time: all calls build in the same copy.
  */
 export const packaged = async (overrides: object, ...options: string[]) => {
   const file = vendingFile(overrides as Record<string, unknown>)
@@ -36,7 +36,7 @@ export const packaged = async (overrides: object, ...options: string[]) => {
     ['package', '--stage', 'local', '--package', folder, ...options],
     {
       cwd: service,
-      // Nothing of a person's AWS set-up: no profile, no keys.
+      // Keeps the profile and the keys of a person's AWS configuration away.
       env: { PATH: process.env['PATH'], HOME: folder, TMPDIR: folder, VENDING_FILE: file },
     },
   )
@@ -50,7 +50,7 @@ export type Packaged = Awaited<ReturnType<typeof packaged>>
 const { region, managementAccountId: accountId } = createWorld()
 const arn = (service: string, resource: string) => `arn:aws:${service}:${region}:${accountId}:${resource}`
 
-/** What CloudFormation would make up. */
+/** Values for the names that CloudFormation would generate. */
 export const localNames = {
   ledger: 'account-vending-local-ledger',
   passwordKey: 'key/00000000-0000-4000-8000-000000000000',
@@ -78,7 +78,7 @@ export const arnIn = ({ resources }: Packaged, name: string) => {
   return known()
 }
 
-/** A part of the packaged template with CloudFormation's functions carried out, as in the local organization. */
+/** Resolves CloudFormation's functions in a part of the packaged template, with the local organization's values. */
 export const resolveIn = (service: Packaged, value: unknown): unknown => {
   const resolve = (value: unknown) => resolveIn(service, value)
   const refer = (name: string): string => {

@@ -9,12 +9,12 @@ import { promisify } from 'node:util'
 const run = promisify(execFile)
 const startMilliseconds = 60_000
 
-/** Something this machine lacks: its message is all that a person needs. */
+/** This machine lacks something. The message says everything that a person needs to know. */
 export class MissingError extends Error {
   override readonly name = 'MissingError'
 }
 
-/** A program from PyPI, pinned whole in a file of requirements, in a folder of its own. */
+/** A program from PyPI, installed into its own folder. A requirements file pins the program and its dependencies. */
 export type PythonProgram = { name: string; version: string; requirements: string; folder: string }
 
 export const pythonProgram = (name: string, requirements: string, folder: string): PythonProgram => {
@@ -39,8 +39,8 @@ const findPython = async (command: string) => {
 }
 
 /**
- * Makes the program's virtual environment, unless one of these requirements and this Python is there. `command` is the
- * one that needs it, as a person calls it.
+ * Creates the program's virtual environment, unless it already exists for these requirements and this Python.
+ * `command` is the command that needs the program, as a person types it.
  * Throws `MissingError`.
  */
 export const makeEnvironment = async (command: string, program: PythonProgram, say: (line: string) => void) => {
@@ -53,7 +53,7 @@ export const makeEnvironment = async (command: string, program: PythonProgram, s
   try {
     if (readFileSync(mark, 'utf8') === wanted) return
   } catch {
-    // There is none, or it was not finished.
+    // The environment does not exist, or its installation did not finish.
   }
   say(`Installing ${name} ${program.version} into ${path.basename(folder)}/ (once)`)
   rmSync(folder, { recursive: true, force: true })
@@ -73,9 +73,9 @@ export const makeEnvironment = async (command: string, program: PythonProgram, s
 }
 
 /**
- * Starts a server, by what `python` is given, from the environment that is there, and waits until it says its address
- * on 127.0.0.1. It must end when its standard input does: so it ends with the process that started it, however that
- * ends.
+ * Starts a server with `given` as the arguments of `python`, and waits until the server prints its address on
+ * 127.0.0.1. The server must end when its standard input closes, so that it ends with the process that started it, even
+ * after a crash.
  */
 export const startServer = async (program: PythonProgram, given: string[], env: NodeJS.ProcessEnv) => {
   const { name } = program
@@ -87,7 +87,7 @@ export const startServer = async (program: PythonProgram, given: string[], env: 
       server.kill()
       reject(new Error(`${name} did not start within ${startMilliseconds / 1000} seconds:\n${said.join('\n')}`))
     }, startMilliseconds)
-    // Read to the end: a full pipe would stop it.
+    // Reads all output: a full pipe would block the server.
     createInterface(server.stderr).on('line', (line) => {
       if (said.length < 50) said.push(line)
       const address = /Running on (http:\/\/127\.0\.0\.1:\d+)/.exec(line)?.[1]
@@ -102,7 +102,7 @@ export const startServer = async (program: PythonProgram, given: string[], env: 
   })
   return {
     url,
-    /** Writes a line to its standard input. */
+    /** Writes a line to the server's standard input. */
     tell: (line: string) => void server.stdin.write(`${line}\n`),
     stop: () => {
       server.stdin.end()
@@ -112,8 +112,8 @@ export const startServer = async (program: PythonProgram, given: string[], env: 
 }
 
 /**
- * Runs the vitest suite of a folder, for which a program from PyPI is needed; says in a sentence if it cannot be had.
- * Further arguments of the command are vitest's.
+ * Runs a folder's vitest suite, which needs a program from PyPI. If the program cannot be installed, prints why in one
+ * sentence. Passes further arguments of the command to vitest.
  */
 export const runSuite = async (command: string, program: PythonProgram, folder: string) => {
   try {
@@ -123,7 +123,7 @@ export const runSuite = async (command: string, program: PythonProgram, folder: 
       ['run', '--config', path.join(folder, 'vitest.config.ts'), ...process.argv.slice(2)],
       { stdio: 'inherit' },
     )
-    // Ctrl-C reaches vitest as well, which ends first.
+    // Ctrl-C also reaches vitest, which must end first.
     process.on('SIGINT', () => {})
     const [code] = (await once(vitest, 'exit')) as [number | null]
     process.exitCode = code ?? 1

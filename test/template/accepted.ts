@@ -1,9 +1,9 @@
-/** Findings of the linters that stay, each with its reason. One that no longer comes fails the suite. */
+/** The linters' findings that we accept, each with its reason. If a finding no longer appears, the suite fails. */
 export const accepted: { check: string; resources: RegExp; because: string }[] = [
   {
     check: 'W3005',
     resources: /LambdaFunction$|^HttpApi(Route|Stage$)/,
-    because: 'osls writes DependsOn beside what it refers to; it does no harm.',
+    because: 'osls writes DependsOn in addition to a reference. The repetition does no harm.',
   },
   {
     check: 'CKV_AWS_115',
@@ -37,7 +37,7 @@ export const accepted: { check: string; resources: RegExp; because: string }[] =
   {
     check: 'CKV_AWS_27',
     resources: /^DeadLetters$/,
-    because: 'SqsManagedSseEnabled encrypts it, which this check does not count.',
+    because: 'SqsManagedSseEnabled encrypts the queue, but this check does not accept that.',
   },
   {
     check: 'CKV_AWS_18',

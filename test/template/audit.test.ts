@@ -6,21 +6,21 @@ import path from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 
-// npm audit on what is deployed.
+// Runs npm audit on the deployed packages.
 
 type Audit = { vulnerabilities?: Record<string, { severity: string }>; message?: string }
 
-/** Asks the registry for known weaknesses of the packages that the bundles are made of. */
+/** Asks the registry for known vulnerabilities of the packages in the bundles. */
 const audit = async (...options: string[]) => {
   const cwd = path.join(import.meta.dirname, '../..')
   const { stdout } = await promisify(execFile)('npm', ['audit', '--omit=dev', '--json', ...options], { cwd }).catch(
-    // It ends with 1 if it knows of any, and if it could not ask.
+    // npm audit exits with 1 if it found vulnerabilities, and also if the registry did not answer.
     (failure: { stdout: string }) => failure,
   )
   return JSON.parse(stdout) as Audit
 }
 
-test('npm audit knows of no weakness in what is deployed', async (context) => {
+test('npm audit knows of no vulnerability in the deployed packages', async (context) => {
   const { vulnerabilities, message } = await audit()
   if (!vulnerabilities) {
     console.warn(`Not asked: the registry does not answer npm audit (${message})`)
@@ -29,7 +29,7 @@ test('npm audit knows of no weakness in what is deployed', async (context) => {
   expect(vulnerabilities).toEqual({})
 })
 
-test('of a weakness in what is deployed it tells, and not of one in what only builds', async () => {
+test('npm audit reports a vulnerability in a deployed package, and none in a package that only the build needs', async () => {
   const weak = { severity: 'high', title: 'A weakness', url: 'https://example.com', vulnerable_versions: '*' }
   const registry = http.createServer((request, response) => {
     request.resume().on('end', () => {

@@ -3,7 +3,7 @@ import path from 'node:path'
 import { promisify } from 'node:util'
 import { pythonProgram } from '../support/python.ts'
 
-/** checkov, and cfn-lint beside it. */
+/** checkov. The same environment also has cfn-lint. */
 export const linters = pythonProgram(
   'checkov',
   path.join(import.meta.dirname, 'requirements.txt'),
@@ -12,7 +12,7 @@ export const linters = pythonProgram(
 
 export type Finding = { check: string; resource: string; what: string }
 
-/** Runs a linter, whose exit code says no more than that there are findings, and reads the JSON that it prints. */
+/** Runs a linter and parses its JSON. The exit code is ignored, because it only says that there are findings. */
 const run = async (program: string, ...options: string[]): Promise<unknown> => {
   const ran = promisify(execFile)(path.join(linters.folder, 'bin', program), options, { maxBuffer: 2 ** 26 })
   const { stdout, stderr } = await ran.catch((failed: { stdout?: string; stderr?: string }) => failed)
@@ -20,7 +20,7 @@ const run = async (program: string, ...options: string[]): Promise<unknown> => {
   return JSON.parse(stdout)
 }
 
-/** What cfn-lint finds in a template, in a Region. */
+/** The findings of cfn-lint in a template, for a Region. */
 export const cfnLint = async (template: string, region: string): Promise<Finding[]> => {
   type Match = { Rule: { Id: string }; Message: string; Location: { Path: string[] | null } }
   const matches = (await run('cfn-lint', '--format', 'json', '--regions', region, '--', template)) as Match[]
@@ -31,7 +31,7 @@ export const cfnLint = async (template: string, region: string): Promise<Finding
   }))
 }
 
-/** What checkov finds in a template, and how many checks it made. */
+/** The findings of checkov in a template, and the number of checks. */
 export const checkov = async (template: string) => {
   type Check = { check_id: string; check_name: string; resource: string }
   const { results } = (await run(

@@ -8,7 +8,7 @@ import { type Packaged, packaged, type Resource } from '../support/packaged.ts'
 import { accepted } from './accepted.ts'
 import { cfnLint, checkov, type Finding } from './linters.ts'
 
-// cfn-lint and checkov on the packaged template.
+// Runs cfn-lint and checkov on the packaged template.
 
 const folder = temporaryFolder()
 const save = (name: string, template: object) => {
@@ -55,7 +55,7 @@ describe('cfn-lint', () => {
 
 describe('checkov', () => {
   let all: Finding[]
-  test('finds nothing but what is accepted, with a reason', async () => {
+  test('finds nothing except the accepted findings', async () => {
     const { passed, parsingErrors, findings } = await checkov(file)
     all = findings
     expect(parsingErrors).toEqual([])
@@ -63,7 +63,7 @@ describe('checkov', () => {
     expect(notAccepted(findings)).toEqual([])
   })
 
-  test('what is accepted is still found', async () => {
+  test('still finds everything that is accepted', async () => {
     const findings = [...all, ...(await cfnLint(file, 'us-east-1'))]
     for (const { check, resources } of accepted)
       expect(
@@ -77,7 +77,7 @@ describe('checkov', () => {
     ['CKV_AWS_26 AlarmTopic', (all) => delete all['AlarmTopic']!.Properties['KmsMasterKeyId']],
     ['CKV_AWS_28 Ledger', (all) => delete all['Ledger']!.Properties['PointInTimeRecoverySpecification']],
     ['CKV_AWS_7 PasswordKey', (all) => delete all['PasswordKey']!.Properties['EnableKeyRotation']],
-  ])('sees what is taken away: %s', async (finding, takeAway) => {
+  ])('notices a missing protection: %s', async (finding, takeAway) => {
     const wrong = structuredClone(service.template)
     takeAway(wrong.Resources)
     const { findings } = await checkov(save(finding.split(' ')[0] ?? '', wrong))
@@ -85,7 +85,7 @@ describe('checkov', () => {
   })
 })
 
-test('every log group is encrypted under the log key and forgets', () => {
+test('every log group is encrypted with the log key and has a retention time', () => {
   const groups = Object.entries(service.resources).filter(([, { Type }]) => Type === 'AWS::Logs::LogGroup')
   expect(groups).toHaveLength(12)
   for (const [name, { Properties }] of groups)

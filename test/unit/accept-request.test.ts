@@ -57,11 +57,11 @@ const holds = (record: Parameters<typeof onRecord.holds>[0]) => {
   onRecord.holds(record)
   dynamodb.on(DescribeTableCommand).resolves({ Table: { CreationDateTime: new Date('2026-10-01T00:00:00.000Z') } })
 }
-/** What an earlier execution left on record. */
+/** The ledger record that an earlier execution left. */
 const aVendedRecord = (overrides: Parameters<typeof vendedRecord>[0] = {}) =>
   vendedRecord({ vendedBy: anotherVend().executionArn, ...overrides })
 
-/** What is on record while another execution vends: its lease is `seconds` old. */
+/** The ledger record while another execution vends. Its lease is `seconds` old. */
 const heldByAnother = (seconds: number, ask = 'another ask') =>
   aRecord({
     executionArn: anotherVend().executionArn,
@@ -90,18 +90,18 @@ const accepted = {
   admins: [anAdmin()],
 }
 
-describe('an account that is back', () => {
+describe('an account that is on record as', () => {
   const gone = (status: 'DEPARTED' | 'CLOSED') => aVendedRecord({ status })
 
   test.each(['DEPARTED', 'CLOSED'] as const)(
-    '%s before: a request makes everything anew, and the record begins anew',
+    '%s is vended completely by a request, and the record begins again',
     async (status) => {
       holds(gone(status))
       expect(await accept({ accountId })).toEqual(accepted)
       const [change] = onRecord.changes()
       expect(change?.set).toMatchObject({ status: 'VENDING', groups: {}, admins: {} })
       expect(change?.remove).toEqual(['failure', 'vendedAt', 'vendedBy'])
-      // Whose passwords are ours, and who was mailed, stays.
+      // The record still says which passwords are ours and who got a mail.
       expect(change?.set).toMatchObject({ passwords: {}, mails: {} })
       const [update] = sentTo(dynamodb).filter(([operation]) => operation === 'UpdateItem')
       expect(update?.[1]['UpdateExpression']).toMatch(/if_not_exists[^]*if_not_exists/)
@@ -109,24 +109,24 @@ describe('an account that is back', () => {
     },
   )
 
-  test('DEPARTED before: so does its event', async () => {
+  test('DEPARTED is vended again by its event', async () => {
     holds(gone('DEPARTED'))
     expect(await accept(event)).toEqual(accepted)
   })
 
-  test('CLOSED before: an event finds it vended, because its administrators are there', async () => {
+  test('CLOSED is AlreadyVended for an event, because its administrators still exist', async () => {
     holds(gone('CLOSED'))
     expect(await accept(event)).toEqual({ outcome: 'AlreadyVended', accountId })
   })
 })
 
 describe('the sweep’s event', () => {
-  test('is accepted as an event is, and says on record who asked', async () => {
+  test('is accepted like any event, and the record says that the sweep asked', async () => {
     expect(await accept(eventOfSweep(accountId))).toEqual(accepted)
     expect(onRecord.changes()[0]?.set).toMatchObject({ requestedBy: 'sweep' })
   })
 
-  test('finds what an event has vended, or is vending', async () => {
+  test('finds an account that an event has vended or is vending', async () => {
     holds(aVendedRecord())
     expect(await accept(eventOfSweep(accountId))).toEqual({ outcome: 'AlreadyVended', accountId })
     holds(heldByAnother(10))
@@ -148,7 +148,7 @@ describe('an event for a new account', () => {
     })
   })
 
-  test('running twice takes one’s own lease again', async () => {
+  test('running twice takes the execution’s own lease again', async () => {
     holds(aRecord())
     expect(await accept(event)).toEqual(accepted)
     expect(operationsOf(sfn)).toEqual([])
@@ -162,7 +162,7 @@ describe('an event for a new account', () => {
     },
   )
 
-  test('is AlreadyVended if the account was vended, whoever was asked for then', async () => {
+  test('is AlreadyVended if the account was vended, whichever administrators it got', async () => {
     holds(aVendedRecord({ admins: {} }))
     expect(await accept(event)).toEqual({ outcome: 'AlreadyVended', accountId })
     expect(onRecord.changes()).toEqual([])
@@ -183,13 +183,13 @@ describe('an event for a new account', () => {
 })
 
 describe('a manual request', () => {
-  test('takes as little as the account’s id', async () => {
+  test('needs only the account’s id', async () => {
     expect(await accept({ accountId })).toEqual(accepted)
     expect(operationsOf(dynamodb)).toEqual(['GetItem', 'UpdateItem'])
     expect(onRecord.changes()[0]?.set['requestedBy']).toBe('manual execution')
   })
 
-  test('keeps who asked on record', async () => {
+  test('records who asked', async () => {
     await accept({ accountId, requestedBy: 'arn:aws:iam::111122223333:user/ada' })
     expect(onRecord.changes()[0]?.set['requestedBy']).toBe('arn:aws:iam::111122223333:user/ada')
   })
@@ -199,13 +199,13 @@ describe('a manual request', () => {
     expect(await accept({ accountId })).toEqual(accepted)
   })
 
-  test('is AlreadyVended if everything asked for is on record', async () => {
+  test('is AlreadyVended if the record has everything that the request asks for', async () => {
     holds(aVendedRecord())
     expect(await accept({ accountId })).toEqual({ outcome: 'AlreadyVended', accountId })
     expect(onRecord.changes()).toEqual([])
   })
 
-  test('is AlreadyVended if this execution has vended: a try that was stopped comes late', async () => {
+  test('is AlreadyVended if this execution has vended, even if a stopped try of it comes late', async () => {
     holds(aVendedRecord({ vendedBy: executionArn }))
     expect(await accept({ accountId, again: true })).toEqual({ outcome: 'AlreadyVended', accountId })
     expect(onRecord.changes()).toEqual([])
@@ -244,7 +244,7 @@ describe('a manual request', () => {
     ['another policy', { policies: ['ReadOnlyAccess'] }],
     ['another tag', { tags: { Team: 'core' } }],
     ['another group', { groups: ['Administrators', 'Readers'] }],
-  ])('for %s is not AlreadyVended, and keeps what is on record', async (_, more) => {
+  ])('for %s is not AlreadyVended, and keeps the record’s contents', async (_, more) => {
     holds(aVendedRecord({ admins: { administrator: { ...anAdmin({ policies: [adminAccess] }), kept: false } } }))
     const request = { accountId, admins: [{ userName: 'Administrator', ...more }], groups: [{ name: 'Readers' }] }
     const answer = await accept(request)
@@ -254,7 +254,7 @@ describe('a manual request', () => {
     expect('admins' in answer && answer.admins[0]?.tags).toMatchObject({ ManagedBy: 'account-vending' })
   })
 
-  test('gives back each group that its administrators are in, those on record included', async () => {
+  test('returns each group of its administrators, including groups on record', async () => {
     holds(aVendedRecord())
     const groups = [{ name: 'Readers', policies: ['ReadOnlyAccess'] }]
     const answer = await accept({ accountId, admins: [{ userName: 'Administrator', groups: ['Readers'] }], groups })
@@ -263,7 +263,7 @@ describe('a manual request', () => {
     expect(names).toEqual(expect.arrayContaining(answer.admins.flatMap((admin) => admin.groups)))
   })
 
-  test('is refused if it gives a group that is there other rights: its members would get them', async () => {
+  test('is refused if it gives an existing group other rights, because the group’s members would get them', async () => {
     holds(aVendedRecord({ groups: { readers: aGroup({ name: 'Readers', inline: { mine: aDocument() } }) } }))
     for (const more of [{ policies: ['ReadOnlyAccess'] }, { inline: { mine: aDocument({ Id: 'other' }) } }]) {
       const groups = [{ name: 'Readers', policies: ['AdministratorAccess'], inline: { mine: aDocument() }, ...more }]
@@ -279,7 +279,7 @@ describe('a manual request', () => {
     expect(await accept({ accountId })).toMatchObject({ outcome: 'Accepted', admins: [{ userName: 'Administrator' }] })
   })
 
-  test('is AlreadyVended in whatever order DynamoDB gives back the keys of an inline policy', async () => {
+  test('is AlreadyVended whatever the order in which DynamoDB returns the keys of an inline policy', async () => {
     const { Version, Statement } = aDocument()
     const readers = { name: 'Readers', policies: [], inline: { mine: { Statement, Version } } }
     holds(aVendedRecord({ groups: { administrators: aGroup(), readers } }))
@@ -312,7 +312,7 @@ describe('a lease that another execution holds', () => {
   })
 
   test.each(['event', 'sweep'])(
-    'makes the same request wait if it is an %s’s, which may end without making anything',
+    'makes the same request wait if an %s’s execution holds the lease, because that execution may end without a vend',
     async (requestedBy) => {
       const ask = await askOf({ accountId })
       holds({ ...heldByAnother(600, ask), requestedBy })
@@ -345,7 +345,7 @@ describe('a lease that another execution holds', () => {
   )
 
   test.each(['SUCCEEDED', 'FAILED', 'TIMED_OUT', 'ABORTED'] as const)(
-    'is left alone for 90 seconds even if its execution is %s: a function of it may still run',
+    'is not taken over for 90 seconds even if its execution is %s, because a function of the execution may still run',
     async (status) => {
       sfn.on(DescribeExecutionCommand).resolves({ status })
       holds(heldByAnother(89))
@@ -361,7 +361,7 @@ describe('a lease that another execution holds', () => {
     expect(await accept({ accountId })).toEqual(accepted)
   })
 
-  test('leaves as AccountBusyError if somebody was faster', async () => {
+  test('leads to AccountBusyError if another execution takes the lease first', async () => {
     onRecord.loses()
     await expect(accept({ accountId })).rejects.toThrow(AccountBusyError)
   })
@@ -403,7 +403,7 @@ describe('the error leaves under its name:', () => {
     expect(onRecord.changes()).toEqual([])
   })
 
-  test('and what Step Functions says', async () => {
+  test('an error of Step Functions', async () => {
     sfn.on(DescribeExecutionCommand).rejects(awsError('ThrottlingException'))
     holds(heldByAnother(600))
     await expect(accept({ accountId })).rejects.toMatchObject({ name: 'ThrottlingException' })

@@ -46,7 +46,7 @@ test('running twice finds the same', async () => {
   expect(await find()).toEqual(await find())
 })
 
-test('tells an invited account', async () => {
+test('recognizes an invited account', async () => {
   organizations
     .on(DescribeAccountCommand)
     .resolves({ Account: anOrganizationsAccount({ JoinedMethod: 'INVITED', JoinedTimestamp: new Date(0) }) })
@@ -62,7 +62,7 @@ test('walks up to the root where organizational units are protected', async () =
   ])
 })
 
-test('the management account leaves as ManagementAccountError, unasked', async () => {
+test('the management account leaves as ManagementAccountError, without a call', async () => {
   await expect(find({}, managementAccountId)).rejects.toThrow(ManagementAccountError)
   await expect(find({}, managementAccountId)).rejects.toThrow(
     `accountId: ${managementAccountId} is the management account`,
@@ -70,13 +70,13 @@ test('the management account leaves as ManagementAccountError, unasked', async (
   expect(organizations.calls()).toEqual([])
 })
 
-test('an account of nobody’s leaves as AccountNotFoundError', async () => {
+test('an account that does not exist leaves as AccountNotFoundError', async () => {
   organizations.on(DescribeAccountCommand).rejects(awsError('AccountNotFoundException'))
   await expect(find()).rejects.toThrow(AccountNotFoundError)
   await expect(find()).rejects.toThrow(`accountId: ${accountId} is not an account of this organization`)
 })
 
-test('an account that left while we looked leaves as AccountNotFoundError', async () => {
+test('an account that leaves the organization between two calls leaves as AccountNotFoundError', async () => {
   organizations.on(ListParentsCommand, { ChildId: accountId }).rejects(awsError('ChildNotFoundException'))
   await expect(find({ organizationalUnits: ['ou-abcd-security'] })).rejects.toThrow(AccountNotFoundError)
 })
@@ -109,7 +109,7 @@ describe('leaves as AccountNotActiveError:', () => {
     await expect(find()).rejects.toThrow(`has the state ${State ?? 'unknown'}; only an ACTIVE account can be vended`)
   })
 
-  test('and Status, which Organizations retires, is not read', async () => {
+  test('and ignores Status, which Organizations retires', async () => {
     organizations.on(DescribeAccountCommand).resolves({ Account: anOrganizationsAccount({ Status: 'SUSPENDED' }) })
     expect(await find()).toEqual(anAccount())
   })

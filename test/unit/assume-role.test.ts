@@ -81,14 +81,14 @@ test('the role is in the partition of the execution', async () => {
   expect(sent()?.RoleArn).toBe(`arn:aws-us-gov:iam::${accountId}:role/OrganizationAccountAccessRole`)
 })
 
-describe('what is too long for STS', () => {
+describe('a session policy that is too long for STS', () => {
   const group = (path: string) => iamArn(aVend(), accountId, `group${path}Administrators`)
   const withGroups = (count: number, path: string) =>
     assume({
       permissions: [{ actions: ['iam:AddUserToGroup'], resources: Array.from({ length: count }, () => group(path)) }],
     })
 
-  test('is refused before it is asked, with field and limit: groups that are there already may have long paths', async () => {
+  test('is refused before the call, with field and limit: existing groups may have long paths', async () => {
     const refused = withGroups(4, `/${'p'.repeat(510)}/`)
     await expect(refused).rejects.toBeInstanceOf(InvalidInputError)
     await expect(refused).rejects.toThrow(
@@ -97,14 +97,14 @@ describe('what is too long for STS', () => {
     expect(sts.calls()).toHaveLength(0)
   })
 
-  test('is not refused below that', async () => {
+  test('is not refused below the limit', async () => {
     await withGroups(3, `/${'p'.repeat(500)}/`)
     expect(sent()?.Policy?.length).toBeGreaterThan(1700)
   })
 })
 
 describe.each(['aws', 'aws-us-gov', 'aws-cn', 'aws-iso-b', 'aws-eusc'])(
-  'the largest requests that are accepted stay within 1,800 characters in %s:',
+  'the session policies of the largest accepted requests stay within 1,800 characters in %s:',
   (partition) => {
     const place = { accountId, accountEmail: 'payments@example.com', partition }
     const vend = aVend({ executionArn: aVend().executionArn.replace('arn:aws:', `arn:${partition}:`) })
@@ -115,7 +115,7 @@ describe.each(['aws', 'aws-us-gov', 'aws-cn', 'aws-iso-b', 'aws-eusc'])(
     const lengthOf = (texts: string[]) => texts.join('').length
     const complete = (request: Partial<AdminsRequest>) =>
       completeRequest({ groups: [], ...request }, theDefaults({ groups: [] }), place)
-    /** The length of the policy with which a step signs in. */
+    /** The length of the session policy that a step uses in the account. */
     const lengthIn = async (step: 'create-admin-group' | 'create-admin-user', input: object) => {
       vi.stubEnv('LEDGER_TABLE', 'ledger')
       vi.stubEnv('ACCESS_ROLE_NAME', 'OrganizationAccountAccessRole')
@@ -156,7 +156,7 @@ describe.each(['aws', 'aws-us-gov', 'aws-cn', 'aws-iso-b', 'aws-eusc'])(
       const { admins } = complete(asked(left))
       const [admin] = admins
       const length = await lengthIn('create-admin-user', {
-        // As CreateAdminGroup gives them.
+        // The admin as CreateAdminGroup returns it.
         admin: { ...admin, policies: [...arns, `arn:${partition}:iam::aws:policy/IAMUserChangePassword`] },
         groups: groupsOf(left).map((name) => ({ name, arn: iamArn(vend, accountId, `group${ourPath}${name}`) })),
         secret: { secretArn: null, secretVersion: null },
@@ -167,7 +167,7 @@ describe.each(['aws', 'aws-us-gov', 'aws-cn', 'aws-iso-b', 'aws-eusc'])(
   },
 )
 
-test('the session may do what was asked for, and attach only the policies named', async () => {
+test('the session may do what the step needs, and attach only the named policies', async () => {
   const users = iamArn(aVend(), accountId, 'user/account-vending/*')
   await assume({
     permissions: [
@@ -189,7 +189,7 @@ test('the session may do what was asked for, and attach only the policies named'
   })
 })
 
-test('a permission on nothing is left out: IAM takes no empty list, and it must not mean everything', async () => {
+test('a permission on no resource is left out: IAM refuses an empty list, and the list must not become everything', async () => {
   await assume({
     permissions: [
       { actions: ['iam:GetUser'], resources: ['*'] },
@@ -235,7 +235,7 @@ describe.each(refusals)('%s', (name) => {
     expect((error as Error).message).toContain('The role is missing, or its trust policy was changed')
   })
 
-  test('leaves as AccessRoleMissingError at once if the account was invited, with the template named', async () => {
+  test('leaves as AccessRoleMissingError at once if the account was invited, and names the template', async () => {
     const error = await whenRefusedBy(name, { joinedMethod: 'INVITED' })
     expect(error).toBeInstanceOf(AccessRoleMissingError)
     expect((error as Error).message).toContain(
@@ -253,6 +253,6 @@ test.each(['MalformedPolicyDocumentException', 'PackedPolicyTooLargeException', 
   },
 )
 
-test('iamArn names what is AWS’s own, too', () => {
+test('iamArn also names AWS’s own policies', () => {
   expect(iamArn(aVend(), 'aws', 'policy/ReadOnlyAccess')).toBe('arn:aws:iam::aws:policy/ReadOnlyAccess')
 })

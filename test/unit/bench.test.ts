@@ -19,7 +19,7 @@ describe('quantiles', () => {
     expect(quantile([7], 0.95)).toBe(7)
   })
 
-  test('of nothing there are none', () => {
+  test('do not exist without values', () => {
     expect(() => median([])).toThrow('no quantile of nothing')
   })
 })
@@ -56,7 +56,7 @@ describe('--check', () => {
     ])
   })
 
-  test('names a count above its bound even if it was so before', () => {
+  test('names a count above its bound even if the count was above it before', () => {
     const above: Figures = { 'start: bytes': { value: 400_000, rule: 'count', bound: 358_400 } }
     expect(worseThan(above, above)).toEqual(['start: bytes is 400000, above its bound of 358400.'])
   })
@@ -91,13 +91,13 @@ describe('--check', () => {
 
 describe('cost', () => {
   test('is usage times price, and usages add up', () => {
-    // 1,000 transitions, a mail, half a secret for a month.
+    // 1,000 transitions, one mail, and a secret for half a month.
     expect(priceOf({ transition: 1000, mail: 1, secretMonth: 0.5 })).toBeCloseTo(0.025 + 0.00016 + 0.2, 10)
     expect(addUp([{ transition: 9 }, { transition: 12, mail: 1 }])).toEqual({ transition: 21, mail: 1 })
     expect(priceOf({})).toBe(0)
   })
 
-  test('bills each millisecond of an invocation, begun ones whole, with its memory', () => {
+  test('bills an invocation by its memory and by the millisecond, rounded up', () => {
     const world = {
       calls: [
         { service: 'secretsmanager', operation: 'CreateSecret' },
@@ -131,7 +131,7 @@ describe('cost', () => {
     })
   })
 
-  test('of an idle month is counted from the resources; one whose price nobody looked up is refused', () => {
+  test('of an idle month is counted from the resources; a resource without a known price is refused', () => {
     const resources = [
       { Type: 'AWS::KMS::Key', Properties: { EnableKeyRotation: true } },
       { Type: 'AWS::CloudWatch::Alarm' },
@@ -156,7 +156,7 @@ describe('time', () => {
     },
   }
 
-  test('a fixed wait stands before the account is entered, in place of the retry', () => {
+  test('a fixed wait replaces the retry before the account is entered', () => {
     expect(withFixedWait(definition, 65).States).toEqual({
       IsThereAnythingToDo: { Type: 'Choice', Default: 'WaitForTheAccount' },
       WaitForTheAccount: { Type: 'Wait', Seconds: 65, Next: 'CreateAdminGroup' },
@@ -164,11 +164,11 @@ describe('time', () => {
     })
   })
 
-  test('a workflow that waits in another way is not compared', () => {
+  test('a workflow with another kind of wait is not compared', () => {
     expect(() => withFixedWait({ States: {} }, 65)).toThrow('does not enter the account')
   })
 
-  test('ends when SES has taken the mail, not at a try that failed', () => {
+  test('ends when SES accepts the mail, not at a try that failed', () => {
     const calls = [
       { operation: 'SendEmail', error: 'Throttling', end: 5000 },
       { operation: 'SendEmail', end: 9000 },
@@ -179,7 +179,7 @@ describe('time', () => {
   })
 })
 
-test('the figures in the repository are of a whole run', () => {
+test('the figures in the repository come from a whole run', () => {
   expect(results.time.worlds).toBe(1000)
   expect(results.start.processes).toBe(30)
   for (const part of ['start', 'work', 'time', 'cost'] as const) {

@@ -102,8 +102,8 @@ beforeAll(async () => {
   )
 }, 120_000)
 
-describe('what is left out of the SDK', () => {
-  test('is still in the files that the functions would load', () => {
+describe('a part of the SDK that is left out', () => {
+  test('still exists in the files that the functions would load', () => {
     const files = [
       ...Object.keys(leftOut),
       ...Object.keys(standIns),
@@ -115,7 +115,7 @@ describe('what is left out of the SDK', () => {
     expect(files.filter((file) => !inputs.some(isOf(file)))).toEqual([])
   })
 
-  test('throws if it is called after all', async () => {
+  test('throws if it is called nevertheless', async () => {
     const { load } = await bundled(
       `exports.load = () => import('@smithy/core/event-streams').then(({ EventStreamSerde }) => new EventStreamSerde())`,
     )
@@ -129,7 +129,7 @@ describe('what is left out of the SDK', () => {
   })
 })
 
-test('a bundled client throws, for every error of its service and for an unknown one, what the SDK throws', async () => {
+test('for every error of its service and for an unknown error, a bundled client throws what the SDK throws', async () => {
   expect(clients.map(({ name }) => name)).toContain('@aws-sdk/client-dynamodb')
   for (const { name, whole, slim } of clients) {
     const isQuery = ['iam', 'ses', 'sts'].some((service) => name.endsWith(`-${service}`))

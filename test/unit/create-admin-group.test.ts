@@ -104,7 +104,7 @@ beforeEach(() => {
 const madeGroup = { name: 'Administrators', arn: `arn:aws:iam::${accountId}:group${ourPath}Administrators` }
 
 describe('in a new account', () => {
-  test('makes the group with its policy, and says that the user is to be made', async () => {
+  test('makes the group with its policy, and returns that the user must be made', async () => {
     expect(await create()).toEqual({
       groups: [madeGroup],
       admins: [{ ...anAdmin(), kept: false, hasProfile: false, signsIn: false }],
@@ -146,7 +146,7 @@ describe('in a new account', () => {
     ])
   })
 
-  test('looks at everything before the first write', async () => {
+  test('reads everything before the first write', async () => {
     hasUsers(anIamUser())
     hasGroups(anIamGroup({ GroupName: 'Readers', Path: '/' }))
     await create({ groups: [aGroup(), aGroup({ name: 'Readers', policies: [] })] })
@@ -164,46 +164,46 @@ describe('in a new account', () => {
     expect(written().map(([operation]) => operation)).toEqual(['AttachGroupPolicy'])
   })
 
-  test('gives back the minimum length that the account’s password policy asks for', async () => {
+  test('returns the minimum length that the account’s password policy requires', async () => {
     iam.on(GetAccountPasswordPolicyCommand).resolves({ PasswordPolicy: { MinimumPasswordLength: 40 } })
     expect((await create()).minimumPasswordLength).toBe(40)
   })
 })
 
 describe('running twice', () => {
-  test('makes our group no second time, and attaches its policies again', async () => {
+  test('does not make our group again, and attaches its policies again', async () => {
     hasGroups(anIamGroup())
     expect((await create()).groups).toEqual([madeGroup])
     expect(written()).toEqual([['AttachGroupPolicy', { GroupName: 'Administrators', PolicyArn: adminAccess }]])
   })
 
-  test('uses our group by the name that it has there', async () => {
+  test('uses our group by its name in the account', async () => {
     hasGroups(anIamGroup({ GroupName: 'ADMINISTRATORS' }))
     expect((await create()).groups[0]?.name).toBe('ADMINISTRATORS')
     expect(written()).toEqual([['AttachGroupPolicy', { GroupName: 'ADMINISTRATORS', PolicyArn: adminAccess }]])
   })
 
-  test('before IAM shows what the first run made leaves as EntityAlreadyExistsException, for the Retry', async () => {
+  test('before IAM shows the first run’s group leaves as EntityAlreadyExistsException, which the workflow retries', async () => {
     iam.on(CreateGroupCommand).rejects(awsError('EntityAlreadyExistsException'))
     await expect(create()).rejects.toMatchObject({ name: 'EntityAlreadyExistsException' })
     expect(iam.commandCalls(AttachGroupPolicyCommand)).toEqual([])
   })
 
-  test('goes on with a user whose password is ours', async () => {
+  test('continues with a user whose password is ours', async () => {
     onRecord.holds(aRecord({ passwords: ourPassword }))
     hasUsers(anIamUser())
     hasProfile('Administrator')
     expect((await create()).admins[0]).toMatchObject({ kept: false, hasProfile: true, signsIn: false })
   })
 
-  test('says of a user who has used our password that he or she signs in', async () => {
+  test('returns that a user who has used our password signs in already', async () => {
     onRecord.holds(aRecord({ passwords: ourPassword }))
     hasUsers(anIamUser({ PasswordLastUsed: new Date(1) }))
     hasProfile('Administrator')
     expect((await create()).admins[0]).toMatchObject({ kept: false, signsIn: true })
   })
 
-  test('takes up a user of ours who has no login profile yet', async () => {
+  test('continues with a user of ours who has no login profile yet', async () => {
     onRecord.holds(aRecord({ passwords: ourPassword }))
     hasUsers(anIamUser({ PasswordLastUsed: new Date(1) }))
     expect((await create()).admins[0]).toMatchObject({ kept: false, hasProfile: false, signsIn: false })
@@ -222,7 +222,7 @@ describe('a user is kept', () => {
     expect(iam.commandCalls(GetLoginProfileCommand)[0]?.args[0].input).toEqual({ UserName: 'ADMINISTRATOR' })
   })
 
-  test('on our path whom nothing on record tells of, with a login profile or without', async () => {
+  test('on our path who is not on record, with a login profile or without', async () => {
     hasUsers(anIamUser())
     expect((await create()).admins[0]).toMatchObject({ kept: true })
     hasProfile('Administrator')
@@ -235,13 +235,13 @@ describe('a user is kept', () => {
     expect((await create({ admins: [anAdmin({ userName: 'constructor' })] })).admins[0]).toMatchObject({ kept: true })
   })
 
-  test('while others, who were not asked for, do not matter', async () => {
+  test('while other existing users do not matter', async () => {
     hasUsers(anIamUser({ UserName: 'bob', Path: '/' }))
     expect((await create()).admins).toEqual([{ ...anAdmin(), kept: false, hasProfile: false, signsIn: false }])
     expect(iam.commandCalls(GetLoginProfileCommand)).toEqual([])
   })
 
-  test('while the others are made', async () => {
+  test('while the other requested users are made', async () => {
     hasUsers(anIamUser({ Path: '/' }))
     const { admins } = await create({ admins: [anAdmin(), anAdmin({ userName: 'ada' })] })
     expect(admins.map(({ kept }) => kept)).toEqual([true, false])
@@ -265,7 +265,7 @@ describe('a group that is not ours', () => {
       })
   }
 
-  test('is used as it is if it has exactly the wanted policies', async () => {
+  test('is kept unchanged if it has exactly the wanted policies', async () => {
     has([readOnlyAccess, adminAccess], inline)
     expect((await create({ groups: [wanted] })).groups).toEqual([
       { name: 'administrators', arn: `arn:aws:iam::${accountId}:group/administrators` },
@@ -300,7 +300,7 @@ describe('a group of our path', () => {
     hasGroups(anIamGroup())
   })
 
-  test('that nothing on record tells of is not ours if somebody is in it who is not', async () => {
+  test('that is not on record is not ours if it has a member who is not ours', async () => {
     onRecord.holds(aRecord({ passwords: ourPassword }))
     hasMembers('Administrator', 'mallory')
     await expect(create()).rejects.toThrow(GroupNotOursError)
@@ -316,14 +316,14 @@ describe('a group of our path', () => {
     expect(written()).toEqual([])
   })
 
-  test('is ours if nobody is in it but users on record, as a try before this one left it', async () => {
+  test('is ours if all its members are users on record, as an earlier try left it', async () => {
     onRecord.holds(aRecord({ passwords: ourPassword }))
     hasMembers('Administrator')
     expect((await create()).groups).toEqual([madeGroup])
     expect(written()).toEqual([['AttachGroupPolicy', { GroupName: 'Administrators', PolicyArn: adminAccess }]])
   })
 
-  test('is ours if it is on record, whoever was added to it in the account', async () => {
+  test('is ours if it is on record, whichever members it has', async () => {
     onRecord.holds(aRecord({ groups: { administrators: aGroup() } }))
     hasMembers('mallory')
     expect((await create()).groups).toEqual([madeGroup])
@@ -338,7 +338,7 @@ describe('IAMUserChangePassword', () => {
   const allow = (Action: string | string[], more: object = {}) =>
     aDocument({ Statement: [{ Effect: 'Allow', Action, Resource: '*', ...more }] })
 
-  test('is added where the reset is on and nothing allows the change', async () => {
+  test('is added if the user must change the password and nothing allows the change', async () => {
     expect(await policiesOf({})).toEqual([changePassword])
     expect(await policiesOf({}, { policies: [readOnlyAccess] })).toEqual([readOnlyAccess, changePassword])
     expect(await policiesOf({}, { groups: [] })).toEqual([changePassword])
@@ -353,7 +353,7 @@ describe('IAMUserChangePassword', () => {
     expect(admins[0]?.policies).toEqual(['arn:aws-us-gov:iam::aws:policy/IAMUserChangePassword'])
   })
 
-  test('is not added where no reset is asked for', async () => {
+  test('is not added if the user need not change the password', async () => {
     expect(await policiesOf({}, { passwordResetRequired: false })).toEqual([])
   })
 
@@ -417,7 +417,7 @@ describe('IAMUserChangePassword', () => {
     expect(await policiesOf({ policies: [impostor] })).toEqual([changePassword])
   })
 
-  test('is added where another group than the user’s allows the change', async () => {
+  test('is added where only another group than the user’s allows the change', async () => {
     const groups = [aGroup(), aGroup({ name: 'Readers', policies: [readOnlyAccess] })]
     const { admins } = await create({ groups, admins: [anAdmin({ groups: ['Readers'] })] })
     expect(admins[0]?.policies).toEqual([changePassword])
@@ -439,7 +439,7 @@ describe('the error leaves under its name, and nothing is written:', () => {
     expect(iam.calls()).toEqual([])
   })
 
-  test('what signing in throws', async () => {
+  test('what signing in to the account throws', async () => {
     await expect(create({}, () => Promise.reject(new AccountNotReadyError('not yet')))).rejects.toThrow(
       AccountNotReadyError,
     )
@@ -453,14 +453,14 @@ describe('the error leaves under its name, and nothing is written:', () => {
     expect(written()).toEqual([])
   })
 
-  test('what IAM says', async () => {
+  test('an error of IAM', async () => {
     iam.on(ListGroupsCommand).rejects(awsError('ServiceFailureException'))
     await expect(create()).rejects.toMatchObject({ name: 'ServiceFailureException' })
     expect(written()).toEqual([])
   })
 })
 
-test('DeniedByPolicyError is also what AccessDenied of a write leaves as', async () => {
+test('AccessDenied of a write also leaves as DeniedByPolicyError', async () => {
   iam.on(CreateGroupCommand).rejects(awsError('AccessDenied'))
   await expect(create()).rejects.toThrow(DeniedByPolicyError)
 })

@@ -83,12 +83,12 @@ describe('a new user', () => {
     expect(onRecord.begun()).toEqual(['CreateAdminUser Administrator'])
   })
 
-  test('need not change the password if that was not asked for', async () => {
+  test('need not change the password if the request does not ask for that', async () => {
     await create({ admin: anAdmin({ passwordResetRequired: false }) })
     expect(iam.commandCalls(CreateLoginProfileCommand)[0]?.args[0].input.PasswordResetRequired).toBe(false)
   })
 
-  test('joins each group by the name that the account knows', async () => {
+  test('joins each group by its name in the account', async () => {
     await create({
       admin: anAdmin({ groups: ['administrators', 'Readers'] }),
       groups: [
@@ -102,7 +102,7 @@ describe('a new user', () => {
     ])
   })
 
-  test('has the password from nowhere but the secret, and it goes nowhere but into the login profile', async () => {
+  test('gets the password only from the secret, and the password goes only into the login profile', async () => {
     expect(JSON.stringify(await create())).not.toContain(password)
     expect(JSON.stringify(onRecord.changes())).not.toContain(password)
     const elsewhere = sentTo(iam).filter(([operation]) => operation !== 'CreateLoginProfile')
@@ -116,7 +116,7 @@ describe('running twice', () => {
     iam.on(CreateLoginProfileCommand).rejects(awsError('EntityAlreadyExistsException'))
   })
 
-  test('takes up a user of ours and sets the stored password again', async () => {
+  test('continues with a user of ours and sets the stored password again', async () => {
     isThere({})
     expect(await create()).toEqual({ userName: 'Administrator' })
     expect(operationsOf(iam)).toEqual([
@@ -165,7 +165,7 @@ test('a user who signs in already gets groups and policies, and keeps the passwo
 describe('the password is scrubbed from', () => {
   const quoting = (name: string) => awsError(name, `Password ${password} is too weak: '${password}'`)
 
-  test('a message that quotes it, which leaves under its name', async () => {
+  test('a message that quotes it, and the error leaves under its name', async () => {
     iam.on(CreateLoginProfileCommand).rejects(quoting('PasswordPolicyViolationException'))
     const thrown = await thrownBy(create())
     expect(thrown?.name).toBe('PasswordPolicyViolationException')
@@ -183,7 +183,7 @@ describe('the password is scrubbed from', () => {
     expect(cause.name).toBe('AccessDenied')
   })
 
-  test('what a second try to set it says', async () => {
+  test('the message of a second try to set it', async () => {
     iam.on(CreateLoginProfileCommand).rejects(awsError('EntityAlreadyExistsException'))
     iam.on(UpdateLoginProfileCommand).rejects(quoting('EntityTemporarilyUnmodifiableException'))
     isThere({})
@@ -200,14 +200,14 @@ describe('the error leaves under its name:', () => {
     expect(iam.calls()).toEqual([])
   })
 
-  test('what signing in throws', async () => {
+  test('what signing in to the account throws', async () => {
     await expect(create({}, () => Promise.reject(new AccountNotReadyError('not yet')))).rejects.toThrow(
       AccountNotReadyError,
     )
     expect(iam.calls()).toEqual([])
   })
 
-  test('what reading the secret throws, and nothing is changed: a denial there is not the account’s', async () => {
+  test('what reading the secret throws, and nothing is changed: such a denial does not come from the account', async () => {
     secrets.on(GetSecretValueCommand).rejects(awsError('AccessDeniedException'))
     await expect(create()).rejects.toMatchObject({ name: 'AccessDeniedException' })
     expect(iam.calls()).toEqual([])
@@ -222,7 +222,7 @@ describe('the error leaves under its name:', () => {
   )
 
   test.each(['LimitExceededException', 'ConcurrentModificationException'])(
-    '%s of CreateUser, and no more is done',
+    '%s of CreateUser, and nothing else is called',
     async (name) => {
       iam.on(CreateUserCommand).rejects(awsError(name))
       await expect(create()).rejects.toMatchObject({ name })

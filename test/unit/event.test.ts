@@ -13,7 +13,7 @@ const succeeded = [
 ]
 const failed = ['create-account-result-failed', 'create-managed-account-failed', 'update-managed-account-failed']
 const apiCalls = ['create-account-by-role', 'create-account-by-iam-user', 'create-account-by-root']
-// Events that name an account, and that nobody shall be vended for.
+// Events that name an account but must not start a vend.
 const others = [
   'account-departed-organization',
   'accept-handshake',
@@ -82,7 +82,7 @@ describe('AccountJoinedOrganization, whose shape AWS does not publish,', () => {
     { requestParameters: { accountId } },
     { responseElements: { joined: [{ accounts: [accountId, accountId] }] } },
     { serviceEventDetails: { accountId, managementAccountId } },
-  ])('names its account wherever it stands: %o', (detail) => {
+  ])('names its account in any place: %o', (detail) => {
     expect(accountOfEvent(joinedWith(detail), managementAccountId)).toBe(accountId)
   })
 
@@ -96,7 +96,7 @@ describe('AccountJoinedOrganization, whose shape AWS does not publish,', () => {
     ])
   })
 
-  test('is not about the account that CloudTrail delivered it to', () => {
+  test('is not about the account to which CloudTrail delivered it', () => {
     const event = joinedWith({ requestParameters: { accountId }, recipientAccountId: '777788889999' })
     expect(accountOfEvent(event, managementAccountId)).toBe(accountId)
   })
@@ -124,13 +124,13 @@ test.each([
 })
 
 test.each([undefined, null, 'text', [], {}, { 'detail-type': 'x', source: 1, detail: null }])(
-  'what is no event is refused: %o',
+  'an input that is not an event is refused: %o',
   (event) => {
     expect(issuesOf(() => accountOfEvent(event, managementAccountId)).length).toBeGreaterThan(0)
   },
 )
 
-test('the sweep’s own event is one, of the account that it names, and tells whose it is', () => {
+test('the sweep’s own event is an event for the account that it names, and says that it is the sweep’s', () => {
   const event = eventOfSweep(accountId)
   expect(accountOfEvent(event, managementAccountId)).toBe(accountId)
   expect([isEvent(event), isOfSweep(event)]).toEqual([true, true])
@@ -167,11 +167,11 @@ describe('the rules', () => {
     expect(targetsOf(aSample(name))).toEqual(['ReportFailure'])
   })
 
-  test.each(apiCalls)('%s is nobody’s', (name) => {
+  test.each(apiCalls)('%s matches no rule', (name) => {
     expect(targetsOf(aSample(name))).toEqual([])
   })
 
-  test.each([...succeeded, ...failed])('%s of another account is nobody’s', (name) => {
+  test.each([...succeeded, ...failed])('%s of another account matches no rule', (name) => {
     expect(targetsOf({ ...aSample(name), account: '777788889999' })).toEqual([])
   })
 })

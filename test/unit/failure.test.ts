@@ -8,13 +8,13 @@ test.each([
   ['FAILED', 'constructorless', 'constructorless', unforeseen],
   ['TIMED_OUT', undefined, 'States.Timeout', explanations['States.Timeout']],
   ['ABORTED', undefined, 'Aborted', explanations['Aborted']],
-  // Who stops an execution may give the error a name.
+  // A person who stops an execution may give the error a name.
   ['ABORTED', 'WrongAccount', 'WrongAccount', explanations['Aborted']],
   ['ABORTED', 'GroupNotOursError', 'GroupNotOursError', explanations['Aborted']],
-  // Records of version 0.1.0 have no status.
+  // Records of version 0.1.0 do not have a status.
   [undefined, 'Aborted', 'Aborted', explanations['Aborted']],
   [undefined, 'States.Timeout', 'States.Timeout', explanations['States.Timeout']],
-])('an execution that is %s with the error %s is told as %s', (status, error, name, explanation) => {
+])('an execution that is %s with the error %s is reported as %s', (status, error, name, explanation) => {
   expect(errorOf({ status, error })).toBe(name)
   expect(explanationOf({ status, error })).toBe(explanation)
 })

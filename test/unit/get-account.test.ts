@@ -28,7 +28,7 @@ beforeEach(() => {
   organizations.on(DescribeAccountCommand).resolves({ Account: anOrganizationsAccount() })
 })
 
-test('tells of a vended account all that is on record', async () => {
+test('returns everything on record about a vended account', async () => {
   onRecord.holds(aVendedRecord())
   expect(await get()).toEqual({
     accountId,
@@ -54,13 +54,13 @@ test('tells of a vended account all that is on record', async () => {
   expect(organizations.calls()).toEqual([])
 })
 
-test('running twice tells the same, and changes nothing', async () => {
+test('running twice returns the same, and changes nothing', async () => {
   onRecord.holds(aVendedRecord())
   expect(await get()).toEqual(await get())
   expect(onRecord.changes()).toEqual([])
 })
 
-test('tells the steps in the order of their times', async () => {
+test('returns the steps in the order of their times', async () => {
   const steps = {
     'CreateAdminUser ada': { state: 'CreateAdminUser', userName: 'ada', at: '2026-11-01T09:21:30.000Z' },
     AcceptRequest: { state: 'AcceptRequest', at: '2026-11-01T09:21:10.000Z' },
@@ -74,13 +74,13 @@ test('tells the steps in the order of their times', async () => {
   ])
 })
 
-test('tells a failure', async () => {
+test('returns a failure', async () => {
   const failure = { error: 'GroupNotOursError', cause: 'why', at: '2026-11-01T09:22:00.000Z' }
   onRecord.holds(aRecord({ status: 'FAILED', failure }))
   expect(await get()).toMatchObject({ status: 'FAILED', failure })
 })
 
-test('tells when the mail to the present address went, and of no other', async () => {
+test('returns when the mail to the present address was sent, and no other mail', async () => {
   onRecord.holds(
     aVendedRecord({ admins: { administrator: { ...anAdmin({ email: 'ada@example.com' }), kept: false } } }),
   )
@@ -88,14 +88,14 @@ test('tells when the mail to the present address went, and of no other', async (
   expect(admin).toMatchObject({ email: 'ada@example.com', mailedAt: undefined })
 })
 
-test('tells nobody who holds the lease or whose passwords are ours', async () => {
+test('does not reveal who holds the lease or whose passwords are ours', async () => {
   onRecord.holds(aVendedRecord({ lease: { holder: 'hidden', ask: 'hidden', renewedAt: 0 } }))
   const told = await get()
   expect(JSON.stringify(told)).not.toContain('hidden')
   expect(told).not.toHaveProperty('passwords')
 })
 
-test('tells of an account nothing is on record of that it is NOT_VENDED', async () => {
+test('returns NOT_VENDED for an account without a record', async () => {
   expect(await get()).toEqual({
     accountId,
     accountName: 'Payments',
@@ -118,7 +118,7 @@ describe('the error leaves under its name:', () => {
     await expect(get()).rejects.toThrow(AccountNotFoundError)
   })
 
-  test('what Organizations says', async () => {
+  test('an error of Organizations', async () => {
     organizations.on(DescribeAccountCommand).rejects(awsError('TooManyRequestsException'))
     await expect(get()).rejects.toMatchObject({ name: 'TooManyRequestsException' })
   })

@@ -14,7 +14,7 @@ import { startEndpoint } from '../../local/aws/endpoint.ts'
 import { createWorld } from '../../local/aws/world.ts'
 import { inMemoryDynamoDB } from '../simulation/dynamodb.ts'
 
-// The same operations, side by side on dynalite and on the in-memory DynamoDB of the simulation.
+// Runs the same operations on dynalite and on the in-memory DynamoDB of the simulation.
 
 const TableName = 'ledger'
 const memory = inMemoryDynamoDB(TableName, Date.now)
@@ -181,7 +181,7 @@ const outcome = async (dynamodb: DynamoDBClient, command: Command) => {
 test.each(cases)('%s: as dynalite does it', async (_, before, command) => {
   const [dynalite, inMemory] = await Promise.all(
     both.map(async ({ dynamodb }) => {
-      // No DeleteItem here: what no case asks for, the in-memory one need not know.
+      // The in-memory DynamoDB has no DeleteItem, because no case needs it.
       if (before.length) await dynamodb.send(clear)
       for (const first of before) await dynamodb.send(first as GetItemCommand)
       return outcome(dynamodb, command)
@@ -193,11 +193,11 @@ test.each(cases)('%s: as dynalite does it', async (_, before, command) => {
 const scanned = (dynamodb: DynamoDBClient, input: Partial<ScanCommandInput> = {}) =>
   dynamodb.send(new ScanCommand({ TableName, ...input })).then(({ Items = [], ...page }) => ({
     ...page,
-    // dynalite's order is that of hashes.
+    // dynalite returns items in the order of their hashes.
     Items: Items.sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)),
     $metadata: undefined,
   }))
-/** Pages until the last, each of so many items. */
+/** All pages of a Scan with a limit for each page. */
 const pagesOf = async (dynamodb: DynamoDBClient, Limit: number) => {
   const pages: { Count: number | undefined; pks: string[] }[] = []
   let ExclusiveStartKey: ScanCommandInput['ExclusiveStartKey']
@@ -224,7 +224,7 @@ test.each<[string, Partial<ScanCommandInput>]>([
     'a value that is not given',
     { FilterExpression: begins.FilterExpression, ...shown, ProjectionExpression: '#a0, #a1' },
   ],
-])('a scan of %s: as dynalite does it', async (_, input) => {
+])('a scan of %s gives the same as dynalite', async (_, input) => {
   const [dynalite, inMemory] = await Promise.all(
     both.map(async ({ dynamodb }) => {
       for (const pk of ['account#1', 'account#2', 'account#3', 'failure#1'])
@@ -260,14 +260,14 @@ test.each<[string, Command]>([
   ['a filter', new ScanCommand({ TableName, FilterExpression: 'attribute_exists(pk)' })],
   ['a projection', new ScanCommand({ TableName, ProjectionExpression: 'lease.holder' })],
   ['an operation', new PutItemCommand({ TableName, Item: Key, ReturnValues: 'ALL_OLD' })],
-])('%s that the in-memory DynamoDB does not know is refused loudly', async (_, command) => {
+])('%s that the in-memory DynamoDB does not know is refused with an error', async (_, command) => {
   await expect(both[1]!.dynamodb.send(command as GetItemCommand)).rejects.toMatchObject({
     name: 'LocalOrganizationFailure',
     message: expect.stringContaining('The in-memory DynamoDB does not know') as string,
   })
 })
 
-test('request units are counted as AWS bills them: 1 KB a write, 4 KB a consistent read', () => {
+test('request units are counted as AWS bills them: one for 1 KB of a write, one for 4 KB of a consistent read', () => {
   const { operations, units } = inMemoryDynamoDB(TableName, Date.now)
   const run = (name: string, input: object) =>
     operations[name]?.(undefined as never, input as never, undefined as never)
@@ -276,7 +276,7 @@ test('request units are counted as AWS bills them: 1 KB a write, 4 KB a consiste
   expect(units).toEqual({ read: 0, write: 5 })
   run('GetItem', { TableName, Key, ConsistentRead: true })
   expect(units).toEqual({ read: 2, write: 5 })
-  // The larger of the item before and after.
+  // The larger of the old and the new item counts.
   run('PutItem', { TableName, Item: Key })
   expect(units).toEqual({ read: 2, write: 10 })
   const refused = { TableName, Item: Key, ConditionExpression: 'attribute_not_exists(pk)' }

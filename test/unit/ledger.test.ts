@@ -59,7 +59,7 @@ afterEach(async () => {
   await dynamodb.send(new DeleteTableCommand({ TableName: ledger.tableName }))
 })
 
-/** With the record as it is now, unless another `record` is given. */
+/** Takes the lease, with the current record unless `record` is given. */
 const take = async (overrides: Partial<Parameters<typeof takeLease>[1]> = {}) =>
   takeLease(ledger, {
     vend: aVend(),
@@ -81,13 +81,13 @@ const mail = {
 const vended = { groups: [aGroup()], admins: [{ ...anAdmin(), kept: false }] }
 
 describe('readAccount', () => {
-  test('finds nothing where nothing is on record', async () => {
+  test('finds nothing without a record', async () => {
     expect(await readAccount(ledger, accountId)).toBeUndefined()
   })
 })
 
 describe('takeLease', () => {
-  test('takes a free lease and puts on record who asked for what', async () => {
+  test('takes a free lease and records who asked for what', async () => {
     expect(await take()).toBe(true)
     expect(await readAccount(ledger, accountId)).toEqual({
       pk: `account#${accountId}`,
@@ -106,7 +106,7 @@ describe('takeLease', () => {
     })
   })
 
-  test('running twice takes one’s own lease again, and keeps the steps begun', async () => {
+  test('running twice takes the execution’s own lease again, and keeps the steps that have begun', async () => {
     await take()
     await begin()
     const seen = await readAccount(ledger, accountId)
@@ -117,14 +117,14 @@ describe('takeLease', () => {
     expect(record?.lease?.renewedAt).toBe(start + 10_000)
   })
 
-  test('does not take another’s lease unseen, and changes nothing', async () => {
+  test('does not take another execution’s lease that it has not seen, and changes nothing', async () => {
     await take({ vend: anotherVend() })
     const before = await readAccount(ledger, accountId)
     expect(await take({ record: undefined })).toBe(false)
     expect(await readAccount(ledger, accountId)).toEqual(before)
   })
 
-  test('takes over a lease that was seen and is still the same, and begins its steps anew', async () => {
+  test('takes over a lease that is still as it was seen, and forgets the steps that had begun', async () => {
     await take({ vend: anotherVend() })
     await begin({ vend: anotherVend() })
     const seen = await readAccount(ledger, accountId)
@@ -134,7 +134,7 @@ describe('takeLease', () => {
     expect(Object.keys(record?.steps ?? {})).toEqual(['AcceptRequest'])
   })
 
-  test('does not take over a lease that was renewed since it was seen', async () => {
+  test('does not take over a lease that was renewed after it was seen', async () => {
     await take({ vend: anotherVend() })
     const seen = await readAccount(ledger, accountId)
     secondsLater(1)
@@ -142,21 +142,21 @@ describe('takeLease', () => {
     expect(await take({ record: seen })).toBe(false)
   })
 
-  test('does not take over a lease that a third one took over in between', async () => {
+  test('does not take over a lease that a third execution took over meanwhile', async () => {
     await take({ vend: anotherVend() })
     const seen = await readAccount(ledger, accountId)
     expect(await take({ vend: aVend({ executionArn: `${aVend().executionArn}-third` }), record: seen })).toBe(true)
     expect(await take({ record: seen })).toBe(false)
   })
 
-  test('does not take a lease that was given back since it was record: there is a new record to look at', async () => {
+  test('does not take a lease that was given back after the record was read: the new record must be read first', async () => {
     await take({ vend: anotherVend() })
     const seen = await readAccount(ledger, accountId)
     await recordVend(ledger, { accountId, vend: anotherVend(), ...vended })
     expect(await take({ record: seen })).toBe(false)
   })
 
-  test('a stopped try does not take it late, when the same execution was redriven and has given it back', async () => {
+  test('a stopped try does not take a lease late, after a redrive of the same execution gave the lease back', async () => {
     const seen = await readAccount(ledger, accountId)
     secondsLater(30)
     await take()
@@ -177,7 +177,7 @@ describe('takeLease', () => {
     expect(taken.filter(Boolean)).toHaveLength(1)
   })
 
-  test('lets exactly one of many take over an ended one’s lease', async () => {
+  test('lets exactly one of many take over the lease of an ended execution', async () => {
     await take({ vend: anotherVend() })
     const seen = await readAccount(ledger, accountId)
     const vends = Array.from({ length: 10 }, (_, i) => aVend({ executionArn: `${aVend().executionArn}-${i}` }))
@@ -212,7 +212,7 @@ describe('takeLease', () => {
     expect(record).not.toHaveProperty('failure')
   })
 
-  test('an error of DynamoDB’s leaves under its name', async () => {
+  test('an error of DynamoDB leaves under its name', async () => {
     await expect(
       takeLease(
         { dynamodb, tableName: 'no-such-table' },
@@ -230,7 +230,7 @@ describe('takeLease', () => {
 })
 
 describe('beginStep', () => {
-  test('puts the step on record, renews the lease, and answers with the record', async () => {
+  test('records the step, renews the lease, and returns the record', async () => {
     await take()
     secondsLater(20)
     const record = await begin({ state: 'CreateAdminUser', userName: 'Ada.L' })
@@ -253,7 +253,7 @@ describe('beginStep', () => {
     expect(Object.keys(record.steps)).toEqual(['AcceptRequest', 'CreateAdminGroup'])
   })
 
-  test('notes a password only where one is stored, in lower case', async () => {
+  test('records a password only in the step that stores a password, under the user’s name in lower case', async () => {
     await take()
     expect((await begin({ userName: 'Ada' })).passwords).toEqual({})
     expect((await begin({ userName: 'Ada', storesPassword: true })).passwords).toEqual({
@@ -261,7 +261,7 @@ describe('beginStep', () => {
     })
   })
 
-  test('after a failure, a redrive is a vend under way again', async () => {
+  test('after a failure, a redrive sets the status to VENDING again', async () => {
     await take()
     await recordFailure(ledger, {
       accountId,
@@ -277,7 +277,7 @@ describe('beginStep', () => {
   })
 
   test.each([-1, 0, 89])(
-    'leaves as FailedJustNowError %i s after the failure is on record: a step beside the one that failed may come late',
+    'leaves as FailedJustNowError %i s after the failure is on record, because a step that ran at the same time may come late',
     async (seconds) => {
       await take()
       await recordFailure(ledger, {
@@ -342,7 +342,7 @@ describe('recordMail', () => {
     })
   })
 
-  test('is recorded though another execution holds the lease by now: the mail went out all the same', async () => {
+  test('records a mail even if another execution holds the lease by now, because the mail was sent', async () => {
     await take({ vend: anotherVend() })
     const record = await recordMail(ledger, { accountId, ...mail })
     expect(Object.keys(record.mails)).toHaveLength(1)
@@ -351,7 +351,7 @@ describe('recordMail', () => {
 })
 
 describe('recordRenewal and recordKept', () => {
-  test('are on record, the renewal beyond the vend that began it', async () => {
+  test('write their record, and the renewal outlasts the vend that began it', async () => {
     await take()
     await recordRenewal(ledger, { accountId, vend: aVend(), userName: 'Ada' })
     const record = await recordKept(ledger, { accountId, vend: aVend(), kept: ['Bob'], signingIn: ['Eve'] })
@@ -377,7 +377,7 @@ describe('recordRenewal and recordKept', () => {
 })
 
 describe('giveLeaseBack', () => {
-  test('ends one’s own lease and says that the account is vended', async () => {
+  test('ends the execution’s own lease and sets the status to VENDED', async () => {
     await take()
     await recordFailure(ledger, {
       accountId,
@@ -393,7 +393,7 @@ describe('giveLeaseBack', () => {
     expect(record).not.toHaveProperty('failure')
   })
 
-  test('leaves another holder’s as it is', async () => {
+  test('leaves another holder’s lease unchanged', async () => {
     await take({ vend: anotherVend() })
     const before = await readAccount(ledger, accountId)
     await giveLeaseBack(ledger, { accountId, executionArn: aVend().executionArn })
@@ -404,7 +404,7 @@ describe('giveLeaseBack', () => {
 describe('recordVend', () => {
   const record = (vend = aVend()) => recordVend(ledger, { accountId, vend, ...vended })
 
-  test('puts what was made on record and gives the lease back', async () => {
+  test('records what was made and gives the lease back', async () => {
     await take()
     secondsLater(30)
     await record()
@@ -430,7 +430,7 @@ describe('recordVend', () => {
     expect(await readAccount(ledger, accountId)).toEqual(before)
   })
 
-  test('running twice is done even when the next execution works on the account already', async () => {
+  test('running twice succeeds even if the next execution already works on the account', async () => {
     await take()
     await record()
     await take({ vend: anotherVend() })
@@ -438,7 +438,7 @@ describe('recordVend', () => {
     expect((await readAccount(ledger, accountId))?.lease?.holder).toBe(anotherVend().executionArn)
   })
 
-  test('keeps a tag whose key is what every object has', async () => {
+  test('keeps a tag whose key is a property of every object', async () => {
     await take()
     const tags = { constructor: 'red', toString: 'blue' } as unknown as Record<string, string>
     await recordVend(ledger, { accountId, vend: aVend(), groups: [], admins: [{ ...anAdmin({ tags }), kept: false }] })
@@ -511,7 +511,7 @@ describe('recordFailure', () => {
 })
 
 describe('noteOnce', () => {
-  test('writes a note and answers undefined; the second answers with the first', async () => {
+  test('writes a note and returns undefined; the second call returns the first note', async () => {
     expect(await noteOnce(ledger, 'idempotency#1', { request: 'first' })).toBeUndefined()
     expect(await noteOnce(ledger, 'idempotency#1', { request: 'second' })).toMatchObject({ request: 'first' })
     expect(await readNote(ledger, 'idempotency#1')).toMatchObject({ request: 'first' })
@@ -524,7 +524,7 @@ describe('noteOnce', () => {
     expect(await readNote(ledger, 'note')).toMatchObject({ by: written })
   })
 
-  test('keeps each name for itself, and readNote finds nothing under another', async () => {
+  test('keeps the notes of different names apart, and readNote finds nothing under another name', async () => {
     await noteOnce(ledger, 'a', { is: 'a' })
     expect(await noteOnce(ledger, 'b', { is: 'b' })).toBeUndefined()
     expect(await readNote(ledger, 'c')).toBeUndefined()
@@ -538,14 +538,14 @@ describe('noteOnce', () => {
     expect(unmarshall(Item)['expiresAt']).toBe(start / 1000 + 90 * 24 * 60 * 60)
   })
 
-  test('an error of DynamoDB’s leaves under its name', async () => {
+  test('an error of DynamoDB leaves under its name', async () => {
     await expect(noteOnce({ dynamodb, tableName: 'no-such-table' }, 'a', {})).rejects.toMatchObject({
       name: 'ResourceNotFoundException',
     })
   })
 })
 
-test('of the failures that were told of an account, the last is found', async () => {
+test('finds the last reported failure of an account', async () => {
   const tell = (name: string, stopDate: number, note: { accountId?: string }) =>
     noteOnce(ledger, failureNote(`arn:${name}`, stopDate, 'FAILED'), { messageId: name, ...note })
   await tell('a', 1000, { accountId })

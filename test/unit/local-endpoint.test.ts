@@ -62,7 +62,7 @@ test('every call is on record with its service, operation, account, function and
   ])
 })
 
-test('what is not known is refused loudly, and so are unknown keys', async () => {
+test('unknown operations and unknown keys are refused with an error', async () => {
   const { config } = await start()
   const role = new CreateRoleCommand({ RoleName: 'x', AssumeRolePolicyDocument: '{}' })
   await expect(new IAMClient(config()).send(role)).rejects.toMatchObject({
@@ -75,7 +75,7 @@ test('what is not known is refused loudly, and so are unknown keys', async () =>
   await expect(new SFNClient(config()).send(execution)).rejects.toMatchObject({
     name: 'UnsupportedByLocalOrganization',
   })
-  // What speaks REST has its path for a name.
+  // In a REST protocol, the path stands for the name of the operation.
   await expect(new LambdaClient(config()).send(new ListFunctionsCommand({}))).rejects.toMatchObject({
     name: 'UnsupportedByLocalOrganization',
     message: 'The local organization does not know lambda GET /2015-03-31/functions',
@@ -91,7 +91,7 @@ test('what is not known is refused loudly, and so are unknown keys', async () =>
   })
 })
 
-test('a member account does not reach what is the management account’s', async () => {
+test('a member account does not reach the resources of the management account', async () => {
   const { config } = await start()
   await expect(new SecretsManagerClient(config('555555555555')).send(new ListSecretsCommand({}))).rejects.toMatchObject(
     { name: 'AccessDeniedException' },
@@ -101,7 +101,7 @@ test('a member account does not reach what is the management account’s', async
   })
 })
 
-test('operations can be brought along', async () => {
+test('a caller can add operations', async () => {
   const { config } = await start({
     operations: {
       states: {
@@ -171,7 +171,7 @@ test('DynamoDB keeps items, and its own errors are on record', async () => {
   ])
 })
 
-test('mails are caught with all their recipients, each by the endpoint that sent it', async () => {
+test('mails are caught with all their recipients, each by the endpoint to which it was sent', async () => {
   const { world, endpoint, config } = await start()
   const other = await start()
   await new SESClient(other.config()).send(mail('other@example.com', 'other@example.com'))
@@ -204,7 +204,7 @@ test('a sender is verified by address or by domain', async () => {
   await ses.send(mail('eve@elsewhere.org', 'ada@example.com'))
 })
 
-test('services that speak REST are answered in their own words', async () => {
+test('services with a REST protocol get answers in that protocol', async () => {
   const { world, config } = await start()
   const { AccountLimit } = await new LambdaClient(config()).send(new GetAccountSettingsCommand({}))
   expect(AccountLimit).toMatchObject({ ConcurrentExecutions: 1000, UnreservedConcurrentExecutions: 1000 })
@@ -238,7 +238,7 @@ test.each([
   expect(await endpoint.mails()).toEqual([])
 })
 
-test('a domain that is verified has its token, an address has none', async () => {
+test('a verified domain has a token, an address has none', async () => {
   const { world, config } = await start()
   world.sesIdentities.add('eve@elsewhere.org')
   const Identities = ['example.com', 'eve@elsewhere.org', 'nowhere.org']
@@ -251,7 +251,7 @@ test('a domain that is verified has its token, an address has none', async () =>
   })
 })
 
-test('an upstream takes a service over, whatever the credentials', async () => {
+test('another AWS takes over a service, whatever the credentials', async () => {
   const upstream = createServer((_, response) =>
     response
       .writeHead(400, { 'content-type': 'text/xml' })

@@ -34,7 +34,7 @@ const createGroup = (GroupName: string) => iam.send(new IAM.CreateGroupCommand({
 const profile = { UserName: 'ada', Password: 'Correct-horse-9', PasswordResetRequired: true }
 const managed = (name: string) => `arn:aws:iam::aws:policy/${name}`
 
-test('a user is there with path, ARN, date and tags', async () => {
+test('a user has path, ARN, date and tags', async () => {
   await createUser('ada', {
     Path: '/account-vending/',
     Tags: [{ Key: 'team', Value: 'a & b <c>'.replace(/[&<>]/g, '-') }],
@@ -49,7 +49,7 @@ test('a user is there with path, ARN, date and tags', async () => {
   expect(User?.PasswordLastUsed).toBeUndefined()
 })
 
-test('names are unique whatever their case, and read by the exact one', async () => {
+test('names are unique whatever their case, but a read needs the exact name', async () => {
   await createUser()
   await createGroup('Admins')
   await expect(createUser('ADA')).rejects.toEqual(refusedAs('EntityAlreadyExistsException'))
@@ -63,7 +63,7 @@ test.each(['', 'a b', 'x'.repeat(65), 'ümlaut'])('the user name %j is refused',
   await expect(createUser(name)).rejects.toEqual(refusedAs('ValidationError'))
 })
 
-test('tags are held against their pattern, their number, and duplicates', async () => {
+test('tags are checked for their pattern, their number, and duplicates', async () => {
   const tag = (Tags: IAM.Tag[]) => iam.send(new IAM.TagUserCommand({ UserName: 'ada', Tags }))
   expect((await createUser('ada', { Tags: [] })).User).not.toHaveProperty('Tags')
   await expect(tag([{ Key: 'a,b', Value: '' }])).rejects.toEqual(refusedAs('ValidationError'))
@@ -83,7 +83,7 @@ test('tags are held against their pattern, their number, and duplicates', async 
   expect(User?.Tags?.[0]).toEqual({ Key: 'k0', Value: 'new' })
 })
 
-test('a login profile is made once, cannot be changed at once, and lets a person sign in', async () => {
+test('a login profile is made once, cannot be changed immediately, and lets a person sign in', async () => {
   await createUser()
   await expect(iam.send(new IAM.GetLoginProfileCommand({ UserName: 'ada' }))).rejects.toEqual(
     refusedAs('NoSuchEntityException'),
@@ -110,7 +110,7 @@ test('a login profile is made once, cannot be changed at once, and lets a person
 test.each([
   ['Sh0rt-1', undefined],
   ['lowercase9only', undefined],
-  // Not one of the symbols that IAM counts.
+  // IAM does not count the comma as a symbol.
   ['lowercase,9', undefined],
   ['Correct-horse-9', { MinimumPasswordLength: 20 }],
   ['Correct horse 9', { RequireSymbols: true }],
@@ -122,7 +122,7 @@ test.each([
   )
 })
 
-test('an account has no password policy until it is given one', async () => {
+test('an account has no password policy until somebody sets one', async () => {
   const get = () => iam.send(new IAM.GetAccountPasswordPolicyCommand({}))
   await expect(get()).rejects.toEqual(refusedAs('NoSuchEntityException'))
   account.passwordPolicy = { MinimumPasswordLength: 20, RequireSymbols: true }
@@ -139,7 +139,7 @@ test('an account has no password policy until it is given one', async () => {
   expect((await get()).PasswordPolicy).toMatchObject({ MinimumPasswordLength: 6, ExpirePasswords: true })
 })
 
-test('only policies that exist can be attached, ten to a group, and again does no harm', async () => {
+test('only existing policies can be attached, ten to a group, and attaching a policy twice does no harm', async () => {
   const attach = (PolicyArn: string) => iam.send(new IAM.AttachGroupPolicyCommand({ GroupName: 'Admins', PolicyArn }))
   await createGroup('Admins')
   await expect(attach(managed('Nonsense'))).rejects.toEqual(

@@ -60,7 +60,7 @@ test('an account is described as Organizations does', async () => {
   expect(suspended.Account?.State).toBe('SUSPENDED')
 })
 
-test('what is not there has the name of its absence', async () => {
+test('a missing resource gets the error that is named after its kind', async () => {
   await expect(organizations.send(new DescribeAccountCommand({ AccountId: '999999999999' }))).rejects.toMatchObject({
     name: 'AccountNotFoundException',
   })
@@ -87,7 +87,7 @@ test('accounts are listed in pages, and the organization knows its management ac
   expect(Organization).toMatchObject({ Id: 'o-exampleorgid', MasterAccountId: '111122223333' })
 })
 
-test('an account takes 20 seconds to make, and its event says so to the letter', async () => {
+test('an account takes 20 seconds to make, and its event has exactly AWS’s form', async () => {
   const { CreateAccountStatus } = await create('new@example.com', { RoleName: 'AWSControlTowerExecution' })
   expect(CreateAccountStatus?.State).toBe('IN_PROGRESS')
   clock.advance(19)
@@ -164,7 +164,7 @@ test('five accounts are made at once', async () => {
   await create('new5@example.com')
 })
 
-test('only the management account may ask, but any account learns its organization', async () => {
+test('only the management account may call, but every account may read which organization it is in', async () => {
   const member = clientOf('555555555555')
   await expect(member.send(new DescribeAccountCommand({ AccountId: '111111111111' }))).rejects.toMatchObject({
     name: 'AccessDeniedException',
@@ -215,13 +215,13 @@ test.each([
   await expect(create('new@example.com', more)).rejects.toMatchObject({ name, Reason })
 })
 
-test('what is no id is told from what is not there', async () => {
+test('an invalid id and a missing resource get different errors', async () => {
   const invalid = { name: 'InvalidInputException', Reason: 'INVALID_PATTERN' }
   await expect(organizations.send(new ListParentsCommand({ ChildId: 'Security' }))).rejects.toMatchObject(invalid)
   await expect(status('nonsense')).rejects.toMatchObject(invalid)
 })
 
-test('service control policies are FullAWSAccess, what accounts are denied, and what else there is', async () => {
+test('the service control policies are FullAWSAccess, the accounts’ denied actions, and any further policies', async () => {
   const account = addAccount(world, { name: 'Denied' })
   account.deniedActions = ['iam:CreateUser']
   const { Policies } = await organizations.send(new ListPoliciesCommand({ Filter: 'SERVICE_CONTROL_POLICY' }))

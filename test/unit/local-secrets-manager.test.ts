@@ -71,7 +71,7 @@ test('a secret that is scheduled for deletion can be restored, until it is gone'
   await create('deleted', { ClientRequestToken: second })
 })
 
-test('a secret that is deleted by force is gone at once, and may have been gone before', async () => {
+test('a forced deletion deletes a secret at once, and may name a secret that does not exist', async () => {
   const force = (more: Partial<SM.DeleteSecretRequest> = {}) =>
     secrets.send(new SM.DeleteSecretCommand({ SecretId: 'forced', ForceDeleteWithoutRecovery: true, ...more }))
   await create('forced')
@@ -99,7 +99,7 @@ test.each([{ Name: 'a b' }, { ClientRequestToken: 'short' }])('%j is refused', a
   await expect(create('fine', more)).rejects.toMatchObject({ name: 'InvalidParameterException' })
 })
 
-test('a random password has every type of character that is left, and no other', async () => {
+test('a random password has every type of character that is not excluded, and no other', async () => {
   const random = async (more: SM.GetRandomPasswordRequest = {}) =>
     (await secrets.send(new SM.GetRandomPasswordCommand(more))).RandomPassword ?? ''
   expect(await random()).toHaveLength(32)

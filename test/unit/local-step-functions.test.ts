@@ -47,7 +47,7 @@ test.each(['', 'a b', 'a/b', 'a:b', 'x'.repeat(81)])('an execution may not be na
   await expect(start(name)).rejects.toMatchObject({ name: 'InvalidName' })
 })
 
-test('what is no ARN is told from what is not there', async () => {
+test('an invalid ARN and a missing resource get different errors', async () => {
   await expect(start('a', 'nonsense')).rejects.toMatchObject({ name: 'InvalidArn' })
   await expect(start('a', `${stateMachineArn}-of-nobody`)).rejects.toMatchObject({ name: 'StateMachineDoesNotExist' })
   await expect(describe('nonsense')).rejects.toMatchObject({ name: 'InvalidArn' })
@@ -56,7 +56,7 @@ test('what is no ARN is told from what is not there', async () => {
   })
 })
 
-// Each state's output, and no task's input, is as large as it is.
+// In both cases only the output of the state is too large, and not the input of a task.
 const twice = { Type: 'Pass', Parameters: { 'a.$': '$', 'b.$': '$' } }
 const inItems = {
   Type: 'Map',

@@ -46,7 +46,7 @@ const signIn = async (accountId: string, permissions?: object[]) => {
 const refusedAs = (name: string, message: RegExp = /./) =>
   expect.objectContaining({ name, message: expect.stringMatching(message) as string }) as unknown
 
-test('a session acts in the account whose role it took', async () => {
+test('a session acts in the account of the role that it assumed', async () => {
   const { id } = addAccount(world)
   const session = await signIn(id)
   expect(await session.sts.send(new GetCallerIdentityCommand({}))).toMatchObject({
@@ -97,7 +97,7 @@ test.each([
   await expect(assume('555555555555', more)).rejects.toEqual(refusedAs(name))
 })
 
-test('a session does no more than its policy says', async () => {
+test('a session does no more than its policy allows', async () => {
   const { id } = addAccount(world)
   const ours = `arn:aws:iam::${id}:group/ours/*`
   const administrator = 'arn:aws:iam::aws:policy/AdministratorAccess'
@@ -120,13 +120,13 @@ test('a session does no more than its policy says', async () => {
     iam.send(new AttachGroupPolicyCommand({ GroupName: 'Admins', PolicyArn: 'arn:aws:iam::aws:policy/IAMFullAccess' })),
   ).rejects.toEqual(refusal)
   await iam.send(new CreateUserCommand({ UserName: 'ada' }))
-  // Tags at birth need the right to tag.
+  // Creating a user with tags also needs iam:TagUser.
   await expect(iam.send(new CreateUserCommand({ UserName: 'bob', Tags: [{ Key: 'a', Value: 'b' }] }))).rejects.toEqual(
     refusal,
   )
 })
 
-test('a condition that is not known is refused loudly', async () => {
+test('an unknown condition is refused with an error', async () => {
   const { iam } = await signIn('555555555555', [
     { Effect: 'Allow', Action: '*', Resource: '*', Condition: { Bool: { 'aws:MultiFactorAuthPresent': 'true' } } },
   ])
@@ -135,7 +135,7 @@ test('a condition that is not known is refused loudly', async () => {
   )
 })
 
-test('a service control policy denies whatever the session may do', async () => {
+test('a service control policy denies a call even if the session policy allows it', async () => {
   const account = addAccount(world)
   account.deniedActions = ['iam:Create*']
   const { iam } = await signIn(account.id)

@@ -9,16 +9,16 @@ describe.each([
   ['fillHtml', fillHtml],
   ['fillText', fillText],
 ])('%s', (_, fill) => {
-  test('puts a value wherever its name stands', () => {
+  test('puts a value in each place of its name', () => {
     expect(fill('{{name}} and {{name}}', { name: 'Ada' })).toBe('Ada and Ada')
   })
 
-  test('takes a value as it is: a placeholder or a replacement pattern in it means nothing', () => {
+  test('inserts a value unchanged: a placeholder or a replacement pattern in a value has no effect', () => {
     expect(fill('{{a}} {{b}}', { a: '{{b}} $1 {{#b}}', b: 'x' })).toBe('{{b}} $1 {{#b}} x')
   })
 
   test.each(['{{b}}', '{{ a }}', '{{#b}}x{{/b}}', '{{#a}}x', 'x{{/a}}', '{{#a}}{{b}}{{/a}}', '{{toString}}'])(
-    'throws on %s, which nobody gave',
+    'throws for the unknown or malformed placeholder in %s',
     (template) => {
       expect(() => fill(template, { a: '1' })).toThrow(ReferenceError)
     },
@@ -35,7 +35,7 @@ describe.each([
   })
 })
 
-test('half a character, which no SDK can send, is replaced', () => {
+test('half of a surrogate pair, which no SDK can send, is replaced', () => {
   expect(fillText('{{a}}', { a: 'cut \ud83d' })).toBe('cut \ufffd')
   expect(fillHtml('{{a}}', { a: '\udc00' })).toBe('\ufffd')
 })
@@ -50,7 +50,7 @@ test('fillHtml leaves line breaks to the style sheet', () => {
   expect(fillHtml('<pre>{{a}}</pre>', { a: 'x\r\ny' })).toBe('<pre>x\ny</pre>')
 })
 
-test('fillText makes one line of a value, unless the placeholder has an indented line to itself', () => {
+test('fillText makes a value one line, unless the placeholder is alone on an indented line', () => {
   const template = 'Name: {{a}}\n\n  {{a}}\n\n{{a}}\n  {{a}}.\n'
   expect(fillText(template, { a: 'x\r\ny' })).toBe('Name: x y\n\n  x\n  y\n\nx y\n  x y.\n')
 })
@@ -70,7 +70,7 @@ test('oneLine makes a value fit for a subject', () => {
   expect(oneLine('Zoë & Söhne 👩‍💻')).toBe('Zoë & Söhne 👩‍💻')
 })
 
-/** What the pattern's group catches, each thing once, sorted. */
+/** What the group of a pattern matches in a text, sorted and without repetitions. */
 const found = (pattern: RegExp, text: string) =>
   [...new Set(Array.from(text.matchAll(pattern), ([, name]) => name))].sort()
 
@@ -110,18 +110,18 @@ describe.each([
     expect(filled + fillText(text, values)).not.toMatch(/{{|}}|undefined/)
   })
 
-  test('says nothing about optional values that are not there', () => {
+  test('says nothing about optional values that are missing', () => {
     const without = { ...values, ...Object.fromEntries(optional.map((name) => [name, ''])) }
     expect(fillHtml(html, without).length).toBeLessThan(fillHtml(html, values).length)
     expect(fillText(text, without)).not.toMatch(/\n\n\n\n|:\s*$/)
   })
 
-  test('says its language and has a title', () => {
+  test('has a language and a title', () => {
     expect(html).toMatch(/<html lang="en"/)
     expect(html).toMatch(/<title>.+<\/title>/)
   })
 
-  test('is dark where the reader wants it dark, against its own inline styles', () => {
+  test('is dark for a reader who prefers dark, in spite of its own inline styles', () => {
     expect(html).toContain('<meta name="color-scheme" content="light dark">')
     expect(html).toContain('<meta name="supported-color-schemes" content="light dark">')
     const dark = /@media \(prefers-color-scheme: dark\) {([^]*?)<\/style>/.exec(html)?.[1] ?? ''
@@ -130,7 +130,7 @@ describe.each([
     expect(declarations.filter((declaration) => !declaration.includes('!important'))).toEqual([])
   })
 
-  test('loads nothing and links only where we say', () => {
+  test('loads nothing and has only the links that we give', () => {
     expect(html).not.toMatch(/<(img|link|script|iframe|object|video|form)\b|@import|@font-face|url\(|\ssrc=/i)
     const withoutNamespaces = html.replace(/ xmlns="[^"]*"/, '')
     expect(withoutNamespaces).not.toMatch(/https?:|"\/\//)
@@ -178,7 +178,7 @@ describe('compileMail', () => {
     await expect(mailOf(body)).rejects.toThrow(/a\.mjml:4: /)
   })
 
-  test('names the file that is not there', async () => {
+  test('names the file that does not exist', async () => {
     await expect(compileMail('no-such.mjml')).rejects.toThrow('no-such.mjml')
   })
 })

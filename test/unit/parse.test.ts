@@ -30,19 +30,19 @@ describe('parseInput', () => {
     expect(() => parseInput(strict, wrong(23))).toThrow(/; input: is wrong in 3 more places$/)
   }, 2000)
 
-  test('names a field that is as long as the input by its beginning', () => {
+  test('names a very long field by the beginning of its name', () => {
     const [issue] = issuesOf(() => parseInput(z.strictObject({}), { ['x'.repeat(200_000)]: 1 }))
     expect(issue?.field).toBe(`${'x'.repeat(200)}…`)
   })
 
-  test('calls the whole input', () => {
+  test('gives a mistake in the input as a whole the field name `input`', () => {
     expect(issuesOf(() => parseInput(z.string('must be text'), 7))).toEqual([
       { field: 'input', message: 'must be text' },
     ])
   })
 })
 
-test('parseInput refuses what is nested so deep that walking it would end the program', () => {
+test('parseInput refuses an input that is nested so deep that recursive code could overflow the stack', () => {
   const nested = (levels: number): unknown => JSON.parse(`${'['.repeat(levels)}${']'.repeat(levels)}`)
   const refused = [{ field: 'input', message: 'must not be nested deeper than 64 levels' }]
   expect(parseInput(z.unknown(), nested(64))).toBeDefined()

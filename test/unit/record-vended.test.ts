@@ -66,7 +66,7 @@ beforeEach(() => {
   events.on(PutEventsCommand).resolves({ FailedEntryCount: 0, Entries: [{ EventId: '1' }] })
 })
 
-test('puts the vend on record, gives the lease back, and tells the event bus', async () => {
+test('records the vend, gives the lease back, and puts the event', async () => {
   expect(await record()).toEqual(answer)
   expect(operationsOf(dynamodb)).toEqual(['UpdateItem'])
   expect(onRecord.changes()[0]).toMatchObject({
@@ -89,13 +89,13 @@ test('puts the vend on record, gives the lease back, and tells the event bus', a
   expect(JSON.parse(entry?.Detail ?? '')).toEqual(answer)
 })
 
-test('tells nobody before the vend is on record', async () => {
+test('puts no event before the vend is on record', async () => {
   onRecord.loses()
   await expect(record()).rejects.toThrow(LeaseLostError)
   expect(events.calls()).toEqual([])
 })
 
-test('running twice changes nothing on record, and tells the same vendId again', async () => {
+test('running twice changes nothing on record, and puts the event again with the same vendId', async () => {
   onRecord.holds(aVendedRecord())
   onRecord.loses()
   expect(await record()).toEqual(answer)
@@ -132,7 +132,7 @@ describe('the error leaves under its name:', () => {
   })
 })
 
-test('the input takes what the Map gives: a kept user has neither secret nor mail', () => {
+test('the input accepts the output of the Map, where a kept user has neither secret nor mail', () => {
   const [first, kept] = vended.admins
   const input = {
     ...vended,

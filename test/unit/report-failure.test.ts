@@ -61,7 +61,7 @@ const isExecution = (overrides: Partial<DescribeExecutionOutput> = {}) =>
     ...overrides,
   })
 
-/** What is on record, notes that were written included. */
+/** Sets the account's record in the ledger. The ledger also returns the notes that were written. */
 const holds = (record: AccountRecord | undefined) => {
   onRecord.holds(record)
   dynamodb.on(GetItemCommand).callsFake(({ Key }: { Key: Record<string, never> }) => {
@@ -104,7 +104,7 @@ beforeEach(() => {
 })
 
 describe('an execution that failed', () => {
-  test('is told to those who want to know, marked on record, and noted', async () => {
+  test('is mailed to the addresses of vending.yml, recorded, and noted', async () => {
     expect(await report()).toEqual({ told: config.notify })
     expect(operationsOf(sfn)).toEqual(['DescribeExecution'])
     expect(operationsOf(dynamodb)).toEqual(['GetItem', 'GetItem', 'PutItem', 'UpdateItem'])
@@ -150,12 +150,12 @@ describe('an execution that failed', () => {
     expect(notice().html).toContain('href="https://wiki.example.com/vending"')
   })
 
-  test('is told under the configuration set of vending.yml', async () => {
+  test('is mailed with the configuration set of vending.yml', async () => {
     await report(aStatusEvent(), { configurationSet: 'vending' })
     expect(sent()[0]?.ConfigurationSetName).toBe('vending')
   })
 
-  test('by a name that nobody foresaw is told all the same', async () => {
+  test('with an unknown error name is reported too', async () => {
     isExecution({ error: 'TypeError', cause: 'x is not a function' })
     await report()
     expect(notice().subject).toBe(`Vending account ${accountId} failed: TypeError`)
@@ -176,7 +176,7 @@ describe('an execution that failed', () => {
     expect(onRecord.changes()[0]?.set['failure']).toMatchObject({ error: name })
   })
 
-  test('tells who aborted it why, if they said so', async () => {
+  test('is reported with the reason that was given for its abort', async () => {
     isExecution({ status: 'ABORTED', error: 'WrongAccount', cause: 'I meant another' })
     await report(aStatusEvent('ABORTED'))
     expect(notice().subject).toContain('WrongAccount')
@@ -184,7 +184,7 @@ describe('an execution that failed', () => {
     expect(under('Cause')).toEqual(['I meant another'])
   })
 
-  test('shows what it quotes as text', async () => {
+  test('is reported with quotations shown as text', async () => {
     isExecution({ error: 'Oops', cause: '<img src=x onerror=alert(1)>\nExecution: forged' })
     await report()
     expect(notice().html).not.toContain('<img')
@@ -193,7 +193,7 @@ describe('an execution that failed', () => {
   })
 })
 
-describe('which account it was about', () => {
+describe('the account of the execution', () => {
   test.each([
     ['a manual request', JSON.stringify({ accountId }), `Vending account ${accountId} failed`],
     ['an event', JSON.stringify(aSample('create-account-result-succeeded')), `Vending account ${accountId} failed`],
@@ -211,13 +211,13 @@ describe('which account it was about', () => {
 })
 
 describe('running twice', () => {
-  test('tells once per execution, redrive and status', async () => {
+  test('reports once for each execution, redrive and status', async () => {
     expect(await report()).toEqual({ told: config.notify })
     expect(await report()).toEqual({ told: [] })
     expect(sent()).toHaveLength(1)
   })
 
-  test('tells again after a redrive, with another status, and of another execution', async () => {
+  test('reports again after a redrive, for another status, and for another execution', async () => {
     await report()
     await report(aStatusEvent('FAILED', executionArn, 1793525099000))
     await report(aStatusEvent('ABORTED'))
@@ -227,7 +227,7 @@ describe('running twice', () => {
     expect(new Set(notes()).size).toBe(4)
   })
 
-  test('tells again if the mail did not go out: it is noted after SES answered', async () => {
+  test('reports again if the mail was not sent, because the note is written after SES answers', async () => {
     ses.on(SendEmailCommand).rejectsOnce(awsError('Throttling')).resolves({ MessageId: 'message-1' })
     await expect(report()).rejects.toMatchObject({ name: 'Throttling' })
     expect(notes()).toEqual([])
@@ -235,27 +235,27 @@ describe('running twice', () => {
   })
 
   test.each(['create-account-result-failed', 'create-managed-account-failed', 'update-managed-account-failed'])(
-    'tells of %s once',
+    'reports %s once',
     async (name) => {
       expect(await reportSample(name)).toEqual({ told: config.notify })
       expect(await reportSample(name)).toEqual({ told: [] })
     },
   )
 
-  test('tells of a creation once though its event came under two ids', async () => {
+  test('reports a failed creation once, even if its event comes under two ids', async () => {
     const event = aSample('create-account-result-failed')
     await report(parseInput(reportFailureInput, event))
     expect(await report(parseInput(reportFailureInput, { ...event, id: 'another' }))).toEqual({ told: [] })
   })
 
-  test('tells of a redrive’s failure, though the first failure’s event came late, while the redrive was running', async () => {
+  test('reports the failure of a redrive, even if the first failure’s event came late, during the redrive', async () => {
     isExecution({ status: 'RUNNING', redriveCount: 1, redriveDate: new Date(1793525050000) })
     await report()
     isExecution({ status: 'FAILED', redriveCount: 1 })
     expect(await report(aStatusEvent('FAILED', executionArn, 1793525099000))).toEqual({ told: config.notify })
   })
 
-  test('waits until Step Functions shows the end: without it there is no cause to tell', async () => {
+  test('waits until Step Functions shows the end, because the cause is not known earlier', async () => {
     isExecution({ status: 'RUNNING' })
     await expect(report()).rejects.toMatchObject({ name: 'ExecutionNotSettledError' })
     expect(sent()).toEqual([])
@@ -263,14 +263,14 @@ describe('running twice', () => {
     expect(await report()).toEqual({ told: config.notify })
   })
 
-  test('marks no execution as failed that a redrive has set going again', async () => {
+  test('does not mark an execution as failed while a redrive runs it again', async () => {
     isExecution({ status: 'RUNNING', redriveCount: 1, redriveDate: new Date(1793525050000) })
     await report()
     expect(onRecord.changes()).toEqual([])
   })
 })
 
-describe('the command that goes on', () => {
+describe('the command that continues', () => {
   test.each(Object.entries(explanations))('after %s is the one that its explanation says', async (name, { goOn }) => {
     isExecution(name === 'Aborted' ? { error: undefined } : { error: name })
     await report(aStatusEvent(name === 'Aborted' ? 'ABORTED' : 'FAILED'))
@@ -281,20 +281,20 @@ describe('the command that goes on', () => {
     )
   })
 
-  test('starts by account id what an event had started', async () => {
+  test('starts a vend by account id if an event had started the failed execution', async () => {
     isExecution({ input: JSON.stringify(aSample('create-account-result-succeeded')), error: 'LeaseLostError' })
     await report()
     expect(command()).toContain(`--input '{"accountId":"${accountId}"}'`)
   })
 
-  test('leaves the account id to the reader where none is known', async () => {
+  test('leaves the account id to the reader if it is not known', async () => {
     isExecution({ input: JSON.stringify(aSample('create-account-by-role')), error: 'LeaseLostError' })
     await report()
     expect(command()).toContain(`--input '{"accountId":"ACCOUNT_ID"}'`)
   })
 
   test.each(["it's", `'; rm -rf / #`, '$(reboot) `reboot` $HOME', 'a"b\\c', "''''", '\\', '! * ? ~ {a,b} | & > <'])(
-    'gives the shell the input as it is: %s',
+    'gives the shell the unchanged input: %s',
     async (nasty) => {
       const input = JSON.stringify({ accountId, requestedBy: nasty })
       isExecution({ input, error: 'LeaseLostError' })
@@ -315,7 +315,7 @@ describe('the command that goes on', () => {
   })
 })
 
-describe('what is done and what is not', () => {
+describe('the list of what is done and what is not done', () => {
   const at = '2026-11-01T09:21:00.000Z'
   const begun = (...names: string[]) =>
     Object.fromEntries(
@@ -366,35 +366,35 @@ describe('what is done and what is not', () => {
       [groups, ...of('ada'), ...of('Bob')],
       ['– the record that the vend is finished'],
     ],
-  ])('is told after a failure of %s', async (_, record, done, notDone) => {
+  ])('is right after a failure of %s', async (_, record, done, notDone) => {
     holds(aRecord({ asked, ...record }))
     await report()
     expect(under('Done')).toEqual(done)
     expect(under('Not done')).toEqual(notDone)
   })
 
-  test('is nothing where nothing is on record', async () => {
+  test('is empty without a record', async () => {
     holds(undefined)
     await report()
     expect(under('Done')).toEqual([])
     expect(under('Not done')).toEqual(['Nothing was made or changed in the account.'])
   })
 
-  test('is not said to be nothing where the record is another execution’s: this one lost its lease at work', async () => {
+  test('is not called empty if the record belongs to another execution, because this execution lost its lease while it worked', async () => {
     holds(aRecord({ executionArn: anotherVend().executionArn }))
     isExecution({ error: 'LeaseLostError' })
     await report()
     expect(notice().text).not.toContain('Nothing was made or changed in the account.')
   })
 
-  test('goes by users whatever the case of the name that IAM knows', async () => {
+  test('matches users whatever the case of their names in IAM', async () => {
     const steps = begun('CreateAdminGroup', 'StorePassword Ada', 'CreateAdminUser Ada', 'SendLoginEmail Ada')
     holds(aRecord({ asked: { groups: ['Administrators'], users: ['ada'] }, steps }))
     await report()
     expect(under('Done')).toHaveLength(3)
   })
 
-  test('names no groups where none were asked for', async () => {
+  test('names no groups if the request has none', async () => {
     holds(aRecord({ asked: { groups: [], users: ['ada'] } }))
     await report()
     expect(under('Not done')).toEqual(of('ada'))
@@ -402,7 +402,7 @@ describe('what is done and what is not', () => {
 })
 
 describe('an account that could not be created', () => {
-  test('is told with Organizations’ reason, and how to look further', async () => {
+  test('is reported with Organizations’ reason, and with where to look next', async () => {
     await reportSample('create-account-result-failed')
     expect(notice().subject).toBe('A new account could not be created: EMAIL_ALREADY_EXISTS')
     expect(notice().text.replace(/\s+/g, ' ')).toContain('The e-mail address belongs to another AWS account already.')
@@ -412,7 +412,7 @@ describe('an account that could not be created', () => {
     expect(notes()).toEqual(['failure#car-examplecreateaccountrequestid111'])
   })
 
-  test('is told for a reason that nobody foresaw, too', async () => {
+  test('is reported for an unknown reason, too', async () => {
     const event = JSON.stringify(aSample('create-account-result-failed')).replace('EMAIL_ALREADY_EXISTS', 'NEW_REASON')
     await report(parseInput(reportFailureInput, JSON.parse(event)))
     expect(notice().subject).toContain('NEW_REASON')
@@ -420,7 +420,7 @@ describe('an account that could not be created', () => {
   })
 
   test.each(['create-managed-account-failed', 'update-managed-account-failed'])(
-    'is told of %s in its words',
+    'is reported for %s in the words of its event',
     async (name) => {
       await reportSample(name)
       expect(notice().subject).toBe(

@@ -41,7 +41,7 @@ const request = (input: Partial<Input> = {}) =>
   )
 const started = () => sfn.commandCalls(StartExecutionCommand).map(({ args }) => args[0].input)
 
-/** Answers as if the note that was first written under a name were on record. */
+/** Makes the mocked ledger remember the first note that is written under each name. */
 const remembersNotes = () => {
   const notes = new Map<string, Record<string, unknown>>()
   dynamodb.on(PutItemCommand).callsFake(({ Item }: { Item: Record<string, never> }) => {
@@ -89,7 +89,7 @@ test.each(['', ' \n', '{}'])('takes the empty body %o for the defaults of vendin
   expect(JSON.parse(started()[0]?.input ?? '')).toEqual({ accountId, groups: [], requestedBy: callerArn })
 })
 
-test('a request without Idempotency-Key is another one each time', async () => {
+test('a request without Idempotency-Key counts as a new request each time', async () => {
   await request()
   await request()
   const [first, second] = started()
@@ -99,7 +99,7 @@ test('a request without Idempotency-Key is another one each time', async () => {
 describe('with an Idempotency-Key', () => {
   beforeEach(remembersNotes)
 
-  test('running twice asks for the same execution, which Step Functions starts once', async () => {
+  test('running twice starts the same execution, which Step Functions starts only once', async () => {
     const first = await request({ idempotencyKey: 'key-1' })
     sfn.on(StartExecutionCommand).rejects(awsError('ExecutionAlreadyExists'))
     expect(await request({ idempotencyKey: 'key-1' })).toEqual(first)
@@ -114,7 +114,7 @@ describe('with an Idempotency-Key', () => {
     expect(new Set(started().map(({ name }) => name)).size).toBe(1)
   })
 
-  test('the same request in other words is the same request', async () => {
+  test('the same request written in another way is the same request', async () => {
     const first = await request({ idempotencyKey: 'key-1' })
     const sameBody = '{ "groups": [], "admins": [{ "email": "ada@example.com", "userName": "ada", "policies": [] }] }'
     expect(await request({ idempotencyKey: 'key-1', body: sameBody })).toEqual(first)

@@ -47,14 +47,14 @@ describe('a request without administrators', () => {
     })
   })
 
-  test('gets the groups that it defines besides', () => {
+  test('also gets the groups that it defines', () => {
     const { groups } = complete({ groups: [{ name: 'Readers', policies: ['ReadOnlyAccess'] }] })
     expect(groups.map(({ name }) => name)).toEqual(['Administrators', 'Readers'])
   })
 })
 
 describe('a request with administrators', () => {
-  test('asks for what these need and for the groups it defines, and for no other group', () => {
+  test('asks only for the groups that the administrators need and the groups that it defines', () => {
     const groups = [
       { name: 'Administrators', policies: ['AdministratorAccess'], inline: {} },
       { name: 'Auditors', policies: ['SecurityAudit'], inline: {} },
@@ -66,7 +66,7 @@ describe('a request with administrators', () => {
     expect(asked.groups.map(({ name }) => name)).toEqual(['Administrators', 'Readers'])
   })
 
-  test('keeps all that it says itself', () => {
+  test('keeps everything that it says itself', () => {
     const asked = {
       userName: 'ada',
       email: 'ada@example.com',
@@ -93,17 +93,17 @@ describe('a request with administrators', () => {
     })
   })
 
-  test('takes a group whatever the case of its name, once, by the name it is defined under', () => {
+  test('takes a group only once, whatever the case of its name, under the name of its definition', () => {
     const { admins, groups } = complete({ admins: [{ userName: 'ada', groups: ['administrators', 'ADMINISTRATORS'] }] })
     expect(admins[0]?.groups).toEqual(['Administrators'])
     expect(groups.map(({ name }) => name)).toEqual(['Administrators'])
   })
 
-  test('puts an administrator without groups into none if there is none', () => {
+  test('puts an administrator without groups into no group if vending.yml defines none', () => {
     expect(complete({ admins: [{ userName: 'ada' }] }, { groups: [] }).admins[0]?.groups).toEqual([])
   })
 
-  test('asks for the password reset that vending.yml asks for', () => {
+  test('takes the password reset from vending.yml', () => {
     const { admins } = complete({ admins: [{ userName: 'ada' }] }, { passwordResetRequired: false })
     expect(admins[0]?.passwordResetRequired).toBe(false)
   })
@@ -146,7 +146,7 @@ describe('refused, with the field and what is allowed:', () => {
     ])
   })
 
-  test('two administrators whose names differ in case only', () => {
+  test('two administrators whose names differ only in case', () => {
     expect(issuesOf(() => complete({ admins: [{ userName: 'ada' }, { userName: 'Ada' }] }))).toEqual([
       { field: 'admins[1].userName', message: 'Ada is given twice (IAM ignores case)' },
     ])
@@ -226,7 +226,7 @@ describe('refused, with the field and what is allowed:', () => {
     expect(issuesOf(() => complete({}, { admins }))[0]?.field).toBe('vending.yml admins[0].groups[0]')
   })
 
-  test('all that is wrong, at once', () => {
+  test('all mistakes at once', () => {
     const admins = [
       { userName: 'ada', groups: ['Nobody'] },
       { userName: 'ADA', policies: ['arn:aws:iam::777788889999:policy/theirs'] },
@@ -270,7 +270,7 @@ describe('a recipient', () => {
     )
   })
 
-  test('who is refused by default is called the account’s own address', () => {
+  test('that comes from the default and is refused is named as the account’s own address', () => {
     expect(() => complete({}, {}, { accountEmail: 'root@evil.test' })).toThrow(
       'vending.yml admins[0].email: root@evil.test (the account’s own address) is not within allowedRecipients',
     )
@@ -278,7 +278,7 @@ describe('a recipient', () => {
 })
 
 describe('manualRequest', () => {
-  test('takes as little as an account id', () => {
+  test('needs only an account id', () => {
     expect(parseInput(manualRequest, { accountId })).toEqual({ accountId, groups: [] })
   })
 

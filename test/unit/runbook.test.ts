@@ -8,7 +8,7 @@ import * as errors from '../../functions/shared/errors.ts'
 
 const root = path.join(import.meta.dirname, '..', '..')
 const runbook = readFileSync(path.join(root, 'docs', 'runbook.md'), 'utf8')
-/** By heading, what is below it. */
+/** The text of each section, by its heading. */
 const entries = new Map(
   runbook
     .split(/^### /m)
@@ -34,7 +34,7 @@ const names = new Set([
   'CONTROL_TOWER_FAILED',
 ])
 
-test('there are alarms and errors to hold it against', () => {
+test('there are alarms and errors to compare the runbook with', () => {
   expect([alarms.length > 5, names.size > 40]).toEqual([true, true])
 })
 
@@ -46,7 +46,7 @@ test.each([...names])('%s has its entry', (name) => {
   expect([...entries.keys()]).toContain(name)
 })
 
-test('no heading is there twice, or for nothing', () => {
+test('no heading appears twice, or has no alarm or error', () => {
   expect(runbook.match(/^### /gm)).toHaveLength(entries.size)
   const wanted = [...names, ...alarms.map(headingOf)]
   expect([...entries.keys()].filter((heading) => !wanted.includes(heading))).toEqual([])

@@ -47,7 +47,7 @@ beforeEach(() => {
 })
 
 describe('a first mail', () => {
-  test('goes to the administrator alone, and is put on record', async () => {
+  test('goes only to the administrator, and is recorded', async () => {
     expect(await send()).toEqual({ mailedTo: 'payments@example.com' })
     expect(sent()).toHaveLength(1)
     expect(sent()[0]).toMatchObject({
@@ -68,7 +68,7 @@ describe('a first mail', () => {
     ])
   })
 
-  test('says all that is needed, as HTML and as text', async () => {
+  test('says everything that the administrator needs, as HTML and as text', async () => {
     await send()
     for (const body of bodies()) {
       for (const needed of [
@@ -90,24 +90,24 @@ describe('a first mail', () => {
     }
   })
 
-  test('says nothing of a new password where none must be chosen', async () => {
+  test('does not mention a new password if the administrator need not choose one', async () => {
     await send({ admin: { userName: 'Administrator', email: 'payments@example.com', passwordResetRequired: false } })
     for (const body of bodies()) expect(body).not.toContain('choose a new password')
   })
 
-  test('goes out through the configuration set of vending.yml', async () => {
+  test('is sent with the configuration set of vending.yml', async () => {
     await send({}, { configurationSet: 'vending' })
     expect(sent()[0]?.ConfigurationSetName).toBe('vending')
   })
 
-  test('has no password to tell: neither input nor ledger knows one', async () => {
+  test('cannot contain a password, because neither the input nor the ledger has it', async () => {
     await send({ secretPassword: 'hunter2' } as Partial<Input>)
     expect(bodies().join()).not.toContain('hunter2')
     expect(bodies().join()).not.toMatch(/password\s*:\s*\S/i)
   })
 })
 
-test('values are shown as text, whatever they hold', async () => {
+test('values are shown as text, whatever they contain', async () => {
   const name = '<img src=x> & "Co" {{userName}}\r\nBcc: eve@example.com'
   await send({ account: anAccount({ name }) })
   const [html = '', text = ''] = bodies()
@@ -140,7 +140,7 @@ describe('running twice', () => {
   })
 })
 
-test('a mail is put on record only after SES answered', async () => {
+test('a mail is recorded only after SES answered', async () => {
   const order: string[] = []
   ses.on(SendEmailCommand).callsFake(() => {
     order.push(`sent, ${mailsRecorded().length} on record`)
@@ -159,7 +159,7 @@ test('a user who signs in already gets no mail', async () => {
 
 describe('the error leaves under its name:', () => {
   test.each(['Throttling', 'ThrottlingException'])(
-    'MailQuotaExceededError for the daily quota, said as %s',
+    'MailQuotaExceededError for the daily quota, which SES reports as %s',
     async (name) => {
       ses.on(SendEmailCommand).rejects(awsError(name, 'Daily message quota exceeded.'))
       await expect(send()).rejects.toThrow(MailQuotaExceededError)
@@ -186,7 +186,7 @@ describe('the error leaves under its name:', () => {
     expect(mailsRecorded()).toEqual([])
   })
 
-  test('LeaseLostError, and no mail goes out', async () => {
+  test('LeaseLostError, and no mail is sent', async () => {
     onRecord.losesLease()
     await expect(send()).rejects.toThrow(LeaseLostError)
     expect(ses.calls()).toEqual([])

@@ -28,7 +28,7 @@ describe('sendMail', () => {
     })
   })
 
-  test('tells the quota of the day from the limit per second', async () => {
+  test('distinguishes the daily quota from the limit per second', async () => {
     const throttled = awsError('Throttling', 'Maximum sending rate exceeded.')
     sent.on(SendEmailCommand).rejects(throttled)
     await expect(sendMail(ses, mail, config)).rejects.toMatchObject({ name: 'Throttling' })

@@ -21,7 +21,7 @@ afterEach(() => {
 })
 
 describe('step', () => {
-  test('gives the checked input to the core function, and its answer back', async () => {
+  test('gives the checked input to the core function, and returns the function’s result', async () => {
     const run = vi.fn(async ({ userName }: { userName: string }) => ({ made: userName }))
     expect(await invoke(run, { userName: 'ada', unknown: 1 })).toEqual({ made: 'ada' })
     expect(run).toHaveBeenCalledExactlyOnceWith({ userName: 'ada' })
@@ -35,7 +35,7 @@ describe('step', () => {
     expect(run).toHaveBeenCalledTimes(2)
   })
 
-  test('leaves it to Lambda to end what takes too long: an answer before that would leave it frozen, to go on later', async () => {
+  test('leaves the timeout to Lambda: after an earlier answer, the function would be frozen and continue later', async () => {
     const end = Date.now() + 20
     const run = () => new Promise<string>((resolve) => setTimeout(() => resolve('done'), 60))
     const late = { ...context, getRemainingTimeInMillis: () => end - Date.now() }
@@ -50,7 +50,7 @@ describe('step', () => {
   })
 
   test.each([new AccountNotReadyError('not yet'), awsError('NoSuchEntityException'), new TypeError('ours')])(
-    'lets an error leave as it is: $name',
+    'lets an error leave unchanged: $name',
     async (error) => {
       await expect(invoke(() => Promise.reject(error))).rejects.toBe(error)
     },
@@ -66,13 +66,13 @@ describe('step', () => {
     },
   )
 
-  test('gives the SDK’s TimeoutError a name, and no other one', async () => {
+  test('gives the SDK’s TimeoutError a name of ours, and no other error', async () => {
     await expect(invoke(() => Promise.reject(awsError('TimeoutError')))).rejects.toThrow(AwsUnreachableError)
     const other = Object.assign(new Error('slow'), { name: 'TimeoutError' })
     await expect(invoke(() => Promise.reject(other))).rejects.toBe(other)
   })
 
-  test('logs identifiers only, of a vend that is done and of one that failed', async () => {
+  test('logs only identifiers, after a success and after a failure', async () => {
     const event = { userName: 'x', vend: aVend(), account: anAccount(), admin: anAdmin(), secretArn: 'hidden-secret' }
     await invoke(async () => 'hidden-answer', event)
     await expect(invoke(() => Promise.reject(new AccountNotReadyError('the reason')), event)).rejects.toThrow()

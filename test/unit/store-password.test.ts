@@ -56,7 +56,7 @@ beforeEach(() => {
 })
 
 describe('for a new user', () => {
-  test('makes a secret whose version is the vend’s id, and gives back where it is', async () => {
+  test('makes a secret whose version is the vend’s id, and returns its ARN', async () => {
     expect(await store()).toEqual(stored)
     expect(operationsOf(secrets)).toEqual(['CreateSecret', 'GetRandomPassword'])
     expect(secrets.commandCalls(CreateSecretCommand)[0]?.args[0].input).toEqual({
@@ -74,13 +74,13 @@ describe('for a new user', () => {
     })
   })
 
-  test('has it on record that the password is ours', async () => {
+  test('records that the password is ours', async () => {
     await store()
     expect(onRecord.begun()).toEqual(['StorePassword Administrator'])
     expect(onRecord.changes()[0]?.set['passwords/administrator']).toMatchObject({ vendId: aVend().id })
   })
 
-  test('never lets the password out, but to Secrets Manager', async () => {
+  test('gives the password to nobody except Secrets Manager', async () => {
     expect(JSON.stringify(await store())).not.toContain(password)
     expect(JSON.stringify(onRecord.changes())).not.toContain(password)
     const elsewhere = sentTo(secrets).map(([, { SecretString: _, ...input }]) =>
@@ -99,19 +99,19 @@ describe('for a new user', () => {
 describe('the password', () => {
   const punctuation = '!"#$%&\'()*+,-./:;<=>?@[\\]^_`{|}~'
 
-  test('has the length that vending.yml asks for, and every kind of character', async () => {
+  test('has the length in vending.yml, and every kind of character', async () => {
     await store()
     expect(asked()).toMatchObject({ PasswordLength: 32, RequireEachIncludedType: true })
     expect(asked()).not.toHaveProperty('ExcludePunctuation')
     expect(asked()?.IncludeSpace ?? false).toBe(false)
   })
 
-  test('is longer where the account’s password policy asks for more', async () => {
+  test('is longer if the account’s password policy requires that', async () => {
     await store({ minimumPasswordLength: 64 })
     expect(asked()?.PasswordLength).toBe(64)
   })
 
-  test('has no look-alikes, no quotes, nothing that begins a formula, and only what IAM counts as symbols', async () => {
+  test('has no look-alikes, no quotes, no start of a formula, and only symbols that IAM counts', async () => {
     await store()
     const excluded = asked()?.ExcludeCharacters ?? ''
     for (const character of '0O1lI|"\'`=+-@') expect(excluded).toContain(character)
@@ -120,7 +120,7 @@ describe('the password', () => {
     for (const character of left) expect("!@#$%^&*()_+-=[]{}|'").toContain(character)
   })
 
-  test('has letters of both cases and digits left', async () => {
+  test('can still have letters of both cases and digits', async () => {
     await store()
     const allowed = (characters: string) =>
       [...characters].filter((c) => !asked()?.ExcludeCharacters?.includes(c)).length
@@ -135,7 +135,7 @@ describe('running twice', () => {
     secrets.on(CreateSecretCommand).rejects(awsError('ResourceExistsException'))
   })
 
-  test('uses the secret that is there, by its current version, and writes nothing', async () => {
+  test('uses the existing secret’s current version, and writes nothing', async () => {
     const VersionIdsToStages = { [anotherVend().id]: ['AWSPREVIOUS'], [aVend().id]: ['AWSCURRENT'] }
     secrets.on(DescribeSecretCommand).resolves({ ARN: secretArn, KmsKeyId: keyArn, VersionIdsToStages })
     expect(await store()).toEqual(stored)
@@ -150,7 +150,7 @@ describe('running twice', () => {
     expect(secrets.commandCalls(PutSecretValueCommand)).toEqual([])
   })
 
-  test('makes nothing again for the same token: Secrets Manager answers the same', async () => {
+  test('makes nothing again for the same token, because Secrets Manager gives the same answer', async () => {
     secrets.on(CreateSecretCommand).resolves({ ARN: secretArn, VersionId: aVend().id })
     expect(await store()).toEqual(await store())
     const tokens = secrets.commandCalls(CreateSecretCommand).map(({ args }) => args[0].input.ClientRequestToken)
@@ -172,7 +172,7 @@ describe('a secret that is scheduled for deletion', () => {
     ])
   })
 
-  test('gets the new password from the try after a crash between the two', async () => {
+  test('gets the new password from the next try after a crash between restoring and writing', async () => {
     secrets.on(CreateSecretCommand).rejects(awsError('ResourceExistsException'))
     secrets
       .on(DescribeSecretCommand)
@@ -183,7 +183,7 @@ describe('a secret that is scheduled for deletion', () => {
     expect(secrets.commandCalls(PutSecretValueCommand)).toHaveLength(1)
   })
 
-  test('keeps the new password once it is there', async () => {
+  test('keeps a new password that is already written', async () => {
     secrets.on(CreateSecretCommand).rejects(awsError('ResourceExistsException'))
     secrets
       .on(DescribeSecretCommand)
@@ -194,7 +194,7 @@ describe('a secret that is scheduled for deletion', () => {
     expect(secrets.commandCalls(PutSecretValueCommand)).toEqual([])
   })
 
-  test('lets what its restoration throws leave under its name', async () => {
+  test('lets an error of the restoration leave under its name', async () => {
     secrets.on(RestoreSecretCommand).rejects(awsError('InternalServiceError'))
     await expect(store()).rejects.toMatchObject({ name: 'InternalServiceError' })
     expect(secrets.commandCalls(PutSecretValueCommand)).toEqual([])
@@ -215,7 +215,7 @@ describe('a secret that is not under our key', () => {
     expect(operationsOf(secrets)).toEqual(['CreateSecret', 'DescribeSecret', 'GetRandomPassword'])
   })
 
-  test('is none whose key is told by its id alone', async () => {
+  test('does not include a secret whose key is given only by its id', async () => {
     secrets.on(CreateSecretCommand).rejects(awsError('ResourceExistsException'))
     secrets.on(DescribeSecretCommand).resolves({ ...foreign, KmsKeyId: '1' })
     expect(await store()).toEqual({ ...stored, secretVersion: anotherVend().id })

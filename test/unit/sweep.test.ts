@@ -59,7 +59,7 @@ const account = (n: number, overrides: Partial<Record<keyof Listed | 'Status', u
 const management = anOrganizationsAccount({ Id: managementAccountId, Name: 'Management', JoinedTimestamp: ago(9e4) })
 
 let notes: Record<string, object>
-/** The organization's accounts in pages of 20, and the ledger's items. */
+/** Mocks the organization's accounts, in pages of 20, and the ledger's items. */
 const there = (
   accounts: Listed[],
   records: Record<string, AccountRecord> = {},
@@ -127,7 +127,7 @@ beforeEach(() => {
 afterEach(() => void vi.useRealTimers())
 
 describe('missed', () => {
-  test('an account that nobody vended is started as by an event, under a name of its own for the day', async () => {
+  test('an account that nobody vended gets an execution like an event’s, whose name is the account’s own for the day', async () => {
     there([account(1)])
     expect(await run()).toEqual({ ...nothing, accounts: 1, started: ['700000000001'] })
     expect(started()).toMatchObject([{ stateMachineArn, name: 'sweep-700000000001-2026-11-20' }])
@@ -152,48 +152,48 @@ describe('missed', () => {
     ['closed before anybody vended it', account(1, { State: 'CLOSED' })],
     ['suspended by State, whatever Status says', account(1, { State: 'SUSPENDED', Status: 'ACTIVE' })],
     ['protected by name', account(1, { Name: 'Audit' })],
-  ])('not one that is %s', async (_, account) => {
+  ])('does not include an account: %s', async (_, account) => {
     there([account])
     expect(await run()).toMatchObject(nothing)
     expect(started()).toEqual([])
   })
 
-  test('ACTIVE is what State says, not Status', async () => {
+  test('an account is active if State says so, not Status', async () => {
     there([account(1, { Status: 'SUSPENDED' })])
     expect((await run()).started).toEqual(['700000000001'])
   })
 
-  test('not one below a protected unit', async () => {
+  test('does not include an account below a protected unit', async () => {
     there([account(1)])
     organizations.on(ListParentsCommand).resolves({ Parents: [{ Id: 'ou-exam-security' }] })
     organizations.on(ListParentsCommand, { ChildId: 'ou-exam-security' }).resolves({ Parents: [{ Id: 'r-exam' }] })
     expect((await run()).started).toEqual([])
   })
 
-  test('not one that left since the list was read', async () => {
+  test('does not include an account that left after the list was read', async () => {
     there([account(1)])
     organizations.on(DescribeAccountCommand).rejects(awsError('AccountNotFoundException'))
     expect((await run()).started).toEqual([])
   })
 
-  test('under Control Tower one has a day', async () => {
+  test('under Control Tower an account counts as missed after a day', async () => {
     there([account(1, { JoinedTimestamp: ago(23) }), account(2, { JoinedTimestamp: ago(25) })])
     expect((await run({ automatic: 'control-tower' })).started).toEqual(['700000000002'])
   })
 
-  test('not one that is on record as vended', async () => {
+  test('does not include an account that is on record as vended', async () => {
     there([account(1)], { '700000000001': aVendedRecord() })
     expect(await run()).toMatchObject(nothing)
     expect(sfn.calls()).toEqual([])
   })
 
-  test('twice on a day starts once', async () => {
+  test('two sweeps on a day start an account once', async () => {
     there([account(1)])
     sfn.on(StartExecutionCommand).rejects(awsError('ExecutionAlreadyExists'))
     expect((await run()).started).toEqual([])
   })
 
-  test('one that departed and joined anew is started; one that was closed and is open again is not', async () => {
+  test('an account that departed and joined again is started; a closed account that was reopened is not', async () => {
     there([account(1), account(2), account(3)], {
       '700000000001': aGone('DEPARTED'),
       '700000000002': aGone('CLOSED'),
@@ -204,7 +204,7 @@ describe('missed', () => {
 })
 
 describe('failed', () => {
-  test('all are told in one mail, with the words and the command of the failure notice, and none is started', async () => {
+  test('all failures are reported in one mail, with the words and the command of the failure notice, and nothing is started', async () => {
     there([account(1), account(2, { Name: 'Two\nOf them' })], {
       '700000000001': aFailed(),
       '700000000002': aFailed({ executionArn: `${aVend().executionArn}-2` }),
@@ -226,7 +226,7 @@ describe('failed', () => {
     expect(ledgerIs.changes()).toEqual([])
   })
 
-  test('one whose failure was never told is told, and marked', async () => {
+  test('a failure that was never reported is reported and recorded', async () => {
     there([account(1)], { '700000000001': aRecord() })
     expect((await run()).failed).toEqual(['700000000001'])
     expect(ledgerIs.changes()).toMatchObject([
@@ -241,14 +241,14 @@ describe('failed', () => {
     expect(mails()).toEqual([])
   })
 
-  test('a lease that an execution took when it had finished is given back', async () => {
+  test('a lease that an execution took after its end is given back', async () => {
     there([account(1)], { '700000000001': aRecord() })
     execution('SUCCEEDED')
     await run()
     expect(ledgerIs.changes()).toMatchObject([{ set: { status: 'VENDED' }, remove: ['lease', 'failure'] }])
   })
 
-  test('what can be redriven no more is started again', async () => {
+  test('an execution that can no longer be redriven gets the command that starts a new vend', async () => {
     there([account(1)], { '700000000001': aFailed() })
     execution('FAILED', { error: 'DeniedByPolicyError', redriveStatus: 'NOT_REDRIVABLE' })
     await run()
@@ -256,7 +256,7 @@ describe('failed', () => {
     expect(mailText()).toContain(`start-execution --region us-east-1 --state-machine-arn '${stateMachineArn}'`)
   })
 
-  test('so is what Step Functions has forgotten, by what is on record', async () => {
+  test('so does an execution that Step Functions has forgotten, from the record', async () => {
     there([account(1)], { '700000000001': aFailed() })
     sfn.on(DescribeExecutionCommand).rejects(awsError('ExecutionDoesNotExist'))
     await run()
@@ -264,7 +264,7 @@ describe('failed', () => {
     expect(mailText()).toContain(`--input '{"accountId":"700000000001"}'`)
   })
 
-  test('a refused request leaves no record: it is told again by the note of its notice, and not started', async () => {
+  test('a refused request leaves no record: the note of its notice makes the sweep report it again, and start nothing', async () => {
     const arn = aVend().executionArn
     there([account(1)], {}, { [`failure#${arn}#1793525000000#FAILED`]: { accountId: '700000000001' } })
     execution('FAILED', { error: 'RecipientNotAllowedError' })
@@ -272,12 +272,12 @@ describe('failed', () => {
     expect(mailText()).toContain('RecipientNotAllowedError')
   })
 
-  test('not one that vending.yml protects by now', async () => {
+  test('does not include an account that vending.yml protects by now', async () => {
     there([account(1, { Name: 'Audit' })], { '700000000001': aFailed() })
     expect(await run()).toMatchObject(nothing)
   })
 
-  test('the same is told once a day', async () => {
+  test('the same failure is reported once a day', async () => {
     there([account(1)], { '700000000001': aFailed() })
     await run()
     const [note] = dynamodb.calls().flatMap(({ args: [{ input }] }) => {
@@ -293,7 +293,7 @@ describe('failed', () => {
     expect(mails()).toHaveLength(2)
   })
 
-  test('of many, 50 are told and the others counted', async () => {
+  test('of many failures, 50 are reported and the others are counted', async () => {
     const ids = Array.from({ length: 53 }, (_, n) => account(n))
     there(ids, Object.fromEntries(ids.map(({ Id }) => [Id, aFailed()])))
     await run()
@@ -301,7 +301,7 @@ describe('failed', () => {
     expect(mailText()).toContain('And 3 more: npx vend list --status FAILED')
   })
 
-  test('if SES refuses, the sweep fails, and has done all else', async () => {
+  test('if SES refuses, the sweep does everything else and then fails', async () => {
     there([account(1), account(2), account(3, { State: 'CLOSED' })], {
       '700000000001': aFailed(),
       '700000000003': aVendedRecord(),
@@ -345,14 +345,14 @@ describe('departed and closed', () => {
     expect(ledgerIs.changes()).toMatchObject([{ set: { status: 'CLOSED' } }])
   })
 
-  test('what is ended is not ended again', async () => {
+  test('an account that was cleaned up is not cleaned up again', async () => {
     there([account(1, { State: 'CLOSED' })], { '700000000001': aGone('CLOSED'), [gone]: aGone('DEPARTED') })
     expect(await run()).toMatchObject(nothing)
     expect(deleted()).toEqual([])
   })
 
   test.each(['ResourceNotFoundException', 'InvalidRequestException'])(
-    'a secret that is gone or on its way out (%s) is ended',
+    'a secret that is deleted or scheduled for deletion (%s) does not stop the clean-up',
     async (name) => {
       there([], { [gone]: aVendedRecord() })
       secrets.on(DeleteSecretCommand).rejects(awsError(name))
@@ -370,7 +370,7 @@ describe('departed and closed', () => {
   test.each<[why: string, status: string, seconds: number]>([
     ['is running', 'RUNNING', 1000],
     ['ended a moment ago, and a function of it may still run', 'FAILED', 89],
-  ])('nothing is ended while the lease’s holder %s', async (_, status, seconds) => {
+  ])('an account is not cleaned up while the lease’s holder %s', async (_, status, seconds) => {
     const lease = { holder: aVend().executionArn, ask: 'ask', renewedAt: now - seconds * 1000 }
     there([], { [gone]: aRecord({ lease, passwords: { ada: { vendId: 'v', at: '' } } }) })
     execution(status)
@@ -379,13 +379,13 @@ describe('departed and closed', () => {
     expect(ledgerIs.changes()).toEqual([])
   })
 
-  test('one that is vended again meanwhile is not marked', async () => {
+  test('an account that is vended again meanwhile is not marked', async () => {
     there([], { [gone]: aVendedRecord() })
     ledgerIs.loses()
     expect((await run()).departed).toEqual([])
   })
 
-  test('a failing page ends nothing, and starts nothing', async () => {
+  test('a failed page of the list cleans up nothing and starts nothing', async () => {
     there(
       Array.from({ length: 45 }, (_, n) => account(n)),
       { [gone]: aVendedRecord() },
@@ -400,14 +400,14 @@ describe('departed and closed', () => {
   test.each<[what: string, accounts: object[]]>([
     ['an empty list', []],
     ['a list without the management account', [account(1)]],
-  ])('%s ends nothing', async (_, Accounts) => {
+  ])('%s cleans up nothing', async (_, Accounts) => {
     there([], { [gone]: aVendedRecord() })
     organizations.on(ListAccountsCommand).resolves({ Accounts })
     await expect(run()).rejects.toThrow('The list of accounts is incomplete')
     expect(deleted()).toEqual([])
   })
 
-  test('an account that a list left out, and Organizations knows, is not ended', async () => {
+  test('an account that the list left out is not cleaned up if Organizations knows it', async () => {
     there([account(9)], { [gone]: aVendedRecord() })
     organizations.on(ListAccountsCommand).resolves({ Accounts: [management] })
     expect(await run()).toMatchObject(nothing)

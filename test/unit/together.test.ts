@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
 import { together } from '../../functions/shared/together.ts'
 
-test('gives back what all gave, in their order', async () => {
+test('returns all results, in order', async () => {
   expect(await together([Promise.resolve(1), Promise.resolve('two'), Promise.resolve([3])])).toEqual([1, 'two', [3]])
 })
 
-test('throws the first failure, and only when nothing runs any more', async () => {
+test('throws the first failure, but only after everything has ended', async () => {
   let finished = false
   const slow = new Promise((resolve) => setTimeout(resolve, 20)).then(() => (finished = true))
   const failing = Promise.reject(new Error('first'))

@@ -17,7 +17,7 @@ const loadText = (text: string) => {
   writeFileSync(file, text)
   return loadVending(file)
 }
-/** Loads the shipped file with some keys changed; undefined takes a key away. */
+/** Loads the shipped vending.yml with some keys changed. The value undefined removes a key. */
 const load = (changes: Record<string, unknown>) => {
   const changed = Object.entries({ ...shipped, ...changes }).filter(([, value]) => value !== undefined)
   return loadText(stringify(Object.fromEntries(changed)))
@@ -64,7 +64,7 @@ test.each([
   expect(load({ automatic, accessRole }).accessRole).toBe(expected)
 })
 
-test('takes all that may be left out and all that may be said', () => {
+test('accepts a file without optional keys, and a file with all keys', () => {
   expect(load({ tags: undefined }).tags).toEqual({})
   expect(load({ operators: [], requesters: [] })).toMatchObject({ operators: [], requesters: [] })
   const said = {
@@ -168,14 +168,14 @@ describe('is refused with file, key and what is allowed:', () => {
     expect(message).toContain('sender: must be an address')
   })
 
-  test('an unknown key, with those that are known', () => {
+  test('an unknown key, with the known keys', () => {
     const message = refusal(() => load({ pasword: 1 }))
     expect(message).toMatch(/^my-vending\.yml is not valid:\n/)
     expect(message).toContain('pasword')
     expect(message).toContain('allowed fields are sender, configurationSet, organizationName')
   })
 
-  test('all that is wrong, a line each', () => {
+  test('all mistakes, a line each', () => {
     const message = refusal(() => load({ sender: 'nobody', passwordLength: 8, notify: ['x'] }))
     expect(
       message
@@ -185,7 +185,7 @@ describe('is refused with file, key and what is allowed:', () => {
     ).toEqual(['sender', 'passwordLength', 'notify[0]'])
   })
 
-  test('what no account could be vended with, though each line is well formed', () => {
+  test('settings with which no account could be vended, even if each line is valid', () => {
     const inline = Array.from({ length: 3 }, (_, i) => `${'p'.repeat(450)}${i}`)
     expect(refusal(() => load({ groups: [{ name: 'Long', policies: inline }] }))).toContain(
       'the total length of all groups’ policy ARNs in characters must be at most 1000',
@@ -201,15 +201,15 @@ describe('is refused with file, key and what is allowed:', () => {
   })
 })
 
-test('a default administrator without address may be vended into any account whose address is allowed then', () => {
+test('a default administrator without an address fits any account whose own address is allowed', () => {
   expect(load({ allowedRecipients: ['other.example'] }).allowedRecipients).toEqual(['other.example'])
 })
 
-test('a default administrator’s own address must be allowed, and then is', () => {
+test('a default administrator’s own address must be an allowed recipient', () => {
   const admins = [{ userName: 'ada', email: 'ada@other.example' }]
   expect(load({ admins, allowedRecipients: ['other.example'] }).admins).toMatchObject(admins)
 })
 
-test('a file that is not there leaves under its name', () => {
+test('a missing file leaves as ENOENT', () => {
   expect(() => loadVending(join(folder, 'no-such.yml'))).toThrow('ENOENT')
 })

@@ -22,7 +22,7 @@ test('an hour passes at once, and timers come in their order', async () => {
   expect(performance.now() - began).toBeLessThan(5000)
 })
 
-test('afterwards time and chance are the process’s own again, also after a failure', async () => {
+test('afterwards the process has its own time and Math.random again, even after a failure', async () => {
   const before = { setTimeout, Date, random: Math.random }
   const failing = inVirtualTime(randomFrom('a'), async () => {
     await sleep(1000)
@@ -32,7 +32,7 @@ test('afterwards time and chance are the process’s own again, also after a fai
   expect({ setTimeout, Date, random: Math.random }).toEqual(before)
 })
 
-test('a part of a millisecond is one, as in Node: who waits for the rest of one gets on', async () => {
+test('a timer of less than a millisecond takes a whole millisecond, as in Node, so that waiting code continues', async () => {
   const waited = await inVirtualTime(Math.random, async () => {
     const start = Date.now()
     await sleep(0.001)
@@ -41,7 +41,7 @@ test('a part of a millisecond is one, as in Node: who waits for the rest of one 
   expect(waited).toBe(1)
 })
 
-test('what waits for something that never comes is said', async () => {
+test('code that waits for something that never comes is reported', async () => {
   await expect(inVirtualTime(Math.random, () => new Promise(() => undefined))).rejects.toThrow('never comes')
 })
 
@@ -51,7 +51,7 @@ test('a seed decides Math.random', async () => {
   expect(await numbers('a')).not.toEqual(await numbers('b'))
 })
 
-test('a distribution has the median and the 99th percentile that it is told, and is cut off', () => {
+test('a distribution has the given median and 99th percentile, and is cut off', () => {
   const random = randomFrom('distribution')
   const drawn = Array.from({ length: 20_000 }, () => draw({ median: 20, p99: 420, most: 420 }, random)).sort(
     (a, b) => a - b,

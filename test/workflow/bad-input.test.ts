@@ -21,7 +21,7 @@ const twice = 'admins[1].userName'
 const tags = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`key-${i}`, 'v'.repeat(200)]))
 const twenty = Array.from({ length: 20 }, (_, i) => ({ ...ada, userName: `ada-${i}`, tags }))
 
-// What is wrong, the request, the name under which it is refused, the API's status, and the field that is named.
+// Each row: the mistake, the request, the name of the refusal, the API's status, and the field that the refusal names.
 const refusals: [what: string, accountId: string, request: object, error: string, status: number, field: string][] = [
   ['an account id of 11 digits', '40000000001', {}, 'InvalidInputError', 400, 'accountId'],
   ['an account id of letters', 'four-hundred', {}, 'InvalidInputError', 400, 'accountId'],
@@ -176,7 +176,7 @@ test('a body that is not JSON is answered with 400', async () => {
   expect(calls).toEqual([])
 })
 
-test('a huge request that is wrong everywhere gets a short answer', async () => {
+test('a huge request with mistakes everywhere gets a short answer', async () => {
   const unknown = Object.fromEntries(Array.from({ length: 20_000 }, (_, i) => [`${i}`, 1]))
   const request = { method: 'POST', path: `/accounts/${own}/admins`, headers: {}, body: JSON.stringify(unknown) }
   const { response } = await vend(organization, { door: 'api', request })
@@ -195,13 +195,13 @@ test.each(['"text"', '[]', '5', '{}'])('the manual input %s fails by name', asyn
   expect(execution).toMatchObject({ status: 'FAILED', error: 'InvalidInputError' })
 })
 
-test('an event of a protected account fails by name', async () => {
+test('an event of a protected account fails as ProtectedAccountError', async () => {
   const { execution, calls } = await vend(organization, { door: 'event', event: accountCreated('222222222222') })
   expect(execution).toMatchObject({ status: 'FAILED', error: 'ProtectedAccountError' })
   expect(writes(calls)).toHaveLength(1)
 })
 
-test('the largest request that is accepted is vended: no state outgrows Step Functions’ 256 KiB', async () => {
+test('the largest accepted request is vended: no state exceeds Step Functions’ limit of 256 KiB', async () => {
   const groups = Array.from({ length: 20 }, (_, i) => ({ name: `${i}`.padStart(128, 'g') }))
   const names = groups.map(({ name }) => name)
   const admins = (tagBytes: number) =>
@@ -233,7 +233,7 @@ test('a policy that does not exist in the account fails before the first write',
   expect(writes(calls).map(({ operation }) => operation)).toEqual(['SendEmail'])
 })
 
-test('a group of that name with other rights fails before the first write', async () => {
+test('an existing group with the same name and other rights fails the vend before the first write', async () => {
   const developers = { name: 'Developers', policies: ['AdministratorAccess'] }
   const other = await anOrganization()
   try {

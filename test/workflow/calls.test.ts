@@ -10,20 +10,20 @@ let organization: TestOrganization
 beforeAll(async () => void (organization = await anOrganization()))
 afterAll(() => organization.close())
 
-test('a vend of one administrator, first try, makes the planned calls and no other', async () => {
+test('a vend of one administrator without retries makes exactly the planned calls', async () => {
   addAccount(organization.world, { id: '600000000001' })
   const callsBefore = organization.world.calls.length
   const { execution } = await vend(organization, { door: 'manual', input: '{"accountId":"600000000001"}' })
   expect(execution?.status).toBe('SUCCEEDED')
-  // Without a function: what this test looked at.
+  // Calls without a function are this test's own.
   const calls = organization.world.calls.slice(callsBefore).filter(({ function: by }) => by && by !== 'get-account')
   expect(matchCalls(plannedCalls, calls).size).toBe(25)
   expect(longestChain(plannedCalls)).toHaveLength(16)
 })
 
-test('a call begins as soon as what it depends on is answered: those that do not depend on each other go out together', async () => {
+test('a call begins as soon as the calls that it depends on are answered, so independent calls begin together', async () => {
   const simulation = await loadSimulation(exampleVending)
-  // Whatever the calls take.
+  // The chain must not depend on how long the calls take.
   for (const seed of ['a', 'b', 'c', 'd', 'e']) {
     const random = randomFrom(seed)
     const onlyCalls = (what: string) =>

@@ -12,9 +12,9 @@ import { ensureAccount } from '../../local/make-account.ts'
 import { vend } from '../../local/vend-input.ts'
 import { vendingFile } from '../support/organization.ts'
 
-// Each fact made wrong in turn; all others are as they should be.
+// Makes one fact wrong at a time; all other facts stay right.
 
-/** An adopter's: none of the example's values. */
+/** The values of an adopter, without any value of the example. */
 const ours = {
   sender: 'Account Vending <account-vending@mail.our-company.org>',
   organizationName: 'Our Company',
@@ -30,7 +30,7 @@ let organization: LocalOrganization
 let intercept: (interception: Interception) => void = () => undefined
 beforeAll(async () => {
   organization = await startOrganization({ vendingFile: vendingFile(ours), intercept: (call) => intercept(call) })
-  // A verified domain speaks for those below it.
+  // If a domain is verified, so are the domains below it.
   organization.world.sesIdentities = new Set(['our-company.org'])
 })
 afterAll(() => organization.close())
@@ -47,7 +47,7 @@ const look = ({ vending = ours, region = 'us-east-1', accountId = '111122223333'
     { stage, vending: loadVending(vendingFile(vending as Record<string, unknown>)) },
   )
 
-/** Runs it with the world changed, and puts back what was changed. */
+/** Runs the doctor in a changed world, and undoes the change. */
 const lookIn = async (change: (world: World) => () => void, options?: Look) => {
   const restore = change(organization.world)
   try {
@@ -65,7 +65,7 @@ const set =
   }
 const notOk = ({ findings }: Awaited<ReturnType<typeof look>>) => findings.filter(({ status }) => status !== 'ok')
 
-test('as it should be, everything is ok, and one may deploy', async () => {
+test('in a correct organization every check is ok and the service may be deployed', async () => {
   const { mayDeploy, findings } = await look()
   expect(findings.filter(({ status }) => status !== 'ok')).toEqual([])
   expect(mayDeploy).toBe(true)
@@ -86,13 +86,13 @@ test('as it should be, everything is ok, and one may deploy', async () => {
   ])
 })
 
-test('before anything is deployed it works as well', async () => {
+test('it also works before the first deployment', async () => {
   const { mayDeploy, findings } = await look({ stage: 'prod' })
   expect(findings.find(({ check }) => check === 'stack')).toMatchObject({
     status: 'ok',
     finding: 'account-vending-prod is not deployed yet.',
   })
-  // To prod, the rules of the stage local are another stage's.
+  // For the stage prod, the rules of the stage local belong to another stage.
   expect(findings.find(({ check }) => check === 'other stages')).toMatchObject({ status: 'fail' })
   expect(mayDeploy).toBe(false)
 })
@@ -134,7 +134,7 @@ const rule = (name: string, more: object = {}) => ({
   ...more,
 })
 
-describe('what is wrong is found, with a remedy:', () => {
+describe('finds what is wrong, with a remedy:', () => {
   test.each<
     [
       what: string,
@@ -318,7 +318,7 @@ describe('what is wrong is found, with a remedy:', () => {
     expect(found).toMatchObject([
       { status, finding: expect.stringContaining(says) as string, remedy: expect.stringMatching(/.{20}/) as string },
     ])
-    // With Control Tower its role is not in this organization's accounts.
+    // Control Tower's role does not exist in the accounts of this organization.
     if (options?.vending !== controlTower) expect(findings.filter((finding) => finding.status !== 'ok')).toEqual(found)
     expect(mayDeploy).toBe(options?.vending === controlTower ? false : status === 'warn')
   })
@@ -353,7 +353,7 @@ describe('what is wrong is found, with a remedy:', () => {
   })
 })
 
-describe('what is right is not called wrong:', () => {
+describe('does not call right wrong:', () => {
   test.each<[what: string, change: (world: World) => () => void, look?: Look]>([
     ['a trail of this Region', set('trails', [trail])],
     [
@@ -418,24 +418,27 @@ test.each([
   ['events', 'ListRules', 'other stages'],
   ['cloudformation', 'DescribeStacks', 'stack'],
   ['organizations', 'ListAccounts', 'access role', 'protected accounts'],
-])('without %s:%s the check says so, and the others go on', async (service, operation, ...checks) => {
-  intercept = (call) => {
-    // As Organizations says it: without the action's name.
-    if (call.service === service && call.operation === operation)
-      throw new AwsError('AccessDeniedException', "You don't have permissions to access this resource.")
-  }
-  const found = await look()
-  intercept = () => undefined
-  expect(notOk(found)).toMatchObject(
-    checks.map((check) => ({
-      check,
-      status: 'fail',
-      finding: `This could not be checked: you do not have the permission ${service}:${operation}.`,
-    })),
-  )
-})
+])(
+  'without the permission %s:%s the check names it, and the other checks go on',
+  async (service, operation, ...checks) => {
+    intercept = (call) => {
+      // Organizations' message does not name the action.
+      if (call.service === service && call.operation === operation)
+        throw new AwsError('AccessDeniedException', "You don't have permissions to access this resource.")
+    }
+    const found = await look()
+    intercept = () => undefined
+    expect(notOk(found)).toMatchObject(
+      checks.map((check) => ({
+        check,
+        status: 'fail',
+        finding: `This could not be checked: you do not have the permission ${service}:${operation}.`,
+      })),
+    )
+  },
+)
 
-test('service control policies are held against every action that the sessions of the workflow permit', async () => {
+test('service control policies are checked for every action that the workflow’s sessions permit', async () => {
   const accountId = '331000000001'
   ensureAccount(organization, accountId)
   const before = new Set(organization.world.sessions.keys())

@@ -14,9 +14,9 @@ import { AwsError } from '../../local/aws/aws-error.ts'
 import { accountCreated } from '../support/events.ts'
 import { vendingFile } from '../support/organization.ts'
 
-// `vend plan` by the workflow's own code, and the proof that it changes nothing: every operation that the local
-// organization knows is here, under the access level that AWS's Service Authorization Reference gives it (List counts
-// as read; Tagging and Permissions management as write).
+// `vend plan` uses the workflow's own code, and these tests prove that it changes nothing. The lists below have every
+// operation of the local organization, with the access level of AWS's Service Authorization Reference (List counts as
+// read; Tagging and Permissions management count as write).
 
 const reads: Record<string, string[]> = {
   iam: [
@@ -57,7 +57,7 @@ const reads: Record<string, string[]> = {
 }
 const writes: Record<string, string[]> = {
   lambda: ['Invoke'],
-  // A message that is received is hidden for a while.
+  // ReceiveMessage hides the message for a while.
   sqs: ['DeleteMessage', 'ReceiveMessage', 'SendMessage'],
   iam: [
     'CreateUser',
@@ -71,7 +71,7 @@ const writes: Record<string, string[]> = {
     'AttachGroupPolicy',
     'PutGroupPolicy',
   ],
-  // AWS lists it as a write. It makes a session and changes nothing; what that session may do is tested below.
+  // AWS lists AssumeRole as a write, but it only makes a session. What the session may do is tested below.
   sts: ['AssumeRole'],
   organizations: ['CreateAccount'],
   secretsmanager: ['CreateSecret', 'PutSecretValue', 'RestoreSecret', 'DeleteSecret'],
@@ -109,7 +109,7 @@ const planFor = (accountId: string, more: object = {}, maxAttempts = 1) =>
   })
 
 const ledger = () => dynamodb.send(new ScanCommand({ TableName: organization.deployed.ledgerTable }))
-/** All that there is, but for the calls, and sessions: these are what AssumeRole makes. */
+/** Everything in the world except its calls and its sessions, which AssumeRole makes. */
 const everything = async () => {
   const { calls: _calls, sessions: _sessions, ...world } = organization.world
   const data = Object.entries(world).filter(([, value]) => typeof value !== 'function')
@@ -133,7 +133,7 @@ const vended = async (more: object = {}) => {
 const ada = { admins: [{ userName: 'ada', email: 'ada@example.com' }] }
 const secretOf = (accountId: string, userName = 'administrator') =>
   organization.world.secrets.get(`account-vending/${accountId}/${userName}`)!
-/** Puts a lease on record that another execution holds. */
+/** Writes a record whose lease another execution holds. */
 const leased = async (accountId: string, holder: string) => {
   const item = {
     pk: `account#${accountId}`,
@@ -164,7 +164,7 @@ const scenarios: Record<string, () => Promise<Scenario>> = {
     account.deniedActions = ['iam:CreateLoginProfile']
     await vend(organization, { door: 'manual', input: JSON.stringify({ accountId: account.id }) })
     account.deniedActions = []
-    // A failed execution's lease rests for 90 seconds: 300 pass in one here.
+    // A failed execution keeps its lease for 90 seconds. Time runs 300 times faster here.
     await setTimeout(400)
     return { accountId: account.id }
   },
@@ -244,14 +244,14 @@ const faults: Record<string, () => Error> = {
   'a refusal': () => new AwsError('AccessDeniedException', 'You may not'),
 }
 
-test('every operation of the local organization is classified, once', () => {
+test('the lists classify every operation of the local organization exactly once', () => {
   const known: Record<string, string[]> = {
     ...Object.fromEntries(
       Object.entries(builtInOperations).map(([service, operations]) => [service, Object.keys(operations)]),
     ),
     ...organization.operations,
     lambda: [...Object.keys(builtInOperations['lambda']!), ...(organization.operations['lambda'] ?? [])],
-    // Others' work: the mail catcher and dynalite.
+    // These writes are not the plan's: the mail catcher and dynalite make them.
     dynamodb: [...reads['dynamodb']!, ...writes['dynamodb']!],
   }
   known['ses'] = [...(known['ses'] ?? []), 'SendEmail']
@@ -259,7 +259,7 @@ test('every operation of the local organization is classified, once', () => {
     expect([...(reads[service] ?? []), ...(writes[service] ?? [])].sort(), service).toEqual(known[service]?.sort())
 })
 
-describe('no write reaches AWS, and nothing is changed, without and with a fault at each call in turn:', () => {
+describe('never writes to AWS and never changes anything, even if any one of its calls fails:', () => {
   test.each(Object.keys(scenarios))('%s', { timeout: 60_000 }, async (name) => {
     const { accountId, request } = await scenarios[name]!()
     const before = await everything()
@@ -288,7 +288,7 @@ describe('no write reaches AWS, and nothing is changed, without and with a fault
         intercept = () => {
           if (call++ === at) throw fault()
         }
-        // It may go on without what it could not see, or fail: it must not write.
+        // The plan may go on without what it could not read, or fail. It must not write.
         await run().catch(() => undefined)
         intercept = () => undefined
         await check(`${what} at call ${at}`)
@@ -300,7 +300,7 @@ describe('no write reaches AWS, and nothing is changed, without and with a fault
 
 const inspectActions = inspectPermissions.flatMap(({ actions }) => actions)
 
-test('its session in the account may read what a vend inspects, and nothing else', async () => {
+test('its session in the account may only read what a vend inspects', async () => {
   const { id } = newAccount()
   await planFor(id)
   const [session] = [...organization.world.sessions.values()].filter(({ accountId }) => accountId === id)
@@ -356,7 +356,7 @@ describe('tells', () => {
     ['a busy lease', 'AccountBusyError'],
     ['a policy that does not exist', 'PolicyNotFoundError'],
     ['a recipient who is not allowed', 'RecipientNotAllowedError'],
-  ])('that %s would fail as %s, with a sentence', async (name, outcome) => {
+  ])('that %s would fail as %s, and explains it in a sentence', async (name, outcome) => {
     const planned = await outcomeOf(name)
     expect(planned).toMatchObject({ outcome, wouldSucceed: false })
     expect(planned.reason).toMatch(/^.{40,}/)
@@ -365,12 +365,12 @@ describe('tells', () => {
   test('the end states in which there is nothing to do', async () => {
     expect(await outcomeOf('a vended account')).toMatchObject({ outcome: 'AlreadyVended', wouldSucceed: true })
     expect(await outcomeOf('an event for a vended account')).toMatchObject({ outcome: 'AlreadyVended' })
-    // By the clock of this process, the account joined long before the service was installed on the faster one.
+    // The account joined in 1970, long before the service was installed.
     const { id } = newAccount({ joinedAt: 0 })
     expect(await planFor(id, accountCreated(id))).toMatchObject({ outcome: 'NotNew', wouldSucceed: true })
   })
 
-  test('who is kept, signs in already, or was mailed before', async () => {
+  test('which users are kept, sign in already, or have got their mail', async () => {
     expect(await outcomeOf('a user who is kept')).toMatchObject({
       groups: [{ what: 'kept unchanged' }],
       users: [{ what: 'kept unchanged' }],
@@ -404,7 +404,7 @@ describe('tells', () => {
     })
   })
 
-  test('what the vend then does: made, kept and mailed as was planned', async () => {
+  test('exactly what the vend then makes, keeps and mails', async () => {
     const account = newAccount()
     addUser(organization.world, account, { name: 'bob' })
     const request = { admins: [...ada.admins, { userName: 'bob', email: 'bob@example.com' }] }

@@ -16,7 +16,7 @@ import { addAccount, addGroup } from '../../local/aws/world.ts'
 import { temporaryFolder } from '../support/folder.ts'
 import { anOrganization, exampleVending, type TestOrganization } from '../support/organization.ts'
 
-// The command as a person runs it: its own process, against a local organization over the wire.
+// Runs the command as a person does: in its own process, against a local organization over HTTP.
 
 const root = path.join(import.meta.dirname, '..', '..')
 const folder = temporaryFolder()
@@ -26,7 +26,7 @@ afterAll(() => organization.close())
 
 const run = async (args: string[], environment: Record<string, string> = {}) => {
   type Failure = { code: number; stdout: string; stderr: string }
-  // Nothing of a person's AWS set-up: no profile, no keys.
+  // Keeps the profile and the keys of a person's AWS configuration away.
   const env = {
     PATH: process.env['PATH'] ?? '',
     HOME: folder,
@@ -46,7 +46,7 @@ const run = async (args: string[], environment: Record<string, string> = {}) => 
     (failure: Failure) => failure,
   )
   for (const line of `${stdout}${stderr}`.split('\n'))
-    // A script is for a shell, and not for a person to read.
+    // Completion scripts are for a shell, so their lines may be longer.
     if (!/^complet/.test(args[0] ?? '') && !/^ |arn:|\.csv|^{|^}/.test(line))
       expect(line.length, line).toBeLessThanOrEqual(100)
   expect(`${stdout}${stderr}`).not.toMatch(/\u001b\[| at .*\.ts:\d/)
@@ -77,7 +77,7 @@ const file = (content: unknown) => {
 }
 
 describe('vend', () => {
-  test('--help names the commands and the exit codes; each command has its own', async () => {
+  test('--help names the commands and the exit codes, and each command has its own --help', async () => {
     const { code, stdout } = await run(['--help'])
     expect(code).toBe(0)
     const commands = ['doctor', 'plan', 'start', 'status', 'list', 'redrive', 'csv']
@@ -102,7 +102,7 @@ describe('vend', () => {
     [['list'], 'No Region is set. Add --region us-east-1'],
     [['redrive', 'arn:aws:s3:::x'], 'an account id (12 digits) or the ARN of an execution'],
     [['start', '444455556666', '--file', 'nowhere.json'], '--file nowhere.json: there is no such file'],
-  ])('%j is a mistake: exit code 2, and a sentence', async (args, sentence) => {
+  ])('%j is a mistake: exit code 2, and an explanation', async (args, sentence) => {
     const { code, stdout, stderr } = await run(args)
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
     expect(stderr.replace(/\s+/g, ' ')).toContain(sentence)
@@ -129,7 +129,7 @@ describe('vend', () => {
       { ...keys, AWS_REGION: 'us-east-1' },
       'There is no stack account-vending-nowhere',
     ],
-  ])('%s is exit code 1, and a sentence with the next step', async (_, args, environment, sentence) => {
+  ])('%s: exit code 1, and an explanation with the next step', async (_, args, environment, sentence) => {
     const isOffline = environment['AWS_REGION'] === undefined
     const { code, stdout, stderr } = await run(args, {
       ...environment,
@@ -139,7 +139,7 @@ describe('vend', () => {
     expect(stderr.replace(/\s+/g, ' ')).toContain(sentence)
   })
 
-  test('nobody at the endpoint is a sentence too', async () => {
+  test('an endpoint that does not answer gets an explanation too', async () => {
     const { code, stderr } = await run(['csv', '444455556666', 'ada', '--local', '1'])
     expect(code).toBe(1)
     expect(stderr).toMatch(/^Nothing answers at http:\/\/127.0.0.1:1. Is npm start running\?/)
@@ -200,7 +200,7 @@ describe('vend', () => {
     expect(stdout).toContain('vend complete')
   })
 
-  test('completion knows the commands, their options and the values of these', async () => {
+  test('completion knows the commands, their options and the values of the options', async () => {
     const completed = async (...words: string[]) =>
       (await run(['complete', '--', ...words])).stdout.split('\n').map((line) => line.split('\t')[0])
     expect(await completed('')).toEqual(expect.arrayContaining(['doctor', 'plan', 'start', 'status', 'list', 'csv']))
@@ -208,7 +208,7 @@ describe('vend', () => {
     expect(await completed('list', '--status', '')).toEqual(expect.arrayContaining(['FAILED', 'NOT_VENDED']))
   })
 
-  test('--version is that of package.json', async () => {
+  test('--version prints the version of package.json', async () => {
     expect((await run(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
   })
 
@@ -236,7 +236,7 @@ describe('vend', () => {
 })
 
 describe('doctor', () => {
-  test('lists each check, and its exit code says whether one may deploy', async () => {
+  test('lists each check, and the exit code says whether the service may be deployed', async () => {
     const { code, stdout } = await vend('doctor')
     expect(code).toBe(1)
     expect(stdout).toContain('✔ trail')
@@ -249,7 +249,7 @@ describe('doctor', () => {
 })
 
 describe('plan', () => {
-  test('shows what would be made and mailed; a refusal is exit code 1', async () => {
+  test('shows what would be made and mailed, and exits with 1 for a refusal', async () => {
     const { id } = newAccount('Payments')
     const planned = await vend('plan', id, '--admin', 'ada=ada@example.com', '--admin', 'bob=bob@example.com')
     expect(planned.code).toBe(0)
@@ -270,7 +270,7 @@ describe('plan', () => {
     expect(organization.world.accounts.get(id)?.users.size).toBe(0)
   })
 
-  test('a wrong request names the field, before anything is called', async () => {
+  test('names the wrong field of a request before any call', async () => {
     const before = organization.world.calls.length
     const { code, stderr } = await vend(
       'plan',
@@ -293,7 +293,7 @@ describe('plan', () => {
 })
 
 describe('start', () => {
-  test('starts a vend, with the caller on record; --wait follows it', async () => {
+  test('starts a vend and records the caller; --wait follows the vend', async () => {
     const { id, users } = newAccount()
     const { code, stdout } = await vend(
       'start',
@@ -313,7 +313,7 @@ describe('start', () => {
     ])
       expect(stdout).toContain(words)
     expect(users.get('ada')?.tags.get('Team')).toBe('core')
-    // The same once more: nothing to do, which is no failure.
+    // The same request again has nothing to do, and that is not a failure.
     expect(await vendJson('start', id, '--admin', 'ada=ada@example.com', '--wait')).toMatchObject({
       code: 0,
       status: 'AlreadyVended',
@@ -328,7 +328,7 @@ describe('start', () => {
     expect(organization.executions.get(String(again['executionArn']))?.output).toMatchObject({ outcome: 'Vended' })
   })
 
-  test('a vend that fails with nothing on record names its execution in the command that goes on', async () => {
+  test('names the execution in the command that continues, if a vend fails without a record', async () => {
     const { execution } = await vendThrough(organization, {
       door: 'manual',
       input: JSON.stringify({ accountId: '333333333333' }),
@@ -354,7 +354,7 @@ describe('start', () => {
     ['222222222222', 'is protected by vending.yml'],
     ['333333333333', 'has the state SUSPENDED'],
     ['555555555555', 'is not within allowedRecipients', '--admin', 'eve=eve@elsewhere.org'],
-  ])('starts nothing that can be refused: %s %s', async (id, sentence, ...more) => {
+  ])('starts nothing that the workflow would refuse: %s %s', async (id, sentence, ...more) => {
     const before = organization.executions.size
     const { code, stdout, stderr } = await vend('start', id, ...more)
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
@@ -365,7 +365,7 @@ describe('start', () => {
 })
 
 describe('status', () => {
-  test('of a vended account, of one that never was, of one that is not there', async () => {
+  test('of a vended account, an account that was never vended, and an account that does not exist', async () => {
     const { id } = await vended('ada')
     const told = await vend('status', id)
     expect(told.code).toBe(0)
@@ -384,7 +384,7 @@ describe('status', () => {
     })
   })
 
-  test('--watch follows a vend that is under way, step by step', async () => {
+  test('--watch follows a running vend, step by step', async () => {
     const account = newAccount()
     account.roleUsableFrom = organization.clock.now() + 300_000
     organization.startExecution(`watched-${account.id}`, JSON.stringify({ accountId: account.id }))
@@ -395,7 +395,7 @@ describe('status', () => {
 })
 
 describe('a failure', () => {
-  test('is told with the command that goes on, and redrive is that command', async () => {
+  test('is shown with the command that continues, and redrive is that command', async () => {
     const account = newAccount()
     account.deniedActions = ['iam:CreateUser']
     await vendThrough(organization, { door: 'manual', input: JSON.stringify({ accountId: account.id }) })
@@ -427,7 +427,7 @@ describe('a failure', () => {
     expect((await vend('redrive', `${executionArn}-gone`)).stderr).toContain('does not know')
   })
 
-  test('of a request of one’s own is told with the same request again', async () => {
+  test('of a request with its own administrators is shown with the same request again', async () => {
     const account = newAccount()
     const { id } = account
     addGroup(organization.world, account, { name: 'Administrators' })
@@ -441,7 +441,7 @@ describe('a failure', () => {
     })
   })
 
-  test('where a redrive does not help, the command that does is told', async () => {
+  test('is shown with another command if a redrive does not help', async () => {
     const account = newAccount()
     const admins = [{ userName: 'eve', email: 'eve@elsewhere.org' }]
     const { execution } = await vendThrough(organization, {
@@ -454,7 +454,7 @@ describe('a failure', () => {
     expect(stderr).toContain('A redrive would fail again with RecipientNotAllowedError.')
     expect(stderr).toContain(`  npx vend start ${account.id} --admin eve=eve@elsewhere.org --local`)
     expect((await vend('redrive', account.id)).stderr).toContain('There is no record of account')
-    // Whoever knows only the account finds it as well.
+    // The account id finds the execution too.
     expect(await vendJson('status', account.id)).toMatchObject({
       code: 1,
       status: 'FAILED',
@@ -466,7 +466,7 @@ describe('a failure', () => {
 })
 
 describe('list', () => {
-  test('shows all accounts with how they stand; --status keeps some', async () => {
+  test('shows all accounts with their status; --status selects some of them', async () => {
     const { id } = await vended('ada')
     const { code, stdout } = await vend('list')
     expect(code).toBe(0)
@@ -488,7 +488,7 @@ describe('list', () => {
       credentials: { accessKeyId: '111122223333', secretAccessKey: 'local' },
     }
     const dynamodb = new DynamoDBClient(place)
-    // More than one page of a Scan: these are 1.5 MB.
+    // 1.5 MB of items, which is more than one page of a Scan.
     const items = Array.from({ length: 150 }, (_, i) =>
       marshall({
         pk: `account#${700000000000 + i}`,
@@ -520,7 +520,7 @@ describe('csv', () => {
     [...(organization.world.secrets.get(`account-vending/${accountId}/${userName}`)?.versions.values() ?? [])][0]
       ?.value ?? ''
 
-  test('writes the console’s file for all users, for the person alone, and never over another', async () => {
+  test('writes the console’s file for all users, readable only by its owner, and never overwrites a file', async () => {
     const { id } = await vended('Ada', 'bob')
     const { code, stdout } = await vend('csv', id)
     const name = path.join(folder, `${id}_credentials.csv`)
@@ -556,7 +556,7 @@ describe('csv', () => {
     )
   })
 
-  test('for one user calls GetSecretValue alone', async () => {
+  test('calls only GetSecretValue for one user', async () => {
     const { id } = await vended('ada')
     const since = organization.world.calls.length
     const output = path.join(folder, 'one.csv')
@@ -567,7 +567,7 @@ describe('csv', () => {
     ])
   })
 
-  test('names the users whose secret is gone, or on its way out, and what to do', async () => {
+  test('names the users whose secret is deleted or scheduled for deletion, and what to do', async () => {
     const { id } = await vended('ada', 'bob', 'eve')
     organization.world.secrets.delete(`account-vending/${id}/ada`)
     organization.world.secrets.get(`account-vending/${id}/bob`)!.deletionAt = organization.clock.now() + 1e10
@@ -587,7 +587,7 @@ describe('csv', () => {
     )
   })
 
-  test('says no password, but where it is told to', async () => {
+  test('writes passwords only where the command was told to', async () => {
     const { id } = await vended('ada')
     const password = passwordOf(id, 'ada')
     expect(password).toHaveLength(32)
@@ -601,7 +601,7 @@ describe('csv', () => {
     expect(await vend('csv', id, '--stdout', '--json')).toMatchObject({ code: 2, stdout: '' })
   })
 
-  test('does not go to a terminal unless asked', async () => {
+  test('does not print passwords in a terminal unless asked', async () => {
     const { id } = await vended('ada')
     const onTerminal = (...args: string[]) =>
       run(['csv', id, 'ada', ...args, ...local()], {

@@ -36,7 +36,7 @@ const allStates = (states: Record<string, State>): [string, State][] =>
 const states = allStates(definition.States as Record<string, State>)
 const tasks = states.filter(([, { Type }]) => Type === 'Task')
 
-/** The mean of all pauses together: full jitter takes half of each. */
+/** The mean of all pauses together: full jitter halves the mean of each pause. */
 const meanSeconds = ({
   IntervalSeconds,
   BackoffRate,
@@ -71,7 +71,7 @@ test.each(tasks)('%s times out after its function does, and retries only by name
   }
 })
 
-test('nothing is caught: a failure leaves under its own name, and a redrive goes on at its step', () => {
+test('no state has a Catch: a failure keeps its own name, and a redrive continues at its step', () => {
   for (const [, state] of states) expect(state).not.toHaveProperty('Catch')
   expect(states.map(([, { Type }]) => Type)).not.toContain('Fail')
 })
@@ -94,14 +94,14 @@ test.each(['CreateAdminGroup', 'CreateAdminUser'])(
   },
 )
 
-test('every step that begins under the lease waits out the rest after a failure', () => {
+test('every step that needs the lease retries for longer than a failed execution keeps its lease', () => {
   for (const name of ['CreateAdminGroup', 'StorePassword', 'CreateAdminUser', 'SendLoginEmail']) {
     const retry = retryOf(name, 'FailedJustNowError')
     expect(retry && meanSeconds(retry)).toBeGreaterThan(leaseRestSeconds)
   }
 })
 
-test('every name of ours that is retried is one that the functions throw', () => {
+test('every error name of ours that the workflow retries is a name that the functions throw', () => {
   const foreign = /^(Lambda|States|Sandbox|Runtime)\.|^Internal\w*Error$/
   const ours = tasks
     .flatMap(([, { Retry = [] }]) => Retry.flatMap(({ ErrorEquals }) => ErrorEquals))
@@ -120,7 +120,7 @@ test('every name of ours that is retried is one that the functions throw', () =>
   for (const name of ours) expect(errors).toHaveProperty(name)
 })
 
-test('the workflow’s own time-out is above all its waits at their longest, with 20 administrators', () => {
+test('the workflow’s own timeout is longer than all its longest waits together, with 20 administrators', () => {
   const { TimeoutSeconds = 0 } = definition as { TimeoutSeconds?: number }
   const longest = ({ IntervalSeconds, BackoffRate, MaxDelaySeconds = Infinity, MaxAttempts }: Retry) =>
     Array.from({ length: MaxAttempts }, (_, i) => Math.min(IntervalSeconds * BackoffRate ** i, MaxDelaySeconds)).reduce(

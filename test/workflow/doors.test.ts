@@ -69,7 +69,7 @@ describe('with automatic: organizations', () => {
     expect({ matched, execution }).toEqual({ matched: false, execution: null })
   })
 
-  test('an event of another management account is left to nobody', async () => {
+  test('an event of another management account matches no rule', async () => {
     const event = { ...accountCreated('100000000004'), account: '999999999999' }
     expect(await vended(organization, '100000000004', event)).toMatchObject({ matched: false, execution: null })
   })
@@ -90,7 +90,7 @@ describe('with automatic: organizations', () => {
     expect(users.map(({ name }) => name)).toEqual(['Administrator'])
   })
 
-  test('a vend tells the event bus that the account is ready', async () => {
+  test('a vend puts an event that the account is ready', async () => {
     await vended(organization, '100000000006', accountCreated('100000000006'))
     const told = organization.events.filter(
       (event) => JSON.stringify(event).includes('"Account Vended"') && JSON.stringify(event).includes('100000000006'),
@@ -111,7 +111,7 @@ describe('with automatic: organizations', () => {
     })
     const get = (accountId: string) => ({ method: 'GET', path: `/accounts/${accountId}`, headers: {}, body: '' })
 
-    test('an operator’s request is accepted, vended, and can be looked up where Location says', async () => {
+    test('an operator’s request is accepted and vended, and Location leads to its status', async () => {
       ensureAccount(organization, '100000000010')
       const admins = [
         { userName: 'ada', email: 'ada@example.com' },
@@ -159,14 +159,14 @@ describe('with automatic: organizations', () => {
       expect(JSON.parse(reused.body)).toMatchObject({ field: 'Idempotency-Key' })
     })
 
-    test('a requester may read and not vend; an unsigned request may nothing', async () => {
+    test('a requester may only read; an unsigned request may do nothing', async () => {
       ensureAccount(organization, '100000000012')
       expect((await organization.requestApi(get('100000000012'), 'requester')).status).toBe(200)
       expect((await organization.requestApi(post('100000000012', {}), 'requester')).status).toBe(403)
       expect((await fetch(`${organization.apiUrl}/accounts/100000000012`)).status).toBe(403)
     })
 
-    test('a body that is not the signed one is refused', async () => {
+    test('a body that differs from the signed body is refused', async () => {
       const signed = post('100000000012', {})
       const forged = JSON.stringify({ admins: [{ userName: 'mallory', email: 'mallory@example.com' }] })
       expect((await organization.requestApi(signed, 'operator', forged)).status).toBe(403)
@@ -179,7 +179,7 @@ describe('with automatic: control-tower', () => {
   beforeAll(async () => void (organization = await anOrganization({ automatic: 'control-tower' })))
   afterAll(() => organization.close())
 
-  test('an account is vended once, whether Control Tower says created or updated', async () => {
+  test('an account is vended once, for Control Tower’s event about a created or an updated account', async () => {
     const first = await vended(organization, '200000000001', managedAccount('200000000001', 'Create'))
     const second = await vended(organization, '200000000001', managedAccount('200000000001', 'Update'))
     expect(first.execution?.output).toMatchObject({ outcome: 'Vended' })
@@ -187,7 +187,7 @@ describe('with automatic: control-tower', () => {
     expect(second.mails).toEqual([])
   })
 
-  test('Organizations’ own events are left to nobody: the account is not ready before Control Tower says so', async () => {
+  test('Organizations’ own events match no rule: the account is not ready before Control Tower says so', async () => {
     const { matched } = await vended(organization, '200000000002', accountCreated('200000000002'))
     expect(matched).toBe(false)
   })
@@ -204,7 +204,7 @@ describe('with automatic: control-tower', () => {
     },
   )
 
-  test('an old account that Control Tower enrols gets nobody', async () => {
+  test('an old account that Control Tower enrols gets no administrator', async () => {
     const { execution, mails, users } = await vend(organization, {
       door: 'event',
       event: managedAccount('555555555555', 'Update'),

@@ -35,7 +35,7 @@ test('the same event twice makes one user and one mail', async () => {
   expect(await mailsTo(email)).toHaveLength(1)
 })
 
-test('the same event twice at the same moment makes one user and one mail, and both executions end well', async () => {
+test('the same event twice at the same moment makes one user and one mail, and both executions succeed', async () => {
   const { email, users } = account('300000000002')
   organization.putEvent(accountCreated('300000000002'))
   organization.putEvent(accountCreated('300000000002'))
@@ -62,7 +62,7 @@ test('two different requests at the same moment wait for each other, and both ar
   expect(await mailsTo('grace@example.com')).toHaveLength(1)
 })
 
-test('an event while a request for the same account is vended adds nobody', async () => {
+test('an event that arrives while a request for the same account is vended adds no user', async () => {
   const { users } = account('300000000004')
   const admins = [{ userName: 'linus', email: 'linus@example.com' }]
   organization.startExecution('for-linus', JSON.stringify({ accountId: '300000000004', admins }))
@@ -72,7 +72,7 @@ test('an event while a request for the same account is vended adds nobody', asyn
   expect([...users.keys()]).toEqual(['linus'])
 })
 
-test('a later request for another person adds what is missing, and asks nothing of the first again', async () => {
+test('a later request for another person adds only what is missing', async () => {
   account('300000000005')
   const ask = (...names: string[]) => ({
     door: 'manual' as const,
@@ -88,7 +88,7 @@ test('a later request for another person adds what is missing, and asks nothing 
   expect(second.execution?.states.filter(({ name }) => name === 'StorePassword')).toHaveLength(1)
 })
 
-test('more groups for a user who is there are added, without a new password or mail', async () => {
+test('more groups for an existing user are added, without a new password or mail', async () => {
   account('300000000006')
   const ask = (extra: object) => ({
     door: 'manual' as const,
@@ -108,7 +108,7 @@ test('more groups for a user who is there are added, without a new password or m
   expect(JSON.stringify([...(password?.versions.entries() ?? [])])).toBe(before)
 })
 
-test('nobody gets other rights by a group that is there than were asked for', async () => {
+test('an existing group gives nobody other rights than the request asks for', async () => {
   const there = account('300000000014')
   const ask = (userName: string, policies: string[]) => ({
     door: 'manual' as const,
@@ -124,7 +124,7 @@ test('nobody gets other rights by a group that is there than were asked for', as
   expect(reader.groups).toMatchObject([{ policies: ['arn:aws:iam::aws:policy/AdministratorAccess'], users: ['root1'] }])
 })
 
-test('nor by a group that a vend left behind when it failed', async () => {
+test('a group that a failed vend left behind gives nobody other rights either', async () => {
   const there = account('300000000015')
   const ask = (policies: string[]) => ({
     door: 'manual' as const,
@@ -142,7 +142,7 @@ test('nor by a group that a vend left behind when it failed', async () => {
   expect(second.users).toEqual([])
 })
 
-test('a secret that was scheduled for deletion gets a new password, and that one signs in', async () => {
+test('a secret that was scheduled for deletion gets a new password, and the new password signs in', async () => {
   const there = account('300000000010')
   const input = { door: 'manual', input: '{"accountId":"300000000010"}' } as const
   there.deniedActions = ['iam:CreateUser']
@@ -159,7 +159,7 @@ test('a secret that was scheduled for deletion gets a new password, and that one
   expect(signIn(organization.world, '300000000010', 'Administrator', current() ?? '')).toBe('must-change-password')
 })
 
-test('a user who was deleted in the account is made again on demand, with a new password and a new mail', async () => {
+test('a user who was deleted in the account is made again on request, with a new password and a new mail', async () => {
   const there = account('300000000012')
   const ask = (again?: boolean) => ({
     door: 'manual' as const,
@@ -180,7 +180,7 @@ test('a user who was deleted in the account is made again on demand, with a new 
   expect(signIn(organization.world, there.id, 'Administrator', current() ?? '')).toBe('must-change-password')
 })
 
-test('asking again where nothing is gone changes nothing, and mails nobody', async () => {
+test('a repeated request changes nothing and sends no mail if nothing is missing', async () => {
   const there = account('300000000013')
   const input = (again: boolean) => ({ door: 'manual' as const, input: JSON.stringify({ accountId: there.id, again }) })
   await vend(organization, input(false))
@@ -210,7 +210,7 @@ test('a failed vend started again finishes, and nothing is made twice', async ()
   expect(await mailsTo(email)).toHaveLength(1)
 })
 
-test('a failure is told to a person, with what is done, what is not, and the command that goes on', async () => {
+test('a failure notice says what is done, what is not done, and which command continues', async () => {
   account('300000000008').deniedActions = ['iam:CreateUser']
   const { execution, notices } = await vend(organization, { door: 'manual', input: '{"accountId":"300000000008"}' })
   expect(execution).toMatchObject({ status: 'FAILED', error: 'DeniedByPolicyError' })
@@ -222,7 +222,7 @@ test('a failure is told to a person, with what is done, what is not, and the com
   expect(text).toContain('aws stepfunctions redrive-execution --region us-east-1 --execution-arn')
 })
 
-test('a notice says who is kept', async () => {
+test('a failure notice says which users are kept', async () => {
   const there = account('300000000011')
   addUser(organization.world, there, { name: 'old' })
   there.deniedActions = ['iam:CreateUser']
@@ -237,7 +237,7 @@ test('a notice says who is kept', async () => {
   expect(notices[0]?.text).not.toContain('password of old')
 })
 
-test('a user of that name who is not ours is kept: no password, no mail, no group', async () => {
+test('an existing user who is not ours is kept: no password, no mail, no group', async () => {
   const there = account('300000000009')
   addUser(organization.world, there, { name: 'administrator' })
   const { execution, users, secrets, mails } = await vend(organization, {
@@ -249,7 +249,7 @@ test('a user of that name who is not ours is kept: no password, no mail, no grou
   expect({ secrets, mails }).toEqual({ secrets: [], mails: [] })
 })
 
-test('nobody becomes an administrator by a user or a group that waits on our path', async () => {
+test('nobody becomes an administrator through a user or a group that somebody created on our path before', async () => {
   const squatted = account('300000000017')
   const mallory = addUser(organization.world, squatted, { name: 'mallory' })
   mallory.groups.add(addGroup(organization.world, squatted, { name: 'Administrators', path: '/account-vending/' }))
@@ -265,7 +265,7 @@ test('nobody becomes an administrator by a user or a group that waits on our pat
   expect(user.groups.size + user.policies.size).toBe(0)
 })
 
-test('a password that somebody put in the secret’s place is not set, and one goes on when it is deleted', async () => {
+test('a password that somebody stored under the secret’s name is not set, and the vend continues when it is deleted', async () => {
   const { id, users } = account('300000000019')
   const name = `account-vending/${id}/administrator`
   const secrets = new SecretsManagerClient(clientConfig(organization, organization.world.managementAccountId))

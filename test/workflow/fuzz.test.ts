@@ -8,7 +8,7 @@ import { vendingFile } from '../support/organization.ts'
 
 const file = vendingFile({ protected: { accounts: ['Audit'], organizationalUnits: [] } })
 
-test('inputs of all kinds end in a refusal by name or in the vend that they ask for', async () => {
+test('inputs of all kinds are refused with a named error, or vended exactly as they request', async () => {
   const doors = await openDoors(file)
   const run = <Input>(inputs: fc.Arbitrary<Input>, put: (input: Input) => Promise<string>, numRuns: number) =>
     fc.assert(

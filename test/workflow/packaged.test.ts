@@ -5,7 +5,7 @@ import { readDeployed } from '../../local/deployed.ts'
 import { bundleFunctions } from '../../local/run-function.ts'
 import { packaged, type Packaged } from '../support/packaged.ts'
 
-// What `npm run package` makes, offline and without credentials, for both values of `automatic`.
+// Tests what `npm run package` makes, offline and without credentials, for both values of `automatic`.
 
 const ofType = ({ resources }: Packaged, type: string): ({ name: string } & Record<string, unknown>)[] =>
   Object.entries(resources)
@@ -15,7 +15,7 @@ const ofType = ({ resources }: Packaged, type: string): ({ name: string } & Reco
 let organizations: Packaged
 let controlTower: Packaged
 beforeAll(async () => {
-  // One after the other: both build in the same copy.
+  // One after the other, because both build in the same copy.
   organizations = await packaged({ automatic: 'organizations' })
   controlTower = await packaged({ automatic: 'control-tower' })
 }, 120_000)
@@ -26,7 +26,7 @@ const enabledRules = (service: Packaged) =>
     .map(({ name }) => name)
     .sort()
 
-test('both sets of rules are packaged; automatic says which are enabled', () => {
+test('both sets of rules are packaged; `automatic` decides which set is enabled', () => {
   expect(enabledRules(organizations)).toEqual([
     'AccountCreatedRule',
     'AccountCreationFailedRule',
@@ -44,14 +44,14 @@ test('both sets of rules are packaged; automatic says which are enabled', () => 
   ])
 })
 
-test('automatic says which role is assumed', () => {
+test('`automatic` decides which role is assumed', () => {
   const assumed = (service: Packaged) =>
     JSON.stringify(service.resources['CreateAdminUserRole']).match(/role\/(\w+)"/)?.[1]
   expect(assumed(organizations)).toBe('OrganizationAccountAccessRole')
   expect(assumed(controlTower)).toBe('AWSControlTowerExecution')
 })
 
-test('each rule pins the management account or goes by the clock, and has a retry policy and a dead-letter queue', () => {
+test('each rule names the management account or has a schedule, and has a retry policy and a dead-letter queue', () => {
   const rules = ofType(organizations, 'AWS::Events::Rule')
   expect(rules).toHaveLength(9)
   for (const { name, EventPattern, ScheduleExpression, Targets } of rules) {
@@ -67,7 +67,7 @@ test('each rule pins the management account or goes by the clock, and has a retr
   }
 })
 
-describe('the local organization runs what is packaged', () => {
+describe('the local organization runs the package:', () => {
   const place = { partition: 'aws', region: 'us-east-1', accountId: '111122223333' }
   const resolved = (value: unknown) =>
     JSON.parse(
@@ -106,7 +106,7 @@ describe('the local organization runs what is packaged', () => {
       const name = logicalId.replace('LambdaFunction', '')
       return `arn:aws:lambda:us-east-1:111122223333:function:account-vending-local-${name.charAt(0).toLowerCase()}${name.slice(1)}`
     })
-    // The plugin writes out what is the default.
+    // The plugin adds default values to the definition.
     const withoutDefaults = (key: string, value: unknown) => (key === 'QueryLanguage' ? undefined : value)
     expect(JSON.parse(filled, withoutDefaults)).toEqual(definition)
   })
@@ -169,7 +169,7 @@ test('only store-password, create-admin-user and the secretReaders decrypt with 
   })
 })
 
-test('the mail’s function cannot read secrets, store-password cannot enter accounts, create-admin-user cannot mail', () => {
+test('send-login-email cannot read secrets, store-password cannot enter accounts, create-admin-user cannot send mail', () => {
   const actions = (role: string) => JSON.stringify(organizations.resources[role])
   expect(actions('SendLoginEmailRole')).not.toContain('secretsmanager:')
   expect(actions('SendLoginEmailRole')).not.toContain('OrganizationAccountAccessRole')
@@ -178,7 +178,7 @@ test('the mail’s function cannot read secrets, store-password cannot enter acc
   expect(actions('CreateAdminUserRole')).not.toContain('ses:')
 })
 
-test('ledger and key outlive the service, but not a first deployment that is rolled back', () => {
+test('ledger and key outlive the service, but not the rollback of a first deployment', () => {
   for (const name of ['Ledger', 'PasswordKey'])
     expect(organizations.resources[name]).toMatchObject({
       DeletionPolicy: 'RetainExceptOnCreate',
@@ -186,7 +186,7 @@ test('ledger and key outlive the service, but not a first deployment that is rol
     })
 })
 
-test('what goes wrong raises alarms on a topic, and a sweep that does not run is one of them', () => {
+test('alarms on a topic report what goes wrong, and also a sweep that does not run', () => {
   const alarms = ofType(organizations, 'AWS::CloudWatch::Alarm')
   expect(alarms.map(({ MetricName }) => MetricName).sort()).toEqual([
     'ApproximateNumberOfMessagesVisible',
@@ -212,7 +212,7 @@ test('what goes wrong raises alarms on a topic, and a sweep that does not run is
   })
 })
 
-test('the dashboard is JSON, and shows every function and what every alarm is about', () => {
+test('the dashboard is JSON, and shows every function and the metric of every alarm', () => {
   const { DashboardBody } = organizations.resources['Dashboard']?.Properties as { DashboardBody: { 'Fn::Sub': string } }
   const text = DashboardBody['Fn::Sub']
   const { widgets } = JSON.parse(text) as { widgets: { properties: { metrics: string[][] } }[] }
@@ -220,12 +220,12 @@ test('the dashboard is JSON, and shows every function and what every alarm is ab
   for (const { Namespace, MetricName } of ofType(organizations, 'AWS::CloudWatch::Alarm'))
     expect(shown).toContain(`${String(Namespace)} ${String(MetricName)}`)
   for (const { name } of ofType(organizations, 'AWS::Lambda::Function')) expect(text).toContain(`\${${name}}`)
-  // What !Sub refers to must be there.
+  // Everything that !Sub refers to must exist.
   for (const [, name = ''] of text.matchAll(/\$\{(\w+)(?:\.\w+)?\}/g))
     expect(organizations.resources).toHaveProperty(name)
 })
 
-test('the sweep may be run by its rule alone, and what it fails on is kept', () => {
+test('only its rule may run the sweep, and a failed sweep goes to the dead-letter queue', () => {
   expect(organizations.resources['SweepPermission']?.Properties).toMatchObject({
     FunctionName: { 'Fn::GetAtt': ['SweepLambdaFunction', 'Arn'] },
     Principal: 'events.amazonaws.com',
@@ -255,7 +255,7 @@ test('the operator’s command finds the workflow and the ledger among the stack
   })
 })
 
-test('no resource waits for itself', () => {
+test('no resource depends on itself', () => {
   const { resources } = organizations
   const references = (value: unknown): string[] => {
     if (Array.isArray(value)) return value.flatMap(references)

@@ -5,7 +5,7 @@ import { bundleFunctions } from '../../local/run-function.ts'
 import { exampleVending } from '../support/organization.ts'
 import { packaged } from '../support/packaged.ts'
 
-// The template and the functions, for the partitions of AWS: nothing in them may be of another one.
+// The template and the functions must work in each partition of AWS, so they must not name another partition.
 
 const { secretReaders, operators, requesters } = parse(readFileSync(exampleVending, 'utf8')) as Record<string, string[]>
 const inPartition = (partition: string) =>
@@ -20,22 +20,22 @@ test.each([
   ['aws', 'us-east-1'],
   ['aws-us-gov', 'us-gov-west-1'],
 ])(
-  'the packaged template is of the partition %s',
+  'the packaged template fits the partition %s',
   async (partition, region) => {
     const { template, file } = await packaged(inPartition(partition), '--region', region)
     const text = JSON.stringify(template)
     const partitions = [...text.matchAll(/arn:(\$\{AWS::Partition\}|[^:"]+):/g)].map(([, name]) => name)
     expect(partitions.length).toBeGreaterThan(50)
-    // Elsewhere a literal partition is an ARN of somebody's, from vending.yml.
+    // In other partitions, a literal partition can only come from an ARN in vending.yml.
     expect([...new Set(partitions)].sort()).toEqual(['${AWS::Partition}', partition].sort())
     const regions = new Set([...text.matchAll(/\b(us|eu|ap|cn)(-gov|-iso\w?)?-[a-z]+-\d\b/g)].map(([name]) => name))
     expect([...regions].filter((name) => name !== region)).toEqual([])
-    // Every service that is trusted is named without a partition's suffix, or with the stack's own.
+    // The template names each trusted service without a partition's suffix, or with the stack's own suffix.
     const services = [...text.matchAll(/"Service":("[^"]+"|\{[^}]+\}|\[[^\]]+\])/g)].map(([, name]) => name)
     expect(services.length).toBeGreaterThan(5)
     for (const name of services) expect(name).not.toMatch(/amazonaws\.com\.cn|amazonaws-us-gov/)
 
-    // The functions read their partition from ARNs that they are given.
+    // The functions take the partition from ARNs that they get.
     for (const [name, bundle] of await bundleFunctions(file)) {
       const own = bundle.match(/["'`]arn:aws[\w-]*:(?!\$)[^"'`]{0,60}/g) ?? []
       expect(
@@ -55,7 +55,7 @@ test.each([
     'secretReaders[0]: arn:aws:iam::111122223333:role/platform-team must begin with arn:aws-us-gov: for us-gov-west-1',
   ],
 ])(
-  'packaging for %s says why not',
+  'packaging for %s fails and says why',
   async (region, reason) => {
     await expect(packaged({}, '--region', region)).rejects.toMatchObject({
       stdout: expect.stringContaining(reason) as string,

@@ -25,7 +25,7 @@ test('the stored password signs in, and must be changed', async () => {
   expect(signIn(organization.world, '500000000001', 'Administrator', password)).toBe('must-change-password')
 })
 
-test('whoever asks for it gets a password that need not be changed', async () => {
+test('a request can ask for a password that need not be changed', async () => {
   ensureAccount(organization, '500000000002')
   const admins = [{ userName: 'ci', email: 'ci@example.com', passwordResetRequired: false }]
   const { mails } = await vend(organization, manual({ accountId: '500000000002', admins }))
@@ -33,7 +33,7 @@ test('whoever asks for it gets a password that need not be changed', async () =>
   expect(mails[0]?.text).not.toContain('choose a new password')
 })
 
-test('it has every class that IAM counts, and nothing that is misread or begins a formula', () => {
+test('a password has every class of characters that IAM counts, no look-alikes, and no start of a formula', () => {
   expect(passwords().length).toBeGreaterThan(1)
   for (const { password } of passwords()) {
     expect(password).toHaveLength(32)
@@ -42,7 +42,7 @@ test('it has every class that IAM counts, and nothing that is misread or begins 
   }
 })
 
-test('an account whose policy asks for a longer one gets a longer one', async () => {
+test('an account whose password policy requires a longer password gets a longer password', async () => {
   ensureAccount(organization, '500000000003')
   const account = organization.world.accounts.get('500000000003')
   if (account)
@@ -60,12 +60,12 @@ test('an account whose policy asks for a longer one gets a longer one', async ()
   expect(passwordOf('500000000003', 'administrator')).toHaveLength(60)
 })
 
-test('it exists nowhere else: not in states, logs, errors, events, mails, ledger or the JSON', async () => {
+test('a password exists only in its secret: not in states, logs, errors, events, mails, ledger or the JSON', async () => {
   ensureAccount(organization, '500000000004')
   const ada = { userName: 'ada', email: 'ada@example.com' }
   const vends = [
     await vend(organization, manual({ accountId: '500000000004', admins: [ada] })),
-    // A failure after the password is known: IAM refuses the profile.
+    // IAM refuses the login profile, so the vend fails when the password already exists.
     await (async () => {
       const account = organization.world.accounts.get('500000000004')
       if (account) account.deniedActions = ['iam:CreateLoginProfile']

@@ -17,11 +17,11 @@ import { type Asked, dependentOn, requestsOf } from '../support/iam-requests.ts'
 import { vendingFile } from '../support/organization.ts'
 import { arnIn, packaged, type Packaged, resolveIn } from '../support/packaged.ts'
 
-// Every role, session policy and resource policy against what is called: whatever is asked for is allowed, nothing is
-// allowed that is not asked for, and what must be denied is denied. An evaluator of IAM policies decides.
+// Compares every role, session policy and resource policy with the recorded calls: the policies must allow every
+// call, must allow nothing else, and must deny what is dangerous. An evaluator of IAM policies decides.
 
 const worlds = 150
-// All roles and worlds have one: so one packaged template holds for all.
+// All worlds have these two optional settings, so one packaged template fits all worlds.
 const vending = { accessRole: 'OrganizationAccountAccessRole', configurationSet: 'account-vending' }
 const here = createWorld()
 const { managementAccountId, organizationId } = here
@@ -30,10 +30,10 @@ const asked = new Map<string, Asked>()
 const ask = (...requests: Asked[]) => requests.forEach((request) => asked.set(JSON.stringify(request), request))
 let service: Packaged
 
-/** Policies of the packaged template: of roles by their names in it, of resources by their ARNs. */
+/** Policies of the packaged template: `identity` by the names of the roles in it, `resource` by ARN. */
 type Deployed = { identity: Record<string, Document>; resource: Record<string, Document> }
 let deployed: Deployed
-/** By the function's name. */
+/** The roles of the functions, by the names of the functions. */
 let roles: Map<string, string>
 const roleOf = (by: string) => roles.get(by) ?? by
 
@@ -43,7 +43,7 @@ const administratorAccess: Document = {
 }
 const person = `arn:aws:iam::${managementAccountId}:role/platform-team`
 
-// What is called
+// The calls
 
 const scenarios = async () => {
   const refusing = new Set<string>()
@@ -67,7 +67,7 @@ const scenarios = async () => {
     speed: 300,
     intercept: (interception) => {
       const { operation, caller } = interception
-      // The organization's own call, which makes the ledger.
+      // A call without a function is the local organization's own: it creates the ledger.
       if (!caller.function) return
       ask(...requestsOf(interception, organization.world))
       if (operation === 'UpdateItem' && refusing.delete(caller.function))
@@ -82,14 +82,14 @@ const scenarios = async () => {
   const manual = (accountId: string, more: object = {}) =>
     vend(organization, { door: 'manual', input: JSON.stringify({ accountId, ...more }) })
 
-  // One that will be missed: the sweep waits an hour for its event.
+  // Nobody sends this account's event. After an hour, the sweep finds the account.
   const missed = world.now()
   Object.assign(account('700000000006'), { joinedAt: missed, parentId: 'ou-exam-workload' })
 
   account('700000000001')
   await vend(organization, { door: 'event', event: accountCreated('700000000001') })
   await vend(organization, { door: 'event', event: accountCreationFailed('EMAIL_ALREADY_EXISTS') })
-  // A failure in the middle, the same again, and a secret that was on its way out.
+  // A vend that fails in the middle, the same vend again, and a secret that was scheduled for deletion.
   const failing = account('700000000002')
   failing.parentId = 'ou-exam-workload'
   failing.deniedActions = ['iam:CreateUser']
@@ -99,16 +99,16 @@ const scenarios = async () => {
   const secret = world.secrets.get('account-vending/700000000002/administrator')
   if (secret) secret.deletionAt = world.now() + 7 * 24 * 60 * 60 * 1000
   await manual('700000000002', { again: true })
-  // A policy of the account's own, for a user and by an ARN.
+  // A customer-managed policy of the account, for a user, by its ARN.
   const own = 'arn:aws:iam::700000000002:policy/own'
   failing.policies.set(own, { name: 'own', document: JSON.stringify(administratorAccess) })
   await manual('700000000002', { admins: [{ userName: 'ada', email: 'ada@example.com', policies: [own] }] })
-  // Each step once finds that the condition of its write does not hold, and looks why.
+  // For each step, the condition of one write fails, so that the step reads the record to find out why.
   for (const { name } of organization.deployed.functions) refusing.add(name)
   account('700000000008')
   await manual('700000000008')
   refusing.clear()
-  // Somebody who is kept, and the API with its key.
+  // A user who is kept, and the API with an idempotency key.
   const kept = account('700000000003')
   kept.parentId = 'ou-exam-workload'
   addUser(world, kept, { name: 'Administrator' })
@@ -127,13 +127,13 @@ const scenarios = async () => {
     door: 'api',
     request: { method: 'GET', path: '/accounts/700000000004', headers: {}, body: '' },
   })
-  // Two events at the same moment: one asks whether the other still runs.
+  // Two events at the same moment. One execution asks whether the other execution is still running.
   account('700000000005')
   organization.putEvent(accountCreated('700000000005'))
   organization.putEvent(accountCreated('700000000005'))
   await organization.settled()
 
-  // One whose failure is told again, one that is closed.
+  // An account whose failure is reported again, and an account that is closed.
   account('700000000007').deniedActions = ['iam:CreateUser']
   await manual('700000000007')
   world.accounts.get('700000000001')!.state = 'CLOSED'
@@ -153,7 +153,7 @@ const simulations = async () => {
     await runWorld(services, seed, (interception, world) => ask(...requestsOf(interception, world)))
 }
 
-// What is deployed
+// The deployment
 
 const ofType = (type: string) => Object.entries(service.resources).filter(([, { Type }]) => Type === type)
 const resolved = <T>(value: unknown) => resolveIn(service, value) as T
@@ -176,7 +176,7 @@ const readDeployed = (): Deployed => {
     Version: '2012-10-17',
     Statement: documents.flatMap(({ Statement }) => Statement),
   })
-  // infra/member-account/access-role.yml: the default role of every member account has the same.
+  // infra/member-account/access-role.yml: the default role of every member account has the same policy.
   const { Resources } = parse(
     readFileSync(path.join(import.meta.dirname, '../../infra/member-account/access-role.yml'), 'utf8'),
     {
@@ -220,7 +220,7 @@ const readDeployed = (): Deployed => {
   }
 }
 
-/** The statement that Lambda makes of a permission. */
+/** The statement that a Lambda permission becomes. */
 const invocation = (
   arn: string,
   { Action = '', Principal = '', SourceArn, SourceAccount }: Record<string, string>,
@@ -240,7 +240,7 @@ const invocation = (
   ],
 })
 
-/** What is asked without a call of a function: by AWS's services, and by people. */
+/** Asks for what needs no call of a function: the calls of AWS's services and of people. */
 const askWithoutCalls = () => {
   const own = { accountId: managementAccountId, context: {} }
   const workflow = resolved<string>({ Ref: 'VendAccount' })
@@ -272,7 +272,7 @@ const askWithoutCalls = () => {
     }
   }
 
-  // Logs, and alarms on their way
+  // Logs, and alarms on their way to a person
   for (const [id] of ofType('AWS::Logs::LogGroup'))
     ask(
       ...dependentOn(here, 'a log group', {
@@ -282,7 +282,7 @@ const askWithoutCalls = () => {
     )
   ask(...dependentOn(here, 'an alarm', { by: 'cloudwatch.amazonaws.com', context: ofThisAccount }))
 
-  // The API, and people
+  // The API and people
   for (const { RouteKey, Target } of ofType('AWS::ApiGatewayV2::Route').map(
     ([, { Properties }]) =>
       Properties as { RouteKey: string; Target: { 'Fn::Join': [string, [string, { Ref: string }]] } },
@@ -314,7 +314,7 @@ const route = (key: string, api = 'local/$default') =>
   `arn:aws:execute-api:${here.region}:${managementAccountId}:${api}/${key.replace(' /', '/').replace('{accountId}', '700000000001')}`
 
 beforeAll(async () => {
-  // Packaging runs in a process of its own; simulated worlds have this one's time for themselves.
+  // Packaging runs in its own process, so this process can run the simulated worlds at the same time.
   ;[service] = await Promise.all([packaged({ ...vending }), scenarios()])
   await simulations()
   deployed = readDeployed()
@@ -322,7 +322,7 @@ beforeAll(async () => {
   askWithoutCalls()
 }, 300_000)
 
-// What IAM says
+// The decisions of IAM
 
 /** The access role has the same policy in every member account. */
 const resourcePolicyOf = ({ action, accountId, resource }: Asked) =>
@@ -359,7 +359,7 @@ const told = ({ by, action, resource, context }: Asked) =>
   `${by} ${action} ${resource} ${Object.entries(context)
     .map(([key, value]) => `${key}=${[value].flat().join()}`)
     .join(' ')}`
-/** The requests that IAM does not decide as wanted: of each caller and action the first. */
+/** The requests that IAM decides otherwise than wanted: the first request of each caller and action. */
 const not = async (wanted: boolean, requests: Asked[]) => {
   const wrong = new Map<string, string>()
   for (const request of requests) {
@@ -371,18 +371,18 @@ const not = async (wanted: boolean, requests: Asked[]) => {
 
 const all = () => [...asked.values()]
 
-test('whatever is called is allowed', async () => {
+test('every call is allowed', async () => {
   expect(await not(true, all())).toEqual([])
 }, 120_000)
 
-test('roles have no policies beside their own', () => {
+test('roles have only their own inline policies', () => {
   const policies = Object.entries(service.resources).filter(([, { Type }]) => /^AWS::IAM::.*Policy$/.test(Type))
   expect(policies).toEqual([])
   for (const [id, { Properties }] of ofType('AWS::IAM::Role'))
     expect(Object.keys(Properties), id).not.toContain('ManagedPolicyArns')
 })
 
-/** A document without an action on a resource that one of its statements allows. */
+/** A copy of a document in which one statement no longer allows an action, or not on one resource. */
 const leaveOut = ({ Version, Statement }: Document, i: number, action: string, resource?: string): Document => ({
   Version,
   Statement: Statement.flatMap((statement, n) => {
@@ -396,14 +396,14 @@ const leaveOut = ({ Version, Statement }: Document, i: number, action: string, r
   }),
 })
 
-/** A key's policy has wildcards, as AWS's guides have; roles have none. */
+/** Whether a pattern covers an action. As in AWS's guides, key policies have wildcards; the roles' policies do not. */
 const covers = (pattern: string, action: string) =>
   pattern === action || (pattern.endsWith('*') && action.startsWith(pattern.slice(0, -1)))
 
 const unneededIn = async (document: Document, changed: (document: Document) => Deployed, requests: Asked[]) => {
   const unneeded: string[] = []
   for (const [i, { Sid, Action, Resource }] of document.Statement.entries()) {
-    // Whoever administers keys is not of this service.
+    // Those who administer keys do not belong to this service.
     if (Sid === 'Administration') continue
     for (const action of [Action].flat())
       for (const resource of Resource ? [Resource].flat() : [undefined]) {
@@ -417,7 +417,7 @@ const unneededIn = async (document: Document, changed: (document: Document) => D
   return unneeded
 }
 
-test('nothing is allowed that is not called: without any action on any resource some call is denied', async () => {
+test('nothing unnecessary is allowed: without any one action on a resource, some call is denied', async () => {
   const unneeded: Record<string, string[]> = {}
   const { identity, resource } = deployed
   for (const [role, document] of Object.entries(identity))
@@ -427,7 +427,7 @@ test('nothing is allowed that is not called: without any action on any resource 
       all().filter(({ by, session }) => !session && roleOf(by) === role),
     )
   for (const [arn, document] of Object.entries(resource)) {
-    // Nobody may ask by it until somebody is named.
+    // Nobody may assume this role until vending.yml names somebody.
     if (arn.endsWith('/RequesterRole')) continue
     unneeded[arn] = await unneededIn(
       document,
@@ -438,7 +438,7 @@ test('nothing is allowed that is not called: without any action on any resource 
   expect(Object.entries(unneeded).filter(([, parts]) => parts.length)).toEqual([])
 }, 120_000)
 
-test('a session may do what its function calls, in some session, and no more', () => {
+test('a session policy allows only what its function calls in some session', () => {
   const inSessions = all().filter(({ session }) => session)
   for (const by of ['create-admin-group', 'create-admin-user']) {
     const own = inSessions.filter((request) => request.by === by)
@@ -450,7 +450,7 @@ test('a session may do what its function calls, in some session, and no more', (
   }
 })
 
-test('every action names its resource, if AWS knows one for it; in a session, what only reads need not', async () => {
+test('every action names its resource if AWS supports that; in a session policy, actions that only read need not', async () => {
   const wide = async (where: string, { Statement }: Document, mayReadAll: boolean) => {
     const found: string[] = []
     for (const { Action, Resource } of Statement)
@@ -464,7 +464,7 @@ test('every action names its resource, if AWS knows one for it; in a session, wh
   }
   const found: string[] = []
   for (const [role, document] of Object.entries(deployed.identity)) found.push(...(await wide(role, document, false)))
-  // 2,048 characters are all that a session's policy may have: what is read is not told apart there.
+  // A session policy has at most 2,048 characters, which is too few to list each read.
   for (const { by, session } of all()) if (session) found.push(...(await wide(by, session.policy, true)))
   expect([...new Set(found)]).toEqual([])
 })
@@ -472,14 +472,14 @@ test('every action names its resource, if AWS knows one for it; in a session, wh
 const elsewhere = '999999999999'
 const ofAnotherName = ({ resource }: Asked) => resource.replace(/^(?:[^:]*:){5}(?:[\w-]+[:/])?/, '$&another-')
 
-test('the same of another name, or in another account, is denied', async () => {
+test('the same call for a resource with another name or in another account is denied', async () => {
   const others: Asked[] = []
   for (const request of all()) {
     const { by, action, resource, session } = request
     const { knowsNoResource, onlyReads } = await referenceOf(action)
-    // What people may do elsewhere is not for this service to say.
+    // This service does not decide what people may do elsewhere.
     if (knowsNoResource || (session && onlyReads) || by === person) continue
-    // Any account of the organization may be vended: for these, conditions and the table below say which.
+    // The service may vend any account of the organization. Conditions and the table below limit these calls.
     if (!action.startsWith('organizations:')) others.push({ ...request, resource: ofAnotherName(request) })
     if (action !== 'sts:AssumeRole')
       others.push({ ...request, resource: resource.replace(/:\d{12}:/, `:${elsewhere}:`), accountId: elsewhere })
@@ -487,7 +487,7 @@ test('the same of another name, or in another account, is denied', async () => {
   expect(await not(false, others)).toEqual([])
 })
 
-// What must be denied: something that is asked for, with one thing wrong.
+// Requests that must be denied: allowed requests with one thing wrong.
 
 const own = (service: string, resource: string) =>
   `arn:aws:${service}:${here.region}:${managementAccountId}:${resource}`
@@ -709,7 +709,7 @@ const denied: [what: string, of: [by: string, action: string], wrong: (request: 
   ],
 ]
 
-test.each(denied)('denied is %s: but for it, %j is allowed', async (_, [by, action], wrong) => {
+test.each(denied)('%s is denied, although %j is otherwise allowed', async (_, [by, action], wrong) => {
   const right = all().find((request) => request.by === by && request.action === action)
   expect(right, `${by} ${action} is not called`).toBeDefined()
   expect(await allows(right!)).toBe(true)

@@ -7,10 +7,10 @@ import { drawDeployedWorkflow } from '../../local/draw-workflow.ts'
 const picture = (name: string) =>
   readFileSync(path.join(import.meta.dirname, '../../docs/pictures', `${name}.svg`), 'utf8')
 
-test('the README’s picture shows the definition as it is (npm run picture draws it anew)', async () => {
+test('the README’s picture shows the present definition (npm run picture draws it again)', async () => {
   expect(picture('workflow')).toBe(await drawDeployedWorkflow())
 })
 
-test('the calls’ picture shows the dependencies that the tests hold', async () => {
+test('the picture of the calls shows the dependencies of the plan', async () => {
   expect(picture('calls')).toBe(await drawCalls())
 })

@@ -35,7 +35,7 @@ const callsOf = (name: string, since: number) =>
   organization.world.calls.slice(since).filter((call) => call.function === name).length
 const mailsTo = async (address: string) => (await organization.mails()).filter(({ to }) => to.includes(address))
 
-test('a redrive goes on at the step that failed, and runs no step before it again', async () => {
+test('a redrive continues at the step that failed, and repeats no earlier step', async () => {
   const { users, deniedActions } = account('310000000001')
   deniedActions.push('iam:CreateUser')
   const execution = start('310000000001', 'ada')
@@ -56,7 +56,7 @@ test('a redrive goes on at the step that failed, and runs no step before it agai
   expect(await mailsTo('ada@example.com')).toHaveLength(1)
 })
 
-test('of several administrators only the one that failed is taken up again', async () => {
+test('a redrive repeats only the administrator that failed', async () => {
   const { users } = account('310000000002')
   organization.world.sesIdentities.clear()
   const execution = start('310000000002', 'bob', 'eve')
@@ -82,7 +82,7 @@ test('a second failure after a redrive is reported again', async () => {
   expect(notices).toHaveLength(2)
 })
 
-test('an execution that was stopped is told, and goes on by a redrive', async () => {
+test('a stopped execution is reported, and a redrive continues it', async () => {
   const target = account('310000000004')
   target.roleUsableFrom = organization.world.now() + 3_600_000
   const execution = start('310000000004', 'ada')
@@ -97,7 +97,7 @@ test('an execution that was stopped is told, and goes on by a redrive', async ()
     cause: 'not now',
   })
   expect((await organization.mails()).at(-1)?.subject).toContain('310000000004')
-  // The name that somebody gave the error is no reason to lose the words.
+  // The explanation must not get lost because somebody gave the error a name.
   const place = { region: 'us-east-1', endpoint: organization.endpointUrl, credentials: await sfn.config.credentials() }
   const { failure } = await status(makeClients(place), { accountId: '310000000004', stage: 'local', options: '' })
   expect(failure).toMatchObject({
@@ -115,11 +115,11 @@ test('an execution that was stopped is told, and goes on by a redrive', async ()
   })
 })
 
-test('the page has words for an execution that took too long', async () => {
+test('the page explains an execution that took too long', async () => {
   account('310000000008').deniedActions.push('iam:CreateUser')
   const execution = start('310000000008', 'ada')
   await organization.settled()
-  // As Step Functions ends an execution at its TimeoutSeconds: without an error. Twelve hours are too long to wait for.
+  // Step Functions ends an execution without an error when its TimeoutSeconds pass. The test cannot wait for 12 hours.
   execution.status = 'TIMED_OUT'
   delete execution.error
   delete execution.cause
@@ -130,7 +130,7 @@ test('the page has words for an execution that took too long', async () => {
   })
 })
 
-test('an execution that was stopped begins no step again', async () => {
+test('a stopped execution begins no further step', async () => {
   const target = account('310000000007')
   const execution = start('310000000007', 'ada')
   const isAt = (state: string) => execution.history.some((happened) => happened.state === state)
@@ -142,11 +142,11 @@ test('an execution that was stopped begins no step again', async () => {
   await sfn.send(new StopExecutionCommand({ executionArn: execution.executionArn }))
   await organization.settled()
   await new Promise((resolve) => setTimeout(resolve, 200))
-  // One that was under way may end.
+  // A call that had already begun may finish.
   expect(callsOf('create-admin-user', since)).toBeLessThanOrEqual(3)
 })
 
-test('what runs, or ended well, cannot be redriven; nor what is not there', async () => {
+test('an execution that is running, succeeded or does not exist cannot be redriven', async () => {
   account('310000000005')
   const execution = start('310000000005', 'ada')
   await expect(redrive(execution)).rejects.toMatchObject({ name: 'ExecutionNotRedrivable' })
@@ -157,14 +157,14 @@ test('what runs, or ended well, cannot be redriven; nor what is not there', asyn
   })
 })
 
-test('the history tells how long a failed step waits at most', async () => {
+test('the history shows the longest wait of a failed step', async () => {
   const target = account('310000000006')
-  // So long that three tries come in time on a busy machine too: computing takes its real time on a fast clock.
+  // Leaves time for three tries on a busy machine: computing takes real time, while the clock runs fast.
   target.roleUsableFrom = organization.world.now() + 300_000
   const execution = start('310000000006', 'ada')
   await organization.settled()
   const waits = execution.history.flatMap(({ waitsUpTo }) => waitsUpTo ?? [])
-  // As the definition says: from 2 s, × 1.5, at most 15 s.
+  // The definition's Retry: from 2 s, × 1.5, at most 15 s.
   expect(waits.slice(0, 3)).toEqual([2, 3, 4.5])
   expect(Math.max(...waits)).toBeLessThanOrEqual(15)
 })

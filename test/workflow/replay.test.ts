@@ -11,7 +11,7 @@ import { accountCreated } from '../support/events.ts'
 import { temporaryFolder } from '../support/folder.ts'
 import { anOrganization, type TestOrganization } from '../support/organization.ts'
 
-// Dead letters, and the command that does again what they were about.
+// Tests the dead-letter queue, and the command that retries its messages.
 
 const folder = temporaryFolder()
 let organization: TestOrganization
@@ -36,7 +36,7 @@ const account = (id: string) => {
 }
 const queueUrl = () =>
   `https://sqs.us-east-1.amazonaws.com/${organization.world.managementAccountId}/${organization.deployed.deadLetters}`
-/** As EventBridge puts an undeliverable event into the queue. */
+/** Sends a message as EventBridge does for an event that it could not deliver. */
 const deadEvent = (target: string, event: unknown) =>
   clients.sqs.send(
     new SendMessageCommand({
@@ -60,7 +60,7 @@ const withoutSes = async (run: () => Promise<unknown>) => {
   verified.forEach((identity) => sesIdentities.add(identity))
 }
 const notices = async () => (await organization.mails()).filter(({ function: by }) => by === 'report-failure')
-/** A receipt hides a message for a minute. */
+/** Waits until SQS shows a received message again: SQS hides it for a minute. */
 const untilVisible = () => new Promise((resolve) => setTimeout(resolve, (61 * 1000) / organization.clock.speed))
 
 const failUnreported = async (id: string) => {
@@ -68,7 +68,7 @@ const failUnreported = async (id: string) => {
   await withoutSes(() => vend(organization, { door: 'manual', input: `{"accountId":"${id}"}` }))
 }
 
-test('a failure that could not be reported is reported once SES is well again, and only then deleted', async () => {
+test('a failure that could not be reported is reported when SES works again, and only then is its message deleted', async () => {
   await failUnreported('500000000001')
   const before = (await notices()).length
   expect(organization.deadLetters).toHaveLength(1)
@@ -89,7 +89,7 @@ test('a failure that could not be reported is reported once SES is well again, a
   expect(await again()).toEqual([])
 })
 
-test('an event that could not be delivered starts the workflow with it, once', async () => {
+test('an event that could not be delivered starts the workflow once', async () => {
   const { users } = account('500000000002')
   await deadEvent(organization.deployed.stateMachineArn, accountCreated('500000000002'))
   expect(await again()).toMatchObject([
@@ -105,7 +105,7 @@ test('an event that could not be delivered starts the workflow with it, once', a
   expect(organization.deadLetters).toEqual([])
 })
 
-test('a message that could not be deleted starts nothing when it is replayed again', async () => {
+test('a message that could not be deleted starts nothing on its second replay', async () => {
   account('500000000003')
   await deadEvent(organization.deployed.stateMachineArn, accountCreated('500000000003'))
   const [letter] = structuredClone(organization.deadLetters)
@@ -117,7 +117,7 @@ test('a message that could not be deleted starts nothing when it is replayed aga
   expect(organization.executions.size).toBe(before)
 })
 
-test('an event for a function is handed to it; so is a sweep that failed', async () => {
+test('an event for a function invokes the function again, and so does a failed sweep', async () => {
   const failing = account('500000000004')
   failing.deniedActions = ['iam:CreateUser']
   await vend(organization, { door: 'manual', input: '{"accountId":"500000000004"}' })
@@ -131,11 +131,11 @@ test('an event for a function is handed to it; so is a sweep that failed', async
   ])
   const told = (await organization.mails()).filter(({ function: by }) => by === 'sweep')
   expect(told.at(-1)?.text).toContain('500000000004')
-  // That failure was told already.
+  // That failure was already reported.
   expect((await notices()).filter(({ subject }) => subject.includes('500000000004'))).toHaveLength(1)
 })
 
-test('what is not of this service, or is no event, is kept and told', async () => {
+test('a message of another service, or without an event, stays in the queue and is listed', async () => {
   await deadEvent('arn:aws:lambda:us-east-1:111122223333:function:somebody-else', { detail: {} })
   await deadEvent('arn:aws:states:us-east-1:111122223333:stateMachine:somebody-else', { detail: {} })
   await deadEvent(organization.deployed.stateMachineArn, 'not JSON')
@@ -149,7 +149,7 @@ test('what is not of this service, or is no event, is kept and told', async () =
   expect(organization.deadLetters).toHaveLength(3)
 })
 
-test('a dry run lists all and leaves them to be replayed; a limit ends it', async () => {
+test('a dry run lists all messages and keeps them; a limit ends a replay', async () => {
   for (let n = 0; n < 13; n++) await deadEvent(organization.deployed.stateMachineArn, { n })
   const before = organization.executions.size
   expect((await again({ dryRun: true })).map(({ outcome }) => outcome)).toContain('listed')
@@ -178,7 +178,7 @@ const command = (...args: string[]) => {
   )
 }
 
-test('the command says what it did, and by its exit code whether all was done', async () => {
+test('the command says what it did, and the exit code says whether every message was retried', async () => {
   expect(await command()).toMatchObject({ code: 0, stdout: 'The dead-letter queue is empty.\n' })
   await failUnreported('500000000005')
   const listed = await command('--dry-run')

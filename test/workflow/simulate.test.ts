@@ -27,7 +27,7 @@ const simulate = async (...args: string[]) => {
 }
 
 describe('npm run simulate', () => {
-  test('ends with a line of JSON, and exit code 0 if every promise held', async () => {
+  test('ends with a line of JSON, and with exit code 0 if every promise was kept', async () => {
     const { code, stderr, last } = await simulate('--seeds', '12', '--from', '1')
     expect(code).toBe(0)
     expect(stderr).toContain('Seeds 1 to 12')
@@ -67,7 +67,7 @@ describe('npm run simulate', () => {
     const other = await simulate('--frobnicate')
     expect(other.code).toBe(2)
     expect(other.stderr).toContain("Unknown option '--frobnicate'")
-    // What would be left unheeded, or would test nothing.
+    // Options that would be ignored, or would test nothing.
     for (const [args, sentence] of [
       ['--seeds 0', 'at least 1'],
       ['--mistake lease', '--mistake is for --self-test'],
@@ -120,12 +120,12 @@ test('the worlds know every fault, door and circumstance', () => {
 const everywhere = (service: Service) => ({ plain: service, groups: service, 'control-tower': service })
 const isPlain = (seed: number) => drawPlan(seed, randomFrom(`world ${seed}`)).config === 'plain'
 
-test('with their libraries shared, the functions do what the deployed bundles do', async () => {
+test('with shared libraries, the functions behave like the deployed bundles', async () => {
   const plain = vendingFile()
   const together = loadTogether({ plain }, await bundleTogether({ plain }))
   const seeds = Array.from({ length: 30 }, (_, seed) => seed).filter(isPlain)
   const results = async (service: Service) => {
-    // The first use of an SDK client takes another way than later ones.
+    // The first use of an SDK client runs other code than later uses.
     for (const seed of seeds) await runWorld(everywhere(service), seed)
     const again = []
     for (const seed of seeds) again.push(await runWorld(everywhere(service), seed))
@@ -135,7 +135,7 @@ test('with their libraries shared, the functions do what the deployed bundles do
 })
 
 test.each(['the lease is not given back', 'an error is swallowed', 'the password leaves its step'])(
-  'it sees a mistake: %s',
+  'the simulation finds a mistake: %s',
   async (name) => {
     const mistake = mistakes.find((one) => one.name === name)!
     const file = vendingFile()

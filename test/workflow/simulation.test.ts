@@ -35,7 +35,7 @@ const pausesOf = ({ invocations }: Simulated, name: string) => {
   return tries.slice(1).map(({ start }, i) => seconds(start - (tries[i]?.end ?? NaN)))
 }
 
-test('while a role cannot be assumed, pauses are the definition’s: 2 s × 1.5, at most 15 s, each with full jitter', async () => {
+test('while a role cannot be assumed, the pauses follow the definition: 2 s × 1.5, at most 15 s, with full jitter', async () => {
   const shares: number[] = []
   for (let i = 0; i < 10; i++) {
     const world = await simulation.vend({ seed: `${i}`, account: { roleUsableAfter: 300 }, takes: () => 0 })
@@ -47,7 +47,7 @@ test('while a role cannot be assumed, pauses are the definition’s: 2 s × 1.5,
       expect(pause).toBeLessThanOrEqual(most)
       shares.push(pause / most)
     })
-    // The try before the last came too early, the last in time.
+    // The second last try came too early; the last try came in time.
     const [before, last] = world.invocations.filter(({ name }) => name === 'create-admin-group').slice(-2)
     expect(before?.start).toBeLessThan(world.account.roleUsableFrom)
     expect(last?.start).toBeGreaterThanOrEqual(world.account.roleUsableFrom)
@@ -57,7 +57,7 @@ test('while a role cannot be assumed, pauses are the definition’s: 2 s × 1.5,
   expect(mean).toBeLessThan(0.55)
 })
 
-test('an invited account without the role is given 8 pauses of 15 s, without jitter', async () => {
+test('an invited account without the role gets 8 pauses of 15 s, without jitter', async () => {
   const world = await simulation.vend({
     seed: 'invited',
     input: { accountId: '444455556666' },
@@ -68,13 +68,13 @@ test('an invited account without the role is given 8 pauses of 15 s, without jit
   expect(pausesOf(world, 'create-admin-group')).toEqual(Array(8).fill(15))
 })
 
-test('what calls take is what a vend takes: computing is free', async () => {
+test('a vend takes as long as its calls: computing takes no time', async () => {
   const takes = (what: string) => ({ coldStart: 0, invocation: 0, transition: 0 })[what] ?? 100
   const { calls, start } = await simulation.vend({ seed: 'a', input: { accountId: '444455556666' }, takes })
   expect(seconds((calls.at(-1)?.end ?? NaN) - start)).toBe(1.6)
 })
 
-test('a state entered and a retry are a transition each', async () => {
+test('each state that is entered and each retry counts as a transition', async () => {
   const { transitions } = await simulation.vend({ seed: 'a' })
   expect(transitions).toBe(9)
   const late = await simulation.vend({ seed: 'a', account: { roleUsableAfter: 60 } })

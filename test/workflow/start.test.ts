@@ -11,7 +11,7 @@ import { temporaryFolder } from '../support/folder.ts'
 import { npmStart } from '../support/npm-start.ts'
 import { exampleVending, vendingFile } from '../support/organization.ts'
 
-// `npm start`, as a person or a program runs it.
+// Runs `npm start` as a person or a program does.
 
 const root = path.join(import.meta.dirname, '..', '..')
 const folder = temporaryFolder()
@@ -41,7 +41,7 @@ const file = (content: unknown) => {
   return ['--event', name]
 }
 
-test('the three doors are vended, and a table says so', async () => {
+test('each of the three doors vends, and a table shows the vends', async () => {
   const { code, stdout, stderr } = await start()
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
   expect(stdout).toContain('Time runs 60 times faster here')
@@ -89,7 +89,7 @@ describe('with --json', () => {
     expect(vends[2]?.response).toMatchObject({ status: 202 })
   })
 
-  test('files are taken in their order on one organization; an unmatched event is no failure', async () => {
+  test('files are vended in order in one organization; an event without a matching rule is no failure', async () => {
     const { code, vends } = await startJson(
       ...file(accountCreated('444455556666')),
       ...file({ accountId: '444455556666' }),
@@ -107,7 +107,7 @@ describe('with --json', () => {
     expect(vends[3]).toMatchObject({ matched: false, execution: null })
   })
 
-  test('a failed execution is exit code 1 and a notice; so is an answer of 400 or more', async () => {
+  test('a failed execution gives exit code 1 and a notice; an API status of 400 or more gives exit code 1 too', async () => {
     const failed = await startJson(...file({ accountId: '111122223333' }))
     expect(failed.code).toBe(1)
     expect(failed.vends[0]?.execution).toMatchObject({ status: 'FAILED', error: 'ManagementAccountError' })
@@ -136,15 +136,15 @@ describe('with --json', () => {
   })
 })
 
-describe('a mistake is a sentence', () => {
-  test('an option that is not there', async () => {
+describe('explains a mistake:', () => {
+  test('an unknown option', async () => {
     const { code, stderr } = await start('--frobnicate')
     expect(code).toBe(2)
     expect(stderr).toContain("Unknown option '--frobnicate'")
     expect(stderr).toContain('Usage: npm start')
   })
 
-  test('a file that is not there, or not JSON', async () => {
+  test('a file that does not exist or is not JSON', async () => {
     expect((await start('--event', 'nowhere.json')).stderr).toContain('--event nowhere.json: ')
     expect((await start('--config', 'nowhere.yml')).stderr).toBe('--config nowhere.yml: there is no such file\n')
     expect((await start(...file({ method: 'POST' }))).stderr).toContain('an API request needs a method')
@@ -154,7 +154,7 @@ describe('a mistake is a sentence', () => {
     expect((await start(...file('{"accountId":'))).stderr).toMatch(/--event .*: .*JSON/)
   })
 
-  test('a wrong vending.yml, with key and what is allowed', async () => {
+  test('a wrong vending.yml, with the key and the allowed values', async () => {
     const { code, stderr } = await start('--config', vendingFile({ passwordLength: 8 }))
     expect(code).toBe(2)
     expect(stderr).toMatch(/vending\.yml is not valid:\n {2}passwordLength: must be at least 24/)
@@ -162,7 +162,7 @@ describe('a mistake is a sentence', () => {
   })
 })
 
-describe('without --once it stays up', () => {
+describe('without --once', () => {
   test('serves page, endpoint and API on 127.0.0.1 until Ctrl-C, and leaves nothing behind', async () => {
     const port = 14_780
     const running = await npmStart(port)
@@ -185,7 +185,7 @@ describe('without --once it stays up', () => {
     await expect(fetch(running.url)).rejects.toThrow()
   })
 
-  test('a busy port is a sentence', async () => {
+  test('explains a port that is in use', async () => {
     const server = createServer()
     await new Promise<void>((resolve) => server.listen(14_791, '127.0.0.1', resolve))
     const running = await npmStart(14_790)

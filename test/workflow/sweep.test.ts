@@ -8,7 +8,7 @@ import { addAccount } from '../../local/aws/world.ts'
 import { accountCreated, accountJoined } from '../support/events.ts'
 import { anOrganization, type TestOrganization } from '../support/organization.ts'
 
-// The sweep as it is deployed, in the local organization: its bundle, the ledger, the workflow.
+// Runs the deployed sweep in the local organization: its bundle, with the ledger and the workflow.
 
 let organization: TestOrganization
 let clients: ReturnType<typeof makeClients>
@@ -24,7 +24,7 @@ beforeAll(async () => {
   for (const id of ['400000000001', '400000000002', '400000000003']) account(id)
   for (let n = 100; n < 130; n++) account(`400000000${n}`)
   organization.world.accounts.get('666666666666')!.joinedAt = organization.world.now() - 40 * 24 * hour
-  // Until these have waited for their events for an hour.
+  // Waits until these accounts have waited for their events for an hour.
   await new Promise((resolve) => setTimeout(resolve, (61 * 60 * 1000) / organization.clock.speed))
 }, 60_000)
 afterAll(() => organization.close())
@@ -51,7 +51,7 @@ const asked = async (accountId: string) =>
     (await organization.requestApi({ method: 'GET', path: `/accounts/${accountId}`, headers: {}, body: '' })).body,
   ) as { status: string; requestedBy: string; admins: object[] }
 
-test('beside the event at the same moment: one vend, one mail', async () => {
+test('the sweep and the event at the same moment make one vend and one mail', async () => {
   const { email, users } = account('400000000001')
   const swept = organization.sweep()
   organization.putEvent(accountCreated('400000000001'))
@@ -64,7 +64,7 @@ test('beside the event at the same moment: one vend, one mail', async () => {
   expect(await mailsTo(email)).toHaveLength(1)
 }, 60_000)
 
-test('every account that was missed, over several pages, is vended once, and none that shall not be', async () => {
+test('every missed account, over several pages, is vended once, and no other account is vended', async () => {
   for (const id of ['400000000002', '400000000003', ...Array.from({ length: 30 }, (_, n) => `400000000${100 + n}`)]) {
     expect(await asked(id), id).toMatchObject({ status: 'VENDED', requestedBy: 'sweep' })
     expect(await mailsTo(account(id).email)).toHaveLength(1)
@@ -76,7 +76,7 @@ test('every account that was missed, over several pages, is vended once, and non
   expect(await sweepMails()).toEqual([])
 })
 
-test('twice in a row starts nothing, and side by side neither', async () => {
+test('a second sweep starts nothing, and neither do two sweeps at the same time', async () => {
   const before = organization.executions.size
   expect(await sweep()).toMatchObject({ started: [], failed: [], departed: [], closed: [] })
   await Promise.all([organization.sweep(), organization.sweep()])
@@ -84,7 +84,7 @@ test('twice in a row starts nothing, and side by side neither', async () => {
   expect(organization.executions.size).toBe(before)
 })
 
-test('a failed vend is told again, and not started; so is one whose status event was lost', async () => {
+test('a failed vend is reported again and not started, even if its status event was lost', async () => {
   const denied = account('400000000004')
   denied.deniedActions = ['iam:CreateUser']
   await vend(organization, { door: 'manual', input: '{"accountId":"400000000004"}' })
@@ -108,12 +108,12 @@ test('a failed vend is told again, and not started; so is one whose status event
   denied.deniedActions = lost.deniedActions = []
 })
 
-test('a request that was refused left no record; the sweep tells of it and starts nothing', async () => {
+test('a refused request leaves no record: the sweep reports it and starts nothing', async () => {
   const fresh = addAccount(organization.world, {
     id: '400000000013',
     name: 'Refused',
     email: 'b@elsewhere.invalid',
-    // Long enough ago to be missed, and after the ledger was made.
+    // An hour ago: long enough for the sweep to act, but after the ledger was created.
     joinedAt: organization.world.now() - 61 * 60 * 1000,
   })
   organization.putEvent(accountCreated(fresh.id))
@@ -125,7 +125,7 @@ test('a request that was refused left no record; the sweep tells of it and start
   expect((await sweepMails()).at(-1)?.text).toContain('RecipientNotAllowedError')
 })
 
-test('a closed account’s secrets are ended; open again, it is vended on request, and not by an event', async () => {
+test('a closed account’s secrets are scheduled for deletion; a reopened account is vended on request, and not by an event', async () => {
   const { id } = account('400000000006')
   const manual = { door: 'manual', input: `{"accountId":"${id}"}` } as const
   await vend(organization, manual)
@@ -144,14 +144,14 @@ test('a closed account’s secrets are ended; open again, it is vended on reques
   expect(byEvent.execution?.output).toMatchObject({ outcome: 'AlreadyVended' })
   const byHand = await vend(organization, manual)
   expect(byHand.execution?.output).toMatchObject({ outcome: 'Vended' })
-  // Nobody had signed in yet: there is a new password, and a mail about it.
+  // Nobody had signed in yet, so the vend makes a new password and sends a mail about it.
   expect(secret.deletionAt).toBeUndefined()
   expect([...secret.versions.keys()].at(-1)).not.toBe(first)
   expect(byHand.mails).toHaveLength(1)
   expect(await standing(id)).toBe('VENDED')
 })
 
-test('a departed account is listed as such; when it joins again, its event vends it', async () => {
+test('a departed account is listed as departed; when it joins again, its event vends it', async () => {
   const there = account('400000000007')
   const { id, email } = there
   await vend(organization, { door: 'manual', input: `{"accountId":"${id}"}` })
