@@ -53,16 +53,23 @@ export const keepingToTheRate = { retryMode: 'adaptive' }
  * Makes clients for a place. Each command makes only the clients that it needs, because loading all of them takes
  * longer than most commands. `more` are further options of the client.
  */
-export const clientMaker =
-  (place: Place = {}) =>
-  <Client extends { middlewareStack: unknown }>(Class: new (config: object) => Client, more: object = {}): Client =>
-    namingActions(
-      new Class({
-        ...(place.maxAttempts && { maxAttempts: place.maxAttempts }),
-        ...(place.region && { region: place.region }),
-        ...(place.endpoint && { endpoint: place.endpoint }),
-        ...(place.credentials && { credentials: place.credentials }),
-        ...more,
-      }),
-    )
+export const clientMaker = (place: Place = {}) => {
+  // All clients share the connections of the first client.
+  let requestHandler: unknown
+  return <Client extends { middlewareStack: unknown; config: { requestHandler: unknown } }>(
+    Class: new (config: object) => Client,
+    more: object = {},
+  ): Client => {
+    const client = new Class({
+      requestHandler,
+      ...(place.maxAttempts && { maxAttempts: place.maxAttempts }),
+      ...(place.region && { region: place.region }),
+      ...(place.endpoint && { endpoint: place.endpoint }),
+      ...(place.credentials && { credentials: place.credentials }),
+      ...more,
+    })
+    requestHandler = client.config.requestHandler
+    return namingActions(client)
+  }
+}
 export type Make = ReturnType<typeof clientMaker>

@@ -6,7 +6,7 @@ import type { Asked } from './request-options.ts'
 import { fileOf, type Global, localPort, settingOf } from './setting.ts'
 import { width, wrap } from './show.ts'
 
-// Each command loads what it needs when it runs, so that help and mistakes are told at once.
+// Each command loads what it needs when it runs, so that help and mistakes appear at once.
 
 /** The statuses of an account's vend. */
 const statuses = ['NOT_VENDED', 'VENDING', 'VENDED', 'FAILED', 'DEPARTED', 'CLOSED']
@@ -26,12 +26,12 @@ const program = new Command('vend')
   .addHelpText(
     'after',
     `
-Credentials are found as every AWS tool finds them: environment, AWS_PROFILE, single sign-on.
+The command finds credentials like every AWS tool: environment, AWS_PROFILE, single sign-on.
 
 Exit codes:
-  0  success: the service may be deployed, the vend would succeed, was started or has finished,
+  0  success: you can deploy the service, the vend would succeed, was started or has finished,
      the file is written
-  1  no success, or AWS refused a call; stderr or the answer has the reason
+  1  no success, or AWS refused a call; stderr or the answer gives the reason
   2  a mistake in the command, its files or its input
 
 Examples:
@@ -60,10 +60,10 @@ const answer = (json: boolean, data: unknown, text: () => string) => out(json ? 
 
 program
   .command('doctor')
-  .description('check whether the service may be deployed here and would work; each finding has its remedy')
+  .description('check whether you can deploy the service here and whether it would work; show how to fix each problem')
   .addHelpText(
     'after',
-    '\nExit codes: 0 the service may be deployed (! marks a warning), 1 it must not (✘ marks a reason),\n2 a mistake in the command.',
+    '\nExit codes: 0 you can deploy the service (! marks a warning), 1 you cannot (✘ marks a reason),\n2 a mistake in the command.',
   )
   .action(async (_, command: Command) => {
     const { make, stage, json, vending } = settingOf(command.optsWithGlobals<Global>())
@@ -83,10 +83,10 @@ const asking = (command: Command) =>
     .argument('<account>', 'id of the account: 12 digits', accountId)
     .option('--file <FILE>', 'a request as JSON: admins, groups (docs/requests.md)')
     .option('--admin <NAME=EMAIL>', 'an administrator, with or without an address; can be repeated', more)
-    .option('--again', 'inspect the account even if everything is on record, and make again what is missing there')
+    .option('--again', 'inspect the account even if the ledger says that it is complete, and create what is missing')
 
 asking(program.command('plan'))
-  .description('tell what a vend would make, keep, refuse and mail, and why, without changing anything')
+  .description('show what a vend would create, keep, refuse and mail, and why, without changing anything')
   .addHelpText(
     'after',
     `
@@ -112,12 +112,12 @@ Exit codes: 0 the vend would succeed, 1 the vend would be refused, 2 a mistake i
   })
 
 asking(program.command('start'))
-  .description('start a vend by hand; the record keeps your ARN as the requester')
+  .description('start a vend manually; the ledger records your ARN as the requester')
   .option('--wait', 'follow the vend until it ends')
   .addHelpText(
     'after',
-    '\nA request that vending.yml or the organization refuses is not started.' +
-      '\n\nExit codes: 0 started (with --wait: vended, or nothing had to be done), 1 not started (with\n--wait: or failed), 2 a mistake in the command.',
+    '\nThe command starts nothing if vending.yml or the organization refuses the request.' +
+      '\n\nExit codes: 0 started (with --wait: vended, or nothing had to be done), 1 not started (with\n--wait: not started, or failed), 2 a mistake in the command.',
   )
   .action(async (accountId: string, { wait, ...asked }: Asked & { wait?: boolean }, command: Command) => {
     const { make, stage, json, options, vending } = settingOf(command.optsWithGlobals<Global>())
@@ -154,12 +154,14 @@ const follow = async (command: Command, asked: { accountId: string; executionArn
 
 program
   .command('status')
-  .description('show the status of an account: steps with their times, administrators and mails, a failure in words')
+  .description(
+    'show the status of an account: steps with their times, administrators, mails, and an explanation of a failure',
+  )
   .argument('<account>', 'id of the account: 12 digits', accountId)
   .option('--watch', 'follow the vend until it ends, for an hour at most')
   .addHelpText(
     'after',
-    '\nExit codes: 0 vended (without --watch: or in progress, or not vended), 1 failed, 2 a mistake.',
+    '\nExit codes: 0 vended (without --watch: vended, in progress or not vended), 1 failed, 2 a mistake\nin the command.',
   )
   .action(async (accountId: string, { watch: follows }: { watch?: boolean }, command: Command) => {
     if (follows) return follow(command, { accountId })
@@ -209,8 +211,8 @@ program
   .option('--wait', 'follow the vend until it ends')
   .addHelpText(
     'after',
-    '\nWhere a redrive cannot help, for example after a wrong request, the command tells which command\ncan.' +
-      '\n\nExit codes: 0 redriven (with --wait: vended), 1 not redriven (with --wait: or failed), 2 a mistake\nin the command.',
+    '\nIf a redrive cannot help, for example after a wrong request, the output shows the command that can.' +
+      '\n\nExit codes: 0 redriven (with --wait: vended), 1 not redriven (with --wait: not redriven, or\nfailed), 2 a mistake in the command.',
   )
   .action(async (target: string, { wait }: { wait?: boolean }, command: Command) => {
     const { make, stage, json, options } = settingOf(command.optsWithGlobals<Global>())
@@ -238,8 +240,8 @@ program
   .addHelpText(
     'after',
     `
-A message is deleted when its retry has succeeded. A retry never makes anything twice. Fix the
-reason of the alarm first, then replay.
+A message is deleted when its retry has succeeded. A retry never creates anything twice.
+Fix the cause of the alarm first, then replay.
 
 Exit codes: 0 all retries succeeded (with --dry-run: listed), 1 a retry failed and its message was
 kept, 2 a mistake in the command.`,
@@ -268,9 +270,9 @@ program
   .addHelpText(
     'after',
     `
-Only you can read the file (mode 600). Delete it when the password is handed over.
+Only you can read the file (mode 600). Delete the file when you have handed over the password.
 
-Exit codes: 0 written, 1 not written, or not for every user, 2 a mistake in the command.`,
+Exit codes: 0 written, 1 not written, or not written for every user, 2 a mistake in the command.`,
   )
   .action(
     async (
@@ -296,7 +298,7 @@ Exit codes: 0 written, 1 not written, or not for every user, 2 a mistake in the 
         answer(
           json,
           { accountId, file, userNames, missing },
-          () => `Written for ${userNames.join(', ')}: ${file}\nDelete the file when the password is handed over.`,
+          () => `Written for ${userNames.join(', ')}: ${file}\nDelete the file when you have handed over the password.`,
         )
       }
       for (const { reason } of missing) note(wrap(reason))
@@ -306,17 +308,29 @@ Exit codes: 0 written, 1 not written, or not for every user, 2 a mistake in the 
 
 // completion
 
+const completionDescription = 'print a script that completes commands and options in zsh, bash, fish or powershell'
+
 /** Adds the command that prints the completion scripts, and the command that these scripts call. */
 const addCompletion = async () => {
   const { default: addTo } = await import('@bomb.sh/tab/commander')
   addTo(program, { completionCommandName: 'completion' })
+  program.commands
+    .find((command) => command.name() === 'completion')
+    ?.description(completionDescription)
+    .addHelpText(
+      'after',
+      `
+Load the script when your shell starts. First run npm install --global . so that vend is on the PATH.
+  bash        in ~/.bashrc: source <(vend completion bash)
+              (needs the package bash-completion)
+  zsh         in ~/.zshrc, after compinit: source <(vend completion zsh)
+  fish        in ~/.config/fish/config.fish: vend completion fish | source
+  powershell  in $PROFILE: vend completion powershell | Out-String | Invoke-Expression`,
+    )
 }
 const isCompletion = ['completion', 'complete'].includes(process.argv[2] ?? '')
 // For the help only: loading the library takes as long as the help itself.
-if (!isCompletion)
-  program
-    .command('completion <shell>')
-    .description('print a script that completes commands and options in zsh, bash, fish or powershell')
+if (!isCompletion) program.command('completion <shell>').description(completionDescription)
 
 // `vend list | head` closes the pipe early.
 process.stdout.on('error', () => process.exit())

@@ -8,7 +8,7 @@ import { decideRequest } from '../functions/accept-request/accept-request.ts'
 import { inspectAccount, inspectPermissions } from '../functions/create-admin-group/create-admin-group.ts'
 import { explanations } from '../functions/shared/explanations.ts'
 import { unitsAbove } from '../functions/shared/account.ts'
-import { assumeAccountRole, ourPath } from '../functions/shared/account-role.ts'
+import { assumeAccountRole, ourPath } from '../functions/shared/assume-role.ts'
 import { isDenied, isNamed } from '../functions/shared/aws-errors.ts'
 import * as refusals from '../functions/shared/errors.ts'
 import { type AccountRecord, entryOf, isMailed } from '../functions/shared/ledger.ts'
@@ -54,7 +54,7 @@ const reasons: Record<string, string> = {
   AlreadyVended:
     'Everything that is requested is on record, so nothing would be made and nobody mailed. (--again inspects the account.)',
   AlreadyInProgress: 'Another execution is vending the same request.',
-  NotNew: 'The account joined before this service was installed, so no event vends it. Start a vend by hand.',
+  NotNew: 'The account joined before this service was installed, so no event vends it. Start a vend manually.',
 }
 
 /**

@@ -35,7 +35,7 @@ export const requestOf = (accountId: string, { file, admin, again }: Asked) => {
       `--file ${file} is for account ${String(content.accountId)}, and the command is for account ${accountId}.`,
     )
   if (admin && 'admins' in content)
-    throw new UsageError(`--file ${file} has admins of its own: leave out either these or --admin.`)
+    throw new UsageError(`--file ${file} already has admins: remove them from the file, or leave out --admin.`)
   const request = {
     ...content,
     accountId,

@@ -60,12 +60,14 @@ export const settingOf = (options: Global) => {
 }
 
 const readVending = async (config: string | undefined) => {
-  const { loadVending } = await import('../infra/build/load-vending.ts')
+  const { loadVending } = await import('../infra/build/check-vending.ts')
+  const file = config ? fileOf(config) : path.join(import.meta.dirname, '..', 'vending.yml')
   try {
-    return loadVending(config ? fileOf(config) : path.join(import.meta.dirname, '..', 'vending.yml'))
+    return loadVending(file)
   } catch (error) {
     const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT'
-    if (isMissing) throw new UsageError(`--config ${config}: there is no such file.`)
+    if (isMissing && config) throw new UsageError(`--config ${config}: there is no such file.`)
+    if (isMissing) throw new UsageError(`The project has no vending.yml: there is no ${file}. Name one with --config.`)
     throw new UsageError(error instanceof Error ? error.message : String(error))
   }
 }

@@ -1,4 +1,4 @@
-import { ourPath } from '../functions/shared/account-role.ts'
+import { ourPath } from '../functions/shared/assume-role.ts'
 import { errorOf, explanationOf, hasFailed, sentenceOf } from '../functions/shared/failure.ts'
 import { parseJson } from '../functions/shared/parse.ts'
 import type { Mail } from './aws/ses.ts'

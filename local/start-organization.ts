@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import type { sweep } from '../functions/sweep/sweep.ts'
-import { loadVending } from '../infra/build/load-vending.ts'
+import { loadVending } from '../infra/build/check-vending.ts'
 import type { Vending } from '../functions/shared/vending.ts'
 import { type ApiRole, startApi } from './aws/api-gateway.ts'
 import { cloudFormation } from './aws/cloudformation.ts'

@@ -19,7 +19,7 @@ import {
 import { isDeepStrictEqual } from 'node:util'
 import * as z from 'zod/mini'
 import { accountSchema } from '../shared/account.ts'
-import { iamArn, ourPath, type Permission } from '../shared/account-role.ts'
+import { iamArn, ourPath, type Permission } from '../shared/assume-role.ts'
 import { explainDenial, isNamed } from '../shared/aws-errors.ts'
 import {
   GroupDiffersError,
@@ -306,7 +306,7 @@ const checkPermissions = async (iam: IAMClient, wanted: Group, { GroupName, isOu
   if (!isOurs) {
     if (!isDeepStrictEqual(policies, new Set(wanted.policies)) || !isDeepStrictEqual(inline, wanted.inline))
       throw new GroupNotOursError(
-        `The group ${GroupName} exists already, was not created by account vending, and does not have exactly the ` +
+        `The group ${GroupName} already exists, was not created by account vending, and does not have exactly the ` +
           `requested policies (${wanted.policies.join(', ')}), so its members would get other permissions. ` +
           'Rename or delete that group, or request a group of another name',
       )

@@ -11,7 +11,7 @@ import {
 import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import * as z from 'zod/mini'
 import { accountSchema } from '../shared/account.ts'
-import { iamArn, ourPath, type Permission } from '../shared/account-role.ts'
+import { iamArn, ourPath, type Permission } from '../shared/assume-role.ts'
 import { explainDenial, isNamed } from '../shared/aws-errors.ts'
 import { UserNotOursError } from '../shared/errors.ts'
 import { beginStep } from '../shared/ledger.ts'
@@ -103,7 +103,7 @@ const createUser = async (iam: IAMClient, UserName: string, tags: Record<string,
     if (User?.Path !== ourPath)
       throw new UserNotOursError(
         `Somebody else created the user ${UserName} during this vend. The user is left unchanged. ` +
-          'Start the vend again to have the user reported as kept, or delete the user first',
+          'Start the vend again to keep the user unchanged, or delete the user first',
         { cause: error },
       )
     const missing = Tags.filter(({ Key, Value }) => !User.Tags?.some((tag) => tag.Key === Key && tag.Value === Value))

@@ -131,9 +131,7 @@ const creationNotice = (input: z.output<typeof accountResult>): Notice => {
     error: reason,
     cause: managed?.message ?? '',
     done: '',
-    notDone: updateManagedAccountStatus
-      ? 'The administrators of the account.'
-      : 'The account, and with it its administrators.',
+    notDone: updateManagedAccountStatus ? 'The administrators of the account.' : 'The account and its administrators.',
     advice:
       creationFailures[reason] ??
       'The console of the service that failed shows the reason. When the account exists, it is vended automatically.',
@@ -163,7 +161,8 @@ const progress = ({ record, executionArn, accountId = '' }: Subject) => {
   if (record.executionArn !== executionArn)
     return {
       done: '',
-      notDone: 'Another execution has written the record of this account, so the record says nothing about this one.',
+      notDone:
+        'Another execution has written the record of this account, so the record says nothing about this execution.',
     }
   const { groups, users, kept = [], signingIn = [] } = record.asked
   const hasBegun = (state: string, userName?: string) =>

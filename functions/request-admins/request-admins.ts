@@ -29,7 +29,7 @@ const parseBody = (body: string): unknown => {
   } catch (error) {
     // The parser's message may quote the body, and messages are logged. So only the position is told.
     const place = /at position .*/.exec(error instanceof Error ? error.message : '')?.[0]
-    throw new InvalidInputError([{ field: 'body', message: `must be JSON${place ? `, and is not ${place}` : ''}` }])
+    throw new InvalidInputError([{ field: 'body', message: `must be JSON${place ? `; the mistake is ${place}` : ''}` }])
   }
 }
 

@@ -48,7 +48,7 @@ export const accountOfEvent = (event: unknown, managementAccountId: string): str
   const notVended = (message: string) => new InvalidInputError([{ field: 'detail', message }])
   if (detail.eventName !== 'AccountJoinedOrganization')
     throw notVended(
-      'must be of an event that vends: CreateAccountResult, AccountJoinedOrganization, CreateManagedAccount or UpdateManagedAccount',
+      'must belong to an event that starts a vend: CreateAccountResult, AccountJoinedOrganization, CreateManagedAccount or UpdateManagedAccount',
     )
   // AWS publishes no sample of this event. Its account is the only account in it besides the caller's accounts.
   const { userIdentity: _caller, recipientAccountId: _recipient, ...about } = detail

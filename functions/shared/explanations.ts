@@ -1,5 +1,5 @@
 /**
- * What a failure means to a person, and how to continue once its reason is fixed: `redrive` the execution where it
+ * What a failure means to a person, and how to continue once the cause is fixed: `redrive` the execution where it
  * stopped, `start` the same request again, or `correct` the request first.
  */
 export type Explanation = { what: string; advice: string; goOn: 'redrive' | 'start' | 'correct' }
@@ -67,13 +67,13 @@ export const explanations: Record<string, Explanation> = {
   ),
   FailedJustNowError: explain(
     'redrive',
-    'The execution was redriven right after its failure, and functions of the failed try did not end within several minutes.',
+    'The execution was redriven right after its failure, and functions of the failed attempt did not end within several minutes.',
     'Nothing needs to be fixed. Redrive the execution from the step that failed:',
   ),
   AccountNotReadyError: explain(
     'redrive',
     'The access role of the new account could not be assumed within 15 minutes.',
-    'An account is usually usable within minutes. If the role has another name than “accessRole” in vending.yml says, correct vending.yml and deploy. Then redrive the execution:',
+    'A new account is usually ready within minutes. If the name of the role differs from “accessRole” in vending.yml, correct vending.yml and deploy. Then redrive the execution:',
   ),
   AccessRoleMissingError: explain(
     'redrive',
@@ -87,7 +87,7 @@ export const explanations: Record<string, Explanation> = {
   ),
   PackedPolicyTooLargeException: explain(
     'correct',
-    'The requested groups and policies are too many or their names are too long for the policy of a session (STS).',
+    'The request has too many groups and policies, or their names are too long, for an STS session policy.',
     'Save an input with fewer groups and policies, or with shorter names, as request.json, and start again:',
   ),
   PolicyNotFoundError: explain(
@@ -102,22 +102,22 @@ export const explanations: Record<string, Explanation> = {
   ),
   GroupNotOursError: explain(
     'start',
-    'A group of that name exists in the account and gives other permissions. The group was left unchanged, and nobody was added to it.',
+    'A group of that name already exists in the account and gives permissions other than the requested ones. The group was left unchanged, and nobody was added to it.',
     'Rename or delete that group, or request a group of another name. Then start again:',
   ),
   GroupDiffersError: explain(
     'correct',
-    'A group that account vending created before gives other permissions than requested now. Nothing was changed.',
+    'Account vending created a group of that name earlier, and the group gives permissions other than the requested ones. Nothing was changed.',
     'Save an input that requests a group of another name as request.json, and start again:',
   ),
   UserNotOursError: explain(
     'start',
     'Somebody else created a user of that name in the account during the vend. The user was left unchanged.',
-    'Start again to have the user reported as kept, without a password and without a mail; or delete that user first:',
+    'To have account vending create the user, delete the existing user first. Otherwise the user is kept unchanged, without a password and without a mail. Start again:',
   ),
   SecretNotOursError: explain(
     'redrive',
-    'A secret with the name for the first password exists already, and this installation did not create it. The secret was left unchanged.',
+    'A secret with the name for the first password already exists, and this installation did not create it. The secret was left unchanged.',
     'Find out who created the secret: an earlier installation, or somebody who wants to know the password. Delete the secret without recovery, then redrive the execution:',
   ),
   MailQuotaExceededError: explain(
@@ -158,7 +158,7 @@ export const explanations: Record<string, Explanation> = {
   PasswordPolicyViolationException: explain(
     'start',
     'The account’s password policy refused the stored password. The policy was probably changed after the password was stored.',
-    'Delete the secret that this notice names, then start again. The new password follows the present policy:',
+    'Delete the secret that this notice names, then start again. The new password follows the current policy:',
   ),
   InvalidRequestException: secretGone,
   ResourceNotFoundException: secretGone,
@@ -194,7 +194,7 @@ export const explanations: Record<string, Explanation> = {
 export const unforeseen = explain(
   'redrive',
   'A step failed with an error that this service does not know.',
-  'Check the cause and the function’s log. When the reason is fixed, redrive the execution from the step that failed:',
+  'Check the cause and the function’s log. When the cause is fixed, redrive the execution from the step that failed:',
 )
 
 /** Why Organizations could not create an account, by CreateAccountStatus.FailureReason. */
@@ -202,7 +202,7 @@ export const creationFailures: Record<string, string> = {
   ACCOUNT_LIMIT_EXCEEDED:
     'The organization has reached its quota "Default maximum number of accounts" (10 in a new organization; closed accounts count until they are permanently closed). Request a higher quota in Service Quotas, under AWS Organizations, then create the account again:',
   EMAIL_ALREADY_EXISTS:
-    'The e-mail address belongs to another AWS account already. Create the account with another address:',
+    'The e-mail address already belongs to another AWS account. Create the account with another address:',
   INVALID_EMAIL: 'The e-mail address is not valid. Create the account with another address:',
   INVALID_ADDRESS:
     'The address on record for the organization is not valid. Correct the address in Billing, then create the account again:',

@@ -198,7 +198,7 @@ export const beginStep = async (
   if ((await readAccount(ledger, accountId))?.lease?.holder !== vend.executionArn) throw leaseLost(accountId)
   throw new FailedJustNowError(
     `The vend of account ${accountId} failed within the last ${leaseRestSeconds} seconds. ` +
-      'One of its functions may still be at work',
+      'One of its functions may still be running',
   )
 }
 
@@ -226,7 +226,7 @@ export const recordMail = async (
     set: { mails: entries({ [mailKey(userName, email)]: { messageId, secretVersion, at: now() } }) },
     condition: recordExists,
   })
-  if (!recorded) throw new Error(`There is no record of account ${accountId} to record a mail in`)
+  if (!recorded) throw new Error(`The mail cannot be recorded: the ledger has no record of account ${accountId}`)
   return recorded
 }
 

@@ -25,7 +25,7 @@ export const oneLine = (value: string) => printable(value).replace(/\s+/g, ' ').
 const fill = (template: string, values: Values, show: (value: string, indent: string) => string) => {
   const valueOf = (name: string) => {
     const value = Object.hasOwn(values, name) ? values[name] : undefined
-    if (value === undefined) throw new ReferenceError(`The template of a mail needs {{${name}}}, which has no value`)
+    if (value === undefined) throw new ReferenceError(`The mail template uses {{${name}}}, which has no value`)
     return value
   }
   // Blocks first: at this point the text contains no values yet, so every block is the template's own.

@@ -162,24 +162,34 @@ export const sizeIssues = (ask: Ask) => {
     if (amount > most) issues.push({ field, message: `${what} must be at most ${most}` })
   }
   const allPolicies = [...new Set(ask.groups.flatMap(({ policies }) => policies))]
-  limit('groups', characters(allPolicies), 1000, 'the characters of all groups’ policy ARNs together')
+  limit('groups', characters(allPolicies), 1000, 'the total length of all groups’ policy ARNs in characters')
   for (const [i, { policies, inline }] of ask.groups.entries()) {
-    limit(`groups[${i}].policies`, policies.length, 10, 'policies')
+    limit(`groups[${i}].policies`, policies.length, 10, 'the number of policies')
     const documents = Object.values(inline).map((document) => JSON.stringify(document))
-    limit(`groups[${i}].inline`, characters(documents), 5120, 'the characters of all inline policies together')
+    limit(`groups[${i}].inline`, characters(documents), 5120, 'the total length of all inline policies in characters')
   }
   for (const [i, { groups, policies, tags }] of ask.admins.entries()) {
-    limit(`admins[${i}].groups`, groups.length, 10, 'groups')
-    limit(`admins[${i}].policies`, policies.filter((arn) => !changePassword.test(arn)).length, 9, 'policies')
+    limit(`admins[${i}].groups`, groups.length, 10, 'the number of groups')
+    limit(
+      `admins[${i}].policies`,
+      policies.filter((arn) => !changePassword.test(arn)).length,
+      9,
+      'the number of policies',
+    )
     const names = [...groups, ...policies]
-    limit(`admins[${i}]`, characters(names), 480, 'the characters of all group names and policy ARNs together')
+    limit(`admins[${i}]`, characters(names), 480, 'the total length of all group names and policy ARNs in characters')
     const keys = Object.keys(tags)
-    limit(`admins[${i}].tags`, keys.length, 45, 'tags, those of vending.yml included,')
+    limit(`admins[${i}].tags`, keys.length, 45, 'the number of tags, including those of vending.yml,')
     const twice = keys.find((key, j) => keys.findIndex((other) => other.toLowerCase() === key.toLowerCase()) !== j)
     if (twice)
       issues.push({ field: `admins[${i}].tags`, message: `${twice} is given twice (IAM ignores the case of tag keys)` })
   }
-  limit('input', Buffer.byteLength(JSON.stringify(ask)), 40_000, 'the bytes of the request, completed by vending.yml,')
+  limit(
+    'input',
+    Buffer.byteLength(JSON.stringify(ask)),
+    40_000,
+    'the size of the request in bytes, including the defaults of vending.yml,',
+  )
   return issues
 }
 

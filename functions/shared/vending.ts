@@ -24,7 +24,7 @@ const sender = z.string('must be an address, alone or as Name <address>').check(
   z.refine((value) => {
     const address = /^[\w .&()-]{1,100} <([^<>]+)>$/.exec(value)?.[1] ?? value
     return email.safeParse(address).success
-  }, 'must be an address, alone or as Name <address>, in ASCII; the name of letters, digits, spaces or .&()-'),
+  }, 'must be an address, alone or as Name <address>, in ASCII; the name can contain letters, digits, spaces and .&()-'),
 )
 
 // vending.yml is for all accounts, and the ARN of a customer managed policy belongs to one account.

@@ -111,7 +111,7 @@ export const refuseForeignSecret = (
   const id = (key = '') => key.slice(key.lastIndexOf('/') + 1)
   if (id(KmsKeyId) === id(keyArn)) return
   throw new SecretNotOursError(
-    `The secret ${name} exists already and is not encrypted with the password key of this installation. ` +
+    `The secret ${name} already exists and is not encrypted with the password key of this installation. ` +
       'Whoever created the secret may know its content. The secret is left unchanged',
     { cause },
   )

@@ -1,6 +1,6 @@
 // What vending.yml decides about the deployed resources, for custom.deployment in serverless.yml.
 // CommonJS, because osls reads variables from .js and .cjs files only.
-const { loadVending, packagedVendingFile } = require('./load-vending.ts')
+const { loadVending, packagedVendingFile } = require('./check-vending.ts')
 const { partitionOf, regionIssues } = require('./region.ts')
 const { senderAddress, senderIdentities } = require('../../functions/shared/vending.ts')
 

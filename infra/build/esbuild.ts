@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import type { BuildOptions, Plugin } from 'esbuild'
 import { compileMail } from './compile-mail.ts'
-import { loadVending, packagedVendingFile } from './load-vending.ts'
+import { loadVending, packagedVendingFile } from './check-vending.ts'
 import { slimSchemas, slimSdk } from './slim-sdk.ts'
 
 /** The text of what is built into the functions and is not code: mails, and the checked `vending.yml`. */

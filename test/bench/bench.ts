@@ -3,14 +3,15 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { loadSimulation } from '../simulation/simulation.ts'
+import { measureCommand } from './command.ts'
 import { countCost } from './cost.ts'
 import { type Figures, goneFrom, mark, worseThan } from './figures.ts'
-import { printCost, printStart, printTime, printWork } from './print.ts'
+import { printCommand, printCost, printStart, printTime, printWork } from './print.ts'
 import { countBytes, measureStart, measureStartAgainst } from './start.ts'
 import { measureTime, peersWaits, worldOf } from './time.ts'
 import { countWork } from './work.ts'
 
-const help = `npm run bench -- [--check [--exact]] [--only start,work,time,cost]
+const help = `npm run bench -- [--check [--exact]] [--only start,work,time,cost,command]
 
 Measures the service, prints each figure beside its reference, and writes test/bench/results.json.
 
@@ -18,13 +19,13 @@ Measures the service, prints each figure beside its reference, and writes test/b
             virtual time, cost) is not the recorded one, or if a ratio of measured times is more than a fifth worse
   --exact   with --check: only the counts, which are the same on every machine, however busy it is
   --only    some of the parts: start (bundles: size and init time), work (calls, transitions), time (1,000 simulated accounts),
-            cost
+            cost, command (how long the operator's command takes, as a multiple of an empty Node)
 `
 
-const parts = ['start', 'work', 'time', 'cost'] as const
+const parts = ['start', 'work', 'time', 'cost', 'command'] as const
 type Part = (typeof parts)[number]
 /** The position of a figure's part in the order of parts. */
-const partOf = (name: string) => ['start', 'work', 'time', 'cost'].indexOf(name.split(':')[0] ?? '')
+const partOf = (name: string) => parts.findIndex((part) => name.startsWith(`${part}: `))
 const resultsFile = path.join(import.meta.dirname, 'results.json')
 // The tests' vending.yml: adopters change the repository's own, which would change the bundles.
 const vendingFile = path.join(import.meta.dirname, '..', 'support', 'vending.yml')
@@ -107,6 +108,11 @@ const measure = async ({ check, exact, wanted }: Options, recorded: Figures) => 
     const cost = await countCost(simulation, vended)
     printCost(cost)
     measured.cost = cost
+  }
+  if (has('command') && !exact) {
+    const command = await measureCommand({ vendingFile, processes, onProgress })
+    printCommand(command)
+    measured.command = command
   }
   return measured
 }

@@ -1,4 +1,5 @@
 import Table from 'cli-table3'
+import type { measureCommand } from './command.ts'
 import type { countCost } from './cost.ts'
 import { type Figures, mark, round } from './figures.ts'
 import prices from './prices.json' with { type: 'json' }
@@ -142,3 +143,14 @@ export const printCost = ({ figures, details }: Awaited<ReturnType<typeof countC
   )
   table('What is there when nothing is vended', ['resource', 'deployed'], Object.entries(resources))
 }
+
+export const printCommand = ({ figures, details }: Awaited<ReturnType<typeof measureCommand>>) =>
+  table(
+    `Command: median (quartiles) of ${details.processes} fresh processes, taken in turns`,
+    ['vend', 'ms', '÷ empty Node'],
+    details.commands.map(({ name, median, quartiles }) => [
+      name === 'empty' ? 'an empty Node' : name,
+      `${median} (${quartiles.join('–')})`,
+      name === 'empty' ? '' : withMark(figures, `command: vend ${name} ÷ empty Node`),
+    ]),
+  )

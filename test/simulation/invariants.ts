@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { unmarshall } from '@aws-sdk/util-dynamodb'
-import { ourPath } from '../../functions/shared/account-role.ts'
+import { ourPath } from '../../functions/shared/assume-role.ts'
 import { type AccountRecord, mailKey } from '../../functions/shared/ledger.ts'
 import { type Admin, adminsRequest, type Ask, completeRequest } from '../../functions/shared/request.ts'
 import { secretName } from '../../functions/shared/secret-name.ts'

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { loadVending } from '../../infra/build/load-vending.ts'
+import { loadVending } from '../../infra/build/check-vending.ts'
 import { type Clock, startClock } from '../../local/clock.ts'
 import { type DeployedFunction, readDeployed } from '../../local/deployed.ts'
 import type { answering } from '../../local/aws/endpoint.ts'

@@ -286,7 +286,7 @@ describe('a group that is not ours', () => {
     has(policies, documents)
     const created = create({ groups: [aGroup({ name: 'Readers' }), { ...wanted }] })
     await expect(created).rejects.toThrow(GroupNotOursError)
-    await expect(created).rejects.toThrow('The group administrators exists already, was not created by account vending')
+    await expect(created).rejects.toThrow('The group administrators already exists, was not created by account vending')
     expect(written()).toEqual([])
   })
 })

@@ -60,7 +60,7 @@ test.each(failed)('%s is refused, by its state', (name) => {
 
 test.each([...apiCalls, ...others])('%s is refused: it vends nobody', (name) => {
   expect(issuesOf(() => accountOfEvent(aSample(name), managementAccountId))).toEqual([
-    { field: 'detail', message: expect.stringContaining('must be of an event that vends') as string },
+    { field: 'detail', message: expect.stringContaining('must belong to an event that starts a vend') as string },
   ])
 })
 

@@ -187,7 +187,7 @@ describe('refused, with the field and what is allowed:', () => {
   test('policy ARNs that are too long for a session’s policy', () => {
     const groups = [{ name: 'Long', policies: [1, 2, 3].map((n) => `${'p'.repeat(500)}${n}`) }]
     expect(issuesOf(() => complete({ groups }))).toEqual([
-      { field: 'groups', message: 'the characters of all groups’ policy ARNs together must be at most 1000' },
+      { field: 'groups', message: 'the total length of all groups’ policy ARNs in characters must be at most 1000' },
     ])
   })
 
@@ -208,7 +208,7 @@ describe('refused, with the field and what is allowed:', () => {
     expect(issuesOf(() => ask(1))).toEqual([
       {
         field: 'admins[0]',
-        message: 'the characters of all group names and policy ARNs together must be at most 480',
+        message: 'the total length of all group names and policy ARNs in characters must be at most 480',
       },
     ])
   })
@@ -216,7 +216,7 @@ describe('refused, with the field and what is allowed:', () => {
   test('more than 45 tags, those of vending.yml included', () => {
     const fifty = Object.fromEntries(Array.from({ length: 45 }, (_, i) => [`tag${i}`, '']))
     expect(issuesOf(() => complete({ admins: [{ userName: 'ada', tags: fifty }] }))).toEqual([
-      { field: 'admins[0].tags', message: 'tags, those of vending.yml included, must be at most 45' },
+      { field: 'admins[0].tags', message: 'the number of tags, including those of vending.yml, must be at most 45' },
     ])
     expect(issuesOf(() => complete({ admins: [{ userName: 'ada', tags: fifty }] }, { tags: {} }))).toEqual([])
   })

@@ -53,7 +53,7 @@ test('no heading is there twice, or for nothing', () => {
 })
 
 test.each([...entries])('%s says what it means, what to look at and how to mend it', (_, entry) => {
-  expect(entry).toMatch(/^\s*- \*\*Means:\*\* .{10}[^]*- \*\*Look at:\*\* .{5}[^]*- \*\*Mend:\*\* .{5}/)
+  expect(entry).toMatch(/^\s*- \*\*Means:\*\* .{10}[^]*- \*\*Look at:\*\* .{5}[^]*- \*\*Do:\*\* .{5}/)
 })
 
 describe('the commands in it', () => {

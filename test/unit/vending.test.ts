@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { parse, stringify } from 'yaml'
-import { loadVending } from '../../infra/build/load-vending.ts'
+import { loadVending } from '../../infra/build/check-vending.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'vending-'))
 afterAll(() => {
@@ -188,7 +188,7 @@ describe('is refused with file, key and what is allowed:', () => {
   test('what no account could be vended with, though each line is well formed', () => {
     const inline = Array.from({ length: 3 }, (_, i) => `${'p'.repeat(450)}${i}`)
     expect(refusal(() => load({ groups: [{ name: 'Long', policies: inline }] }))).toContain(
-      'the characters of all groups’ policy ARNs together must be at most 1000',
+      'the total length of all groups’ policy ARNs in characters must be at most 1000',
     )
   })
 

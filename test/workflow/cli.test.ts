@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
+import { cpSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { createServer, request } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { promisify } from 'node:util'
@@ -144,6 +145,41 @@ describe('vend', () => {
     expect(stderr).toMatch(/^Nothing answers at http:\/\/127.0.0.1:1. Is npm start running\?/)
   })
 
+  test('without a vending.yml, a sentence says where it was looked for', async () => {
+    const copy = path.join(folder, 'copy', 'dist', 'vend.cjs')
+    cpSync(path.join(root, 'dist', 'vend.cjs'), copy)
+    const ended = await promisify(execFile)(process.execPath, [copy, 'list', ...local()]).catch(
+      (failure: { code: number; stderr: string }) => failure,
+    )
+    expect(ended).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/^The project has no vending\.yml: there is no\s.*vending\.yml\. /) as string,
+    })
+  })
+
+  test('an endpoint with TLS is called like any other', async () => {
+    const ssl = path.join(root, 'node_modules', 'dynalite', 'ssl')
+    const pem = (name: string) => readFileSync(path.join(ssl, name))
+    const { hostname, port: behind } = new URL(organization.endpointUrl)
+    const front = createTlsServer({ key: pem('server-key.pem'), cert: pem('server-crt.pem') }, (asked, answer) => {
+      const { method, url, headers } = asked
+      const forwarded = request({ hostname, port: behind, method, path: url, headers }, (got) => {
+        answer.writeHead(got.statusCode ?? 500, got.headers)
+        got.pipe(answer)
+      })
+      asked.pipe(forwarded)
+    })
+    await new Promise<void>((resolve) => front.listen(0, '127.0.0.1', resolve))
+    const endpoint = `https://127.0.0.1:${(front.address() as AddressInfo).port}`
+    const { code, stdout } = await run(
+      ['list', '--stage', 'local', '--region', 'us-east-1', '--endpoint-url', endpoint, '--config', exampleVending],
+      { ...keys, NODE_TLS_REJECT_UNAUTHORIZED: '0', NODE_NO_WARNINGS: '1' },
+    )
+    front.close()
+    expect(code).toBe(0)
+    expect(stdout).toContain('111122223333')
+  })
+
   test.each([200, 404])('what is not AWS at the endpoint is a sentence too: a page, %i', async (status) => {
     const page = createServer((_, response) => {
       response.writeHead(status, { 'content-type': 'text/html' }).end('<!doctype html><p>Hello<br>')
@@ -250,7 +286,7 @@ describe('plan', () => {
       'is for account 444455556667',
     )
     expect((await vend('plan', '444455556666', '--file', file({ admins: [] }), '--admin', 'ada')).stderr).toContain(
-      'has admins of its own',
+      'already has admins',
     )
     expect(organization.world.calls.length).toBe(before)
   })

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { loadVending } from '../../infra/build/load-vending.ts'
+import { loadVending } from '../../infra/build/check-vending.ts'
 import { readDeployed } from '../../local/deployed.ts'
 import { exampleVending } from '../support/organization.ts'
 import * as errors from '../../functions/shared/errors.ts'

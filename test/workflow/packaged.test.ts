@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { loadVending } from '../../infra/build/load-vending.ts'
+import { loadVending } from '../../infra/build/check-vending.ts'
 import { readDeployed } from '../../local/deployed.ts'
 import { bundleFunctions } from '../../local/run-function.ts'
 import { packaged, type Packaged } from '../support/packaged.ts'

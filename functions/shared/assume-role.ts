@@ -43,8 +43,8 @@ const sessionPolicy = (permissions: Permission[]) => {
       {
         field: 'groups',
         message:
-          `the ARNs of groups and policies make a session policy of ${policy.length} characters, which must be at most ` +
-          `${maxCharacters}: request fewer or shorter names (a group that exists already counts with its path)`,
+          `the session policy with the ARNs of all groups and policies has ${policy.length} characters; the limit is ` +
+          `${maxCharacters}: request fewer groups and policies, or shorter names (the path of an existing group counts, too)`,
       },
     ])
   return policy

@@ -3,7 +3,7 @@ import type { Context } from 'aws-lambda'
 import { mockClient } from 'aws-sdk-client-mock'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Account } from '../../functions/shared/account.ts'
-import { assumeAccountRole, iamArn } from '../../functions/shared/account-role.ts'
+import { assumeAccountRole, iamArn } from '../../functions/shared/assume-role.ts'
 import { AccessRoleMissingError, AccountNotReadyError, InvalidInputError } from '../../functions/shared/errors.ts'
 import { type AdminsRequest, completeRequest } from '../../functions/shared/request.ts'
 import {
@@ -92,7 +92,7 @@ describe('what is too long for STS', () => {
     const refused = withGroups(4, `/${'p'.repeat(510)}/`)
     await expect(refused).rejects.toBeInstanceOf(InvalidInputError)
     await expect(refused).rejects.toThrow(
-      /^groups: the ARNs of groups and policies make a session policy of 2\d{3} characters, which must be at most 1800: /,
+      /^groups: the session policy with the ARNs of all groups and policies has 2\d{3} characters; the limit is 1800: /,
     )
     expect(sts.calls()).toHaveLength(0)
   })
