@@ -150,12 +150,13 @@ const main = async (options: Options) => {
     ([name]) => !wanted.some((part) => name.startsWith(`${part}: `)),
   )
   const results: Results = {
-    ...before,
     // In the order of the parts, so that a run of one part changes no other line.
     figures: Object.fromEntries(
       [...ofOtherParts, ...Object.entries(figures)].sort(([a], [b]) => partOf(a) - partOf(b)),
     ),
-    ...Object.fromEntries(Object.entries(measured).map(([part, { details }]) => [part, { ...origin, ...details }])),
+    ...Object.fromEntries(
+      parts.map((part) => [part, measured[part] ? { ...origin, ...measured[part].details } : before?.[part]]),
+    ),
   }
   writeFileSync(resultsFile, `${JSON.stringify(results, undefined, 2)}\n`)
   const files = origin.isDirty ? ', with changes that are not committed' : ''
