@@ -8,8 +8,8 @@ const root = path.join(import.meta.dirname, '..', '..')
 export const stage = 'e2e'
 
 /**
- * Copies the service, and deploys and removes the copy with osls. osls builds in the service's folder; in the copy, osls
- * cannot overwrite a person's own build.
+ * Copies the service, and deploys and removes the copy with osls. osls builds in the service's folder; in the copy,
+ * osls cannot overwrite a person's own build.
  */
 export const copyService = (folder: string) => {
   const copy = path.join(folder, 'service')
