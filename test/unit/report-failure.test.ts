@@ -136,7 +136,7 @@ describe('an execution that failed', () => {
     const { html, text } = notice()
     for (const body of [html, text]) {
       expect(body.replace(/\s+/g, ' ')).toContain(
-        'A group of that name exists in the account and gives other permissions.',
+        'A group of that name already exists in the account and gives permissions other than the requested ones.',
       )
       expect(body).toContain('The group exists')
       expect(body).toContain(executionArn)
@@ -405,7 +405,7 @@ describe('an account that could not be created', () => {
   test('is reported with Organizations’ reason, and with where to look next', async () => {
     await reportSample('create-account-result-failed')
     expect(notice().subject).toBe('A new account could not be created: EMAIL_ALREADY_EXISTS')
-    expect(notice().text.replace(/\s+/g, ' ')).toContain('The e-mail address belongs to another AWS account already.')
+    expect(notice().text.replace(/\s+/g, ' ')).toContain('The e-mail address already belongs to another AWS account.')
     expect(command()).toBe("aws organizations create-account --account-name 'ACCOUNT NAME' --email 'ADDRESS'")
     expect(sfn.calls()).toEqual([])
     expect(onRecord.changes()).toEqual([])
