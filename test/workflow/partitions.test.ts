@@ -49,7 +49,7 @@ test.each([
 
 test.each([
   ['cn-northwest-1', 'no SES to send the mails'],
-  ['us-iso-east-1', 'whose sign-in page and services are not known here'],
+  ['us-iso-east-1', 'whose sign-in page and services are not known;'],
   [
     'us-gov-west-1',
     'secretReaders[0]: arn:aws:iam::111122223333:role/platform-team must begin with arn:aws-us-gov: for us-gov-west-1',
