@@ -1,5 +1,5 @@
 import { OrganizationsClient, paginateListAccounts } from '@aws-sdk/client-organizations'
-import { scanAccounts } from '../functions/shared/ledger.ts'
+import { scanAccounts } from '../functions/shared/account-record.ts'
 import { scanToldFailures } from '../functions/shared/notes.ts'
 import type { Vending } from '../functions/shared/vending.ts'
 import { keepingToTheRate, type Make } from './clients.ts'

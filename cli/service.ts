@@ -1,7 +1,7 @@
 import { CloudFormationClient, DescribeStacksCommand, type Stack } from '@aws-sdk/client-cloudformation'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { isNamed } from '../functions/shared/aws-errors.ts'
-import type { Ledger } from '../functions/shared/ledger-item.ts'
+import type { Ledger } from '../functions/shared/ledger.ts'
 import { placeOf } from '../functions/shared/vend.ts'
 import type { Make } from './clients.ts'
 import { NotDeployedError } from './command-errors.ts'

@@ -16,8 +16,8 @@ import {
   leaseRestSeconds,
   readAccount,
   takeLease,
-} from '../shared/ledger.ts'
-import type { Ledger } from '../shared/ledger-item.ts'
+} from '../shared/account-record.ts'
+import type { Ledger } from '../shared/ledger.ts'
 import {
   type Admin,
   type AdminsRequest,

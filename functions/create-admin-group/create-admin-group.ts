@@ -27,8 +27,8 @@ import {
   PolicyNotAttachableError,
   PolicyNotFoundError,
 } from '../shared/errors.ts'
-import { type AccountRecord, beginStep, entryOf, recordKept } from '../shared/ledger.ts'
-import type { Ledger } from '../shared/ledger-item.ts'
+import { type AccountRecord, beginStep, entryOf, recordKept } from '../shared/account-record.ts'
+import type { Ledger } from '../shared/ledger.ts'
 import { matchesAction } from '../shared/policy.ts'
 import { type Admin, adminSchema, type Group, groupSchema, type PolicyDocument } from '../shared/request.ts'
 import { vendSchema } from '../shared/vend.ts'

@@ -1,6 +1,6 @@
 import { PutItemCommand } from '@aws-sdk/client-dynamodb'
 import { marshall } from '@aws-sdk/util-dynamodb'
-import { ifConditionHolds, type Ledger, readItem, scanItems } from './ledger-item.ts'
+import { ifConditionHolds, type Ledger, readItem, scanItems } from './ledger.ts'
 
 // A note is an item of its own for something that must not happen twice: a request with an Idempotency-Key, the report
 // of a failure, the mail of a sweep.

@@ -1,7 +1,7 @@
 import { SendEmailCommand, type SESClient } from '@aws-sdk/client-ses'
 import { isNamed } from './aws-errors.ts'
 import { MailQuotaExceededError } from './errors.ts'
-import type { Ledger } from './ledger-item.ts'
+import type { Ledger } from './ledger.ts'
 import { oneLine } from './mail.ts'
 import { noteOnce, readNote } from './notes.ts'
 

@@ -17,8 +17,8 @@ import {
   recordFailure,
   recordGone,
   scanAccounts,
-} from '../shared/ledger.ts'
-import type { Ledger } from '../shared/ledger-item.ts'
+} from '../shared/account-record.ts'
+import type { Ledger } from '../shared/ledger.ts'
 import { fillText, oneLine } from '../shared/mail.ts'
 import { scanToldFailures } from '../shared/notes.ts'
 import { secretName } from '../shared/secret-name.ts'

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { unmarshall } from '@aws-sdk/util-dynamodb'
 import { ourPath } from '../../functions/shared/assume-role.ts'
-import { type AccountRecord, mailKey } from '../../functions/shared/ledger.ts'
+import { type AccountRecord, mailKey } from '../../functions/shared/account-record.ts'
 import { type Admin, adminsRequest, type Ask, completeRequest } from '../../functions/shared/request.ts'
 import { secretName } from '../../functions/shared/secret-name.ts'
 import { parseInput } from '../../functions/shared/parse.ts'

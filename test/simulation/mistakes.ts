@@ -21,7 +21,7 @@ export const mistakes: Mistake[] = [
   },
   {
     name: 'the lease is not asked for',
-    file: 'shared/ledger.ts',
+    file: 'shared/account-record.ts',
     changes: [
       [
         'updateAccount(ledger, accountId, { ...change, condition: isHeldBy(vend.executionArn) })',
@@ -36,17 +36,17 @@ export const mistakes: Mistake[] = [
   },
   {
     name: 'the lease is taken over as soon as its execution has ended',
-    file: 'shared/ledger.ts',
+    file: 'shared/account-record.ts',
     changes: [['export const leaseRestSeconds = 90', 'export const leaseRestSeconds = 0']],
   },
   {
     name: 'a step begins right after a failure',
-    file: 'shared/ledger.ts',
+    file: 'shared/account-record.ts',
     changes: [['Date.parse(at) - leaseRestSeconds * 1000', 'Date.parse(at) + leaseRestSeconds * 1000']],
   },
   {
     name: 'the lease is not given back',
-    file: 'shared/ledger.ts',
+    file: 'shared/account-record.ts',
     changes: [["remove: ['lease', 'failure'],\n    })\n  } catch", "remove: ['failure'],\n    })\n  } catch"]],
   },
   {
@@ -61,7 +61,7 @@ export const mistakes: Mistake[] = [
   },
   {
     name: 'a mail that is on record is sent again',
-    file: 'shared/ledger.ts',
+    file: 'shared/account-record.ts',
     changes: [['?.secretVersion === secretVersion', '?.secretVersion === `${secretVersion}?`']],
   },
   {
@@ -163,7 +163,7 @@ export const mistakes: Mistake[] = [
   },
   {
     name: 'the lease of a departed account is kept',
-    file: 'shared/ledger.ts',
+    file: 'shared/account-record.ts',
     changes: [["    remove: ['lease'],\n", '']],
   },
 ]

@@ -16,8 +16,8 @@ import {
   recordRenewal,
   recordVend,
   takeLease,
-} from '../../functions/shared/ledger.ts'
-import type { Ledger } from '../../functions/shared/ledger-item.ts'
+} from '../../functions/shared/account-record.ts'
+import type { Ledger } from '../../functions/shared/ledger.ts'
 import { failureNote, noteOnce, readNote, scanToldFailures } from '../../functions/shared/notes.ts'
 import { createLedger } from '../../local/create-ledger.ts'
 import { accountId, aDocument, aGroup, anAccount, anAdmin, anotherVend, aVend } from '../support/builders.ts'
