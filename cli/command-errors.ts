@@ -34,8 +34,8 @@ const sentences: Record<string, string> = {
   RequestExpired: `Your AWS session has expired, or this computer's clock is wrong. ${signIn}.`,
   InvalidClientTokenId: `AWS does not know these credentials. ${signIn}.`,
   UnrecognizedClientException: `AWS does not know these credentials. ${signIn}.`,
-  InvalidSignatureException: `AWS refuses these credentials: the secret key does not belong to the access key id, or this computer's clock is wrong.`,
-  SignatureDoesNotMatch: `AWS refuses these credentials: the secret key does not belong to the access key id, or this computer's clock is wrong.`,
+  InvalidSignatureException: `AWS refuses these credentials: the secret access key does not belong to the access key ID, or this computer's clock is wrong.`,
+  SignatureDoesNotMatch: `AWS refuses these credentials: the secret access key does not belong to the access key ID, or this computer's clock is wrong.`,
   AWSOrganizationsNotInUseException:
     'This account is not in an organization. Use credentials of the management account.',
 }

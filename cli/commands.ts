@@ -13,25 +13,22 @@ const statuses = ['NOT_VENDED', 'VENDING', 'VENDED', 'FAILED', 'DEPARTED', 'CLOS
 
 const program = new Command('vend')
   .version(packageFile.version)
-  .description('The operator’s command of account-vending: first administrators for new AWS accounts.')
+  .description('The operator’s command for account-vending, which gives new AWS accounts their first administrators.')
   .option('--stage <STAGE>', 'the deployed stage (default: prod)')
-  .option(
-    '--region <REGION>',
-    'the Region of the service (default: AWS_REGION or the profile’s, as for every AWS tool)',
-  )
-  .option('--endpoint-url <URL>', 'an endpoint other than the real AWS (or set AWS_ENDPOINT_URL)')
-  .option('--local [PORT]', `the local organization of a running npm start (default port: ${localPort})`)
+  .option('--region <REGION>', 'the Region of the service (default: AWS_REGION, or the Region of your profile)')
+  .option('--endpoint-url <URL>', 'the endpoint to call instead of AWS (or set AWS_ENDPOINT_URL)')
+  .option('--local [PORT]', `call the local organization that npm start runs (default port: ${localPort})`)
   .option('--config <FILE>', 'another vending.yml (default: the vending.yml of the project)')
   .option('--json', 'print one JSON document on stdout, for programs; it never contains a password')
   .addHelpText(
     'after',
     `
-The command finds credentials like every AWS tool: environment, AWS_PROFILE, single sign-on.
+The command finds credentials as the AWS CLI does: environment, AWS_PROFILE, IAM Identity Center.
 
 Exit codes:
-  0  success: you can deploy the service, the vend would succeed, was started or has finished,
-     the file is written
-  1  no success, or AWS refused a call; stderr or the answer gives the reason
+  0  success: you can deploy the service; the vend would succeed, was started or has finished;
+     the file was written
+  1  failure, or AWS refused a call; the output contains the reason
   2  a mistake in the command, its files or its input
 
 Examples:
@@ -47,7 +44,7 @@ Examples:
   .configureOutput({ getOutHelpWidth: () => width, getErrHelpWidth: () => width })
 
 const accountId = (text: string) => {
-  if (!/^\d{12}$/.test(text)) throw new InvalidArgumentError('An account id is 12 digits.')
+  if (!/^\d{12}$/.test(text)) throw new InvalidArgumentError('An account ID has 12 digits.')
   return text
 }
 const more = (text: string, before: string[] = []) => [...before, text]
@@ -80,7 +77,7 @@ program
 
 const asking = (command: Command) =>
   command
-    .argument('<account>', 'id of the account: 12 digits', accountId)
+    .argument('<account>', 'ID of the account: 12 digits', accountId)
     .option('--file <FILE>', 'a request as JSON: admins, groups (docs/requests.md)')
     .option('--admin <NAME=EMAIL>', 'an administrator, with or without an address; can be repeated', more)
     .option('--again', 'inspect the account even if the ledger says that it is complete, and create what is missing')
@@ -91,8 +88,8 @@ asking(program.command('plan'))
     'after',
     `
 The plan reads the organization, the ledger and the account itself, in a session that may only
-read. It decides with the workflow’s own code and the vending.yml of the project. FILE can also be
-an event.
+read. The plan uses the workflow’s own code and the vending.yml of the project. FILE can also
+contain an event.
 
 Exit codes: 0 the vend would succeed, 1 the vend would be refused, 2 a mistake in the command.`,
   )
@@ -157,7 +154,7 @@ program
   .description(
     'show the status of an account: steps with their times, administrators, mails, and an explanation of a failure',
   )
-  .argument('<account>', 'id of the account: 12 digits', accountId)
+  .argument('<account>', 'ID of the account: 12 digits', accountId)
   .option('--watch', 'follow the vend until it ends, for an hour at most')
   .addHelpText(
     'after',
@@ -203,9 +200,9 @@ program
 program
   .command('redrive')
   .description('redrive a failed vend from the step that failed')
-  .argument('<account|execution-arn>', 'id of the account, or ARN of the execution', (text) => {
+  .argument('<account|execution-arn>', 'ID of the account, or ARN of the execution', (text) => {
     if (!/^(\d{12}|arn:[\w-]+:states:[\w-]+:\d{12}:execution:.+)$/.test(text))
-      throw new InvalidArgumentError('The argument must be an account id (12 digits) or the ARN of an execution.')
+      throw new InvalidArgumentError('The argument must be an account ID (12 digits) or the ARN of an execution.')
     return text
   })
   .option('--wait', 'follow the vend until it ends')
@@ -232,7 +229,7 @@ program
   .command('replay')
   .description('retry every message in the dead-letter queue: start the workflow, report a failure, or sweep')
   .option('--dry-run', 'only list the messages')
-  .option('--limit <COUNT>', 'the most messages to retry, 1 to 1000 (default: 100)', (text) => {
+  .option('--limit <COUNT>', 'the maximum number of messages to retry, 1 to 1000 (default: 100)', (text) => {
     if (!/^\d{1,4}$/.test(text) || Number(text) < 1 || Number(text) > 1000)
       throw new InvalidArgumentError('The number must be from 1 to 1000.')
     return Number(text)
@@ -259,8 +256,8 @@ kept, 2 a mistake in the command.`,
 program
   .command('csv')
   .description('write the credentials file of the IAM console: user name, password, sign-in URL')
-  .argument('<account>', 'id of the account: 12 digits', accountId)
-  .argument('[user]', 'only this user; needs only the permissions secretsmanager:GetSecretValue and kms:Decrypt')
+  .argument('<account>', 'ID of the account: 12 digits', accountId)
+  .argument('[user]', 'only this user; requires only the permissions secretsmanager:GetSecretValue and kms:Decrypt')
   .option(
     '--output <FILE>',
     'the file to write, or - for stdout if stdout is not a terminal (default: ACCOUNT_credentials.csv)',

@@ -98,8 +98,8 @@ const passwordOf = async (
       return {
         userName,
         reason:
-          `${userName}: there is no secret ${name}. If ${userName} has signed in, the secret is not needed any more. If not, ` +
-          `delete the user's console sign-in in the account, and start again for a new password:\n  npx vend start ${accountId} --again${options}`,
+          `${userName}: there is no secret ${name}. If ${userName} has signed in, the secret is no longer needed. If not, ` +
+          `disable the user's console access in the account, and start again to get a new password:\n  npx vend start ${accountId} --again${options}`,
       }
     if (isNamed(error, 'InvalidRequestException'))
       return {
@@ -130,7 +130,9 @@ export const writePrivately = (file: string, text: string, { force }: { force: b
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined
     if (code === 'EEXIST')
-      throw new UsageError(`${file} exists already. Name another file with --output, or replace this one with --force.`)
+      throw new UsageError(
+        `${file} already exists. Name another file with --output, or replace this file with --force.`,
+      )
     throw new UsageError(`${file} cannot be written: ${error instanceof Error ? error.message : String(error)}`)
   }
 }

@@ -79,7 +79,7 @@ export const checks: Record<string, Check> = {
       ? ok(`The events of Organizations appear in ${region}.`)
       : fail(
           `The Region is ${region}, and the events of Organizations appear only in ${wanted}.`,
-          `Add --region ${wanted}, to the deployment as well.`,
+          `Use --region ${wanted} in this command and in the deployment.`,
         )
   },
 
@@ -158,7 +158,7 @@ export const checks: Record<string, Check> = {
       )
     if (!ProductionAccessEnabled)
       return fail(
-        'SES is in the sandbox, in which it sends mail only to verified addresses.',
+        'SES is in the sandbox and sends mail only to verified addresses.',
         'Request production access in the SES console (Account dashboard).',
       )
     const quota = `${SentLast24Hours} of ${Max24HourSend} mails were sent in the last 24 hours`
@@ -182,7 +182,7 @@ export const checks: Record<string, Check> = {
       return hasControlTower
         ? warn(
             'Control Tower governs this organization, and vending.yml says automatic: organizations.',
-            'Set automatic: control-tower. Otherwise accounts are vended before Control Tower has finished them.',
+            'Set automatic: control-tower. Otherwise the service vends accounts before Control Tower has finished them.',
           )
         : ok('No trusted access is needed with automatic: organizations.')
     return hasControlTower
@@ -214,12 +214,12 @@ export const checks: Record<string, Check> = {
     if (wrong.length)
       return warn(
         `These names under protected in vending.yml do not match exactly one account: ${wrong.join(', ')}.`,
-        'Use the id of the account, in quotes. A member account can change its own name (account:PutAccountName) and so end or begin the protection.',
+        'Use the ID of the account, in quotes. A member account can change its own name (account:PutAccountName) and so lose or gain the protection.',
       )
     const idle = names.filter((name) => !having(name))
     return ok(
       idle.length
-        ? `No account is called ${idle.join(' or ')}, as Control Tower’s own accounts are.`
+        ? `No account is called ${idle.join(' or ')}: Control Tower creates accounts with such names.`
         : 'Every protected name matches exactly one account.',
     )
   },
@@ -232,7 +232,8 @@ export const checks: Record<string, Check> = {
     const denials = findDenials(policies, vending.accessRole)
       .map((denial) => ({ ...denial, targets: denial.targets.filter(isOurs) }))
       .filter(({ targets }) => targets.length)
-    if (!denials.length) return ok(`None of ${policies.length} policies denies ${vending.accessRole} what a vend does.`)
+    if (!denials.length)
+      return ok(`None of ${policies.length} policies denies ${vending.accessRole} an action of a vend.`)
     const words = denials.map(
       ({ policy, actions, certain, targets }) =>
         `${policy} ${certain ? 'denies' : 'may deny (depending on a condition)'} ${firstOf(actions)} ` +
@@ -351,13 +352,13 @@ async function checkAccessRole(context: Context): Promise<Result> {
   const { accessRole: role, automatic } = vending
   if (automatic === 'control-tower' && role !== 'AWSControlTowerExecution')
     return warn(
-      `automatic: control-tower signs in by ${role}; the role that Control Tower makes is AWSControlTowerExecution.`,
+      `vending.yml says automatic: control-tower and accessRole: ${role}, but Control Tower creates the role AWSControlTowerExecution.`,
       'Leave out accessRole in vending.yml, unless you create that role in each account yourself.',
     )
   const account = await ordinaryAccount(clients.organizations, context)
   if (!account)
     return warn(
-      `There is no account in which ${role} could be tried.`,
+      `There is no account in which to try ${role}.`,
       'Run this command again when there is a member account that is not protected.',
     )
   const RoleArn = `arn:${partition}:iam::${account.id}:role/${role}`

@@ -57,7 +57,7 @@ const showFinding = ({ check, status, finding, remedy }: Finding) => {
 export const showDiagnosis = ({ findings, mayDeploy }: { findings: Finding[]; mayDeploy: boolean }) => {
   const count = (status: Finding['status']) => findings.filter((finding) => finding.status === status).length
   const verdict = mayDeploy
-    ? `The service may be deployed${count('warn') ? `; warnings: ${count('warn')}` : ''}.`
-    : `The service must not be deployed yet: ${count('fail')} of ${findings.length} checks failed.`
+    ? `You can deploy the service${count('warn') ? `; warnings: ${count('warn')}` : ''}.`
+    : `You cannot deploy the service yet: ${count('fail')} of ${findings.length} checks failed.`
   return [...findings.map(showFinding), '', styleText('bold', verdict)].join('\n')
 }

@@ -52,9 +52,10 @@ export type Plan = {
 const reasons: Record<string, string> = {
   Accepted: 'A vend would be accepted.',
   AlreadyVended:
-    'Everything that is requested is on record, so nothing would be made and nobody mailed. (--again inspects the account.)',
-  AlreadyInProgress: 'Another execution is vending the same request.',
-  NotNew: 'The account joined before this service was installed, so no event vends it. Start a vend manually.',
+    'Everything that is requested is on record: the vend would create nothing and send no mail. (--again inspects the account.)',
+  AlreadyInProgress: 'Another execution is already processing the same request.',
+  NotNew:
+    'The account joined before this service was installed, so an event does not vend the account. Start a vend manually.',
 }
 
 /**
@@ -158,7 +159,7 @@ const whatIsDenied = async ({ organizations }: Clients, accountId: string, roleN
         .map(({ policy, actions }) => `${policy} ${certain ? 'denies' : 'may deny'} ${firstOf(actions)}`)
     const sure = say(true)
     return {
-      reason: sure.length ? `A service control policy denies what the vend does: ${sure.join('; ')}.` : '',
+      reason: sure.length ? `A service control policy denies actions of the vend: ${sure.join('; ')}.` : '',
       notes: say(false).map((words) => `The service control policy ${words}, depending on a condition.`),
     }
   } catch (error) {
@@ -231,8 +232,8 @@ const personOf = async (
         ? line(
             'exists already',
             hasProfile
-              ? 'ours and has never signed in: the stored password is set again'
-              : 'ours: console sign-in is added',
+              ? 'created by this service, has never signed in: the stored password is set again'
+              : 'created by this service: console sign-in is added',
           )
         : line(
             'created',

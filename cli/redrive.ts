@@ -66,7 +66,7 @@ export async function redrive(
   const rest = leaseRestSeconds * 1000 - since
   if (since >= 0 && rest > 0) {
     onWait(
-      `The execution ended less than ${leaseRestSeconds} seconds ago, and one of its functions may still run. ` +
+      `The execution ended less than ${leaseRestSeconds} seconds ago, and one of its functions may still be running. ` +
         `Waiting ${Math.ceil(rest / 1000)} seconds.`,
     )
     await setTimeout(rest)

@@ -29,7 +29,7 @@ const administrator = (text: string) => {
 export const requestOf = (accountId: string, { file, admin, again }: Asked) => {
   const content = file === undefined ? {} : readFile(file)
   if (typeof content !== 'object' || content === null || Array.isArray(content))
-    throw new UsageError(`--file ${file}: must hold a JSON object.`)
+    throw new UsageError(`--file ${file}: must contain a JSON object.`)
   if ('accountId' in content && content.accountId !== accountId)
     throw new UsageError(
       `--file ${file} is for account ${String(content.accountId)}, and the command is for account ${accountId}.`,

@@ -28,8 +28,7 @@ const isLocal = (options: Global) => options.local !== undefined
  * Throws `UsageError`.
  */
 export const settingOf = (options: Global) => {
-  if (options.local && options.endpointUrl)
-    throw new UsageError('--local and --endpoint-url exclude each other: leave out one of them.')
+  if (options.local && options.endpointUrl) throw new UsageError('Choose one of --local and --endpoint-url.')
   const port = Number(options.local)
   if (isLocal(options) && !(Number.isInteger(port) && port > 0 && port < 65_536))
     throw new UsageError(`--local ${options.local}: a port is a number from 1 to 65535.`)
@@ -67,7 +66,8 @@ const readVending = async (config: string | undefined) => {
   } catch (error) {
     const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT'
     if (isMissing && config) throw new UsageError(`--config ${config}: there is no such file.`)
-    if (isMissing) throw new UsageError(`The project has no vending.yml: there is no ${file}. Name one with --config.`)
+    if (isMissing)
+      throw new UsageError(`The project has no vending.yml: there is no ${file}. Name another file with --config.`)
     throw new UsageError(error instanceof Error ? error.message : String(error))
   }
 }

@@ -79,7 +79,7 @@ const redefinedGroups = (
       isDeepStrictEqual(new Set(known?.policies), new Set(wanted?.policies)) &&
       isDeepStrictEqual(known?.inline, wanted?.inline)
     if (!known || same || config.groups.some(isThis)) return []
-    const message = `the group ${name} exists in the account already, with other permissions; use another group name for these`
+    const message = `the group ${name} already exists in the account, with other permissions; use another name for this group`
     return [{ field: `groups[${i}].name`, message }]
   })
 

@@ -126,7 +126,7 @@ const creationNotice = (input: z.output<typeof accountResult>): Notice => {
       ? `Control Tower could not enroll or update ${accountName}`
       : `A new account could not be created${managed ? ` (${accountName})` : ''}`,
     what: createAccountStatus
-      ? 'Organizations could not create an account, so there is no account for administrators.'
+      ? 'Organizations could not create an account, so there is no account to vend.'
       : 'Control Tower could not create or enroll an account, so the account got no administrators.',
     error: reason,
     cause: managed?.message ?? '',

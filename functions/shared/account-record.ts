@@ -155,7 +155,7 @@ const updateWhileHeld = async (
 
 const leaseLost = (accountId: string) =>
   new LeaseLostError(
-    `Another execution has taken over account ${accountId}. This execution makes no further change. ` +
+    `Another execution has taken over account ${accountId}. This execution makes no further changes. ` +
       'If something is missing when the other execution has ended, start a new vend',
   )
 

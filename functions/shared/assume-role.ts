@@ -94,7 +94,7 @@ export const assumeAccountRole = async (sts: STSClient, { account, roleName, ven
         (account.joinedMethod === 'INVITED'
           ? 'Organizations does not create this role in invited accounts. '
           : 'The role is missing, or its trust policy was changed. ') +
-        `Create it in account ${account.id} from infra/member-account/access-role.yml, with RoleName=${roleName}. ` +
+        `Create the role in account ${account.id} from infra/member-account/access-role.yml, with RoleName=${roleName}. ` +
         `AWS says: ${error.message}`,
       { cause: error },
     )

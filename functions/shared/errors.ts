@@ -84,12 +84,12 @@ export class PolicyNotAttachableError extends Error {
   override readonly name = 'PolicyNotAttachableError'
 }
 
-/** A group of that name exists, is not ours and has other policies: its members would get other permissions. */
+/** A group of that name exists, is not ours and does not have exactly the requested policies. */
 export class GroupNotOursError extends Error {
   override readonly name = 'GroupNotOursError'
 }
 
-/** A group of ours with that name gives other permissions than requested. */
+/** A group of ours with that name gives permissions other than the requested ones. */
 export class GroupDiffersError extends Error {
   override readonly name = 'GroupDiffersError'
 }
@@ -114,7 +114,7 @@ export class AwsUnreachableError extends Error {
   override readonly name = 'AwsUnreachableError'
 }
 
-/** Step Functions sent the event that an execution ended, and does not show the end yet. Worth a retry. */
+/** Step Functions sent the event that an execution ended, but does not show the end yet. Worth a retry. */
 export class ExecutionNotSettledError extends Error {
   override readonly name = 'ExecutionNotSettledError'
 }

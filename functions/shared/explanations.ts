@@ -28,7 +28,7 @@ export const explanations: Record<string, Explanation> = {
   AccountNotFoundError: explain(
     'correct',
     'The account is not in this organization. Nothing was made.',
-    'Check the account id, save the corrected input as request.json, and start again:',
+    'Check the account ID, save the corrected input as request.json, and start again:',
   ),
   ManagementAccountError: explain(
     'correct',

@@ -16,7 +16,7 @@ export const fields = <Shape extends z.core.$ZodShape>(shape: Shape) =>
         : 'must be an object',
   })
 
-export const accountId = text(/^\d{12}$/, 'must be an account id: 12 digits, as a string')
+export const accountId = text(/^\d{12}$/, 'must be an account ID: 12 digits, as a string')
 // IAM allows a comma as well. The secret for the password is named after the user, and Secrets Manager allows no comma.
 export const userName = text(/^(?!__proto__$)[\w+=.@-]{1,64}$/, 'must be 1 to 64 letters, digits or _+=.@-')
 export const groupName = text(/^(?!__proto__$)[\w+=,.@-]{1,128}$/, 'must be 1 to 128 letters, digits or _+=,.@-')

@@ -268,7 +268,7 @@ describe('a manual request', () => {
     for (const more of [{ policies: ['ReadOnlyAccess'] }, { inline: { mine: aDocument({ Id: 'other' }) } }]) {
       const groups = [{ name: 'Readers', policies: ['AdministratorAccess'], inline: { mine: aDocument() }, ...more }]
       await expect(accept({ accountId, admins: [{ userName: 'ada', groups: ['Readers'] }], groups })).rejects.toThrow(
-        'groups[0].name: the group Readers exists in the account already, with other permissions',
+        'groups[0].name: the group Readers already exists in the account, with other permissions',
       )
     }
     expect(onRecord.changes()).toEqual([])

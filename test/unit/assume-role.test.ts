@@ -241,7 +241,7 @@ describe.each(refusals)('%s', (name) => {
     expect((error as Error).message).toContain(
       `The role arn:aws:iam::${accountId}:role/OrganizationAccountAccessRole cannot be assumed. ` +
         'Organizations does not create this role in invited accounts. ' +
-        `Create it in account ${accountId} from infra/member-account/access-role.yml, with RoleName=OrganizationAccountAccessRole. AWS says: not you`,
+        `Create the role in account ${accountId} from infra/member-account/access-role.yml, with RoleName=OrganizationAccountAccessRole. AWS says: not you`,
     )
   })
 })

@@ -118,7 +118,7 @@ test.each([
   expect(issuesOf(() => accountOfEvent(changed, managementAccountId))).toEqual([
     {
       field: 'detail.serviceEventDetails.createAccountStatus.accountId',
-      message: 'must be an account id: 12 digits, as a string',
+      message: 'must be an account ID: 12 digits, as a string',
     },
   ])
 })

@@ -109,7 +109,7 @@ test('returns NOT_VENDED for an account without a record', async () => {
 describe('the error leaves under its name:', () => {
   test.each(['', '4444', 'account', '444455556666/admins'])('InvalidInputError for the account id %o', async (id) => {
     await expect(get(id)).rejects.toThrow(InvalidInputError)
-    await expect(get(id)).rejects.toThrow('accountId: must be an account id: 12 digits, as a string')
+    await expect(get(id)).rejects.toThrow('accountId: must be an account ID: 12 digits, as a string')
     expect(dynamodb.calls()).toEqual([])
   })
 

@@ -165,7 +165,7 @@ describe('the error leaves under its name, and nothing is started:', () => {
     ['an unknown field', { body: '{"admin": []}' }, '; allowed fields are admins, groups'],
     ['an account id in the body', { body: `{"accountId": "${accountId}"}` }, '; allowed fields are admins, groups'],
     ['somebody else’s name', { body: '{"requestedBy": "root"}' }, '; allowed fields are admins, groups'],
-    ['a wrong account id', { accountId: '4444' }, 'accountId: must be an account id: 12 digits, as a string'],
+    ['a wrong account id', { accountId: '4444' }, 'accountId: must be an account ID: 12 digits, as a string'],
     ['an unknown group', { body: '{"admins":[{"userName":"ada","groups":["Nobody"]}]}' }, 'admins[0].groups[0]: '],
   ])('InvalidInputError for %s', async (_, input, message) => {
     const error = await refused(input)

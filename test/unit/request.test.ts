@@ -296,7 +296,7 @@ describe('manualRequest', () => {
     undefined,
   ])('refuses %o as account id', (id) => {
     expect(issuesOf(() => parseInput(manualRequest, { accountId: id }))).toEqual([
-      { field: 'accountId', message: 'must be an account id: 12 digits, as a string' },
+      { field: 'accountId', message: 'must be an account ID: 12 digits, as a string' },
     ])
   })
 

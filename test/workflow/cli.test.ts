@@ -91,7 +91,7 @@ describe('vend', () => {
   test.each([
     [['frobnicate'], "unknown command 'frobnicate'"],
     [['plan'], "missing required argument 'account'"],
-    [['plan', '4444'], 'An account id is 12 digits.'],
+    [['plan', '4444'], 'An account ID has 12 digits.'],
     [['list', '--frobnicate'], "unknown option '--frobnicate'"],
     [['list', '--local', '99999'], 'a port is a number from 1 to 65535'],
     [['list', '--endpoint-url', 'nowhere'], 'must be a URL'],
@@ -100,7 +100,7 @@ describe('vend', () => {
     [['list', '--status', 'gone', '--local'], 'must be one of NOT_VENDED, VENDING, VENDED, FAILED'],
     [['--local', 'abc', 'list'], '--local abc: abc is neither a port nor a command'],
     [['list'], 'No Region is set. Add --region us-east-1'],
-    [['redrive', 'arn:aws:s3:::x'], 'an account id (12 digits) or the ARN of an execution'],
+    [['redrive', 'arn:aws:s3:::x'], 'an account ID (12 digits) or the ARN of an execution'],
     [['start', '444455556666', '--file', 'nowhere.json'], '--file nowhere.json: there is no such file'],
   ])('%j is a mistake: exit code 2, and an explanation', async (args, sentence) => {
     const { code, stdout, stderr } = await run(args)
@@ -241,7 +241,7 @@ describe('doctor', () => {
     expect(code).toBe(1)
     expect(stdout).toContain('✔ trail')
     expect(stdout).toContain('✘ vending.yml')
-    expect(stdout).toContain('The service must not be deployed yet: 1 of 13 checks failed.')
+    expect(stdout).toContain('You cannot deploy the service yet: 1 of 13 checks failed.')
     const { findings, ...diagnosis } = await vendJson('doctor')
     expect(diagnosis).toEqual({ code: 1, mayDeploy: false })
     expect(findings).toHaveLength(13)
