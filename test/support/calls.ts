@@ -54,7 +54,7 @@ export const plannedCalls: PlannedCall[] = [
     call,
     does,
     after: [
-      after('calls in the account need its session', 'enter for groups'),
+      after('calls in the account need a session there', 'enter for groups'),
       after('nothing continues without the lease', 'begin groups'),
     ],
   })),
@@ -123,9 +123,9 @@ export const plannedCalls: PlannedCall[] = [
     call: 'iam:CreateUser',
     does: 'creates the user, with tags',
     after: [
-      after('calls in the account need its session', 'enter for user'),
+      after('calls in the account need a session there', 'enter for user'),
       after('nothing is written without the lease', 'begin user'),
-      after('no user is created whose password cannot be read', 'read secret'),
+      after('a user is created only if the password can be read', 'read secret'),
     ],
   },
   {
@@ -154,7 +154,9 @@ export const plannedCalls: PlannedCall[] = [
     step: 'send-login-email',
     call: 'ses:SendEmail',
     does: 'sends the sign-in mail',
-    after: [after('a mail cannot be recalled: it needs the lease, and is sent once', 'begin mail')],
+    after: [
+      after('a mail cannot be recalled, so the step first checks the lease and the mails on record', 'begin mail'),
+    ],
   },
   {
     id: 'record mail',
