@@ -307,7 +307,7 @@ const checkPermissions = async (iam: IAMClient, wanted: Group, { GroupName, isOu
     if (!isDeepStrictEqual(policies, new Set(wanted.policies)) || !isDeepStrictEqual(inline, wanted.inline))
       throw new GroupNotOursError(
         `The group ${GroupName} already exists, was not created by account vending, and does not have exactly the ` +
-          `requested policies (${wanted.policies.join(', ')}), so its members would get other permissions. ` +
+          `requested policies (${wanted.policies.join(', ')}), so administrators in this group would get other permissions. ` +
           'Rename or delete that group, or request a group of another name',
       )
     return

@@ -95,7 +95,7 @@ describe('vend', () => {
     [['list', '--frobnicate'], "unknown option '--frobnicate'"],
     [['list', '--local', '99999'], 'a port is a number from 1 to 65535'],
     [['list', '--endpoint-url', 'nowhere'], 'must be a URL'],
-    [['list', '--local', '--endpoint-url', 'http://127.0.0.1:1'], 'leave out one of'],
+    [['list', '--local', '--endpoint-url', 'http://127.0.0.1:1'], 'Choose one of --local and --endpoint-url'],
     [['plan', '444455556666', '--local', '--config', 'nowhere.yml'], '--config nowhere.yml: there is no such file'],
     [['list', '--status', 'gone', '--local'], 'must be one of NOT_VENDED, VENDING, VENDED, FAILED'],
     [['--local', 'abc', 'list'], '--local abc: abc is neither a port nor a command'],
@@ -539,7 +539,7 @@ describe('csv', () => {
     writeFileSync(name, 'mine', { mode: 0o644 })
     expect(await vend('csv', id)).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('exists already') as string,
+      stderr: expect.stringContaining('already exists') as string,
     })
     expect(readFileSync(name, 'utf8')).toBe('mine')
     expect((await vend('csv', id, '--force')).code).toBe(0)
