@@ -66,7 +66,7 @@ program
     const { make, stage, json, vending } = settingOf(command.optsWithGlobals<Global>())
     const [{ doctor, showDiagnosis }, { doctorClients }] = await Promise.all([
       import('./doctor.ts'),
-      import('./doctor-checks.ts'),
+      import('./doctor-context.ts'),
     ])
     const diagnosis = await doctor(doctorClients(make), { stage, vending: await vending() })
     answer(json, diagnosis, () => showDiagnosis(diagnosis))

@@ -1,57 +1,28 @@
 import {
   type AdvancedEventSelector,
-  CloudTrailClient,
+  type CloudTrailClient,
   DescribeTrailsCommand,
   type EventSelector,
   GetEventSelectorsCommand,
   GetTrailStatusCommand,
 } from '@aws-sdk/client-cloudtrail'
-import { EventBridgeClient, ListRulesCommand, type Rule } from '@aws-sdk/client-eventbridge'
-import { GetAccountSettingsCommand, LambdaClient } from '@aws-sdk/client-lambda'
-import {
-  DescribeOrganizationCommand,
-  OrganizationsClient,
-  paginateListAccounts,
-  paginateListAWSServiceAccessForOrganization,
-} from '@aws-sdk/client-organizations'
-import { GetIdentityVerificationAttributesCommand, SESClient } from '@aws-sdk/client-ses'
-import { GetAccountCommand, SESv2Client } from '@aws-sdk/client-sesv2'
-import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts'
-import { findMemberAccount } from '../functions/shared/account.ts'
-import { isDenied, isNamed } from '../functions/shared/aws-errors.ts'
+import { type EventBridgeClient, ListRulesCommand, type Rule } from '@aws-sdk/client-eventbridge'
+import { GetAccountSettingsCommand } from '@aws-sdk/client-lambda'
+import { DescribeOrganizationCommand } from '@aws-sdk/client-organizations'
+import { GetIdentityVerificationAttributesCommand } from '@aws-sdk/client-ses'
+import { GetAccountCommand } from '@aws-sdk/client-sesv2'
+import { isNamed } from '../functions/shared/aws-errors.ts'
 import { exampleValues } from '../infra/build/example-values.ts'
-import { senderIdentities, type Vending } from '../functions/shared/vending.ts'
-import { keepingToTheRate, type Make } from './clients.ts'
-import { findStack, serviceClients, stackName } from './service.ts'
-import { type Denial, findDenials, firstOf, readPolicies } from './service-control-policies.ts'
-
-export const doctorClients = (make: Make) => ({
-  ...serviceClients(make),
-  cloudTrail: make(CloudTrailClient),
-  events: make(EventBridgeClient),
-  lambda: make(LambdaClient),
-  organizations: make(OrganizationsClient, keepingToTheRate),
-  ses: make(SESClient),
-  sesv2: make(SESv2Client),
-  sts: make(STSClient),
-})
-export type Clients = ReturnType<typeof doctorClients>
-
-export type Result = { status: 'ok' | 'warn' | 'fail'; finding: string; remedy?: string }
-
-type Context = {
-  clients: Clients
-  vending: Vending
-  stage: string
-  region: string
-  partition: string
-  accountId: string
-}
-type Check = (context: Context) => Promise<Result>
-
-const ok = (finding: string): Result => ({ status: 'ok', finding })
-const warn = (finding: string, remedy: string): Result => ({ status: 'warn', finding, remedy })
-export const fail = (finding: string, remedy: string): Result => ({ status: 'fail', finding, remedy })
+import { senderIdentities } from '../functions/shared/vending.ts'
+import { type Check, fail, ok, type Result, warn } from './doctor-context.ts'
+import {
+  checkAccessRole,
+  checkProtectedAccounts,
+  checkServiceControlPolicies,
+  checkTrustedAccess,
+} from './doctor-organization.ts'
+import { findStack, stackName } from './service.ts'
+import { firstOf } from './service-control-policies.ts'
 
 /** All checks, by the name that is shown. The checks do not depend on each other. */
 export const checks: Record<string, Check> = {
@@ -170,82 +141,10 @@ export const checks: Record<string, Check> = {
     )
   },
 
-  'trusted access': async ({ clients, vending }) => {
-    const services: string[] = []
-    for await (const { EnabledServicePrincipals = [] } of paginateListAWSServiceAccessForOrganization(
-      { client: clients.organizations },
-      {},
-    ))
-      services.push(...EnabledServicePrincipals.map(({ ServicePrincipal = '' }) => ServicePrincipal))
-    const hasControlTower = services.includes('controltower.amazonaws.com')
-    if (vending.automatic === 'organizations')
-      return hasControlTower
-        ? warn(
-            'Control Tower governs this organization, and vending.yml says automatic: organizations.',
-            'Set automatic: control-tower. Otherwise the service vends accounts before Control Tower has finished them.',
-          )
-        : ok('No trusted access is needed with automatic: organizations.')
-    return hasControlTower
-      ? ok('controltower.amazonaws.com has trusted access.')
-      : fail(
-          'controltower.amazonaws.com has no trusted access to the organization, so Control Tower sends no events about accounts.',
-          'Set up Control Tower’s landing zone, or set automatic: organizations in vending.yml.',
-        )
-  },
-
+  'trusted access': checkTrustedAccess,
   'access role': checkAccessRole,
-
-  'protected accounts': async ({ clients, vending: { protected: places, automatic } }) => {
-    const names = places.accounts.filter((place) => !/^\d{12}$/.test(place))
-    if (!names.length) return ok('No account is protected by its name, which a member account can change.')
-    const inOrganization: string[] = []
-    for await (const { Accounts = [] } of paginateListAccounts({ client: clients.organizations }, {}))
-      inOrganization.push(...Accounts.flatMap(({ Name = '', State }) => (State === 'CLOSED' ? [] : [Name])))
-    const having = (name: string) => inOrganization.filter((other) => other === name).length
-    // The default vending.yml protects Control Tower's two accounts by name. An organization without Control Tower
-    // usually has neither, and that is not an error.
-    const isIdle = (name: string) => automatic !== 'control-tower' && ['Log Archive', 'Audit'].includes(name)
-    const wrong = names.flatMap((name) => {
-      const count = having(name)
-      return count === 1 || (!count && isIdle(name))
-        ? []
-        : [`${name} (${count || 'no'} account${count > 1 ? 's' : ''})`]
-    })
-    if (wrong.length)
-      return warn(
-        `These names under protected in vending.yml do not match exactly one account: ${wrong.join(', ')}.`,
-        'Use the ID of the account, in quotes. A member account can change its own name (account:PutAccountName) and so lose or gain the protection.',
-      )
-    const idle = names.filter((name) => !having(name))
-    return ok(
-      idle.length
-        ? `No account is called ${idle.join(' or ')}: Control Tower creates accounts with such names.`
-        : 'Every protected name matches exactly one account.',
-    )
-  },
-
-  'service control policies': async ({ clients, vending, accountId }) => {
-    const isOurs = ({ TargetId = '', Name = '' }: Denial['targets'][number]) =>
-      ![accountId, ...vending.protected.organizationalUnits].includes(TargetId) &&
-      !vending.protected.accounts.some((place) => place === TargetId || place === Name)
-    const policies = await readPolicies(clients.organizations)
-    const denials = findDenials(policies, vending.accessRole)
-      .map((denial) => ({ ...denial, targets: denial.targets.filter(isOurs) }))
-      .filter(({ targets }) => targets.length)
-    if (!denials.length)
-      return ok(`None of ${policies.length} policies denies ${vending.accessRole} an action of a vend.`)
-    const words = denials.map(
-      ({ policy, actions, certain, targets }) =>
-        `${policy} ${certain ? 'denies' : 'may deny (depending on a condition)'} ${firstOf(actions)} ` +
-        `in ${firstOf(targets.map(({ Name, TargetId }) => `${Name} (${TargetId})`))}`,
-    )
-    const everywhere = denials.some(({ certain, targets }) => certain && targets.some(({ Type }) => Type === 'ROOT'))
-    return (everywhere ? fail : warn)(
-      `${words.join('; ')}.`,
-      `Exempt the role in the policy (Condition: ArnNotLike, aws:PrincipalArn, arn:*:iam::*:role/${vending.accessRole}), ` +
-        'or do not vend IAM users there: AWS recommends IAM Identity Center for people.',
-    )
-  },
+  'protected accounts': checkProtectedAccounts,
+  'service control policies': checkServiceControlPolicies,
 
   'Lambda concurrency': async ({ clients }) => {
     const { AccountLimit = {} } = await clients.lambda.send(new GetAccountSettingsCommand({}))
@@ -315,72 +214,4 @@ const checkTrails = async (cloudTrail: CloudTrailClient, region: string): Promis
       return ok(`${Name}${IsOrganizationTrail ? ', an organization trail,' : ''} records write management events here.`)
   }
   return fail(`No trail is suitable: ${problems.join('; ')}.`, `Correct one of these trails, or: ${create}`)
-}
-
-/**
- * Finds a member account that is not protected. Prefers an account that Organizations created: an invited account has
- * no role.
- */
-const ordinaryAccount = async (
-  organizations: OrganizationsClient,
-  { vending, accountId: managementAccountId }: Context,
-) => {
-  const candidates: { id: string; isCreated: boolean }[] = []
-  for await (const { Accounts = [] } of paginateListAccounts({ client: organizations }, {})) {
-    for (const { Id: id = '', State, JoinedMethod } of Accounts)
-      if (State === 'ACTIVE' && id !== managementAccountId)
-        candidates.push({ id, isCreated: JoinedMethod === 'CREATED' })
-    if (candidates.filter(({ isCreated }) => isCreated).length > 20) break
-  }
-  candidates.sort((a, b) => Number(b.isCreated) - Number(a.isCreated))
-  for (const { id: accountId } of candidates.slice(0, 20)) {
-    try {
-      return await findMemberAccount(organizations, {
-        accountId,
-        managementAccountId,
-        protectedPlaces: vending.protected,
-      })
-    } catch (error) {
-      if (!isNamed(error, 'ProtectedAccountError')) throw error
-    }
-  }
-  return undefined
-}
-
-async function checkAccessRole(context: Context): Promise<Result> {
-  const { clients, vending, partition } = context
-  const { accessRole: role, automatic } = vending
-  if (automatic === 'control-tower' && role !== 'AWSControlTowerExecution')
-    return warn(
-      `vending.yml says automatic: control-tower and accessRole: ${role}, but Control Tower creates the role AWSControlTowerExecution.`,
-      'Leave out accessRole in vending.yml, unless you create that role in each account yourself.',
-    )
-  const account = await ordinaryAccount(clients.organizations, context)
-  if (!account)
-    return warn(
-      `There is no account in which to try ${role}.`,
-      'Run this command again when there is a member account that is not protected.',
-    )
-  const RoleArn = `arn:${partition}:iam::${account.id}:role/${role}`
-  const nothingButListUsers = { Effect: 'Allow', Action: 'iam:ListUsers', Resource: '*' }
-  try {
-    await clients.sts.send(
-      new AssumeRoleCommand({
-        RoleArn,
-        RoleSessionName: 'vend-doctor',
-        DurationSeconds: 900,
-        Policy: JSON.stringify({ Version: '2012-10-17', Statement: [nothingButListUsers] }),
-      }),
-    )
-    return ok(`${role} can be assumed in ${account.name} (${account.id}).`)
-  } catch (error) {
-    if (!isDenied(error)) throw error
-    // An invited account does not have the role by default. An account that Organizations created should have it.
-    return (account.joinedMethod === 'CREATED' ? fail : warn)(
-      `${role} cannot be assumed in ${account.name} (${account.id}). The role is missing there, its trust policy was ` +
-        'changed, or you do not have the permission sts:AssumeRole.',
-      `Check that account. If the role is missing, create it from infra/member-account/access-role.yml with ` +
-        `RoleName=${role}. If the role has another name in all accounts, set accessRole in vending.yml.`,
-    )
-  }
 }

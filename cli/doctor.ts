@@ -3,7 +3,8 @@ import { styleText } from 'node:util'
 import { isDenied } from '../functions/shared/aws-errors.ts'
 import type { Vending } from '../functions/shared/vending.ts'
 import { actionOf, missingAction, sayError } from './command-errors.ts'
-import { checks, type Clients, fail, type Result } from './doctor-checks.ts'
+import { checks } from './doctor-checks.ts'
+import { type Clients, fail, type Result } from './doctor-context.ts'
 import { wrap } from './show.ts'
 
 export type Finding = Result & { check: string }

@@ -19,7 +19,7 @@ import { keepingToTheRate, type Make, type Place } from './clients.ts'
 import { isRefusal, missingAction, sayError } from './command-errors.ts'
 import { executionArnOf, findService, serviceClients } from './service.ts'
 import { table, wrap } from './show.ts'
-import { findDenials, firstOf, readPolicies } from './service-control-policies.ts'
+import { findObstacles, firstOf, placeOfTarget, readPolicies } from './service-control-policies.ts'
 
 export const planClients = (make: Make) => ({
   ...serviceClients(make),
@@ -145,22 +145,20 @@ const awsTime = ({ cloudFormation }: Clients) => Date.now() + cloudFormation.con
 
 const shortName = (arn: string) => arn.replace(/^.*:policy\//, '')
 
-/** Service control policies deny writes, and a plan does not write. So the plan reads and evaluates the policies. */
+/** Service control policies forbid writes, and a plan does not write. So the plan reads and evaluates the policies. */
 const whatIsDenied = async ({ organizations }: Clients, accountId: string, roleName: string) => {
   try {
     const [policies, units] = await Promise.all([readPolicies(organizations), unitsAbove(organizations, accountId)])
     const above = [accountId, ...units]
-    const here = findDenials(policies, roleName).filter(({ targets }) =>
-      targets.some(({ TargetId = '' }) => above.includes(TargetId)),
-    )
-    const say = (certain: boolean) =>
-      here
-        .filter((denial) => denial.certain === certain)
-        .map(({ policy, actions }) => `${policy} ${certain ? 'denies' : 'may deny'} ${firstOf(actions)}`)
+    const here = findObstacles(policies, roleName).flatMap(({ finding, certain, targets }) => {
+      const places = targets.filter(({ TargetId = '' }) => above.includes(TargetId)).map(placeOfTarget)
+      return places.length ? [{ certain, words: `${finding} in ${firstOf(places)}` }] : []
+    })
+    const say = (certain: boolean) => here.filter((one) => one.certain === certain).map(({ words }) => words)
     const sure = say(true)
     return {
-      reason: sure.length ? `A service control policy denies actions of the vend: ${sure.join('; ')}.` : '',
-      notes: say(false).map((words) => `The service control policy ${words}, depending on a condition.`),
+      reason: sure.length ? `Service control policies forbid what the vend does: ${sure.join('; ')}.` : '',
+      notes: say(false).map((words) => `Service control policies may forbid what the vend does: ${words}.`),
     }
   } catch (error) {
     if (!(error instanceof Error) || !isDenied(error)) throw error

@@ -32,10 +32,21 @@ type Statement = {
   Condition?: Record<string, Record<string, OneOrMany>>
 }
 export type ServiceControlPolicy = { name: string; statements: Statement[]; targets: PolicyTargetSummary[] }
-/** `certain` is false where a condition decides. */
-export type Denial = { policy: string; actions: string[]; certain: boolean; targets: PolicyTargetSummary[] }
+/** What stops a vend at some targets, and so in every account below them. */
+export type Obstacle = {
+  /** In words, without the targets. */
+  finding: string
+  /** The policies deny the actions, or do not allow them. */
+  how: 'deny' | 'do not allow'
+  /** False where a condition decides. */
+  certain: boolean
+  targets: PolicyTargetSummary[]
+}
 
-/** Reads the organization's service control policies, each with what it is attached to. */
+/**
+ * Reads the organization's service control policies, each with all of its targets. The answer is empty where these
+ * policies are disabled: AWS then detaches all of them.
+ */
 export const readPolicies = async (organizations: OrganizationsClient): Promise<ServiceControlPolicy[]> => {
   const policies: ServiceControlPolicy[] = []
   for await (const { Policies = [] } of paginateListPolicies(
@@ -54,19 +65,26 @@ export const readPolicies = async (organizations: OrganizationsClient): Promise<
   return policies
 }
 
-const names = (action: string) => (/Group/.test(action) ? 'group' : 'user')
+const kindOf = (action: string) => (/Group/.test(action) ? 'group' : 'user')
 const touches = ({ Resource, NotResource }: Statement, action: string) => {
-  const arn = `arn:aws:iam::${anyAccount}:${names(action)}${ourPath}Administrator`
+  const arn = `arn:aws:iam::${anyAccount}:${kindOf(action)}${ourPath}Administrator`
   const ofAnyAccount = (patterns: OneOrMany) =>
     [patterns].flat().map((pattern) => pattern.replace(/^arn:[\w*-]+:iam::(\d{12})?/, `arn:aws:iam::${anyAccount}`))
   return NotResource ? !matchesAny(ofAnyAccount(NotResource), arn) : matchesAny(ofAnyAccount(Resource ?? '*'), arn)
 }
+const isAbout = (statement: Statement, action: string) =>
+  (statement.NotAction ? !matchesAction(statement.NotAction, action) : matchesAction(statement.Action, action)) &&
+  touches(statement, action)
 
-/** Whether a condition exempts the access role by its name, as such policies usually do. */
-const excepts = ({ Condition = {} }: Statement, roleName: string) =>
+/** The operators that compare with an ARN or a text, with `Not` or without. */
+const comparing = (not: '' | 'Not') =>
+  new RegExp(`^(ForAnyValue:|ForAllValues:)?(Arn|String)${not}(Like|Equals)(IfExists)?$`)
+
+/** Whether a condition compares the access role's name, as policies with a condition usually do. */
+const namesRole = (operators: RegExp, { Condition = {} }: Statement, roleName: string) =>
   Object.entries(Condition).some(
     ([operator, keys]) =>
-      /^(ForAnyValue:|ForAllValues:)?(ArnNot(Like|Equals)|StringNot(Like|Equals))(IfExists)?$/.test(operator) &&
+      operators.test(operator) &&
       Object.entries(keys).some(
         ([key, values]) =>
           key.toLowerCase() === 'aws:principalarn' &&
@@ -76,25 +94,79 @@ const excepts = ({ Condition = {} }: Statement, roleName: string) =>
       ),
   )
 
-/** Finds the policies that deny the access role an action of a vend, and where they do. */
-export const findDenials = (policies: ServiceControlPolicy[], roleName: string): Denial[] =>
-  policies.flatMap(({ name, statements, targets }) => {
-    const denying = statements
-      .filter((statement) => statement.Effect === 'Deny' && !excepts(statement, roleName))
-      .map((statement) => ({
-        certain: !statement.Condition || !Object.keys(statement.Condition).length,
-        actions: vendActions.filter(
-          (action) =>
-            (statement.NotAction
-              ? !matchesAction(statement.NotAction, action)
-              : matchesAction(statement.Action, action)) && touches(statement, action),
-        ),
-      }))
-    return [true, false].flatMap((certain) => {
-      const actions = [...new Set(denying.filter((one) => one.certain === certain).flatMap(({ actions }) => actions))]
-      return actions.length ? [{ policy: name, actions, certain, targets }] : []
-    })
-  })
+const conditionsOf = ({ Condition = {} }: Statement) => Object.values(Condition).flatMap((keys) => Object.keys(keys))
+
+type Answer = 'yes' | 'maybe' | 'no'
+const answerOf = (statements: Statement[], isCertain: (statement: Statement) => boolean): Answer =>
+  statements.some(isCertain) ? 'yes' : statements.length ? 'maybe' : 'no'
+
+const denies = ({ statements }: ServiceControlPolicy, action: string, roleName: string) =>
+  answerOf(
+    statements.filter(
+      (statement) =>
+        statement.Effect === 'Deny' &&
+        isAbout(statement, action) &&
+        // All conditions must hold, so one that exempts the role is enough.
+        !namesRole(comparing('Not'), statement, roleName),
+    ),
+    (statement) => !conditionsOf(statement).length,
+  )
+
+const allow = (policies: ServiceControlPolicy[], action: string, roleName: string) =>
+  answerOf(
+    policies
+      .flatMap(({ statements }) => statements)
+      .filter((statement) => statement.Effect === 'Allow' && isAbout(statement, action)),
+    (statement) => conditionsOf(statement).length <= (namesRole(comparing(''), statement, roleName) ? 1 : 0),
+  )
+
+const obstaclesAt = (policies: ServiceControlPolicy[], roleName: string): Omit<Obstacle, 'targets'>[] => {
+  const denied = policies.flatMap((policy) =>
+    (['yes', 'maybe'] as const).map((answer) => ({
+      how: 'deny' as const,
+      certain: answer === 'yes',
+      words: answer === 'yes' ? `${policy.name} denies` : `${policy.name} may deny (depending on a condition)`,
+      actions: vendActions.filter((action) => denies(policy, action, roleName) === answer),
+    })),
+  )
+  const names = firstOf(policies.map(({ name }) => name))
+  const isOne = policies.length === 1
+  const lacking = {
+    no: `${names} ${isOne ? 'does' : 'do'} not allow`,
+    maybe: `${names} ${isOne ? 'allows' : 'allow'} only on a condition`,
+  }
+  const notAllowed = (['no', 'maybe'] as const).map((answer) => ({
+    how: 'do not allow' as const,
+    certain: answer === 'no',
+    words: lacking[answer],
+    actions: vendActions.filter((action) => allow(policies, action, roleName) === answer),
+  }))
+  return [...denied, ...notAllowed].flatMap(({ words, actions, ...obstacle }) =>
+    actions.length ? [{ ...obstacle, finding: `${words} ${firstOf([...new Set(actions)])}` }] : [],
+  )
+}
+
+/**
+ * Finds what the policies forbid the access role of a vend's actions, and where. At each target, some attached policy
+ * must allow an action, and no attached policy may deny it. What is forbidden at a target is forbidden in every account
+ * below the target. Source: AWS Organizations User Guide, "SCP evaluation".
+ */
+export const findObstacles = (policies: ServiceControlPolicy[], roleName: string): Obstacle[] => {
+  const targets = new Map(policies.flatMap(({ targets }) => targets.map((target) => [target.TargetId, target])))
+  const found = new Map<string, Obstacle>()
+  for (const target of targets.values()) {
+    const attached = policies.filter(({ targets }) => targets.some(({ TargetId }) => TargetId === target.TargetId))
+    for (const obstacle of obstaclesAt(attached, roleName)) {
+      const known = found.get(obstacle.finding)
+      if (known) known.targets.push(target)
+      else found.set(obstacle.finding, { ...obstacle, targets: [target] })
+    }
+  }
+  return [...found.values()]
+}
+
+/** A target by its name and id. */
+export const placeOfTarget = ({ Name, TargetId }: PolicyTargetSummary) => `${Name} (${TargetId})`
 
 /** The first few names, and how many more there are. */
 export const firstOf = (all: string[], most = 3) =>

@@ -1,6 +1,7 @@
 import { matchesAction, matchesAny } from '../../functions/shared/policy.ts'
 import { AwsError, unsupported } from './aws-error.ts'
 import type { Caller } from './operation.ts'
+import { policiesOf } from './service-control-policies.ts'
 import type { World } from './world.ts'
 
 type OneOrMany = string | string[]
@@ -78,6 +79,49 @@ export const denied = (caller: Caller, action: string, resource: string, why = '
     403,
   )
 
+const conditionOfServiceControlPolicyHolds = ({ Condition = {} }: Statement, principalArn: string) =>
+  Object.entries(Condition).every(([operator, keys]) =>
+    Object.entries(keys).every(([key, values]) => {
+      if (!/^(Arn|String)(Not)?(Like|Equals)$/.test(operator) || key.toLowerCase() !== 'aws:principalarn')
+        throw unsupported(`the condition ${operator} on ${key} in a service control policy`)
+      return matchesAny(values, principalArn) !== operator.includes('Not')
+    }),
+  )
+
+/** The ids of an account, the organizational units above it, and the root. */
+const levelsAbove = (world: World, id: string): string[] => {
+  const above = (world.accounts.get(id) ?? world.organizationalUnits.get(id))?.parentId
+  return [id, ...(above ? levelsAbove(world, above) : [])]
+}
+
+/**
+ * Why the service control policies do not let a member account's caller do this, as AWS says it; undefined if they do.
+ * Some policy must allow an action at each level from the root to the account, and no policy may deny it.
+ */
+const whyForbidden = (world: World, caller: Caller, action: string, resource: string) => {
+  const { accountId, session } = caller
+  const account = world.accounts.get(accountId)
+  if (!account || accountId === world.managementAccountId) return undefined
+  const principalArn = `arn:aws:iam::${accountId}:role/${session?.roleName}`
+  const policies = policiesOf(world)
+  const applying = levelsAbove(world, accountId).map((level) =>
+    policies
+      .filter(({ targets }) => targets.includes(level))
+      .flatMap(({ document }) => parsePolicy(JSON.stringify(document)))
+      .filter(
+        ({ Action, NotAction, Resource, NotResource, ...rest }) =>
+          (NotAction ? !matchesAction(NotAction, action) : matchesAction(Action, action)) &&
+          (NotResource ? !matchesAny(NotResource, resource) : matchesAny(Resource, resource)) &&
+          conditionOfServiceControlPolicyHolds(rest, principalArn),
+      ),
+  )
+  if (applying.flat().some(({ Effect }) => Effect === 'Deny'))
+    return 'with an explicit deny in a service control policy'
+  return applying.every((statements) => statements.length)
+    ? undefined
+    : `because no service control policy allows the ${action} action`
+}
+
 /** Throws AccessDenied if a service control policy or the session policy denies the action to the caller. */
 export const checkAllowed = (
   world: World,
@@ -86,6 +130,11 @@ export const checkAllowed = (
 ) => {
   if (matchesAction(world.accounts.get(caller.accountId)?.deniedActions, action))
     throw denied(caller, action, resource, ' with an explicit deny in a service control policy')
+  // Most worlds have only FullAWSAccess.
+  if (world.serviceControlPolicies.length || world.withoutFullAccess.size) {
+    const why = whyForbidden(world, caller, action, resource)
+    if (why) throw denied(caller, action, resource, ` ${why}`)
+  }
   const policy = caller.session?.policy
   if (policy && !sessionAllows(policy, action, resource, policyArn))
     throw denied(caller, action, resource, ` because no session policy allows the ${action} action`)

@@ -3,6 +3,7 @@ import type * as Organizations from '@aws-sdk/client-organizations'
 import { AwsError, unsupported } from './aws-error.ts'
 import { busEvent } from './eventbridge.ts'
 import type { Operations } from './operation.ts'
+import { policiesOf } from './service-control-policies.ts'
 import {
   type Account,
   addAccount,
@@ -60,12 +61,18 @@ const listParents = (world: World, { ChildId = '' }: Organizations.ListParentsRe
   return { Parents: [{ Id: child.parentId, Type: child.parentId === world.rootId ? 'ROOT' : 'ORGANIZATIONAL_UNIT' }] }
 }
 
-const listAccounts = (world: World, { NextToken = '0', MaxResults = 20 }: Organizations.ListAccountsRequest) => {
+/** One page of a list, in Organizations' way: NextToken, and at most 20 items. */
+const onePage = <Item>(
+  items: Item[],
+  { NextToken = '0', MaxResults = 20 }: { NextToken?: string | undefined; MaxResults?: number | undefined },
+) => {
   const end = Number(NextToken) + Math.min(MaxResults, 20)
-  return {
-    Accounts: [...world.accounts.values()].slice(Number(NextToken), end).map((account) => describe(world, account)),
-    NextToken: end < world.accounts.size ? String(end) : undefined,
-  }
+  return { items: items.slice(Number(NextToken), end), NextToken: end < items.length ? String(end) : undefined }
+}
+
+const listAccounts = (world: World, asked: Organizations.ListAccountsRequest) => {
+  const { items, NextToken } = onePage([...world.accounts.values()], asked)
+  return { Accounts: items.map((account) => describe(world, account)), NextToken }
 }
 
 const listAWSServiceAccess = (world: World) => ({
@@ -74,25 +81,6 @@ const listAWSServiceAccess = (world: World) => ({
     DateEnabled: new Date(world.accounts.get(world.managementAccountId)?.joinedAt ?? 0),
   })),
 })
-
-/** FullAWSAccess, a policy for each account with `deniedActions`, and the world's other service control policies. */
-const policiesOf = (world: World): ServiceControlPolicy[] => {
-  const allow = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }] }
-  const denying = [...world.accounts.values()].filter(({ deniedActions }) => deniedActions.length)
-  return [
-    { id: 'p-FullAWSAccess', name: 'FullAWSAccess', document: allow, targets: [world.rootId] },
-    ...denying.map(({ id, deniedActions }) => ({
-      id: `p-${id}`,
-      name: `Deny-${id}`,
-      document: {
-        Version: '2012-10-17',
-        Statement: [{ Effect: 'Deny', Action: deniedActions, Resource: '*' }],
-      },
-      targets: [id],
-    })),
-    ...world.serviceControlPolicies,
-  ]
-}
 
 const policyOf = (world: World, id = '') => {
   if (!/^p-\w{8,128}$/.test(id)) throw invalid('INVALID_PATTERN', 'PolicyId is not the id of a policy.')
@@ -110,9 +98,10 @@ const summaryOf = (world: World, { id, name }: ServiceControlPolicy) => ({
   AwsManaged: id === 'p-FullAWSAccess',
 })
 
-const listPolicies = (world: World, { Filter }: Organizations.ListPoliciesRequest) => {
+const listPolicies = (world: World, { Filter, ...asked }: Organizations.ListPoliciesRequest) => {
   if (Filter !== 'SERVICE_CONTROL_POLICY') throw unsupported(`policies of the type ${Filter}`)
-  return { Policies: policiesOf(world).map((policy) => summaryOf(world, policy)) }
+  const { items, NextToken } = onePage(policiesOf(world), asked)
+  return { Policies: items.map((policy) => summaryOf(world, policy)), NextToken }
 }
 
 const describePolicy = (world: World, { PolicyId }: Organizations.DescribePolicyRequest) => {
@@ -120,14 +109,16 @@ const describePolicy = (world: World, { PolicyId }: Organizations.DescribePolicy
   return { Policy: { PolicySummary: summaryOf(world, policy), Content: JSON.stringify(policy.document) } }
 }
 
-const listTargetsForPolicy = (world: World, { PolicyId }: Organizations.ListTargetsForPolicyRequest) => ({
-  Targets: policyOf(world, PolicyId).targets.map((TargetId) => {
+const listTargetsForPolicy = (world: World, { PolicyId, ...asked }: Organizations.ListTargetsForPolicyRequest) => {
+  const { items, NextToken } = onePage(policyOf(world, PolicyId).targets, asked)
+  const Targets = items.map((TargetId) => {
     const account = world.accounts.get(TargetId)
     const Type = account ? 'ACCOUNT' : TargetId === world.rootId ? 'ROOT' : 'ORGANIZATIONAL_UNIT'
     const Name = account?.name ?? world.organizationalUnits.get(TargetId)?.name ?? 'Root'
     return { TargetId, Name, Type }
-  }),
-})
+  })
+  return { Targets, NextToken }
+}
 
 const checkText = (text: string, [shortest, longest]: [number, number], pattern: RegExp, name: string) => {
   if (text.length < shortest) throw invalid('MIN_LENGTH_EXCEEDED', `${name} is shorter than ${shortest} characters.`)

@@ -141,6 +141,8 @@ export type World = {
   trails: Trail[]
   /** Policies besides FullAWSAccess and those that the accounts' `deniedActions` stand for. */
   serviceControlPolicies: ServiceControlPolicy[]
+  /** The ids of the accounts, organizational units or root from which somebody has detached FullAWSAccess. */
+  withoutFullAccess: Set<string>
   /** Service principals with trusted access to the organization. */
   trustedServices: Set<string>
   /** Rules on the event bus besides those of this service. */
@@ -208,6 +210,7 @@ export const createWorld = ({
       },
     ],
     serviceControlPolicies: [],
+    withoutFullAccess: new Set(),
     trustedServices: new Set(['cloudtrail.amazonaws.com']),
     otherRules: [],
     accessRole,

@@ -1,6 +1,6 @@
 import { clientMaker, type Place } from '../../cli/clients.ts'
 import { csvClients } from '../../cli/csv.ts'
-import { doctorClients } from '../../cli/doctor-checks.ts'
+import { doctorClients } from '../../cli/doctor-context.ts'
 import { planClients } from '../../cli/plan.ts'
 import { replayClients } from '../../cli/replay.ts'
 

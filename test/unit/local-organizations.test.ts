@@ -221,6 +221,40 @@ test('an invalid id and a missing resource get different errors', async () => {
   await expect(status('nonsense')).rejects.toMatchObject(invalid)
 })
 
+test('policies and their targets come in pages of at most 20', async () => {
+  const document = { Version: '2012-10-17', Statement: [] }
+  const targets = Array.from({ length: 25 }, () => addAccount(world).id)
+  world.serviceControlPolicies = Array.from({ length: 25 }, (_, i) => ({
+    id: `p-${10_000_000 + i}`,
+    name: `Policy ${i}`,
+    document,
+    targets,
+  }))
+  const first = await organizations.send(new ListPoliciesCommand({ Filter: 'SERVICE_CONTROL_POLICY' }))
+  expect(first.Policies).toHaveLength(20)
+  const second = await organizations.send(
+    new ListPoliciesCommand({ Filter: 'SERVICE_CONTROL_POLICY', NextToken: first.NextToken }),
+  )
+  expect(second.Policies).toHaveLength(6)
+  expect(second.NextToken).toBeUndefined()
+  const page = await organizations.send(new ListTargetsForPolicyCommand({ PolicyId: 'p-10000000', MaxResults: 10 }))
+  expect(page.Targets).toHaveLength(10)
+  const rest = await organizations.send(
+    new ListTargetsForPolicyCommand({ PolicyId: 'p-10000000', NextToken: page.NextToken }),
+  )
+  expect(rest.Targets?.at(-1)?.TargetId).toBe(targets.at(-1))
+})
+
+test('FullAWSAccess is attached to the root and to every unit and account, unless it was detached', async () => {
+  world.withoutFullAccess.add('ou-exam-workload')
+  const { Targets } = await organizations.send(
+    new ListTargetsForPolicyCommand({ PolicyId: 'p-FullAWSAccess', MaxResults: 20 }),
+  )
+  const attached = Targets?.map(({ TargetId }) => TargetId)
+  expect(attached).toEqual(expect.arrayContaining(['r-exam', 'ou-exam-security', '555555555555']))
+  expect(attached).not.toContain('ou-exam-workload')
+})
+
 test('the service control policies are FullAWSAccess, the accounts’ denied actions, and any further policies', async () => {
   const account = addAccount(world, { name: 'Denied' })
   account.deniedActions = ['iam:CreateUser']

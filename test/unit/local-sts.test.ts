@@ -145,6 +145,28 @@ test('a service control policy denies a call even if the session policy allows i
   )
 })
 
+test('where a list replaces FullAWSAccess, at any level, only the listed actions are allowed', async () => {
+  const account = addAccount(world, { parentId: 'ou-exam-workload' })
+  const list = (Action: string[]) => ({
+    Version: '2012-10-17',
+    Statement: [{ Effect: 'Allow', Action, Resource: '*' }],
+  })
+  world.withoutFullAccess.add('ou-exam-workload')
+  world.serviceControlPolicies = [
+    { id: 'p-listonly', name: 'List', document: list(['iam:List*']), targets: ['ou-exam-workload'] },
+    { id: 'p-listmore', name: 'More', document: list(['iam:*']), targets: [account.id] },
+  ]
+  const { iam } = await signIn(account.id)
+  await iam.send(new ListUsersCommand({}))
+  await expect(iam.send(new CreateUserCommand({ UserName: 'ada' }))).rejects.toEqual(
+    refusedAs('AccessDenied', /because no service control policy allows the iam:CreateUser action$/),
+  )
+  const elsewhere = await signIn(addAccount(world).id)
+  await elsewhere.iam.send(new CreateUserCommand({ UserName: 'ada' }))
+  world.withoutFullAccess.clear()
+  await iam.send(new CreateUserCommand({ UserName: 'ada' }))
+})
+
 test('a session ends', async () => {
   const { iam } = await signIn('555555555555')
   clock.advance(3600)

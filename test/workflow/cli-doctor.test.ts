@@ -114,6 +114,31 @@ const policy = (statement: object, targets = ['r-exam']) =>
   set('serviceControlPolicies', [
     { id: 'p-nousers1', name: 'NoUsers', document: { Version: '2012-10-17', Statement: [statement] }, targets },
   ])
+/** Somebody has detached FullAWSAccess from the target, and has attached a policy that allows by list. */
+const allowing = (statement: object, target: string) => (world: World) => {
+  const restore = policy({ Effect: 'Allow', Resource: '*', ...statement }, [target])(world)
+  world.withoutFullAccess.add(target)
+  return () => {
+    world.withoutFullAccess.delete(target)
+    restore()
+  }
+}
+/** A policy of which nothing matters is on the first page, and this policy, or its target, on the second. */
+const onSecondPage = (statement: object) =>
+  set('serviceControlPolicies', [
+    ...Array.from({ length: 24 }, (_, i) => ({
+      id: `p-other${100 + i}`,
+      name: `Other ${i}`,
+      document: { Version: '2012-10-17', Statement: [] },
+      targets: ['r-exam'],
+    })),
+    {
+      id: 'p-nousers1',
+      name: 'NoUsers',
+      document: { Version: '2012-10-17', Statement: [statement] },
+      targets: [...Array.from({ length: 24 }, () => '111111111111'), 'ou-exam-workload'],
+    },
+  ])
 const named =
   (...names: [id: string, name: string][]) =>
   ({ accounts }: World) => {
@@ -267,6 +292,41 @@ describe('finds what is wrong, with a remedy:', () => {
       policy({ ...denied, Condition: { ArnNotLike: { 'aws:PrincipalArn': 'arn:aws:iam::*:role/Other' } } }),
     ],
     [
+      'a policy and a target on a second page',
+      'service control policies',
+      'warn',
+      'NoUsers denies iam:ListUsers',
+      onSecondPage(denied),
+    ],
+    [
+      'a list in the place of FullAWSAccess on a unit',
+      'service control policies',
+      'warn',
+      'NoUsers does not allow iam:ListUsers, iam:ListGroups, iam:GetGroup and 15 more in Workloads (ou-exam-workload)',
+      allowing({ Action: ['s3:*', 'iam:GetUser', 'iam:TagUser'] }, 'ou-exam-workload'),
+    ],
+    [
+      'a list in the place of FullAWSAccess at the root',
+      'service control policies',
+      'fail',
+      'does not allow iam:CreateUser in Root',
+      allowing({ NotAction: ['iam:CreateUser'] }, 'r-exam'),
+    ],
+    [
+      'a list that allows users on another path',
+      'service control policies',
+      'warn',
+      'NoUsers does not allow iam:ListUsers, iam:GetLoginProfile',
+      allowing({ Action: 'iam:*', NotResource: 'arn:aws:iam::*:user/account-vending/*' }, 'ou-exam-workload'),
+    ],
+    [
+      'a list that allows on a condition',
+      'service control policies',
+      'warn',
+      'NoUsers allows only on a condition iam:ListUsers',
+      allowing({ Action: '*', Condition: { StringEquals: { 'aws:RequestedRegion': 'us-east-1' } } }, 'r-exam'),
+    ],
+    [
       'Control Tower where Organizations vends',
       'trusted access',
       'warn',
@@ -375,6 +435,19 @@ describe('does not call right wrong:', () => {
         Condition: { ArnNotLike: { 'aws:PrincipalArn': 'arn:aws:iam::*:role/OrganizationAccountAccessRole' } },
       }),
     ],
+    ['a list in the place of FullAWSAccess that has IAM', allowing({ Action: ['s3:*', 'iam:*'] }, 'r-exam')],
+    [
+      'a list that allows for the access role',
+      allowing(
+        {
+          Action: '*',
+          Condition: { ArnLike: { 'aws:PrincipalArn': 'arn:aws:iam::*:role/OrganizationAccountAccessRole' } },
+        },
+        'ou-exam-workload',
+      ),
+    ],
+    ['a list besides FullAWSAccess', policy({ Effect: 'Allow', Action: 's3:*', Resource: '*' })],
+    ['a list on a protected account', allowing({ Action: 's3:*' }, '111111111111')],
     ['a policy on roles', policy({ ...denied, Resource: 'arn:aws:iam::*:role/*' })],
     ['a policy on another service', policy({ ...denied, Action: 's3:*' })],
     ['a policy that is attached to nothing', policy(denied, [])],

@@ -259,6 +259,48 @@ test('the lists classify every operation of the local organization exactly once'
     expect([...(reads[service] ?? []), ...(writes[service] ?? [])].sort(), service).toEqual(known[service]?.sort())
 })
 
+/** An account two units below Workloads, with a policy on a place above it while the test runs. */
+const planBelow = async (target: string, statement: object, { replaces }: { replaces: boolean }) => {
+  const { world } = organization
+  const unit = (id: string, parentId: string) => void world.organizationalUnits.set(id, { id, name: id, parentId })
+  unit('ou-exam-middle00', 'ou-exam-workload')
+  unit('ou-exam-lowest00', 'ou-exam-middle00')
+  const { id } = newAccount({ parentId: 'ou-exam-lowest00' })
+  const document = { Version: '2012-10-17', Statement: [{ Resource: '*', ...statement }] }
+  world.serviceControlPolicies = [
+    { id: 'p-above0001', name: 'Above', document, targets: [target === 'account' ? id : target] },
+  ]
+  if (replaces) world.withoutFullAccess.add(target === 'account' ? id : target)
+  try {
+    return await planFor(id)
+  } finally {
+    world.serviceControlPolicies = []
+    world.withoutFullAccess.clear()
+  }
+}
+
+describe('tells what service control policies forbid, whatever the level:', () => {
+  const levels = ['account', 'ou-exam-lowest00', 'ou-exam-middle00', 'ou-exam-workload', 'r-exam']
+  test.each(levels)('%s', async (level) => {
+    const deny = { Effect: 'Deny', Action: 'iam:CreateUser' }
+    expect(await planBelow(level, deny, { replaces: false })).toMatchObject({
+      outcome: 'DeniedByPolicyError',
+      reason: expect.stringMatching(/^Service control policies forbid .*: Above denies iam:CreateUser in /) as string,
+    })
+    const allow = { Effect: 'Allow', Action: ['iam:Get*', 'iam:List*', 's3:*'] }
+    expect(await planBelow(level, allow, { replaces: true })).toMatchObject({
+      outcome: 'DeniedByPolicyError',
+      reason: expect.stringContaining('Above does not allow iam:CreateGroup, iam:PutGroupPolicy') as string,
+    })
+    expect(await planBelow(level, allow, { replaces: false })).toMatchObject({ outcome: 'Accepted', notes: [] })
+  })
+
+  test('and not what is forbidden elsewhere', async () => {
+    const deny = { Effect: 'Deny', Action: 'iam:CreateUser' }
+    expect(await planBelow('ou-exam-security', deny, { replaces: false })).toMatchObject({ outcome: 'Accepted' })
+  })
+})
+
 describe('never writes to AWS and never changes anything, even if any one of its calls fails:', () => {
   test.each(Object.keys(scenarios))('%s', { timeout: 60_000 }, async (name) => {
     const { accountId, request } = await scenarios[name]!()

@@ -1,0 +1,149 @@
+import {
+  type OrganizationsClient,
+  paginateListAccounts,
+  paginateListAWSServiceAccessForOrganization,
+} from '@aws-sdk/client-organizations'
+import { AssumeRoleCommand } from '@aws-sdk/client-sts'
+import { findMemberAccount } from '../functions/shared/account.ts'
+import { isDenied, isNamed } from '../functions/shared/aws-errors.ts'
+import { type Check, type Context, fail, ok, warn } from './doctor-context.ts'
+import { findObstacles, firstOf, type Obstacle, placeOfTarget, readPolicies } from './service-control-policies.ts'
+
+export const checkTrustedAccess: Check = async ({ clients, vending }) => {
+  const services: string[] = []
+  for await (const { EnabledServicePrincipals = [] } of paginateListAWSServiceAccessForOrganization(
+    { client: clients.organizations },
+    {},
+  ))
+    services.push(...EnabledServicePrincipals.map(({ ServicePrincipal = '' }) => ServicePrincipal))
+  const hasControlTower = services.includes('controltower.amazonaws.com')
+  if (vending.automatic === 'organizations')
+    return hasControlTower
+      ? warn(
+          'Control Tower governs this organization, and vending.yml says automatic: organizations.',
+          'Set automatic: control-tower. Otherwise the service vends accounts before Control Tower has finished them.',
+        )
+      : ok('No trusted access is needed with automatic: organizations.')
+  return hasControlTower
+    ? ok('controltower.amazonaws.com has trusted access.')
+    : fail(
+        'controltower.amazonaws.com has no trusted access to the organization, so Control Tower sends no events about accounts.',
+        'Set up Control Tower’s landing zone, or set automatic: organizations in vending.yml.',
+      )
+}
+
+export const checkProtectedAccounts: Check = async ({ clients, vending: { protected: places, automatic } }) => {
+  const names = places.accounts.filter((place) => !/^\d{12}$/.test(place))
+  if (!names.length) return ok('No account is protected by its name, which a member account can change.')
+  const inOrganization: string[] = []
+  for await (const { Accounts = [] } of paginateListAccounts({ client: clients.organizations }, {}))
+    inOrganization.push(...Accounts.flatMap(({ Name = '', State }) => (State === 'CLOSED' ? [] : [Name])))
+  const having = (name: string) => inOrganization.filter((other) => other === name).length
+  // The default vending.yml protects Control Tower's two accounts by name. An organization without Control Tower
+  // usually has neither, and that is not an error.
+  const isIdle = (name: string) => automatic !== 'control-tower' && ['Log Archive', 'Audit'].includes(name)
+  const wrong = names.flatMap((name) => {
+    const count = having(name)
+    return count === 1 || (!count && isIdle(name)) ? [] : [`${name} (${count || 'no'} account${count > 1 ? 's' : ''})`]
+  })
+  if (wrong.length)
+    return warn(
+      `These names under protected in vending.yml do not match exactly one account: ${wrong.join(', ')}.`,
+      'Use the ID of the account, in quotes. A member account can change its own name (account:PutAccountName) and so lose or gain the protection.',
+    )
+  const idle = names.filter((name) => !having(name))
+  return ok(
+    idle.length
+      ? `No account is called ${idle.join(' or ')}: Control Tower creates accounts with such names.`
+      : 'Every protected name matches exactly one account.',
+  )
+}
+
+export const checkServiceControlPolicies: Check = async ({ clients, vending, accountId }) => {
+  const isOurs = ({ TargetId = '', Name = '' }: Obstacle['targets'][number]) =>
+    ![accountId, ...vending.protected.organizationalUnits].includes(TargetId) &&
+    !vending.protected.accounts.some((place) => place === TargetId || place === Name)
+  const policies = await readPolicies(clients.organizations)
+  const obstacles = findObstacles(policies, vending.accessRole)
+    .map((obstacle) => ({ ...obstacle, targets: obstacle.targets.filter(isOurs) }))
+    .filter(({ targets }) => targets.length)
+  if (!obstacles.length) return ok(`The service control policies let ${vending.accessRole} do what a vend does.`)
+  const words = obstacles.map(({ finding, targets }) => `${finding} in ${firstOf(targets.map(placeOfTarget))}`)
+  const remedies = {
+    deny: `Exempt the role in the policy (Condition: ArnNotLike, aws:PrincipalArn, arn:*:iam::*:role/${vending.accessRole})`,
+    'do not allow': 'Allow these actions in one of the policies that are attached there',
+  }
+  const everywhere = obstacles.some(({ certain, targets }) => certain && targets.some(({ Type }) => Type === 'ROOT'))
+  return (everywhere ? fail : warn)(
+    `${words.join('; ')}.`,
+    `${[...new Set(obstacles.map(({ how }) => remedies[how]))].join('. ')}. Or do not vend IAM users there: AWS recommends IAM Identity Center for people.`,
+  )
+}
+
+/**
+ * Finds a member account that is not protected. Prefers an account that Organizations created: an invited account has
+ * no role.
+ */
+const ordinaryAccount = async (
+  organizations: OrganizationsClient,
+  { vending, accountId: managementAccountId }: Context,
+) => {
+  const candidates: { id: string; isCreated: boolean }[] = []
+  for await (const { Accounts = [] } of paginateListAccounts({ client: organizations }, {})) {
+    for (const { Id: id = '', State, JoinedMethod } of Accounts)
+      if (State === 'ACTIVE' && id !== managementAccountId)
+        candidates.push({ id, isCreated: JoinedMethod === 'CREATED' })
+    if (candidates.filter(({ isCreated }) => isCreated).length > 20) break
+  }
+  candidates.sort((a, b) => Number(b.isCreated) - Number(a.isCreated))
+  for (const { id: accountId } of candidates.slice(0, 20)) {
+    try {
+      return await findMemberAccount(organizations, {
+        accountId,
+        managementAccountId,
+        protectedPlaces: vending.protected,
+      })
+    } catch (error) {
+      if (!isNamed(error, 'ProtectedAccountError')) throw error
+    }
+  }
+  return undefined
+}
+
+export const checkAccessRole: Check = async (context) => {
+  const { clients, vending, partition } = context
+  const { accessRole: role, automatic } = vending
+  if (automatic === 'control-tower' && role !== 'AWSControlTowerExecution')
+    return warn(
+      `vending.yml says automatic: control-tower and accessRole: ${role}, but Control Tower creates the role AWSControlTowerExecution.`,
+      'Leave out accessRole in vending.yml, unless you create that role in each account yourself.',
+    )
+  const account = await ordinaryAccount(clients.organizations, context)
+  if (!account)
+    return warn(
+      `There is no account in which to try ${role}.`,
+      'Run this command again when there is a member account that is not protected.',
+    )
+  const RoleArn = `arn:${partition}:iam::${account.id}:role/${role}`
+  const nothingButListUsers = { Effect: 'Allow', Action: 'iam:ListUsers', Resource: '*' }
+  try {
+    await clients.sts.send(
+      new AssumeRoleCommand({
+        RoleArn,
+        RoleSessionName: 'vend-doctor',
+        DurationSeconds: 900,
+        Policy: JSON.stringify({ Version: '2012-10-17', Statement: [nothingButListUsers] }),
+      }),
+    )
+    return ok(`${role} can be assumed in ${account.name} (${account.id}).`)
+  } catch (error) {
+    if (!isDenied(error)) throw error
+    // An invited account does not have the role by default. An account that Organizations created should have it.
+    return (account.joinedMethod === 'CREATED' ? fail : warn)(
+      `${role} cannot be assumed in ${account.name} (${account.id}). The role is missing there, its trust policy was ` +
+        'changed, or you do not have the permission sts:AssumeRole.',
+      `Check that account. If the role is missing, create it from infra/member-account/access-role.yml with ` +
+        `RoleName=${role}. If the role has another name in all accounts, set accessRole in vending.yml.`,
+    )
+  }
+}
