@@ -40,5 +40,6 @@ export const ensureAccount = ({ world, vending }: LocalOrganization, id: string,
     email: isTaken ? addressOf(allowed, `${name}+${id}`) : email,
     roleName: vending.accessRole,
     roleUsableAfter: 12,
+    policiesAfter: 6,
   })
 }

@@ -19,8 +19,8 @@ import {
 import { isDeepStrictEqual } from 'node:util'
 import * as z from 'zod/mini'
 import { accountSchema } from '../shared/account.ts'
-import { iamArn, ourPath, type Permission } from '../shared/assume-role.ts'
-import { explainDenial, isNamed } from '../shared/aws-errors.ts'
+import { explainDenial, iamArn, ourPath, type Permission } from '../shared/assume-role.ts'
+import { isNamed } from '../shared/aws-errors.ts'
 import {
   GroupDiffersError,
   GroupNotOursError,
@@ -146,7 +146,7 @@ export async function createAdminGroup(
         ? { name: there.GroupName ?? asked.name, arn: there.Arn ?? '' }
         : makeGroup(iam, asked, there),
     ),
-  ).catch(explainDenial)
+  ).catch((error: unknown) => explainDenial(error, account))
   const names = (admins: typeof inspected.admins) => admins.map(({ userName }) => userName)
   const kept = names(inspected.admins.filter(({ kept }) => kept))
   const signingIn = names(inspected.admins.filter(({ kept, signsIn }) => !kept && signsIn))
@@ -155,8 +155,7 @@ export async function createAdminGroup(
 }
 
 /** What to inspect in an account, and the part of its record that says what is ours there. */
-type Inspection = Omit<Input, 'account'> & {
-  account: { id: string }
+type Inspection = Input & {
   record: Pick<AccountRecord, 'passwords' | 'groups'> | undefined
 }
 
@@ -176,7 +175,7 @@ type Inspection = Omit<Input, 'account'> & {
  * - `minimumPasswordLength` of the account.
  *
  * Throws `GroupNotOursError`, `GroupDiffersError`, `PolicyNotFoundError`, `PolicyNotAttachableError`,
- * `DeniedByPolicyError`.
+ * `DeniedByPolicyError`, and `AccountNotReadyError` while the policies of a new account's role are not in effect.
  */
 export const inspectAccount = async (iam: IAMClient, { vend, account, groups, admins, record }: Inspection) => {
   const changePasswordArn = iamArn(vend, 'aws', 'policy/IAMUserChangePassword')
@@ -186,7 +185,7 @@ export const inspectAccount = async (iam: IAMClient, { vend, account, groups, ad
     (entryOf(record?.groups, GroupName.toLowerCase()) !== undefined ||
       (await membersOf(iam, GroupName)).every(isOnRecord))
   const found = await inspect(iam, { accountId: account.id, groups, admins, changePasswordArn, isOurs }).catch(
-    explainDenial,
+    (error: unknown) => explainDenial(error, account),
   )
   return {
     groups: groups.map((asked) => ({ asked, there: found.groups.get(asked.name.toLowerCase()) })),

@@ -11,8 +11,8 @@ import {
 import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import * as z from 'zod/mini'
 import { accountSchema } from '../shared/account.ts'
-import { iamArn, ourPath, type Permission } from '../shared/assume-role.ts'
-import { explainDenial, isNamed } from '../shared/aws-errors.ts'
+import { explainDenial, iamArn, ourPath, type Permission } from '../shared/assume-role.ts'
+import { isNamed } from '../shared/aws-errors.ts'
 import { UserNotOursError } from '../shared/errors.ts'
 import { beginStep } from '../shared/account-record.ts'
 import type { Ledger } from '../shared/ledger.ts'
@@ -61,7 +61,8 @@ type Clients = { secrets: SecretsManagerClient; ledger: Ledger; signIn: () => Pr
  *
  * Safe to run twice: the step continues with a user of our path where the last try stopped, and sets the stored
  * password again only while the user has never signed in.
- * Throws `UserNotOursError`, `DeniedByPolicyError`, `LeaseLostError`.
+ * Throws `UserNotOursError`, `DeniedByPolicyError`, `LeaseLostError`, and `AccountNotReadyError` while the policies of
+ * a new account's role are not in effect.
  */
 export async function createAdminUser(clients: Clients, { vend, account, admin, groups, secret }: Input) {
   const { userName: UserName, policies, tags, passwordResetRequired } = admin
@@ -82,7 +83,7 @@ export async function createAdminUser(clients: Clients, { vend, account, admin, 
         : Promise.resolve(),
     ])
   } catch (error) {
-    return explainDenial(withoutPassword(error, password))
+    return explainDenial(withoutPassword(error, password), account)
   }
   return { userName: UserName }
 }

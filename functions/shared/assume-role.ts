@@ -1,8 +1,8 @@
 import { IAMClient } from '@aws-sdk/client-iam'
 import { AssumeRoleCommand, type STSClient } from '@aws-sdk/client-sts'
 import type { Account } from './account.ts'
-import { isNamed } from './aws-errors.ts'
-import { AccessRoleMissingError, AccountNotReadyError, InvalidInputError } from './errors.ts'
+import { isDenied, isNamed } from './aws-errors.ts'
+import { AccessRoleMissingError, AccountNotReadyError, DeniedByPolicyError, InvalidInputError } from './errors.ts'
 import { placeOf, type Vend } from './vend.ts'
 
 // A new account refuses under these names in its first minutes.
@@ -13,7 +13,11 @@ const refusals = [
   'SubscriptionRequiredException',
   'InvalidClientTokenId',
 ]
-const newForMilliseconds = 60 * 60 * 1000
+const hour = 60 * 60 * 1000
+
+type Joined = Pick<Account, 'joinedMethod' | 'joinedAt'>
+const joinedWithinAnHour = ({ joinedAt }: Joined) => Date.now() - Date.parse(joinedAt) < hour
+const isNew = (account: Joined) => account.joinedMethod === 'CREATED' && joinedWithinAnHour(account)
 
 /** The IAM path of everything that this service makes. */
 export const ourPath = '/account-vending/'
@@ -84,7 +88,7 @@ export const assumeAccountRole = async (sts: STSClient, { account, roleName, ven
     }
   } catch (error) {
     if (!isNamed(error, ...refusals)) throw error
-    if (account.joinedMethod === 'CREATED' && Date.now() - Date.parse(account.joinedAt) < newForMilliseconds)
+    if (isNew(account))
       throw new AccountNotReadyError(
         `The role ${roleName} in account ${account.id} cannot be assumed yet: ${error.message}`,
         { cause: error },
@@ -104,3 +108,28 @@ export const assumeAccountRole = async (sts: STSClient, { account, roleName, ven
 /** Signs in to a member account as `assumeAccountRole` does, and makes the IAM client of the session. */
 export const signIn = async (sts: STSClient, input: SignIn) =>
   new IAMClient({ credentials: await assumeAccountRole(sts, input) })
+
+// A denial by one of these policies is final. AWS names the policy that denies, or that does not allow (IAM User Guide,
+// troubleshoot_access-denied). No name of a user or a group contains a space, so the words cannot be part of an ARN.
+const namesPolicy = /service control polic|permissions? boundar/i
+
+/**
+ * Rethrows AccessDenied of IAM inside the account, and every other error unchanged.
+ *
+ * Throws `AccountNotReadyError` if Organizations created the account within the last hour, because the role of a new
+ * account can be assumed before its policies take effect; `DeniedByPolicyError` if the account is older, or if AWS
+ * names a service control policy or a permissions boundary.
+ */
+export const explainDenial = (error: unknown, account: Joined): never => {
+  if (!(error instanceof Error) || !isDenied(error)) throw error
+  if (isNew(account) && !namesPolicy.test(error.message))
+    throw new AccountNotReadyError(
+      `The access role of the new account can be assumed, but its policies are not in effect yet. AWS says: ${error.message}`,
+      { cause: error },
+    )
+  throw new DeniedByPolicyError(
+    'IAM in the account denied a call. A service control policy or a permissions boundary is the most likely reason: ' +
+      error.message,
+    { cause: error },
+  )
+}

@@ -1,4 +1,4 @@
-import { AwsUnreachableError, DeniedByPolicyError } from './errors.ts'
+import { AwsUnreachableError } from './errors.ts'
 
 /** Whether `error` is an AWS error, or an error of ours, with one of these names. */
 export const isNamed = (error: unknown, ...names: string[]): error is Error =>
@@ -9,17 +9,6 @@ export const isNamed = (error: unknown, ...names: string[]): error is Error =>
  * name.
  */
 export const isDenied = (error: unknown): boolean => isNamed(error, 'AccessDenied', 'AccessDeniedException')
-
-/** Rethrows AccessDenied from IAM inside the account as `DeniedByPolicyError`, and every other error unchanged. */
-export const explainDenial = (error: unknown): never => {
-  if (error instanceof Error && isDenied(error)) {
-    throw new DeniedByPolicyError(
-      `IAM in the account denied a call. A service control policy is the most likely reason: ${error.message}`,
-      { cause: error },
-    )
-  }
-  throw error
-}
 
 const connectionCodes = ['ECONNRESET', 'ECONNREFUSED', 'ETIMEDOUT', 'EPIPE', 'ENOTFOUND', 'EAI_AGAIN']
 

@@ -59,7 +59,7 @@ export class FailedJustNowError extends Error {
   override readonly name = 'FailedJustNowError'
 }
 
-/** The account was just created and its access role cannot be assumed yet. Worth waiting for. */
+/** The account was just created: its access role or the role’s policies are not in effect yet. Worth waiting for. */
 export class AccountNotReadyError extends Error {
   override readonly name = 'AccountNotReadyError'
 }
@@ -69,7 +69,7 @@ export class AccessRoleMissingError extends Error {
   override readonly name = 'AccessRoleMissingError'
 }
 
-/** IAM denied a call inside the account, most likely because of a service control policy. */
+/** IAM denied a call inside the account, most likely by a service control policy or a permissions boundary. */
 export class DeniedByPolicyError extends Error {
   override readonly name = 'DeniedByPolicyError'
 }

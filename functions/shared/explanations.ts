@@ -72,7 +72,7 @@ export const explanations: Record<string, Explanation> = {
   ),
   AccountNotReadyError: explain(
     'redrive',
-    'The access role of the new account could not be assumed within 15 minutes.',
+    'The access role of the new account could not be assumed within 15 minutes, or its policies did not take effect.',
     'A new account is usually ready within minutes. If the name of the role differs from “accessRole” in vending.yml, correct vending.yml and deploy. Then redrive the execution:',
   ),
   AccessRoleMissingError: explain(
@@ -82,8 +82,8 @@ export const explanations: Record<string, Explanation> = {
   ),
   DeniedByPolicyError: explain(
     'redrive',
-    'IAM in the account denied a call. A service control policy that forbids IAM users or groups is the most likely reason.',
-    'Exempt the access role from that policy, or do not vend IAM users in this organization: AWS recommends IAM Identity Center for people. Then redrive the execution:',
+    'IAM in the account denied a call. A service control policy or a permissions boundary that forbids IAM users or groups is the most likely reason.',
+    'Exempt the access role from that policy or boundary, or do not vend IAM users in this organization: AWS recommends IAM Identity Center for people. Then redrive the execution:',
   ),
   PackedPolicyTooLargeException: explain(
     'correct',

@@ -122,19 +122,25 @@ const whyForbidden = (world: World, caller: Caller, action: string, resource: st
     : `because no service control policy allows the ${action} action`
 }
 
-/** Throws AccessDenied if a service control policy or the session policy denies the action to the caller. */
+/**
+ * Throws AccessDenied if a service control policy or the session policy denies the action to the caller, or if the
+ * policies of the caller's role are not in effect yet.
+ */
 export const checkAllowed = (
   world: World,
   caller: Caller,
   { action, resource, policyArn }: { action: string; resource: string; policyArn?: string | undefined },
 ) => {
-  if (matchesAction(world.accounts.get(caller.accountId)?.deniedActions, action))
+  const account = world.accounts.get(caller.accountId)
+  if (matchesAction(account?.deniedActions, action))
     throw denied(caller, action, resource, ' with an explicit deny in a service control policy')
   // Most worlds have only FullAWSAccess.
   if (world.serviceControlPolicies.length || world.withoutFullAccess.size) {
     const why = whyForbidden(world, caller, action, resource)
     if (why) throw denied(caller, action, resource, ` ${why}`)
   }
+  if (caller.session && account && account.policiesInEffectFrom > world.now())
+    throw denied(caller, action, resource, ` because no identity-based policy allows the ${action} action`)
   const policy = caller.session?.policy
   if (policy && !sessionAllows(policy, action, resource, policyArn))
     throw denied(caller, action, resource, ` because no session policy allows the ${action} action`)

@@ -16,6 +16,7 @@ import {
 
 const creationSeconds = 20
 const roleDelaySeconds = 12
+const policyDelaySeconds = 6
 const creationsInProgress = 5
 const mostTags = 50
 
@@ -186,6 +187,7 @@ const createAccount = (
         email: Email,
         roleName: RoleName,
         roleUsableAfter: roleDelaySeconds,
+        policiesAfter: policyDelaySeconds,
         tags: Object.fromEntries(Tags.map(({ Key = '', Value = '' }) => [Key, Value])),
       })
     }

@@ -39,6 +39,8 @@ export type Account = {
   /** The role that trusts the management account, if the account has one, and when it can first be assumed. */
   roleName: string | null
   roleUsableFrom: number
+  /** When the policies of that role take effect: until then the role can be assumed, and its sessions are refused. */
+  policiesInEffectFrom: number
   tags: Record<string, string>
   /** IAM actions that a service control policy denies, such as `iam:CreateUser` or `iam:*`. */
   deniedActions: string[]
@@ -261,12 +263,14 @@ export const addAccount = (
     roleName = joinedMethod === 'CREATED' ? world.accessRole : null,
     parentId = world.rootId,
     roleUsableAfter = 0,
+    policiesAfter = 0,
     tags = {},
   }: Partial<
     Pick<Account, 'id' | 'name' | 'email' | 'state' | 'joinedMethod' | 'joinedAt' | 'roleName' | 'parentId' | 'tags'>
   > & {
-    /** In how many seconds the role can be assumed. */
+    /** In how many seconds the role can be assumed, and how many seconds later its policies take effect. */
     roleUsableAfter?: number
+    policiesAfter?: number
   } = {},
 ) => {
   const account: Account = {
@@ -279,6 +283,7 @@ export const addAccount = (
     parentId,
     roleName,
     roleUsableFrom: world.now() + roleUsableAfter * 1000,
+    policiesInEffectFrom: world.now() + (roleUsableAfter + policiesAfter) * 1000,
     tags,
     deniedActions: [],
     users: new Map(),

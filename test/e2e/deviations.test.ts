@@ -22,7 +22,7 @@ import {
   RedriveExecutionCommand,
   StartExecutionCommand,
 } from '@aws-sdk/client-sfn'
-import { AssumeRoleCommand } from '@aws-sdk/client-sts'
+import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts'
 import { execFileSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -215,6 +215,31 @@ const deviations: Record<string, () => Promise<void>> = {
     const RoleArn = `arn:aws:iam::${AccountId}:role/OrganizationAccountAccessRole`
     const assumed = clients.sts.send(new AssumeRoleCommand({ RoleArn, RoleSessionName: 'a' }))
     await expect(assumed).rejects.toMatchObject(denied)
+  },
+
+  'Policies of a new role': async () => {
+    const user = await userWho({ Action: 'sts:AssumeRole', Resource: '*' })
+    const RoleName = 'new'
+    const document = (statement: object) =>
+      JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', ...statement }] })
+    const Principal = { AWS: `arn:aws:iam::${managementAccountId}:root` }
+    const { Role } = await iam.send(
+      new CreateRoleCommand({
+        RoleName,
+        AssumeRolePolicyDocument: document({ Action: 'sts:AssumeRole', Principal }),
+      }),
+    )
+    const PolicyDocument = document({ Action: 'iam:ListUsers', Resource: '*' })
+    await iam.send(new PutRolePolicyCommand({ RoleName, PolicyName: 'list', PolicyDocument }))
+    const { Credentials } = await new STSClient(user).send(
+      new AssumeRoleCommand({ RoleArn: Role?.Arn, RoleSessionName: 'a' }),
+    )
+    const session = {
+      accessKeyId: Credentials?.AccessKeyId ?? '',
+      secretAccessKey: Credentials?.SecretAccessKey ?? '',
+      sessionToken: Credentials?.SessionToken ?? '',
+    }
+    expect(await clients.iamOf(session).send(new ListUsersCommand({}))).toBeTruthy()
   },
 
   'Keys of secrets': async () => {

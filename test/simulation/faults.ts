@@ -39,7 +39,7 @@ const connectionLost = () => Object.assign(new Error('socket hang up'), { code: 
 /** For so long after a world begins, IAM in a new account refuses some calls. */
 const youngMilliseconds = 600_000
 
-export type Fault = { kind: FaultKind | 'role-not-usable'; what: string }
+export type Fault = { kind: FaultKind | 'role-not-usable' | 'policies-not-in-effect'; what: string }
 
 /**
  * The faults of a world. `note` is called for each one. `heal` ends all faults but the permanent ones.
@@ -65,7 +65,7 @@ export const faultsOf = (
   let isHealed = false
   const strikes = () => !isHealed && kinds.length > 0 && random() < rate
 
-  const intercept: Intercept = async ({ service, operation, input, record }) => {
+  const intercept: Intercept = async ({ service, operation, input, caller, record }) => {
     const invocation = current()
     if (!invocation) return undefined
     await sleep(draw(latencies[service] ?? { median: 50, p99: 200 }, random))
@@ -84,6 +84,11 @@ export const faultsOf = (
       const account = accounts.get(accountId)
       if (account && record.at < start + account.roleUsableAfter * 1000)
         return refuse('role-not-usable', account.refusal, 'The role cannot be assumed yet', 403)
+    }
+    const { roleUsableAfter = 0, policiesAfter = 0 } = accounts.get(caller.accountId) ?? {}
+    if (service === 'iam' && policiesAfter && record.at < start + (roleUsableAfter + policiesAfter) * 1000) {
+      const why = `because no identity-based policy allows the iam:${operation} action`
+      return refuse('policies-not-in-effect', 'AccessDenied', `The role is not authorized ${why}`, 403)
     }
     if (service === 'ses' && !isHealed) {
       if (ses === 'ses-refused') return refuse(ses, 'MessageRejected', 'Email address is not verified.')

@@ -62,6 +62,8 @@ export type AccountPlan = {
   /** Until this time the access role cannot be assumed, and AssumeRole fails with the error `refusal`. */
   roleUsableAfter: number
   refusal: string
+  /** For so many seconds after that, the role's policies are not in effect: IAM refuses what the role does. */
+  policiesAfter: number
   /** The account's password policy asks for so many characters. */
   minimumPasswordLength?: number
   foreign: { user?: { name: string; path: string; signsIn: boolean }; group?: { name: string; policy: string } }
@@ -150,6 +152,7 @@ const drawAccount = (random: Rng, i: number): AccountPlan => {
     // A person creates the role of an invited account: soon, or the vend fails and is redriven later.
     roleUsableAfter: oneOf(random, [0, 0, 0, 0, 0, 0, 0, 10, 60, chance(0.2) ? longest : 30]) * random(),
     refusal: oneOf(random, refusals),
+    policiesAfter: joinedMethod === 'CREATED' && chance(0.3) ? oneOf(random, [10, 120]) * random() : 0,
     ...(chance(0.1) && { minimumPasswordLength: 40 }),
     foreign: {
       ...(chance(0.2) && {
@@ -230,7 +233,7 @@ const withSweeps = (random: Rng, plan: Plan): Plan => {
   const heals = oneOf(random, [30 * hour, 30 * hour, 60 * hour, 200 * hour])
   const accounts = plan.accounts.map((account): AccountPlan => {
     const goes = chance(0.2) ? { departsAt: someTime() } : chance(0.2) ? { suspendedAt: someTime() } : {}
-    return { ...account, ...goes, ...(chance(0.12) && { isOld: true }) }
+    return { ...account, ...goes, ...(chance(0.12) && { isOld: true, policiesAfter: 0 }) }
   })
   const arrivals = accounts.flatMap(({ id }) => {
     const isLost = chance(0.6)

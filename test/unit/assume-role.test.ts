@@ -3,8 +3,13 @@ import type { Context } from 'aws-lambda'
 import { mockClient } from 'aws-sdk-client-mock'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Account } from '../../functions/shared/account.ts'
-import { assumeAccountRole, iamArn } from '../../functions/shared/assume-role.ts'
-import { AccessRoleMissingError, AccountNotReadyError, InvalidInputError } from '../../functions/shared/errors.ts'
+import { assumeAccountRole, explainDenial, iamArn } from '../../functions/shared/assume-role.ts'
+import {
+  AccessRoleMissingError,
+  AccountNotReadyError,
+  DeniedByPolicyError,
+  InvalidInputError,
+} from '../../functions/shared/errors.ts'
 import { type AdminsRequest, completeRequest } from '../../functions/shared/request.ts'
 import {
   accountId,
@@ -255,4 +260,66 @@ test.each(['MalformedPolicyDocumentException', 'PackedPolicyTooLargeException', 
 
 test('iamArn also names AWS’s own policies', () => {
   expect(iamArn(aVend(), 'aws', 'policy/ReadOnlyAccess')).toBe('arn:aws:iam::aws:policy/ReadOnlyAccess')
+})
+
+describe('AccessDenied inside the account', () => {
+  const action = 'iam:CreateUser'
+  const user = `arn:aws:sts::${accountId}:assumed-role/OrganizationAccountAccessRole/vend-1`
+  // The forms of AWS's message (IAM User Guide, troubleshoot_access-denied).
+  const denial = (why: string, resource = `arn:aws:iam::${accountId}:user/account-vending/ada`) =>
+    `User: ${user} is not authorized to perform: ${action} on resource: ${resource}${why}`
+  const explained = (message: string, account: Partial<Account> = {}, name = 'AccessDenied') => {
+    try {
+      return explainDenial(awsError(name, message), anAccount(account))
+    } catch (error) {
+      return error as Error & { cause: Error }
+    }
+  }
+  const undecided = [
+    denial(''),
+    denial(` because no identity-based policy allows the ${action} action`),
+    denial(` because no session policy allows the ${action} action`),
+    // Names that look like a reason.
+    denial('', `arn:aws:iam::${accountId}:group/account-vending/permissions_boundary`),
+    denial('', `arn:aws:iam::${accountId}:group/service-control-policy/boundary`),
+  ]
+  const byPolicy = [
+    denial(' with an explicit deny in a service control policy'),
+    denial(
+      ' with an explicit deny in a service control policy: arn:aws:organizations::111122223333:policy/o-a/service_control_policy/p-a',
+    ),
+    denial(` because no service control policy allows the ${action} action`),
+    denial(' with an explicit deny in a permissions boundary'),
+    denial(` because no permissions boundary allows the ${action} action`),
+  ]
+
+  test.each(undecided)('is “not ready” in the first hour after the account was created: %s', (message) => {
+    for (const minutes of [0, 5, 59])
+      for (const name of ['AccessDenied', 'AccessDeniedException']) {
+        minutesAfter(minutes)
+        const error = explained(message, { joinedMethod: 'CREATED' }, name)
+        expect(error).toBeInstanceOf(AccountNotReadyError)
+        expect(error).toMatchObject({ cause: { name, message } })
+        expect(error.message).toContain(`AWS says: ${message}`)
+      }
+  })
+
+  test.each(undecided)('is a denial by a policy later, and in an account that was invited: %s', (message) => {
+    minutesAfter(60)
+    expect(explained(message, { joinedMethod: 'CREATED' })).toBeInstanceOf(DeniedByPolicyError)
+    minutesAfter(5)
+    expect(explained(message, { joinedMethod: 'INVITED' })).toBeInstanceOf(DeniedByPolicyError)
+  })
+
+  test.each(byPolicy)('is a denial by a policy at any time, if AWS names the policy: %s', (message) => {
+    for (const minutes of [0, 59, 600]) {
+      minutesAfter(minutes)
+      expect(explained(message)).toBeInstanceOf(DeniedByPolicyError)
+    }
+  })
+
+  test('any other error leaves unchanged', () => {
+    const error = awsError('NoSuchEntityException')
+    expect(() => explainDenial(error, anAccount())).toThrow(error)
+  })
 })

@@ -26,6 +26,7 @@ import {
   LeaseLostError,
   PolicyNotFoundError,
 } from '../../functions/shared/errors.ts'
+import type { Account } from '../../functions/shared/account.ts'
 import type { Admin, Group, PolicyDocument } from '../../functions/shared/request.ts'
 import {
   accountId,
@@ -50,7 +51,10 @@ const { ledger, ...onRecord } = ledgerMock()
 const changePassword = 'arn:aws:iam::aws:policy/IAMUserChangePassword'
 const customerManaged = `arn:aws:iam::${accountId}:policy/team/Core`
 
-const create = (input: { groups?: Group[]; admins?: Admin[] } = {}, signIn = async () => new IAMClient({})) =>
+const create = (
+  input: { account?: Account; groups?: Group[]; admins?: Admin[] } = {},
+  signIn = async () => new IAMClient({}),
+) =>
   createAdminGroup(
     { ledger, signIn },
     { vend: aVend(), account: anAccount(), groups: [aGroup()], admins: [anAdmin()], ...input },
@@ -447,9 +451,15 @@ describe('the error leaves under its name, and nothing is written:', () => {
   })
 
   test.each(['AccessDenied', 'AccessDeniedException'])('DeniedByPolicyError for %s of a read', async (name) => {
-    iam.on(ListUsersCommand).rejects(awsError(name, 'with an explicit deny'))
+    iam.on(ListUsersCommand).rejects(awsError(name, 'with an explicit deny in a service control policy'))
     await expect(create()).rejects.toThrow(DeniedByPolicyError)
-    await expect(create()).rejects.toThrow(/service control policy.*: with an explicit deny$/)
+    await expect(create()).rejects.toThrow(/: with an explicit deny in a service control policy$/)
+    expect(written()).toEqual([])
+  })
+
+  test('AccountNotReadyError for AccessDenied of a read minutes after the account was created', async () => {
+    iam.on(ListUsersCommand).rejects(awsError('AccessDenied', 'because no identity-based policy allows it'))
+    await expect(create({ account: fresh() })).rejects.toThrow(AccountNotReadyError)
     expect(written()).toEqual([])
   })
 
@@ -460,9 +470,14 @@ describe('the error leaves under its name, and nothing is written:', () => {
   })
 })
 
-test('AccessDenied of a write also leaves as DeniedByPolicyError', async () => {
+const fresh = () => anAccount({ joinedAt: new Date(Date.now() - 300_000).toISOString() })
+
+test('AccessDenied of a write is told as AccessDenied of a read is', async () => {
   iam.on(CreateGroupCommand).rejects(awsError('AccessDenied'))
-  await expect(create()).rejects.toThrow(DeniedByPolicyError)
+  await expect(create({ account: fresh() })).rejects.toThrow(AccountNotReadyError)
+  await expect(create({ account: anAccount({ joinedAt: '2020-01-01T00:00:00Z' }) })).rejects.toThrow(
+    DeniedByPolicyError,
+  )
 })
 
 test.each(['LimitExceededException', 'MalformedPolicyDocumentException', 'NoSuchEntityException'])(

@@ -176,7 +176,7 @@ describe('the password is scrubbed from', () => {
 
   test('a denial and its cause', async () => {
     iam.on(CreateLoginProfileCommand).rejects(quoting('AccessDenied'))
-    const thrown = await thrownBy(create())
+    const thrown = await thrownBy(create({ account: anAccount({ joinedAt: '2020-01-01T00:00:00Z' }) }))
     expect(thrown).toBeInstanceOf(DeniedByPolicyError)
     const { message, stack, cause } = thrown as Error & { cause: Error }
     expect([message, stack, cause.message, cause.stack].join()).not.toContain(password)
@@ -216,8 +216,26 @@ describe('the error leaves under its name:', () => {
   test.each([CreateUserCommand, AddUserToGroupCommand, AttachUserPolicyCommand, CreateLoginProfileCommand])(
     'DeniedByPolicyError for AccessDenied of %o',
     async (command) => {
+      const admin = anAdmin({ policies: [readOnlyAccess] })
       iam.on(command as typeof CreateUserCommand).rejects(awsError('AccessDenied'))
-      await expect(create({ admin: anAdmin({ policies: [readOnlyAccess] }) })).rejects.toThrow(DeniedByPolicyError)
+      await expect(create({ admin, account: anAccount({ joinedAt: '2020-01-01T00:00:00Z' }) })).rejects.toThrow(
+        DeniedByPolicyError,
+      )
+    },
+  )
+
+  test.each([CreateUserCommand, AddUserToGroupCommand, AttachUserPolicyCommand, CreateLoginProfileCommand])(
+    'AccountNotReadyError for AccessDenied of %o minutes after the account was created, unless a policy is named',
+    async (command) => {
+      const input = {
+        admin: anAdmin({ policies: [readOnlyAccess] }),
+        account: anAccount({ joinedAt: new Date(Date.now() - 300_000).toISOString() }),
+      }
+      const refuse = (why: string) => iam.on(command as typeof CreateUserCommand).rejects(awsError('AccessDenied', why))
+      refuse('because no identity-based policy allows the action')
+      await expect(create(input)).rejects.toThrow(AccountNotReadyError)
+      refuse('because no service control policy allows the action')
+      await expect(create(input)).rejects.toThrow(DeniedByPolicyError)
     },
   )
 

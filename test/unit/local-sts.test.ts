@@ -69,6 +69,19 @@ test('the role of a new account refuses for a while', async () => {
   await assume(id)
 })
 
+test('the role of a new account can be assumed before its policies take effect', async () => {
+  const { id } = addAccount(world, { roleUsableAfter: 12, policiesAfter: 6 })
+  clock.advance(12)
+  const { iam, sts } = await signIn(id, [{ Effect: 'Allow', Action: '*', Resource: '*' }])
+  // Nobody needs a permission for this call.
+  await sts.send(new GetCallerIdentityCommand({}))
+  await expect(iam.send(new ListUsersCommand({}))).rejects.toEqual(
+    refusedAs('AccessDenied', /because no identity-based policy allows the iam:ListUsers action$/),
+  )
+  clock.advance(6)
+  await iam.send(new ListUsersCommand({}))
+})
+
 test.each([
   ['an invited account', '666666666666', {}],
   ['a suspended account', '333333333333', {}],

@@ -219,7 +219,7 @@ describe('failed', () => {
     })
     expect(mailText()).toContain('700000000001 (a1): DeniedByPolicyError')
     expect(mailText()).toContain('700000000002 (Two Of them): DeniedByPolicyError')
-    expect(mailText()).toContain('A service control policy that forbids IAM users or groups')
+    expect(mailText()).toContain('A service control policy or a permissions boundary that forbids IAM users or groups')
     expect(mailText()).toContain(
       `aws stepfunctions redrive-execution --region us-east-1 --execution-arn '${aVend().executionArn}'`,
     )

@@ -25,6 +25,18 @@ const account = (id: string) => {
   return there
 }
 
+test('a role that can be assumed before its policies take effect is waited for', async () => {
+  const { email } = account('300000000031')
+  const there = organization.world.accounts.get('300000000031')!
+  there.policiesInEffectFrom = there.roleUsableFrom + 60_000
+  const { execution } = await vend(organization, { door: 'event', event: accountCreated('300000000031') })
+  expect(execution?.status).toBe('SUCCEEDED')
+  expect(await mailsTo(email)).toHaveLength(1)
+  expect(organization.world.calls.filter(({ accountId, error }) => accountId === there.id && error)).toContainEqual(
+    expect.objectContaining({ operation: 'ListUsers', error: 'AccessDenied' }),
+  )
+})
+
 test('the same event twice makes one user and one mail', async () => {
   const { email } = account('300000000001')
   const event = { door: 'event', event: accountCreated('300000000001') } as const
