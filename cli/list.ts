@@ -1,3 +1,4 @@
+import { styleText } from 'node:util'
 import { OrganizationsClient, paginateListAccounts } from '@aws-sdk/client-organizations'
 import { scanAccounts } from '../functions/shared/account-record.ts'
 import { scanToldFailures } from '../functions/shared/notes.ts'
@@ -77,7 +78,7 @@ export const showList = (accounts: Listed[]) => {
   const rows = accounts.map(({ accountId, name, state, status, updatedAt, error, never }) => [
     accountId,
     name,
-    state,
+    state === 'ACTIVE' ? state : styleText('yellow', state),
     showState(status),
     [updatedAt && showTime(updatedAt), error, never && `never vended: ${never}`].filter(Boolean).join('  '),
   ])

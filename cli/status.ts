@@ -1,4 +1,4 @@
-import { OrganizationsClient } from '@aws-sdk/client-organizations'
+import { DescribeAccountCommand, OrganizationsClient } from '@aws-sdk/client-organizations'
 import { type DescribeExecutionOutput, SFNClient } from '@aws-sdk/client-sfn'
 import { setTimeout } from 'node:timers/promises'
 import { styleText } from 'node:util'
@@ -28,6 +28,8 @@ export type Status = Omit<Recorded, 'status' | 'failure'> & {
    * nothing to do.
    */
   status: string
+  /** The account's State, as Organizations says. Missing if the account is not in the organization. */
+  accountState?: string
   execution?: { status: string; startDate?: string; stopDate?: string; redriveCount: number }
   failure?: NextCommand & { cause: string }
 }
@@ -53,7 +55,19 @@ type Input = {
  * Throws `NotDeployedError`, `InvalidInputError` and `AccountNotFoundError`.
  */
 export async function status(clients: Clients, input: Input): Promise<Status> {
-  return statusIn(clients, await findService(clients, input.stage), input)
+  const shown = await statusIn(clients, await findService(clients, input.stage), input)
+  const accountState = await stateOfAccount(clients, input.accountId)
+  return { ...shown, ...(accountState && { accountState }) }
+}
+
+const stateOfAccount = async ({ organizations }: Clients, accountId: string) => {
+  try {
+    const { Account } = await organizations.send(new DescribeAccountCommand({ AccountId: accountId }))
+    return Account?.State
+  } catch (error) {
+    if (isNamed(error, 'AccountNotFoundException')) return undefined
+    throw error
+  }
 }
 
 const statusIn = async (clients: Clients, { ledger }: Service, input: Input): Promise<Status> => {
@@ -184,12 +198,19 @@ const failedSteps = ({ status, timeline, failure }: Status) => {
   return timeline.filter((step, i) => step.userName && !timeline.slice(i + 1).some((l) => l.userName === step.userName))
 }
 
+const meaningOf = (accountState: string) =>
+  accountState === 'SUSPENDED' ? ': AWS has restricted the account and often lifts that' : ''
+
 /** The status of an account, for a person. */
 export const showStatus = (account: Status, { withSteps }: { withSteps: boolean }) => {
-  const { accountId, accountName, execution, executionArn, requestedBy, updatedAt, failure, timeline, admins } = account
+  const { accountId, accountName, accountState, execution, executionArn, requestedBy, updatedAt } = account
+  const { failure, timeline, admins } = account
   const failed = failedSteps(account)
   const redriven = execution?.redriveCount ? `, redriven ${execution.redriveCount}×` : ''
   const facts = [
+    accountState &&
+      accountState !== 'ACTIVE' &&
+      `account       ${styleText('yellow', accountState)}${meaningOf(accountState)}`,
     updatedAt && `last change   ${showTime(updatedAt)}`,
     requestedBy && `requested by  ${requestedBy}`,
     executionArn &&

@@ -56,6 +56,8 @@ const maxTold = 50
  * - A vend that failed: one mail tells all of them again. The sweep does not start them again.
  * - An account that left the organization or is closed: the sweep ends its lease and schedules its secrets for
  *   deletion.
+ * - An account that AWS has suspended: the sweep changes nothing, because a suspension is often lifted. The mail says
+ *   so if the account is on record.
  *
  * Answers the number of accounts and the ids of the accounts of each kind. Safe to run twice, and beside events.
  * Throws AWS's own errors. An incomplete list of accounts ends nothing.
@@ -81,6 +83,9 @@ export async function sweep(clients: Clients, config: Config) {
     .filter(([accountId, { status }]) => !accounts.has(accountId) && status !== 'DEPARTED')
     .map(([accountId]) => ({ accountId }))
   const missed = sorted.filter(({ is }) => is === 'missed')
+  const suspended = sorted
+    .filter(({ is }) => is === 'suspended')
+    .map(({ accountId, name }) => ({ accountId, name, status: records.get(accountId)?.status ?? '' }))
   const unsettled = sorted.flatMap(({ accountId, name, executionArn }) =>
     executionArn ? [{ accountId, name, executionArn, failure: records.get(accountId)?.failure }] : [],
   )
@@ -88,9 +93,10 @@ export async function sweep(clients: Clients, config: Config) {
   const [started, ended, failed] = await together([
     startMissed(clients, config, missed),
     endGone(clients, config, { closed, departed }),
-    tellFailed(clients, config, unsettled),
+    tell(clients, config, { unsettled, suspended }),
   ])
-  return { accounts: accounts.size, started, ...ended, failed }
+  const ids = suspended.map(({ accountId }) => accountId)
+  return { accounts: accounts.size, started, ...ended, failed, suspended: ids }
 }
 
 /** All member accounts by id. Throws if the list is incomplete: a complete list includes the management account. */
@@ -104,7 +110,8 @@ const listAccounts = async ({ organizations }: Clients, { stateMachineArn }: Con
   return accounts
 }
 
-type Task = { is: 'missed' | 'closed'; executionArn?: undefined } | { is: 'unsettled'; executionArn: string }
+type Task =
+  { is: 'missed' | 'closed' | 'suspended'; executionArn?: undefined } | { is: 'unsettled'; executionArn: string }
 
 type Known = {
   record: { status: string; executionArn: string; vendedAt?: string } | undefined
@@ -121,8 +128,10 @@ const taskFor = (
   { record, toldFailure, installedAt, patience }: Known,
 ): Task | undefined => {
   const { status } = record ?? {}
-  if (State === 'CLOSED' || State === 'PENDING_CLOSURE' || State === 'SUSPENDED')
+  if (State === 'CLOSED' || State === 'PENDING_CLOSURE')
     return record && status !== 'CLOSED' ? { is: 'closed' } : undefined
+  // SUSPENDED is not closed: AWS has restricted the account and often lifts that (Organizations API Reference, Account).
+  if (State === 'SUSPENDED') return record && { is: 'suspended' }
   if (State !== 'ACTIVE') return undefined
   if (record && (status === 'FAILED' || status === 'VENDING'))
     return { is: 'unsettled', executionArn: record.executionArn }
@@ -233,9 +242,18 @@ type Unsettled = {
 }
 
 type Failed = Unsettled & ReturnType<typeof explainFailure>
+type Suspended = { accountId: string; name: string; status: string }
 
-/** Tells all failed vends in one mail, once a day. Records a failure that was never told. Answers the account ids. */
-const tellFailed = async (clients: Clients, config: Config, unsettled: Unsettled[]) => {
+/**
+ * Tells all failed vends in one mail, once a day, and the suspended accounts in the same mail. A mail about suspended
+ * accounts alone comes once, and not each day. Records a failure that was never told. Answers the ids of the accounts
+ * whose vend failed.
+ */
+const tell = async (
+  clients: Clients,
+  config: Config,
+  { unsettled, suspended }: { unsettled: Unsettled[]; suspended: Suspended[] },
+) => {
   const failed: Failed[] = []
   for (const vend of unsettled) {
     const { accountId, executionArn, failure } = vend
@@ -249,10 +267,11 @@ const tellFailed = async (clients: Clients, config: Config, unsettled: Unsettled
     if (!failure) await recordFailure(clients.ledger, { accountId, executionArn, ...explained })
     failed.push({ ...vend, ...explained })
   }
-  if (failed.length) {
-    const mail = summary(failed, config)
+  if (failed.length || suspended.length) {
+    const mail = summary({ failed, suspended }, config)
     // A sweep that is retried does not tell the same again.
-    const note = `sweep#${today()}#${createHash('sha256').update(mail.accounts).digest('hex').slice(0, 32)}`
+    const content = createHash('sha256').update(mail.content).digest('hex').slice(0, 32)
+    const note = `sweep#${failed.length ? today() : 'suspended'}#${content}`
     await tellOnce(clients.ses, mail, inNote(clients.ledger, note), config)
   }
   return failed.map(({ accountId }) => accountId)
@@ -271,9 +290,13 @@ const forgotten = ({
 })
 
 /**
- * The mail that tells about all failed vends. `accounts` is the part that differs from one set of failures to another.
+ * The mail that tells about all failed vends and suspended accounts. `content` is the part that differs from one set of
+ * accounts to another.
  */
-const summary = (failed: Failed[], { notify, runbook = '' }: Config) => {
+const summary = (
+  { failed, suspended }: { failed: Failed[]; suspended: Suspended[] },
+  { notify, runbook = '' }: Config,
+) => {
   const paragraphs = failed.slice(0, maxTold).map(({ accountId, name, error, what, cause, advice, command }) =>
     // Names and causes are text of others. They get no line of their own, which could look like a command.
     [
@@ -286,9 +309,24 @@ const summary = (failed: Failed[], { notify, runbook = '' }: Config) => {
       .filter(Boolean)
       .join('\n'),
   )
-  const subject =
-    failed.length === 1 ? 'The vend of 1 account has failed' : `The vends of ${failed.length} accounts have failed`
-  const accounts = paragraphs.join('\n\n')
-  const more = String(failed.length - paragraphs.length || '')
-  return { to: notify, subject, text: fillText(text, { title: subject, accounts, more, runbook }), accounts }
+  const lines = suspended
+    .slice(0, maxTold)
+    .map(({ accountId, name, status }) => `${accountId} (${oneLine(name)}): ${status}`)
+  const more = (all: object[]) => String(Math.max(0, all.length - maxTold) || '')
+  const subject = failed.length
+    ? failed.length === 1
+      ? 'The vend of 1 account has failed'
+      : `The vends of ${failed.length} accounts have failed`
+    : suspended.length === 1
+      ? 'AWS has suspended 1 account'
+      : `AWS has suspended ${suspended.length} accounts`
+  const values = {
+    title: subject,
+    accounts: paragraphs.join('\n\n'),
+    more: more(failed),
+    suspended: lines.join('\n'),
+    moreSuspended: more(suspended),
+    runbook,
+  }
+  return { to: notify, subject, text: fillText(text, values), content: `${values.accounts}\n${values.suspended}` }
 }

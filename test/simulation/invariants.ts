@@ -214,7 +214,8 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }:
     const planned = plan.accounts.find(({ id }) => id === accountId)
     return (
       planned?.denied === 'for-good' ||
-      planned?.suspendedAt !== undefined ||
+      (planned?.suspendedAt !== undefined && planned.liftedAt === undefined) ||
+      planned?.closedAt !== undefined ||
       planned?.departsAt !== undefined ||
       (planned?.foreign.group !== undefined && planned.foreign.group.policy !== 'AdministratorAccess')
     )
@@ -287,7 +288,7 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }:
   }
 
   const checkPasswords = (account: Account) => {
-    // In a suspended account a stored password may never be set. The sweep deletes the account's secrets.
+    // In a suspended or closed account a stored password may never be set. The sweep deletes a closed account's secrets.
     if (account.state !== 'ACTIVE') return
     for (const user of account.users.values()) {
       const key = `${account.id} ${lower(user.name)}`

@@ -147,6 +147,11 @@ export const mistakes: Mistake[] = [
     changes: [['if (await isDeparted(clients, config, accountId))', 'if (accountId)']],
   },
   {
+    name: 'the sweep takes a suspended account for a closed one',
+    file: 'sweep/sweep.ts',
+    changes: [["State === 'PENDING_CLOSURE')", "State === 'PENDING_CLOSURE' || State === 'SUSPENDED')"]],
+  },
+  {
     name: 'the sweep tells again what it told on the same day',
     file: 'sweep/sweep.ts',
     changes: [['inNote(clients.ledger, note)', '{ ...inNote(clients.ledger, note), isSent: () => false }']],

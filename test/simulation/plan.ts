@@ -73,8 +73,11 @@ export type AccountPlan = {
   denied?: 'for-a-while' | 'for-good'
   /** When that policy is attached, if it is not there from the beginning. */
   deniedAt?: number
-  /** The account is suspended at this time, for good. */
+  /** AWS suspends the account at this time: for good, or until `liftedAt`. */
   suspendedAt?: number
+  liftedAt?: number
+  /** The account is closed at this time, for good. */
+  closedAt?: number
   /** The account is removed from the organization at this time, for good. */
   departsAt?: number
   /** The account joined before this service was installed: only a request vends it. */
@@ -171,9 +174,15 @@ const drawAccount = (random: Rng, i: number): AccountPlan => {
     },
     ...(chance(0.1) && { scheduledSecretOf: oneOf(random, ['administrator', 'ada']) }),
     ...(chance(0.06) && { denied: oneOf(random, ['for-a-while', 'for-good'] as const) }),
-    ...(chance(0.03) && { suspendedAt: random() * 120 }),
+    ...(chance(0.03) && drawSuspension(random, random() * 120)),
   }
 }
+
+/** A suspension that AWS lifts within two days; seldom one that stays. */
+const drawSuspension = (random: Rng, suspendedAt: number) => ({
+  suspendedAt,
+  ...(random() < 0.8 && { liftedAt: suspendedAt + random() * oneOf(random, [hour, 48 * hour]) }),
+})
 
 const drawRequest = (random: Rng, config: Plan['config']): Arrival['request'] => {
   if (random() < 0.3) return random() < 0.2 ? { again: true } : {}
@@ -225,14 +234,18 @@ const drawArrivals = (random: Rng, config: Plan['config'], accounts: AccountPlan
 
 const isEvent = ({ door }: Arrival) => door !== 'manual' && door !== 'api'
 
-/** Adds the sweep to a world: events are lost, accounts leave, and some joined before the installation. */
+/** Adds the sweep to a world: events are lost, accounts leave, are closed or suspended, and some joined before the installation. */
 const withSweeps = (random: Rng, plan: Plan): Plan => {
   const chance = (probability: number) => random() < probability
   const besideSweep = () => sweepAt(oneOf(random, [0, 0, 1])) + (random() - 0.5) * 20
   const someTime = () => oneOf(random, [random() * 120, besideSweep(), random() * 40 * hour])
   const heals = oneOf(random, [30 * hour, 30 * hour, 60 * hour, 200 * hour])
   const accounts = plan.accounts.map((account): AccountPlan => {
-    const goes = chance(0.2) ? { departsAt: someTime() } : chance(0.2) ? { suspendedAt: someTime() } : {}
+    const goes = chance(0.2)
+      ? { departsAt: someTime() }
+      : chance(0.3)
+        ? oneOf(random, [{ closedAt: someTime() }, drawSuspension(random, someTime())])
+        : {}
     return { ...account, ...goes, ...(chance(0.12) && { isOld: true, policiesAfter: 0 }) }
   })
   const arrivals = accounts.flatMap(({ id }) => {

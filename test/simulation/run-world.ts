@@ -386,11 +386,12 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
     const account = world.accounts.get(accountId)
     if (account) forbid(account)
   }
-  const suspend = async (accountId: string, at: number) => {
+  const setState = async (accountId: string, at: number, state: Account['state']) => {
     await sleep(at * 1000)
-    count({ kind: 'account-suspended', what: accountId })
     const account = world.accounts.get(accountId)
-    if (account) account.state = 'SUSPENDED'
+    if (!account || account.state === 'CLOSED') return
+    count({ kind: `account-${state.toLowerCase()}`, what: accountId })
+    account.state = state
   }
   const depart = async (accountId: string, at: number) => {
     await sleep(at * 1000)
@@ -475,8 +476,10 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
     for (const arrival of plan.arrivals) track(arrive(arrival))
     for (const at of plan.stops) track(stop(at))
     for (const at of plan.redrives) track(redrive(at))
-    for (const { id, suspendedAt, departsAt, deniedAt } of plan.accounts) {
-      if (suspendedAt) track(suspend(id, suspendedAt))
+    for (const { id, suspendedAt, liftedAt, closedAt, departsAt, deniedAt } of plan.accounts) {
+      if (suspendedAt) track(setState(id, suspendedAt, 'SUSPENDED'))
+      if (liftedAt) track(setState(id, liftedAt, 'ACTIVE'))
+      if (closedAt) track(setState(id, closedAt, 'CLOSED'))
       if (departsAt) track(depart(id, departsAt))
       if (deniedAt) track(forbidLater(id, deniedAt))
     }

@@ -20,6 +20,11 @@ const day = 24 * 60 * 60 * 1000
 /** Checks the promises of the sweep in one world. `broken` is called for each promise that is broken. */
 export const sweepInvariantsOf = ({ plan, world, record, broken }: Given) => {
   const isMember = (accountId: string) => world.accounts.get(accountId)?.state === 'ACTIVE'
+  /** Only an account that left or was closed may be ended. AWS may lift a suspension at any time. */
+  const isGone = (accountId: string) => {
+    const { state } = world.accounts.get(accountId) ?? { state: undefined }
+    return state === undefined || state === 'PENDING_CLOSURE' || state === 'CLOSED'
+  }
   const isOld = (accountId: string) => plan.accounts.some(({ id, isOld }) => id === accountId && isOld)
   /** When a person was told that a request for an account failed, by account. */
   const told = new Map<string, number>()
@@ -45,8 +50,12 @@ export const sweepInvariantsOf = ({ plan, world, record, broken }: Given) => {
     if (error) return
     if (service === 'secretsmanager' && operation === 'DeleteSecret') {
       const [, accountId = '', userName] = String(input['SecretId']).split('/')
-      if (isMember(accountId)) broken('8 sweep', `the secret of ${userName} of the member ${accountId} was ended`)
+      if (!isGone(accountId)) broken('8 sweep', `the secret of ${userName} of the member ${accountId} was ended`)
     }
+    if (operation === 'UpdateItem')
+      for (const { id } of plan.accounts)
+        if (!isGone(id) && ['CLOSED', 'DEPARTED'].includes(record(id)?.status ?? ''))
+          broken('8 sweep', `the record of the member ${id} was ended`)
     if (operation === 'StartExecution') {
       const [, accountId = ''] = String(input['name']).split('-')
       if (isOld(accountId)) broken('8 sweep', `${accountId}, which was there before, was started`)
@@ -79,6 +88,7 @@ export const sweepInvariantsOf = ({ plan, world, record, broken }: Given) => {
           broken('8 sweep', `the last sweep did not tell that the vend of ${id} failed`)
         continue
       }
+      if (!isGone(id)) continue
       const gone = world.accounts.has(id) ? 'CLOSED' : 'DEPARTED'
       if (there && there.status !== gone) broken('8 sweep', `the record of ${id} is ${there.status}, not ${gone}`)
       if (there?.lease) broken('8 sweep', `the lease of ${id} outlives the account`)

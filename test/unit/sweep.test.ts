@@ -1,4 +1,10 @@
-import { DescribeTableCommand, GetItemCommand, ScanCommand, type ScanCommandInput } from '@aws-sdk/client-dynamodb'
+import {
+  DescribeTableCommand,
+  GetItemCommand,
+  PutItemCommand,
+  ScanCommand,
+  type ScanCommandInput,
+} from '@aws-sdk/client-dynamodb'
 import {
   DescribeAccountCommand,
   ListAccountsCommand,
@@ -104,7 +110,7 @@ const started = () => sfn.commandCalls(StartExecutionCommand).map(({ args }) => 
 const mails = () => ses.commandCalls(SendEmailCommand).map(({ args }) => args[0].input)
 const mailText = () => mails()[0]?.Message?.Body?.Text?.Data ?? ''
 const deleted = () => secrets.commandCalls(DeleteSecretCommand).map(({ args }) => args[0].input)
-const nothing = { started: [], closed: [], departed: [], failed: [] }
+const nothing = { started: [], closed: [], departed: [], failed: [], suspended: [] }
 const aFailed = (overrides: Partial<AccountRecord> = {}) =>
   aRecord({
     status: 'FAILED',
@@ -338,11 +344,62 @@ describe('departed and closed', () => {
     expect(ledgerIs.changes()).toMatchObject([{ set: { status: 'DEPARTED' }, remove: ['lease'] }])
   })
 
-  test.each(['CLOSED', 'PENDING_CLOSURE', 'SUSPENDED'])('an account whose State is %s is closed', async (State) => {
+  test.each(['CLOSED', 'PENDING_CLOSURE'])('an account whose State is %s is closed', async (State) => {
     there([account(1, { State })], { '700000000001': aVendedRecord() })
     expect(await run()).toMatchObject({ ...nothing, closed: ['700000000001'] })
     expect(deleted()).toHaveLength(1)
     expect(ledgerIs.changes()).toMatchObject([{ set: { status: 'CLOSED' } }])
+  })
+
+  describe('an account that AWS has suspended is left alone', () => {
+    const id = '700000000001'
+    const sent = () => secrets.calls().length + sfn.calls().length + ledgerIs.changes().length
+
+    test.each<[what: string, record: AccountRecord]>([
+      ['is vended', aVendedRecord({ lease: { holder: 'other', ask: 'ask', renewedAt: 0 } })],
+      ['has a failed vend', aFailed()],
+      ['has a vend whose end is not on record', aRecord()],
+    ])('and told, where it %s', async (_, record) => {
+      there([account(1, { State: 'SUSPENDED' })], { [id]: record })
+      expect(await run()).toEqual({ ...nothing, accounts: 1, suspended: [id] })
+      expect(sent()).toBe(0)
+      expect(mails()[0]?.Message?.Subject?.Data).toBe('AWS has suspended 1 account')
+      expect(mailText()).toContain(`\n  ${id} (a1): ${record.status}\n`)
+      expect(mailText()).not.toContain('found these failures')
+    })
+
+    test('and not told, where it is not on record', async () => {
+      there([account(1, { State: 'SUSPENDED' })])
+      expect(await run()).toMatchObject(nothing)
+      expect(sent() + mails().length).toBe(0)
+    })
+
+    test('in a mail that comes once while the suspended accounts are the same, and daily beside failures', async () => {
+      const noteOf = () =>
+        unmarshall(dynamodb.commandCalls(PutItemCommand).at(-1)?.args[0].input.Item ?? {})['pk'] as string
+      there([account(1, { State: 'SUSPENDED' })], { [id]: aVendedRecord() })
+      await run()
+      const note = noteOf()
+      notes = { [note]: { messageId: 'message-1' } }
+      vi.setSystemTime(now + 24 * 3600_000)
+      await run()
+      expect(mails()).toHaveLength(1)
+
+      there([account(1, { State: 'SUSPENDED' }), account(2)], { [id]: aVendedRecord(), '700000000002': aFailed() })
+      await run()
+      expect(mails()).toHaveLength(2)
+      expect(mails()[1]?.Message?.Subject?.Data).toBe('The vend of 1 account has failed')
+      expect(mails()[1]?.Message?.Body?.Text?.Data).toContain(`\n  ${id} (a1): VENDED\n`)
+      expect(noteOf()).toContain('sweep#2026-11-21#')
+    })
+
+    test('as a list of at most 50', async () => {
+      const all = Array.from({ length: 53 }, (_, n) => account(n, { State: 'SUSPENDED' }))
+      there(all, Object.fromEntries(all.map(({ Id = '' }) => [Id, aVendedRecord()])))
+      await run()
+      expect(mailText().match(/: VENDED\n/g)).toHaveLength(50)
+      expect(mailText()).toContain('And 3 more: npx vend list')
+    })
   })
 
   test('an account that was cleaned up is not cleaned up again', async () => {

@@ -1,7 +1,8 @@
+import { RedriveExecutionCommand, SFNClient } from '@aws-sdk/client-sfn'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { makeClients } from '../support/clients.ts'
-import { list } from '../../cli/list.ts'
-import { status } from '../../cli/status.ts'
+import { list, showList } from '../../cli/list.ts'
+import { showStatus, status } from '../../cli/status.ts'
 import { ensureAccount } from '../../local/make-account.ts'
 import { vend } from '../../local/vend-input.ts'
 import { addAccount } from '../../local/aws/world.ts'
@@ -12,6 +13,7 @@ import { anOrganization, type TestOrganization } from '../support/organization.t
 
 let organization: TestOrganization
 let clients: ReturnType<typeof makeClients>
+const local = { accessKeyId: '111122223333', secretAccessKey: 'local' }
 const hour = 60 * 60 * 1000
 
 beforeAll(async () => {
@@ -19,7 +21,7 @@ beforeAll(async () => {
   clients = makeClients({
     region: 'us-east-1',
     endpoint: organization.endpointUrl,
-    credentials: { accessKeyId: organization.world.managementAccountId, secretAccessKey: 'local' },
+    credentials: local,
   })
   for (const id of ['400000000001', '400000000002', '400000000003']) account(id)
   for (let n = 100; n < 130; n++) account(`400000000${n}`)
@@ -172,12 +174,37 @@ test('a departed account is listed as departed; when it joins again, its event v
   expect(await asked(id)).toMatchObject({ status: 'VENDED', admins: [{ userName: 'Administrator' }] })
 })
 
+test('a suspended account keeps its password, its lease and its record, and is continued when AWS lifts the suspension', async () => {
+  const vended = account('400000000009')
+  const failed = account('400000000010')
+  failed.deniedActions = ['iam:CreateUser']
+  for (const { id } of [vended, failed]) await vend(organization, { door: 'manual', input: `{"accountId":"${id}"}` })
+  vended.state = failed.state = 'SUSPENDED'
+  expect(await sweep()).toMatchObject({ closed: [], departed: [], suspended: [vended.id, failed.id] })
+  expect((await sweepMails()).at(-1)?.text).toMatch(/400000000009 \(.*\): VENDED\n {2}400000000010 \(.*\): FAILED\n/)
+  for (const { id } of [vended, failed])
+    expect(organization.world.secrets.get(`account-vending/${id}/administrator`)?.deletionAt).toBeUndefined()
+  const shown = await status(clients, { accountId: vended.id, stage: 'local', options: '' })
+  expect(showStatus(shown, { withSteps: false })).toContain('SUSPENDED: AWS has restricted the account')
+  const listed = showList(await list(clients, { stage: 'local', status: ['VENDED', 'FAILED'] }))
+  for (const { id } of [vended, failed]) expect(listed).toMatch(new RegExp(`${id} .*SUSPENDED`))
+
+  vended.state = failed.state = 'ACTIVE'
+  expect((await sweep())?.failed).toContain(failed.id)
+  failed.deniedActions = []
+  const sfn = new SFNClient({ endpoint: organization.endpointUrl, region: 'us-east-1', credentials: local })
+  const { executionArn } = await status(clients, { accountId: failed.id, stage: 'local', options: '' })
+  await sfn.send(new RedriveExecutionCommand({ executionArn }))
+  await organization.settled()
+  expect(await standing(failed.id)).toBe('VENDED')
+}, 60_000)
+
 test('a failed vend’s lease ends with its account', async () => {
   const there = account('400000000008')
   there.deniedActions = ['iam:CreateUser']
   await vend(organization, { door: 'manual', input: `{"accountId":"${there.id}"}` })
   await new Promise((resolve) => setTimeout(resolve, (91 * 1000) / organization.clock.speed))
-  there.state = 'SUSPENDED'
+  there.state = 'PENDING_CLOSURE'
   expect((await sweep())?.closed).toEqual([there.id])
   there.state = 'ACTIVE'
   there.deniedActions = []
