@@ -168,9 +168,11 @@ export async function decideRequest(
     if (await isRunning(sfn, lease.holder)) {
       // If the ledger says that the execution has failed, do not rely on it, even if DescribeExecution still reports
       // RUNNING. A request must not rely on an event's execution either: after a stop and a redrive, that execution
-      // accepts whatever was vended in the meantime.
+      // accepts whatever was vended in the meantime. A repair must not rely on any other execution: that execution may
+      // have inspected the account before the damage.
       const doesTheSame =
-        byEvent || (lease.ask === askHash && record.requestedBy !== 'event' && record.requestedBy !== 'sweep')
+        byEvent ||
+        (!asked.again && lease.ask === askHash && record.requestedBy !== 'event' && record.requestedBy !== 'sweep')
       if (record.status !== 'FAILED' && doesTheSame) return nothingToDo('AlreadyInProgress')
       throw busy(id)
     }

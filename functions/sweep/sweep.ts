@@ -130,7 +130,7 @@ const taskFor = (
   const { status } = record ?? {}
   if (State === 'CLOSED' || State === 'PENDING_CLOSURE')
     return record && status !== 'CLOSED' ? { is: 'closed' } : undefined
-  // SUSPENDED is not closed: AWS has restricted the account and often lifts that (Organizations API Reference, Account).
+  // SUSPENDED means that AWS has restricted the account, and AWS often lifts that. It does not mean closed.
   if (State === 'SUSPENDED') return record && { is: 'suspended' }
   if (State !== 'ACTIVE') return undefined
   if (record && (status === 'FAILED' || status === 'VENDING'))

@@ -206,6 +206,10 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }:
     const { executionArn, status, startDate, stopDate = 0, redriveDate, name } = execution
     if (stopDate - (redriveDate ?? startDate) > (executionSeconds + 1) * 1000)
       broken('6 bounded', `execution ${name} ran for ${(stopDate - startDate) / 1000} s`)
+    const { again } = JSON.parse(execution.input) as { again?: boolean }
+    const { outcome } = (execution.output ?? {}) as { outcome?: string }
+    if (again && outcome === 'AlreadyInProgress')
+      broken('1 complete', `the repair ${name} relied on another execution and inspected nothing`)
     if (status !== 'SUCCEEDED') ends.push({ key: endKey({ executionArn, stopDate, status }), execution })
   }
 
@@ -288,7 +292,7 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }:
   }
 
   const checkPasswords = (account: Account) => {
-    // In a suspended or closed account a stored password may never be set. The sweep deletes a closed account's secrets.
+    // In a suspended or closed account a stored password cannot be set. The sweep deletes a closed account’s secrets.
     if (account.state !== 'ACTIVE') return
     for (const user of account.users.values()) {
       const key = `${account.id} ${lower(user.name)}`

@@ -35,6 +35,11 @@ export const mistakes: Mistake[] = [
     changes: [['if (lease && lease.holder !== executionArn) {', 'if (lease && lease.holder === executionArn) {']],
   },
   {
+    name: 'a repair relies on a running execution',
+    file: 'accept-request/accept-request.ts',
+    changes: [['(!asked.again && lease.ask', '(lease.ask']],
+  },
+  {
     name: 'the lease is taken over as soon as its execution has ended',
     file: 'shared/account-record.ts',
     changes: [['export const leaseRestSeconds = 90', 'export const leaseRestSeconds = 0']],

@@ -216,8 +216,11 @@ const drawArrivals = (random: Rng, config: Plan['config'], accounts: AccountPlan
         request: door === 'manual' || door === 'api' ? drawRequest(random, config) : {},
       }
     })
-    // Hours later the same request comes again. By then a policy may forbid something.
+    // Somebody asks for a repair while the same request is at work.
     const [again] = arrivals
+    if (random() < 0.1 && again && !isEvent(again))
+      arrivals.push({ ...again, at: first + random() * 10, request: { ...again.request, again: true } })
+    // Hours later the same request comes again. By then a policy may forbid something.
     if (random() < 0.2 && again) {
       const at = first + hour + random() * 12 * hour
       arrivals.push({ at, door: 'manual', accountId: id, request: { ...again.request, again: true } })
@@ -234,7 +237,10 @@ const drawArrivals = (random: Rng, config: Plan['config'], accounts: AccountPlan
 
 const isEvent = ({ door }: Arrival) => door !== 'manual' && door !== 'api'
 
-/** Adds the sweep to a world: events are lost, accounts leave, are closed or suspended, and some joined before the installation. */
+/**
+ * Adds the sweep to a world: events are lost, accounts leave, are closed or suspended, and some joined before the
+ * installation.
+ */
 const withSweeps = (random: Rng, plan: Plan): Plan => {
   const chance = (probability: number) => random() < probability
   const besideSweep = () => sweepAt(oneOf(random, [0, 0, 1])) + (random() - 0.5) * 20

@@ -311,6 +311,18 @@ describe('a lease that another execution holds', () => {
     expect(onRecord.changes()).toEqual([])
   })
 
+  test.each([false, true])(
+    'makes a repair wait, whether the running execution is a repair (%s) or not, and the repair begins after that',
+    async (again) => {
+      const ask = await askOf({ accountId, again })
+      const running = { ...aVendedRecord(), ...heldByAnother(600, ask), requestedBy: 'manual execution' }
+      holds(running)
+      await expect(accept({ accountId, again: true })).rejects.toThrow(AccountBusyError)
+      holds(aVendedRecord())
+      expect(await accept({ accountId, again: true })).toMatchObject({ outcome: 'Accepted' })
+    },
+  )
+
   test.each(['event', 'sweep'])(
     'makes the same request wait if an %s’s execution holds the lease, because that execution may end without a vend',
     async (requestedBy) => {

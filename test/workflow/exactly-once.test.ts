@@ -74,6 +74,22 @@ test('two different requests at the same moment wait for each other, and both ar
   expect(await mailsTo('grace@example.com')).toHaveLength(1)
 })
 
+test('a repair beside a running vend of the same administrators waits, and then makes again what was deleted', async () => {
+  const { id, users } = account('300000000020')
+  const start = (name: string, more: object = {}) =>
+    organization.startExecution(name, JSON.stringify({ accountId: id, ...more }))
+  start('first-vend')
+  start('repair', { again: true })
+  // The running vend does not touch the user after this step, so only the repair can make the user again.
+  const isMade = ({ name, states }: { name: string; states: { name: string }[] }) =>
+    name === 'first-vend' && states.some((state) => state.name === 'SendLoginEmail')
+  while (![...organization.executions.values()].some(isMade)) await new Promise((resolve) => setTimeout(resolve, 1))
+  users.delete('administrator')
+  await organization.settled()
+  expect(outcomes([id])).toEqual(['Vended', 'Vended'])
+  expect([...users.keys()]).toEqual(['administrator'])
+})
+
 test('an event that arrives while a request for the same account is vended adds no user', async () => {
   const { users } = account('300000000004')
   const admins = [{ userName: 'linus', email: 'linus@example.com' }]
