@@ -3,14 +3,21 @@ import { setTimeout } from 'node:timers/promises'
 import { isNamed } from '../functions/shared/aws-errors.ts'
 import { accountAskedFor } from '../functions/shared/event.ts'
 import { mayChange, readExecution } from '../functions/shared/execution.ts'
-import { leaseRestSeconds, readAccount } from '../functions/shared/account-record.ts'
+import { type AccountRecord, leaseRestSeconds, readAccount } from '../functions/shared/account-record.ts'
 import { parseJson } from '../functions/shared/parse.ts'
 import type { Make } from './clients.ts'
 import { RefusedError } from './command-errors.ts'
-import { nextCommand } from './next-command.ts'
+import { isTooOld, nextCommand, sameRequest, showCommand } from './next-command.ts'
 import { findService, serviceClients } from './service.ts'
 
 export const redriveClients = (make: Make) => ({ ...serviceClients(make), sfn: make(SFNClient) })
+
+/** What the ledger still knows of a request that Step Functions has forgotten. */
+const namesIn = (record: AccountRecord | undefined) => {
+  const { users = [], groups = [] } = record?.asked ?? {}
+  const names = [users.length && `users ${users.join(', ')}`, groups.length && `groups ${groups.join(', ')}`]
+  return users.length ? `Of the request, the ledger knows only the names: ${names.filter(Boolean).join('; ')}. ` : ''
+}
 
 /**
  * Redrives a failed execution, which then continues at the step that failed. `target` is the ARN of an execution, or an
@@ -24,7 +31,8 @@ export async function redrive(
 ) {
   const isArn = target.startsWith('arn:')
   const { ledger, managementAccountId } = await findService(clients, stage)
-  const executionArn = isArn ? target : (await readAccount(ledger, target))?.executionArn
+  const record = isArn ? undefined : await readAccount(ledger, target)
+  const executionArn = isArn ? target : record?.executionArn
   if (!executionArn)
     throw new RefusedError(
       `There is no record of account ${target}. A request that failed at once leaves no record. Name the ARN of its ` +
@@ -34,31 +42,25 @@ export async function redrive(
   const execution = await readExecution(sfn, executionArn)
   if (!execution)
     throw new RefusedError(
-      `Step Functions does not know ${executionArn}. Step Functions forgets an execution 90 days after its end.` +
-        (isArn ? '' : ` Start again:\n  npx vend start ${target}${options}`),
+      `Step Functions does not know ${executionArn}. Step Functions forgets an execution 90 days after its end. ${namesIn(record)}` +
+        `Write the request into request.json, and start it again:\n` +
+        `  npx vend start ${isArn ? 'ACCOUNT' : target} --file request.json${options}`,
     )
   const accountId = isArn ? (accountAskedFor(parseJson(execution.input), managementAccountId) ?? 'ACCOUNT') : target
+  const asked = { accountId, input: execution.input, options }
+  const cannotRedrive = (why: string, cause?: unknown) =>
+    new RefusedError(`${why} Start the same request again:\n${showCommand(sameRequest(asked))}`, { cause })
   if (mayChange(execution.status))
     throw new RefusedError(`${executionArn} is running. Follow it:\n  npx vend status ${accountId} --watch${options}`)
   if (execution.status === 'SUCCEEDED')
     throw new RefusedError(
-      `${executionArn} has succeeded, so nothing is left to redrive. To request more, or to vend again:\n` +
-        `  npx vend start ${accountId} --again${options}`,
+      `${executionArn} has succeeded, so nothing is left to redrive. To make again what is missing in the account:\n` +
+        showCommand(sameRequest(asked, { again: true })),
     )
-  const { error, what, advice, goOn, command, request } = nextCommand(execution, {
-    accountId,
-    input: execution.input,
-    options,
-  })
+  const { error, what, advice, goOn, ...next } = nextCommand(execution, { accountId, execution, options })
   if (goOn !== 'redrive')
     throw new RefusedError(
-      [
-        `A redrive would fail again with ${error}. ${what} ${advice}`,
-        `  ${command}`,
-        request && `The input was: ${JSON.stringify(request)}`,
-      ]
-        .filter(Boolean)
-        .join('\n'),
+      `${isTooOld(execution) ? `The execution failed with` : 'A redrive would fail again with'} ${error}. ${what} ${advice}\n${showCommand(next)}`,
     )
   // A function that the execution left running may still write until then. Only the local organization's clock can show
   // an end in the future.
@@ -74,12 +76,8 @@ export async function redrive(
   try {
     await sfn.send(new RedriveExecutionCommand({ executionArn }))
   } catch (refused) {
-    // The execution is older than 14 days, for example.
     if (!isNamed(refused, 'ExecutionNotRedrivable')) throw refused
-    throw new RefusedError(
-      `Step Functions cannot redrive this execution: ${refused.message}. Start again:\n  npx vend start ${accountId}${options}`,
-      { cause: refused },
-    )
+    throw cannotRedrive(`Step Functions cannot redrive this execution: ${refused.message}.`, refused)
   }
   return { accountId, executionArn, error }
 }

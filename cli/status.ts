@@ -10,7 +10,7 @@ import type { Ledger } from '../functions/shared/ledger.ts'
 import { scanToldFailures } from '../functions/shared/notes.ts'
 import { keepingToTheRate, type Make } from './clients.ts'
 import { withoutField } from './command-errors.ts'
-import { type NextCommand, nextCommand } from './next-command.ts'
+import { type NextCommand, nextCommand, showCommand } from './next-command.ts'
 import { findService, type Service, serviceClients } from './service.ts'
 import { showTime, table, wrap } from './show.ts'
 
@@ -103,7 +103,7 @@ const statusIn = async (clients: Clients, { ledger }: Service, input: Input): Pr
       failure: {
         ...nextCommand(failed, {
           accountId,
-          input: execution?.input,
+          execution,
           options,
           // This execution failed before it wrote a ledger record, so only its ARN finds it, and not the account id.
           target: isOther ? asked : accountId,
@@ -175,8 +175,7 @@ const showFailure = ({ error, what, cause, advice, command, request }: NonNullab
     wrap(what, '  '),
     ...(cause ? [wrap(cause, '  ')] : []),
     wrap(advice, '  '),
-    `    ${styleText('bold', command)}`,
-    ...(request ? [wrap(`The request was: ${JSON.stringify(request)}`, '  ')] : []),
+    wrap(showCommand({ command: styleText('bold', command), ...(request && { request }) }), '  '),
   ].join('\n')
 
 const colours: Record<string, 'green' | 'red' | 'yellow' | 'dim'> = {

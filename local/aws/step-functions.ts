@@ -18,18 +18,22 @@ const checkArn = (arn: string) => {
   if (!/^arn:[\w-]+:states:[\w-]+:\d{12}:\w+:.+$/.test(arn)) throw new AwsError('InvalidArn', `Invalid Arn: '${arn}'`)
 }
 
-const checkRedrivable = ({ status, startDate }: Execution, now: number) => {
-  const refuse = (why: string) => new AwsError('ExecutionNotRedrivable', `Execution ${why} and cannot be redriven`)
-  if (now - startDate > redrivableMilliseconds) throw refuse('is older than 14 days')
-  if (status === 'RUNNING' || status === 'SUCCEEDED') throw refuse(`is ${status}`)
+/** Why an execution cannot be redriven, as Step Functions says it; undefined if the execution can be redriven. */
+const whyNotRedrivable = ({ status, stopDate = Infinity }: Execution, now: number) => {
+  if (status === 'RUNNING' || status === 'SUCCEEDED') return `Execution is ${status} and cannot be redriven`
+  return now - stopDate > redrivableMilliseconds ? 'Execution redrivable period exceeded' : undefined
 }
 
-const describe = ({ output, startDate, stopDate, redriveDate, ...rest }: Execution) => {
+const describe = (execution: Execution, now: number) => {
+  const { output, startDate, stopDate, redriveDate, ...rest } = execution
   const { states: _states, history: _history, ...shown } = rest
+  const redriveStatusReason = whyNotRedrivable(execution, now)
   return {
     ...shown,
     inputDetails: { included: true },
     startDate: startDate / 1000,
+    redriveStatus: redriveStatusReason ? 'NOT_REDRIVABLE' : 'REDRIVABLE',
+    ...(redriveStatusReason && { redriveStatusReason }),
     ...(stopDate && { stopDate: stopDate / 1000 }),
     ...(redriveDate && { redriveDate: redriveDate / 1000 }),
     ...(output !== undefined && { output: JSON.stringify(output), outputDetails: { included: true } }),
@@ -96,11 +100,12 @@ export const startStepFunctions = ({ stateMachineArn, ...options }: MachineOptio
         throw new AwsError('ExecutionAlreadyExists', `Execution Already Exists: '${name}'`)
       return { executionArn: execution.executionArn, startDate: execution.startDate / 1000 }
     },
-    DescribeExecution: (_: unknown, { executionArn }: Asked) => describe(executionOf(executionArn)),
+    DescribeExecution: (_: unknown, { executionArn }: Asked) => describe(executionOf(executionArn), now()),
     /** Runs the failed state again with the same input. The items of a Map that succeeded are not run again. */
     RedriveExecution: (_: unknown, { executionArn }: Asked) => {
       const execution = executionOf(executionArn)
-      checkRedrivable(execution, now())
+      const why = whyNotRedrivable(execution, now())
+      if (why) throw new AwsError('ExecutionNotRedrivable', why)
       execution.status = 'RUNNING'
       execution.redriveCount += 1
       execution.redriveDate = now()

@@ -410,6 +410,7 @@ describe('a failure', () => {
     expect([...account.users.keys()]).toEqual(['administrator'])
     const once = await vend('redrive', account.id)
     expect(once).toMatchObject({ code: 1, stderr: expect.stringContaining('has succeeded') as string })
+    expect(once.stderr).toContain(`  npx vend start ${account.id} --again --local`)
   })
 
   test('can be redriven by the execution’s ARN', async () => {
@@ -439,6 +440,44 @@ describe('a failure', () => {
       request: { accountId: id, ...request },
       command: expect.stringContaining(`npx vend start ${id} --file request.json`) as string,
     })
+  })
+
+  test.each([
+    ['options', { admins: [{ userName: 'eve', email: 'eve@example.com' }] }, '--admin eve=eve@example.com --local'],
+    ['the default administrators', {}, '--local'],
+    ['a repair', { again: true }, '--again --local'],
+    ['a file', { admins: [{ userName: 'eve', email: 'eve@example.com', tags: { Team: 'core team' } }] }, undefined],
+  ])('that is too old for a redrive is shown with the same request: %s', async (_, more, words) => {
+    const account = newAccount()
+    const { id } = account
+    account.deniedActions = ['iam:CreateUser']
+    const request = { accountId: id, ...more, requestedBy: 'arn:aws:iam::111122223333:user/ada' }
+    await vendThrough(organization, { door: 'manual', input: JSON.stringify(request) })
+    const execution = [...organization.executions.values()].find(({ input }) => input === JSON.stringify(request))!
+    execution.stopDate! -= 15 * 24 * 60 * 60 * 1000
+    const told = await vend('status', id)
+    const refused = await vend('redrive', id)
+    expect(refused.code).toBe(1)
+    for (const text of [told.stdout, refused.stderr]) {
+      expect(text.replace(/\s+/g, ' ')).toContain('redrives an execution for 14 days after its end')
+      expect(text).toContain(`  npx vend start ${id} ${words ?? '--file request.json --local'}`)
+      // The file is one line, so that it can be copied whole.
+      if (!words)
+        expect(text).toContain(`\n  ${told.stdout === text ? '  ' : ''}${JSON.stringify({ accountId: id, ...more })}\n`)
+    }
+  })
+
+  test('of an execution that Step Functions has forgotten is shown with what the ledger knows', async () => {
+    const account = newAccount()
+    account.deniedActions = ['iam:CreateUser']
+    const admins = [{ userName: 'eve', email: 'eve@example.com' }]
+    const input = JSON.stringify({ accountId: account.id, admins })
+    await vendThrough(organization, { door: 'manual', input })
+    for (const [arn, execution] of organization.executions)
+      if (execution.input === input) organization.executions.delete(arn)
+    const { stderr } = await vend('redrive', account.id)
+    expect(stderr.replace(/\s+/g, ' ')).toContain('the ledger knows only the names: users eve; groups Administrators.')
+    expect(stderr).toContain(`  npx vend start ${account.id} --file request.json --local`)
   })
 
   test('is shown with another command if a redrive does not help', async () => {

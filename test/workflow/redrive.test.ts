@@ -157,6 +157,21 @@ test('an execution that is running, succeeded or does not exist cannot be redriv
   })
 })
 
+test('a failed execution can be redriven for 14 days after its end', async () => {
+  account('310000000009').deniedActions.push('iam:CreateUser')
+  const execution = start('310000000009', 'ada')
+  await organization.settled()
+  const shown = () => sfn.send(new DescribeExecutionCommand({ executionArn: execution.executionArn }))
+  const day = 24 * 60 * 60 * 1000
+  execution.startDate -= 100 * day
+  execution.stopDate! -= 13 * day
+  expect(await shown()).toMatchObject({ redriveStatus: 'REDRIVABLE' })
+  execution.stopDate! -= 2 * day
+  const why = 'Execution redrivable period exceeded'
+  expect(await shown()).toMatchObject({ redriveStatus: 'NOT_REDRIVABLE', redriveStatusReason: why })
+  await expect(redrive(execution)).rejects.toMatchObject({ name: 'ExecutionNotRedrivable', message: why })
+})
+
 test('the history shows the longest wait of a failed step', async () => {
   const target = account('310000000006')
   // Leaves time for three tries on a busy machine: computing takes real time, while the clock runs fast.
