@@ -298,6 +298,14 @@ Exit codes: 0 written, 1 not written, or not written for every user, 2 a mistake
           () => `Written for ${userNames.join(', ')}: ${file}\nDelete the file when you have handed over the password.`,
         )
       }
+      const quoted = userNames.filter((name) => /^[=+@-]/.test(name))
+      if (quoted.length)
+        note(
+          wrap(
+            `In the file, an apostrophe stands before ${quoted.join(', ')}: a spreadsheet would calculate the name. ` +
+              'The apostrophe is not part of the name.',
+          ),
+        )
       for (const { reason } of missing) note(wrap(reason))
       process.exitCode = missing.length ? 1 : 0
     },

@@ -2,11 +2,12 @@ import { chmodSync, writeFileSync } from 'node:fs'
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { stringify } from 'csv-stringify/sync'
 import { isNamed } from '../functions/shared/aws-errors.ts'
-import { readAccount } from '../functions/shared/account-record.ts'
+import { type AccountRecord, entryOf, readAccount } from '../functions/shared/account-record.ts'
 import { secretName } from '../functions/shared/secret-name.ts'
 import { signInUrl } from '../functions/shared/sign-in-url.ts'
 import type { Make } from './clients.ts'
 import { RefusedError, UsageError } from './command-errors.ts'
+import { sameRequest, showCommand } from './next-command.ts'
 import { findService, serviceClients } from './service.ts'
 
 export const csvClients = (make: Make) => ({ ...serviceClients(make), secrets: make(SecretsManagerClient) })
@@ -20,72 +21,118 @@ export type Credentials = {
   missing: { userName: string; reason: string }[]
 }
 
+type Asked = { accountId: string; userName: string | undefined; stage: string; options: string }
+
 /**
  * Makes the credentials file of the IAM console: `User name,Password,Console sign-in URL`.
  *
- * For one user the command needs only secretsmanager:GetSecretValue and kms:Decrypt. Without `userName` the file has
- * all users on the account's record.
+ * For one user the command needs only secretsmanager:GetSecretValue and kms:Decrypt. If the caller may also read the
+ * ledger, the name is written as IAM has it. Without `userName` the file has all users on the account's record.
  * Throws `NotDeployedError`, and `RefusedError` if there is no password.
  */
-export async function csv(
-  clients: Clients,
-  {
-    accountId,
-    userName,
-    stage,
-    options,
-  }: { accountId: string; userName: string | undefined; stage: string; options: string },
-): Promise<Credentials> {
-  const userNames = userName ? [userName] : await usersOnRecord(clients, { accountId, stage, options })
+export async function csv(clients: Clients, { accountId, userName, stage, options }: Asked): Promise<Credentials> {
+  const asked = { accountId, options }
+  const reading = readRecord(clients, { accountId, stage })
+  // Whoever may only read the secret gets the password without the record.
+  const record = userName ? await reading.catch(() => undefined) : await reading
+  if (userName && record) refuseUnlessOurs(record, { accountId, userName })
+  const userNames = userName ? [nameOnRecord(record, userName)] : usersOnRecord(record, asked)
   const found = await Promise.all(
-    userNames.map((name) => passwordOf(clients.secrets, { accountId, userName: name, options })),
+    userNames.map((name) => passwordOf(clients.secrets, record, { ...asked, userName: name })),
   )
   const rows = found.flatMap((one) => (one.url ? [one] : []))
   const missing = found.flatMap(({ userName, reason }) => (reason ? [{ userName, reason }] : []))
-  if (!rows.length) {
-    const unknown = userName && (await notOnRecord(clients, { accountId, userName, stage }))
-    throw new RefusedError([unknown, ...missing.map(({ reason }) => reason)].filter(Boolean).join('\n'))
-  }
+  if (!rows.length) throw new RefusedError(missing.map(({ reason }) => reason).join('\n'))
   const text = stringify(
     rows.map(({ userName, password, url }) => [userName, password, url]),
-    { header: true, columns: ['User name', 'Password', 'Console sign-in URL'], record_delimiter: '\r\n' },
+    {
+      header: true,
+      columns: ['User name', 'Password', 'Console sign-in URL'],
+      record_delimiter: '\r\n',
+      // IAM allows a user name like =1+1, which a spreadsheet would calculate. A password never begins in this way.
+      escape_formulas: true,
+    },
   )
   return { text, userNames: rows.map(({ userName }) => userName), missing }
 }
 
-/** Says that the record has no such user; empty if it has, or if the caller may not read the record. */
-const notOnRecord = async (
-  clients: Clients,
-  { accountId, userName, stage }: { accountId: string; userName: string; stage: string },
-) => {
-  const names = await usersOnRecord(clients, { accountId, stage, options: '' }).catch((error: unknown) => {
-    if (error instanceof RefusedError) return []
-    return undefined
-  })
-  if (!names || names.some((name) => name.toLowerCase() === userName.toLowerCase())) return ''
-  return `The record of account ${accountId} has no user ${userName}. Users on record: ${names.join(', ') || 'none'}.`
+/** The record of an account; null if there is none. */
+const readRecord = async (clients: Clients, { accountId, stage }: { accountId: string; stage: string }) => {
+  const { ledger } = await findService(clients, stage)
+  return (await readAccount(ledger, accountId)) ?? null
 }
 
-const usersOnRecord = async (
-  clients: Clients,
-  { accountId, stage, options }: { accountId: string; stage: string; options: string },
-) => {
-  const { ledger } = await findService(clients, stage)
-  const record = await readAccount(ledger, accountId)
-  // The names as IAM has them, or as they were requested if the vend did not finish.
-  const names = [...Object.values(record?.admins ?? {}).map(({ userName }) => userName), ...(record?.asked.users ?? [])]
-  const users = Object.keys(record?.passwords ?? {}).map(
-    (key) => names.find((name) => name.toLowerCase() === key) ?? key,
-  )
-  if (!users.length)
+const isSame = (name: string) => (other: string) => other.toLowerCase() === name.toLowerCase()
+
+const keptOn = ({ admins = {}, asked }: AccountRecord) => [
+  ...new Set([
+    ...Object.values(admins).flatMap(({ userName, kept }) => (kept ? [userName] : [])),
+    ...(asked.kept ?? []),
+  ]),
+]
+
+/** The users for whom this service stored a password and whom no vend has kept, as IAM or the request names them. */
+const oursOn = (record: AccountRecord) => {
+  const { admins = {}, passwords = {}, asked } = record
+  const names = [...Object.values(admins).map(({ userName }) => userName), ...asked.users]
+  return Object.keys(passwords)
+    .filter((key) => !keptOn(record).some(isSame(key)))
+    .map((key) => names.find(isSame(key)) ?? key)
+}
+const keptWords = (names: string[]) =>
+  `${names.join(', ')} (kept unchanged: somebody else created ${names.length > 1 ? 'these users' : 'this user'}, and knows the password)`
+
+/**
+ * Refuses a user for whom this service made no password. Nothing may be advised that changes such a user.
+ * Throws `RefusedError`.
+ */
+const refuseUnlessOurs = (record: AccountRecord, { accountId, userName }: { accountId: string; userName: string }) => {
+  const ours = oursOn(record)
+  if (ours.some(isSame(userName))) return
+  const kept = keptOn(record)
+  if (kept.some(isSame(userName)))
     throw new RefusedError(
-      `No password was made for account ${accountId}. Check its status:\n  npx vend status ${accountId}${options}`,
+      `Account vending made no password for ${userName} in account ${accountId}: ${keptWords([kept.find(isSame(userName)) ?? userName])}. ` +
+        'Ask the person who created the user. Nothing is missing, and nothing has to be deleted.',
     )
-  return users
+  const there = [
+    ours.length && `${ours.join(', ')} (created by account vending)`,
+    kept.length && keptWords(kept),
+  ].filter(Boolean)
+  throw new RefusedError(
+    `Account vending knows no user ${userName} in account ${accountId}. Users on record: ${there.join('; ') || 'none'}.`,
+  )
+}
+
+const nameOnRecord = (record: AccountRecord | null | undefined, userName: string) =>
+  (record ? oursOn(record).find(isSame(userName)) : undefined) ?? userName
+
+const usersOnRecord = (
+  record: AccountRecord | null | undefined,
+  { accountId, options }: { accountId: string; options: string },
+) => {
+  const users = record ? oursOn(record) : []
+  if (users.length) return users
+  const kept = record ? keptOn(record) : []
+  throw new RefusedError(
+    `Account vending made no password for account ${accountId}. ` +
+      (kept.length
+        ? `Users on record: ${keptWords(kept)}.`
+        : `Check its status:\n  npx vend status ${accountId}${options}`),
+  )
+}
+
+/** The request that gives a vended user a new password, and changes nothing else. */
+const renewalOf = (record: AccountRecord, userName: string) => {
+  const entry = entryOf(record.admins, userName.toLowerCase())
+  if (!entry) return undefined
+  const { kept: _, ...admin } = entry
+  return { admins: [admin], groups: Object.values(record.groups).filter(({ name }) => admin.groups.some(isSame(name))) }
 }
 
 const passwordOf = async (
   secrets: SecretsManagerClient,
+  record: AccountRecord | null | undefined,
   { accountId, userName, options }: { accountId: string; userName: string; options: string },
 ) => {
   const name = secretName(accountId, userName)
@@ -94,13 +141,15 @@ const passwordOf = async (
     // arn:PARTITION:secretsmanager:…
     return { userName, password: SecretString, url: signInUrl(ARN.split(':')[1] ?? 'aws', accountId) }
   } catch (error) {
-    if (isNamed(error, 'ResourceNotFoundException'))
-      return {
-        userName,
-        reason:
-          `${userName}: there is no secret ${name}. If ${userName} has signed in, the secret is no longer needed. If not, ` +
-          `disable the user's console access in the account, and start again to get a new password:\n  npx vend start ${accountId} --again${options}`,
-      }
+    if (isNamed(error, 'ResourceNotFoundException')) {
+      const renewal = record && renewalOf(record, userName)
+      const unused = `${userName}: there is no secret ${name}. If ${userName} has signed in, nobody needs the secret any more. If not, `
+      const reason = renewal
+        ? `${unused}disable the console access of ${userName} in the account, and start again to get a new password:\n` +
+          showCommand(sameRequest({ accountId, input: JSON.stringify(renewal), options }, { again: true }))
+        : `${unused}the status of the account shows what to do:\n  npx vend status ${accountId}${options}`
+      return { userName, reason }
+    }
     if (isNamed(error, 'InvalidRequestException'))
       return {
         userName,

@@ -25,7 +25,11 @@ const quoted = (word: string) => (/^[\w@%+=:,./-]+$/.test(word) ? word : shellQu
 
 /** The options that make the same request; undefined if the request needs a file. */
 const optionsOf = ({ admins = [], again = false, accountId: _, requestedBy: __, ...more }: Asked) => {
-  const isPlain = admins.every((admin) => Object.keys(admin).every((key) => ['userName', 'email'].includes(key)))
+  const isPlain = admins.every(
+    (admin) =>
+      Object.keys(admin).every((key) => ['userName', 'email'].includes(key)) &&
+      !Object.values(admin).some((text) => text.includes('=')),
+  )
   if (Object.keys(more).length || !isPlain) return undefined
   const names = admins.map(({ userName, email }) => ` --admin ${quoted(email ? `${userName}=${email}` : userName)}`)
   return `${names.join('')}${again ? ' --again' : ''}`

@@ -18,8 +18,13 @@ const readFile = (file: string): unknown => {
 }
 
 const administrator = (text: string) => {
-  const [userName = '', ...address] = text.split('=')
-  return { userName, ...(address.length && { email: address.join('=') }) }
+  const [userName = '', email, ...more] = text.split('=')
+  // IAM allows = in a user name, and SES allows = in an address.
+  if (more.length)
+    throw new UsageError(
+      `--admin ${text}: has more than one =. Put a name or an address that contains = into a file, and name the file with --file.`,
+    )
+  return { userName, ...(email !== undefined && { email }) }
 }
 
 /**

@@ -125,6 +125,8 @@ const nothingOnRecord = (accountId: string): Recorded => ({
 })
 
 const stateOf = (recorded: string, execution: DescribeExecutionOutput | undefined, isOther: boolean) => {
+  // The last step writes the record shortly before the execution ends.
+  if (!isOther && recorded === 'VENDED' && mayChange(execution?.status)) return 'VENDING'
   // These states are final, whatever the last execution did.
   if (!isOther && ['VENDED', 'DEPARTED', 'CLOSED'].includes(recorded)) return recorded
   if (!execution?.status) return recorded

@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { parse, stringify } from 'yaml'
+import type { Interception } from '../../local/aws/endpoint.ts'
 import { startOrganization } from '../../local/start-organization.ts'
 import { temporaryFolder } from './folder.ts'
 
@@ -19,12 +20,16 @@ export const vendingFile = (overrides: Record<string, unknown> = {}) => {
 }
 
 /** A local organization for tests: its clock runs fast, and it keeps what its functions log. */
-export const anOrganization = async (overrides: Record<string, unknown> = {}) => {
+export const anOrganization = async (
+  overrides: Record<string, unknown> = {},
+  intercept?: (interception: Interception) => void,
+) => {
   const logs: string[] = []
   const organization = await startOrganization({
     vendingFile: vendingFile(overrides),
     speed: 300,
     onLog: (line) => logs.push(line),
+    ...(intercept && { intercept }),
   })
   return { ...organization, logs }
 }

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { cpSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createServer, request } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
@@ -12,7 +12,9 @@ import { makeClients } from '../support/clients.ts'
 import { list } from '../../cli/list.ts'
 import { status } from '../../cli/status.ts'
 import { vend as vendThrough } from '../../local/vend-input.ts'
-import { addAccount, addGroup } from '../../local/aws/world.ts'
+import { AwsError } from '../../local/aws/aws-error.ts'
+import type { Interception } from '../../local/aws/endpoint.ts'
+import { addAccount, addGroup, addUser } from '../../local/aws/world.ts'
 import { temporaryFolder } from '../support/folder.ts'
 import { anOrganization, exampleVending, type TestOrganization } from '../support/organization.ts'
 
@@ -21,7 +23,8 @@ import { anOrganization, exampleVending, type TestOrganization } from '../suppor
 const root = path.join(import.meta.dirname, '..', '..')
 const folder = temporaryFolder()
 let organization: TestOrganization
-beforeAll(async () => void (organization = await anOrganization()))
+let intercept: (interception: Interception) => void = () => undefined
+beforeAll(async () => void (organization = await anOrganization({}, (call) => intercept(call))))
 afterAll(() => organization.close())
 
 const run = async (args: string[], environment: Record<string, string> = {}) => {
@@ -101,6 +104,7 @@ describe('vend', () => {
     [['--local', 'abc', 'list'], '--local abc: abc is neither a port nor a command'],
     [['list'], 'No Region is set. Add --region us-east-1'],
     [['redrive', 'arn:aws:s3:::x'], 'an account ID (12 digits) or the ARN of an execution'],
+    [['start', '444455556666', '--admin', 'ada=x=ada@example.com'], 'ada=x=ada@example.com: has more than one ='],
     [['start', '444455556666', '--file', 'nowhere.json'], '--file nowhere.json: there is no such file'],
   ])('%j is a mistake: exit code 2, and an explanation', async (args, sentence) => {
     const { code, stdout, stderr } = await run(args)
@@ -348,6 +352,26 @@ describe('start', () => {
     })
   })
 
+  test('records the caller as the requester, whatever a file says', async () => {
+    const { id } = newAccount()
+    const started = await vendJson('start', id, '--file', file({ requestedBy: 'arn:aws:iam::111122223333:user/boss' }))
+    const input = organization.executions.get(String(started['executionArn']))?.input ?? ''
+    expect(JSON.parse(input)).toEqual({ accountId: id, requestedBy: 'arn:aws:iam::111122223333:root' })
+    await organization.settled()
+  })
+
+  test('is not told as vended while the execution is running', async () => {
+    const { id } = await vended('ada')
+    const execution = [...organization.executions.values()].find(({ input }) => input.includes(id))!
+    execution.status = 'RUNNING'
+    const running = await vendJson('status', id)
+    const { stdout } = await vend('status', id)
+    execution.status = 'SUCCEEDED'
+    expect(running).toMatchObject({ status: 'VENDING', execution: { status: 'RUNNING' } })
+    expect(stdout).not.toContain('VENDED')
+    expect(await vendJson('status', id)).toMatchObject({ status: 'VENDED', execution: { status: 'SUCCEEDED' } })
+  })
+
   test.each([
     ['999999999999', 'is not an account of this organization'],
     ['111122223333', 'is the management account'],
@@ -575,7 +599,9 @@ describe('csv', () => {
     )
     expect(statSync(name).mode & 0o777).toBe(0o600)
 
-    writeFileSync(name, 'mine', { mode: 0o644 })
+    // Writing an existing file leaves its mode as it is.
+    writeFileSync(name, 'mine')
+    chmodSync(name, 0o644)
     expect(await vend('csv', id)).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('already exists') as string,
@@ -595,15 +621,84 @@ describe('csv', () => {
     )
   })
 
-  test('calls only GetSecretValue for one user', async () => {
-    const { id } = await vended('ada')
-    const since = organization.world.calls.length
-    const output = path.join(folder, 'one.csv')
-    expect((await vend('csv', id, 'ada', '--output', output)).code).toBe(0)
-    expect(readFileSync(output, 'utf8')).toContain(`ada,${passwordOf(id, 'ada')},`)
-    expect(organization.world.calls.slice(since).map(({ service, operation }) => `${service}:${operation}`)).toEqual([
-      'secretsmanager:GetSecretValue',
-    ])
+  test('needs only GetSecretValue for one user', async () => {
+    const { id } = await vended('Ada')
+    intercept = ({ service, operation }) => {
+      if (`${service}:${operation}` !== 'secretsmanager:GetSecretValue')
+        throw new AwsError('AccessDenied', 'You may not', 403)
+    }
+    const written = await vend('csv', id, 'Ada', '--stdout')
+    const gone = await vend('csv', id, 'zoe')
+    intercept = () => undefined
+    expect(written).toMatchObject({
+      code: 0,
+      stdout: `${header}Ada,${passwordOf(id, 'ada')},https://${id}.signin.aws.amazon.com/console\r\n`,
+    })
+    expect(gone).toMatchObject({ code: 1, stderr: expect.stringContaining(`npx vend status ${id} --local`) as string })
+    expect(gone.stderr).not.toContain('vend start')
+  })
+
+  test('writes the name as IAM has it', async () => {
+    const { id } = await vended('Ada')
+    expect((await vend('csv', id, 'aDA', '--stdout')).stdout).toContain(`\r\nAda,${passwordOf(id, 'ada')},`)
+  })
+
+  test('writes no formula', async () => {
+    const names = ['=1+1', '-x', '@SUM', '+2']
+    const { id } = newAccount()
+    const admins = names.map((userName) => ({ userName, email: 'ada@example.com' }))
+    await vendThrough(organization, { door: 'manual', input: JSON.stringify({ accountId: id, admins }) })
+    const { stdout, stderr } = await vend('csv', id, '--stdout')
+    const cells = stdout.split('\r\n').flatMap((line) => line.split(','))
+    expect(cells.filter((cell) => /^"?[=+@\t\r-]/.test(cell))).toEqual([])
+    for (const name of names) expect(cells).toContain(`'${name}`)
+    expect(stderr.replace(/\s+/g, ' ')).toContain('The apostrophe is not part of the name.')
+  })
+
+  test('says who made the users, and advises nothing that changes a user of somebody else', async () => {
+    const account = newAccount()
+    addUser(organization.world, account, { name: 'Administrator' })
+    const request = {
+      accountId: account.id,
+      admins: ['Administrator', 'ada'].map((userName) => ({ userName, email: 'ada@example.com' })),
+    }
+    await vendThrough(organization, { door: 'manual', input: JSON.stringify(request) })
+    const { id } = account
+    const kept = await vend('csv', id, 'administrator')
+    const nobody = await vend('csv', id, 'nobody')
+    for (const { code, stderr } of [kept, nobody]) {
+      expect(code).toBe(1)
+      expect(stderr).not.toMatch(/vend start|disable|delete the/)
+    }
+    const words = 'Administrator (kept unchanged: somebody else created this user, and knows the password)'
+    expect(kept.stderr.replace(/\s+/g, ' ')).toContain(`made no password for administrator in account ${id}: ${words}`)
+    expect(nobody.stderr.replace(/\s+/g, ' ')).toContain(
+      `knows no user nobody in account ${id}. Users on record: ada (created by account vending); ${words}.`,
+    )
+    expect((await vend('csv', id, '--stdout')).stdout).not.toContain('dministrator')
+    const everybody = newAccount()
+    addUser(organization.world, everybody, { name: 'Administrator' })
+    await vendThrough(organization, { door: 'manual', input: JSON.stringify({ accountId: everybody.id }) })
+    expect((await vend('csv', everybody.id)).stderr.replace(/\s+/g, ' ')).toContain(words)
+  })
+
+  test('gives a request for a new password that changes nothing else', async () => {
+    const account = newAccount()
+    const { id } = account
+    const request = {
+      accountId: id,
+      admins: [{ userName: 'eve', email: 'eve@example.com', groups: ['Auditors'], tags: { Team: 'core team' } }],
+      groups: [{ name: 'Auditors', policies: ['SecurityAudit'] }],
+    }
+    await vendThrough(organization, { door: 'manual', input: JSON.stringify(request) })
+    organization.world.secrets.delete(`account-vending/${id}/eve`)
+    const { stderr } = await vend('csv', id, 'eve')
+    const again = JSON.parse(/^ +({.*})$/m.exec(stderr)?.[1] ?? '') as object
+    expect(again).toMatchObject({ accountId: id, again: true, admins: [{ userName: 'eve', groups: ['Auditors'] }] })
+    delete account.users.get('eve')!.login
+    expect((await vend('start', id, '--file', file(again), '--wait')).code).toBe(0)
+    expect([...account.groups.keys()]).toEqual(['auditors'])
+    expect((await vend('csv', id, 'eve', '--stdout')).stdout).toContain(`eve,${passwordOf(id, 'eve')},`)
   })
 
   test('names the users whose secret is deleted or scheduled for deletion, and what to do', async () => {
@@ -620,10 +715,7 @@ describe('csv', () => {
     const nobody = await vend('csv', id, 'ada', '--output', path.join(folder, 'nobody.csv'))
     expect(nobody.code).toBe(1)
     expect(existsSync(path.join(folder, 'nobody.csv'))).toBe(false)
-    expect((await vend('csv', newAccount().id)).stderr).toContain('No password was made')
-    expect((await vend('csv', id, 'zoe')).stderr).toMatch(
-      /^The record of account \d+ has no user zoe\. Users on record: ada, bob, eve\./,
-    )
+    expect((await vend('csv', newAccount().id)).stderr).toContain('made no password for account')
   })
 
   test('writes passwords only where the command was told to', async () => {
