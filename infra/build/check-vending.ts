@@ -5,7 +5,6 @@ import { InvalidInputError } from '../../functions/shared/errors.ts'
 import { completeRequest } from '../../functions/shared/request.ts'
 import { parseInput } from '../../functions/shared/parse.ts'
 import { type Vending, vendingSchema } from '../../functions/shared/vending.ts'
-import { exampleValues } from './example-values.ts'
 
 /** The file that the service is packaged with. The environment variable VENDING_FILE can name another file. */
 export const packagedVendingFile =
@@ -49,18 +48,3 @@ export const loadVending = (file: string): Vending => {
     throw new Error(`${path.basename(file)} is not valid:\n${lines.join('\n')}`, { cause: error })
   }
 }
-
-// npm run package and npm run deploy begin with this check, which tells in a few lines what osls would tell in hundreds
-// of lines. With --deploy it refuses the example's values as well.
-if (import.meta.main)
-  try {
-    const examples = exampleValues(loadVending(packagedVendingFile))
-    if (process.argv.includes('--deploy') && examples.length)
-      throw new Error(
-        'vending.yml still has values of the example. Replace them with your own, then deploy again:\n' +
-          examples.map((line) => `  ${line}`).join('\n'),
-      )
-  } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
-    process.exitCode = 1
-  }

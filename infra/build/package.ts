@@ -1,0 +1,78 @@
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { parseArgs } from 'node:util'
+import { bundling } from './esbuild.ts'
+import { billOfMaterials, bundledPackages, licenseIssues, licenseText } from './licenses.ts'
+import { loadVending, packagedVendingFile } from './check-vending.ts'
+
+const root = path.join(import.meta.dirname, '..', '..')
+
+/** Runs osls and shows its output. Throws if osls fails. */
+export const osls = (...args: string[]) => {
+  // serverless-esbuild leaves a copy of each bundle in the temporary folder.
+  const temporary = mkdtempSync(path.join(tmpdir(), 'account-vending-'))
+  try {
+    const { status } = spawnSync(
+      process.execPath,
+      [createRequire(import.meta.url).resolve('osls/bin/serverless.js'), ...args],
+      {
+        cwd: root,
+        stdio: 'inherit',
+        env: { ...process.env, TMPDIR: temporary, TEMP: temporary, TMP: temporary },
+      },
+    )
+    if (status !== 0) throw new Error(`osls ${args[0]} failed. Its own message is above.`)
+  } finally {
+    rmSync(temporary, { recursive: true, force: true })
+  }
+}
+
+/** The stage and the Region that these options of osls name, and the folder of the package. */
+export const targetOf = (args: string[]) => {
+  const { values } = parseArgs({
+    args,
+    strict: false,
+    options: {
+      stage: { type: 'string', short: 's', default: 'prod' },
+      region: { type: 'string', short: 'r', default: 'us-east-1' },
+      package: { type: 'string', short: 'p', default: '.serverless' },
+    },
+  }) as { values: { stage: string; region: string; package: string } }
+  return values
+}
+
+/**
+ * Packages the service, offline: checks vending.yml and the licenses of what is in the functions, then writes the
+ * CloudFormation template, the functions, `licenses.txt` and `sbom.cdx.json` into the folder of the package.
+ * `args` are options of osls. Throws errors whose messages are for people.
+ */
+export const packageService = async (args: string[]) => {
+  loadVending(packagedVendingFile)
+  const functions = readdirSync(path.join(root, 'functions')).filter((name) => name !== 'shared')
+  const packages = await bundledPackages({
+    ...bundling(packagedVendingFile),
+    entryPoints: functions.map((name) => path.join(root, 'functions', name, 'handler.ts')),
+  })
+  const issues = licenseIssues(packages)
+  if (issues.length)
+    throw new Error(`These packages must not be in the functions:\n${issues.map((issue) => `  ${issue}`).join('\n')}`)
+  osls('package', ...args)
+  const { stage, region, package: folder } = targetOf(args)
+  writeFileSync(path.resolve(root, folder, 'licenses.txt'), licenseText(packages))
+  writeFileSync(path.resolve(root, folder, 'sbom.cdx.json'), billOfMaterials(packages))
+  process.stdout.write(
+    `The package for the stage ${stage} in ${region} is in ${folder}. licenses.txt and sbom.cdx.json there list the\n` +
+      `${packages.length} npm packages that are in the functions. Nothing was deployed.\n`,
+  )
+}
+
+if (import.meta.main)
+  try {
+    await packageService(process.argv.slice(2))
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+    process.exitCode = 1
+  }

@@ -1,0 +1,116 @@
+import { spawn } from 'node:child_process'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type LocalOrganization, startOrganization } from '../../local/start-organization.ts'
+import { temporaryFolder } from '../support/folder.ts'
+import { vendingFile } from '../support/organization.ts'
+
+// Tests `npm run package` and `npm run deploy` as a person runs them, up to the call of CloudFormation, which the local
+// organization does not imitate. test/e2e deploys to an AWS that imitates CloudFormation.
+
+const root = path.join(import.meta.dirname, '..', '..')
+const parts = [
+  'cli',
+  'dist',
+  'functions',
+  'infra',
+  'statemachine',
+  'serverless.yml',
+  'vending.yml',
+  'package.json',
+  'tsconfig.json',
+]
+const ours = {
+  sender: 'Account Vending <account-vending@mail.our-company.org>',
+  organizationName: 'Our Company',
+  contact: 'platform-team@our-company.org',
+  allowedRecipients: ['our-company.org'],
+  notify: ['platform-team@our-company.org'],
+  secretReaders: ['arn:aws:iam::999988887777:role/platform-team'],
+  operators: ['arn:aws:iam::999988887777:role/platform-team'],
+}
+
+let organization: LocalOrganization
+beforeAll(async () => {
+  organization = await startOrganization({ vendingFile: vendingFile(ours) })
+  organization.world.sesIdentities = new Set(['our-company.org'])
+})
+afterAll(() => organization.close())
+
+/** A copy of the project, as a person has it who edited vending.yml and keeps own files in the folder. */
+const copyProject = (vending: string) => {
+  const folder = temporaryFolder()
+  for (const part of parts) cpSync(path.join(root, part), path.join(folder, part), { recursive: true })
+  symlinkSync(path.join(root, 'node_modules'), path.join(folder, 'node_modules'))
+  writeFileSync(path.join(folder, 'vending.yml'), vending)
+  return folder
+}
+
+const run = async (folder: string, script: string, ...args: string[]) => {
+  const temporary = path.join(folder, 'tmp')
+  mkdirSync(temporary, { recursive: true })
+  const child = spawn(process.execPath, [path.join(folder, 'infra', 'build', script), ...args], {
+    cwd: folder,
+    env: {
+      PATH: process.env['PATH'],
+      HOME: temporary,
+      TMPDIR: temporary,
+      AWS_ENDPOINT_URL: organization.endpointUrl,
+      AWS_ACCESS_KEY_ID: '111122223333',
+      AWS_SECRET_ACCESS_KEY: 'local',
+      // The local endpoint does not know osls's first call. osls would repeat the call for minutes.
+      SLS_AWS_REQUEST_MAX_RETRIES: '0',
+    },
+  })
+  let output = ''
+  child.stdout.on('data', (chunk: Buffer) => (output += String(chunk)))
+  child.stderr.on('data', (chunk: Buffer) => (output += String(chunk)))
+  const code = await new Promise<number | null>((resolve) => child.on('close', resolve))
+  return { code, output, left: readdirSync(temporary).filter((name) => !name.startsWith('.')) }
+}
+
+test('packaging says for which stage it packages, lists the licenses, and leaves nothing in the temporary folder', async () => {
+  const folder = copyProject(readFileSync(vendingFile(ours), 'utf8'))
+  const { code, output, left } = await run(folder, 'package.ts', '--stage', 'blue')
+  expect(output).toContain('The package for the stage blue in us-east-1 is in .serverless.')
+  expect(code).toBe(0)
+  expect(readFileSync(path.join(folder, '.serverless', 'licenses.txt'), 'utf8')).toContain('@middy/core')
+  expect(readFileSync(path.join(folder, '.serverless', 'sbom.cdx.json'), 'utf8')).toContain('CycloneDX')
+  expect(left).toEqual([])
+})
+
+test('deploying runs doctor first, and does not mind the style of a person’s own files', async () => {
+  const vending = readFileSync(vendingFile(ours), 'utf8').replace(/^(automatic|sender): (.*)$/gm, '$1: "$2"')
+  expect(vending).toContain('organizations"')
+  const folder = copyProject(vending)
+  writeFileSync(path.join(folder, 'request.json'), '{"accountId":"444455556666",   "admins":[{"userName":"ada"}]}')
+  writeFileSync(path.join(folder, 'my-script.ts'), 'var   unused = "not typed: " + missing;')
+  const { code, output } = await run(folder, 'deploy.ts', '--stage', 'local')
+  expect(output).toMatch(
+    /Step 1 of 3.*You can deploy the service.*Step 2 of 3.*The package for the stage local.*Step 3 of 3/s,
+  )
+  expect(output).toMatch(/osls deploy failed/)
+  expect(code).toBe(1)
+})
+
+test('deploying stops before packaging if doctor finds a fault', async () => {
+  const folder = copyProject(readFileSync(vendingFile({ ...ours, sender: 'mail@elsewhere.org' }), 'utf8'))
+  const { code, output } = await run(folder, 'deploy.ts', '--stage', 'local')
+  expect(output).toMatch(/✘ SES sender.*You cannot deploy the service yet.*Nothing was deployed\. Follow the arrows/s)
+  expect(output).not.toContain('Step 2')
+  expect(code).toBe(1)
+  expect(existsSync(path.join(folder, '.serverless'))).toBe(false)
+})
+
+test('deploying refuses the values of the example before it asks AWS', async () => {
+  const { code, output } = await run(
+    copyProject(readFileSync(vendingFile({}), 'utf8')),
+    'deploy.ts',
+    '--stage',
+    'local',
+  )
+  expect(output).toMatch(/^vending\.yml still has values of the example\. .*sender: /s)
+  expect(output).not.toContain('Step 1')
+  expect(code).toBe(1)
+})
