@@ -1,0 +1,110 @@
+import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { promisify } from 'node:util'
+import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { addAccount } from '../../local/aws/world.ts'
+import { type LocalOrganization, startOrganization } from '../../local/start-organization.ts'
+import { vend } from '../../local/vend-input.ts'
+import { temporaryFolder } from '../support/folder.ts'
+import { exampleVending } from '../support/organization.ts'
+
+// Holds the table of permissions in docs/command.md against the calls that each command makes.
+
+const root = path.join(import.meta.dirname, '..', '..')
+const folder = temporaryFolder()
+const managementAccountId = '111122223333'
+
+/** The actions that a row of the table names. */
+const permissionsOf = (command: string) => {
+  const row = readFileSync(path.join(root, 'docs', 'command.md'), 'utf8')
+    .split('\n')
+    .find((line) => line.startsWith(`| \`${command}\``) && line.includes(':'))
+  return new Set([...(row ?? '').matchAll(/`([a-z]+:\w+)`/g)].map(([, action = '']) => action))
+}
+
+let organization: LocalOrganization
+let calls = new Set<string>()
+beforeAll(async () => {
+  organization = await startOrganization({
+    vendingFile: exampleVending,
+    speed: 300,
+    // The calls of a person in the management account. A session's own calls in a member account are not the person's.
+    intercept: ({ service, operation, caller }) => {
+      if (!caller.function && caller.accountId === managementAccountId) calls.add(`${service}:${operation}`)
+    },
+  })
+})
+afterAll(() => organization.close())
+
+const run = (...args: string[]) => {
+  calls = new Set()
+  return promisify(execFile)(
+    process.execPath,
+    [
+      path.join(root, 'dist', 'vend.cjs'),
+      ...args,
+      '--local',
+      new URL(organization.endpointUrl).port,
+      '--config',
+      exampleVending,
+    ],
+    { cwd: folder, env: { PATH: process.env['PATH'], HOME: folder, AWS_EC2_METADATA_DISABLED: 'true' } },
+  ).catch((error: unknown) => error)
+}
+
+const account = (id: string) => addAccount(organization.world, { id, name: `a${id}` })
+const deadLetter = () =>
+  new SQSClient({
+    endpoint: organization.endpointUrl,
+    region: 'us-east-1',
+    credentials: { accessKeyId: managementAccountId, secretAccessKey: 'local' },
+  }).send(
+    new SendMessageCommand({
+      QueueUrl: `https://sqs.us-east-1.amazonaws.com/${managementAccountId}/${organization.deployed.deadLetters}`,
+      MessageBody: JSON.stringify({ accountId: '360000000001' }),
+      MessageAttributes: Object.fromEntries(
+        Object.entries({
+          RULE_ARN: 'arn:aws:events:us-east-1:111122223333:rule/account-vending-local-AccountCreatedRule-LOCAL0123456',
+          TARGET_ARN: organization.deployed.stateMachineArn,
+          ERROR_CODE: 'NO_PERMISSIONS',
+        }).map(([name, StringValue]) => [name, { DataType: 'String', StringValue }]),
+      ),
+    }),
+  )
+
+test.each([
+  { command: 'doctor', args: () => [], atLeast: ['sts:AssumeRole', 'ses:GetAccount'] },
+  { command: 'plan', args: () => [account('360000000002').id], atLeast: ['sts:AssumeRole', 'dynamodb:GetItem'] },
+  { command: 'start', args: () => [account('360000000003').id], atLeast: ['states:StartExecution'] },
+  { command: 'status', args: () => ['360000000003'], atLeast: ['states:DescribeExecution'] },
+  { command: 'list', args: () => [], atLeast: ['dynamodb:Scan'] },
+  {
+    command: 'redrive',
+    args: async () => {
+      account('360000000004').deniedActions.push('iam:CreateUser')
+      await vend(organization, { door: 'manual', input: '{"accountId":"360000000004"}' })
+      return ['360000000004']
+    },
+    atLeast: ['states:RedriveExecution'],
+  },
+  {
+    command: 'replay',
+    args: async () => {
+      account('360000000001')
+      await deadLetter()
+      return []
+    },
+    atLeast: ['sqs:DeleteMessage', 'states:StartExecution'],
+  },
+  { command: 'csv', args: () => ['360000000003', 'Administrator'], atLeast: ['secretsmanager:GetSecretValue'] },
+])('docs/command.md names every permission that $command needs', async ({ command, args, atLeast }) => {
+  const words = await args()
+  await run(command, ...words)
+  const made = [...calls]
+  expect(made).toEqual(expect.arrayContaining(atLeast))
+  const named = permissionsOf(command)
+  const unnamed = made.filter((action) => action !== 'cloudformation:DescribeStacks' && !named.has(action))
+  expect(unnamed).toEqual([])
+})
