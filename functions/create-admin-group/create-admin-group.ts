@@ -7,6 +7,7 @@ import {
   GetPolicyCommand,
   GetPolicyVersionCommand,
   type IAMClient,
+  type LoginProfile,
   paginateGetGroup,
   paginateListAttachedGroupPolicies,
   paginateListGroupPolicies,
@@ -27,6 +28,7 @@ import {
   PolicyNotAttachableError,
   PolicyNotFoundError,
 } from '../shared/errors.ts'
+import { hasSignedIn } from '../shared/has-signed-in.ts'
 import { type AccountRecord, beginStep, entryOf, recordKept } from '../shared/account-record.ts'
 import type { Ledger } from '../shared/ledger.ts'
 import { matchesAction } from '../shared/policy.ts'
@@ -170,8 +172,8 @@ type Inspection = Input & {
  * - `groups`: each requested group, with the group that is `there` already, and whether that group is ours;
  * - `users`: the requested users who exist already, by name in lower case;
  * - `admins`: the requested administrators, each with `kept` (a user of that name is not ours and stays unchanged),
- *   `signsIn` (the user has used the password already) and the user's policies, among them IAMUserChangePassword where
- *   a reset is required and nothing else allows it;
+ *   `signsIn` (a person has used the user's present login profile) and the user's policies, among them
+ *   IAMUserChangePassword where a reset is required and nothing else allows it;
  * - `minimumPasswordLength` of the account.
  *
  * Throws `GroupNotOursError`, `GroupDiffersError`, `PolicyNotFoundError`, `PolicyNotAttachableError`,
@@ -197,8 +199,8 @@ export const inspectAccount = async (iam: IAMClient, { vend, account, groups, ad
         userName: user?.UserName ?? admin.userName,
         policies: found.userPolicies(admin),
         kept: user !== undefined && (user.Path !== ourPath || !isOnRecord(admin.userName)),
-        hasProfile: user?.hasProfile === true,
-        signsIn: user?.hasProfile === true && user.PasswordLastUsed !== undefined,
+        hasProfile: user?.profile !== undefined,
+        signsIn: hasSignedIn(user, user?.profile),
       }
     }),
     minimumPasswordLength: found.minimumPasswordLength,
@@ -224,14 +226,14 @@ const inspect = async (iam: IAMClient, { accountId, groups, admins, changePasswo
     ifFound(iam.send(new GetAccountPasswordPolicyCommand({}))),
     together(policyArns.map((arn) => policyAllowsChange(iam, arn, accountId))),
   ])
-  const users = new Map<string, IamUser & { hasProfile: boolean }>()
+  const users = new Map<string, IamUser & { profile: LoginProfile | undefined }>()
   const groupsThere = new Map<string, GroupThere>()
   await together([
     ...allUsers
       .filter(({ UserName }) => admins.some(({ userName }) => userName.toLowerCase() === UserName?.toLowerCase()))
       .map(async (user) => {
-        const profile = await ifFound(iam.send(new GetLoginProfileCommand({ UserName: user.UserName })))
-        users.set(user.UserName?.toLowerCase() ?? '', { ...user, hasProfile: profile !== undefined })
+        const there = await ifFound(iam.send(new GetLoginProfileCommand({ UserName: user.UserName })))
+        users.set(user.UserName?.toLowerCase() ?? '', { ...user, profile: there?.LoginProfile })
       }),
     ...groups.map(async (group) => {
       const name = group.name.toLowerCase()

@@ -3,6 +3,7 @@ import {
   AttachUserPolicyCommand,
   CreateLoginProfileCommand,
   CreateUserCommand,
+  GetLoginProfileCommand,
   GetUserCommand,
   type IAMClient,
   TagUserCommand,
@@ -13,6 +14,7 @@ import * as z from 'zod/mini'
 import { accountSchema } from '../shared/account.ts'
 import { explainDenial, iamArn, ourPath, type Permission } from '../shared/assume-role.ts'
 import { isNamed } from '../shared/aws-errors.ts'
+import { hasSignedIn } from '../shared/has-signed-in.ts'
 import { UserNotOursError } from '../shared/errors.ts'
 import { beginStep } from '../shared/account-record.ts'
 import type { Ledger } from '../shared/ledger.ts'
@@ -46,7 +48,13 @@ export const createAdminUserPermissions = ({ vend, account, admin, groups }: Per
     // Also of a user who is not ours: GetUser shows that the user is not ours.
     { actions: ['iam:GetUser'], resources: ['*'] },
     {
-      actions: ['iam:CreateUser', 'iam:TagUser', 'iam:CreateLoginProfile', 'iam:UpdateLoginProfile'],
+      actions: [
+        'iam:CreateUser',
+        'iam:TagUser',
+        'iam:CreateLoginProfile',
+        'iam:GetLoginProfile',
+        'iam:UpdateLoginProfile',
+      ],
       resources: [user],
     },
     { actions: ['iam:AttachUserPolicy'], resources: [user], policyArns: admin.policies },
@@ -60,7 +68,7 @@ type Clients = { secrets: SecretsManagerClient; ledger: Ledger; signIn: () => Pr
  * Gives the account an administrator who can sign in to the console with the stored password.
  *
  * Safe to run twice: the step continues with a user of our path where the last try stopped, and sets the stored
- * password again only while the user has never signed in.
+ * password again only while nobody has signed in with the user's login profile.
  * Throws `UserNotOursError`, `DeniedByPolicyError`, `LeaseLostError`, and `AccountNotReadyError` while the policies of
  * a new account's role are not in effect.
  */
@@ -119,9 +127,13 @@ const setPassword = async (iam: IAMClient, profile: Profile) => {
     await iam.send(new CreateLoginProfileCommand(profile))
   } catch (error) {
     if (!isNamed(error, 'EntityAlreadyExistsException')) throw error
-    const { User } = await iam.send(new GetUserCommand({ UserName: profile.UserName }))
+    const { UserName } = profile
+    const [{ User }, { LoginProfile }] = await together([
+      iam.send(new GetUserCommand({ UserName })),
+      iam.send(new GetLoginProfileCommand({ UserName })),
+    ])
     // A password that a person uses must never be replaced.
-    if (User?.PasswordLastUsed) return
+    if (hasSignedIn(User, LoginProfile)) return
     await iam.send(new UpdateLoginProfileCommand(profile))
   }
 }

@@ -92,7 +92,12 @@ export const mistakes: Mistake[] = [
   {
     name: 'a password that a person uses is replaced',
     file: 'create-admin-user/create-admin-user.ts',
-    changes: [['if (User?.PasswordLastUsed) return', '']],
+    changes: [['if (hasSignedIn(User, LoginProfile)) return', '']],
+  },
+  {
+    name: 'a password from before the present login profile counts as used',
+    file: 'shared/has-signed-in.ts',
+    changes: [['return PasswordLastUsed >= (profile.CreateDate ?? new Date(0))', 'return true']],
   },
   {
     name: 'an error is swallowed',

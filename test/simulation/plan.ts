@@ -109,6 +109,8 @@ export type Plan = {
   collision?: { failing: Step; request: Arrival['request']; beside: Step }
   /** How likely it is that a person signs in after a mail, chooses a password, and has the secret deleted. */
   people: number
+  /** How likely it is that somebody deletes a person's console sign-in later, and requests a new one. */
+  deletions: number
   /** Whether each account is vended once more at the end, for another administrator. */
   probes: boolean
   /**
@@ -312,6 +314,7 @@ export const drawPlan = (seed: number, random: Rng): Plan => {
       ...accounts.map(({ deniedAt = 0 }) => deniedAt + 24 * hour * random()),
     ),
     people: oneOf(random, [0, 0.5, 0.9]),
+    deletions: oneOf(random, [0, 0, 0.4]),
     probes: random() < 0.1,
     sweeps: [],
     ...(random() < 0.15 && {

@@ -348,7 +348,27 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
   }
 
   // People
-  const personSignsIn = async (accountId: string, userName: string) => {
+  /** Deletes the console sign-in of a user, and requests a new one: once more, if the operator stops the first vend. */
+  const renewSignIn = async (accountId: string, userName: string, email: string) => {
+    await sleep(random() * day * 1000)
+    const account = world.accounts.get(accountId)
+    const user = account?.users.get(userName.toLowerCase())
+    if (account?.state !== 'ACTIVE' || !user?.login || isRunning(accountId)) return
+    count({ kind: 'sign-in-deleted', what: `of ${userName} of ${accountId}` })
+    delete user.login
+    invariants.signInDeleted(accountId, userName)
+    const repair: Arrival = {
+      at: 0,
+      door: 'manual',
+      accountId,
+      request: { again: true, admins: [{ userName, email }] },
+    }
+    await arrive(repair)
+    if (random() < 0.5) return
+    await stop(random() * 10)
+    await arrive({ ...repair, at: random() * 100 })
+  }
+  const personSignsIn = async (accountId: string, userName: string, email: string) => {
     await sleep(random() * oneOf(random, [600, day, day]) * 1000)
     const secret = world.secrets.get(secretName(accountId, userName))
     const user = world.accounts.get(accountId)?.users.get(userName.toLowerCase())
@@ -365,9 +385,10 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
     user.login = { ...user.login, password: chosen, resetRequired: false }
     invariants.choseOwn(accountId, userName, chosen)
     if (secret && random() < 0.5) secret.deletionAt = clock.now() + 30 * day * 1000
+    if (random() < plan.deletions) track(renewSignIn(accountId, user.name, email))
   }
-  invariants.onMail((accountId, userName) => {
-    if (random() < plan.people) track(personSignsIn(accountId, userName))
+  invariants.onMail((accountId, userName, email) => {
+    if (random() < plan.people) track(personSignsIn(accountId, userName, email))
   })
   const isRunning = (accountId: string) =>
     [...stepFunctions.executions.values()].some(

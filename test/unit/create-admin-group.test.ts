@@ -207,6 +207,18 @@ describe('running twice', () => {
     expect((await create()).admins[0]).toMatchObject({ kept: false, signsIn: true })
   })
 
+  test('a use of a password from before the present login profile does not count as signing in', async () => {
+    onRecord.holds(aRecord({ passwords: ourPassword }))
+    const used = new Date('2026-11-02T10:00:00Z')
+    hasUsers(anIamUser({ PasswordLastUsed: used }))
+    const profileOf = (CreateDate: Date) =>
+      iam.on(GetLoginProfileCommand).resolves({ LoginProfile: { UserName: 'Administrator', CreateDate } })
+    profileOf(new Date('2026-11-02T10:00:01Z'))
+    expect((await create()).admins[0]).toMatchObject({ kept: false, hasProfile: true, signsIn: false })
+    profileOf(used)
+    expect((await create()).admins[0]).toMatchObject({ signsIn: true })
+  })
+
   test('continues with a user of ours who has no login profile yet', async () => {
     onRecord.holds(aRecord({ passwords: ourPassword }))
     hasUsers(anIamUser({ PasswordLastUsed: new Date(1) }))

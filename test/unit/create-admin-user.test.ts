@@ -3,6 +3,7 @@ import {
   AttachUserPolicyCommand,
   CreateLoginProfileCommand,
   CreateUserCommand,
+  GetLoginProfileCommand,
   GetUserCommand,
   IAMClient,
   UpdateLoginProfileCommand,
@@ -123,6 +124,7 @@ describe('running twice', () => {
       'AddUserToGroup',
       'CreateLoginProfile',
       'CreateUser',
+      'GetLoginProfile',
       'GetUser',
       'GetUser',
       'TagUser',
@@ -133,8 +135,16 @@ describe('running twice', () => {
 
   test('never replaces a password that a person has used', async () => {
     isThere({ PasswordLastUsed: new Date(1) })
+    iam.on(GetLoginProfileCommand).resolves({ LoginProfile: { UserName: 'Administrator', CreateDate: new Date(0) } })
     expect(await create()).toEqual({ userName: 'Administrator' })
     expect(iam.commandCalls(UpdateLoginProfileCommand)).toEqual([])
+  })
+
+  test('sets the password of a login profile that is newer than the last use of any password', async () => {
+    isThere({ PasswordLastUsed: new Date(1000) })
+    iam.on(GetLoginProfileCommand).resolves({ LoginProfile: { UserName: 'Administrator', CreateDate: new Date(2000) } })
+    await create()
+    expect(iam.commandCalls(UpdateLoginProfileCommand)[0]?.args[0].input).toEqual(profile)
   })
 
   test('gives a user of ours the tags that a later request adds', async () => {
