@@ -6,6 +6,7 @@ import {
 import { AssumeRoleCommand } from '@aws-sdk/client-sts'
 import { findMemberAccount } from '../functions/shared/account.ts'
 import { isDenied, isNamed } from '../functions/shared/aws-errors.ts'
+import { isRefusal } from './command-errors.ts'
 import { type Check, type Context, fail, ok, warn } from './doctor-context.ts'
 import { findObstacles, firstOf, type Obstacle, placeOfTarget, readPolicies } from './service-control-policies.ts'
 
@@ -32,13 +33,54 @@ export const checkTrustedAccess: Check = async ({ clients, vending }) => {
       )
 }
 
-export const checkProtectedAccounts: Check = async ({ clients, vending: { protected: places, automatic } }) => {
+type Named = { id: string; name: string }
+
+const wordsOf = (name: string) =>
+  name
+    .replace(/([a-z\d])([A-Z])/g, '$1 $2')
+    .toLowerCase()
+    .split(/[^\p{L}\p{N}]+/u)
+    // The account "Log archive account" is Control Tower's log archive too.
+    .filter((word) => word && !['account', 'aws', 'the'].includes(word))
+
+/** Whether a name is another spelling of a protected name: LogArchive, log-archive-prod. */
+const resembles = (name: string, protectedName: string) => {
+  const [words, wanted] = [wordsOf(name), wordsOf(protectedName)]
+  // A name of one word, like Audit, is part of too many other names.
+  return wanted.length > 1 ? words.join('').includes(wanted.join('')) : words.join('') === wanted.join('')
+}
+
+/** The accounts that may be vended, although their names resemble protected names. */
+const unprotected = async ({ clients, vending, accountId }: Context, accounts: Named[]) => {
+  const names = vending.protected.accounts.filter((place) => !/^\d{12}$/.test(place))
+  const found: string[] = []
+  for (const { id, name } of accounts) {
+    const like = names.find((protectedName) => resembles(name, protectedName))
+    if (!like) continue
+    try {
+      await findMemberAccount(clients.organizations, {
+        accountId: id,
+        managementAccountId: accountId,
+        protectedPlaces: vending.protected,
+      })
+      found.push(`${name} (${id}, like ${like})`)
+    } catch (error) {
+      if (!isRefusal(error)) throw error
+    }
+  }
+  return found
+}
+
+export const checkProtectedAccounts: Check = async (context) => {
+  const { protected: places, automatic } = context.vending
   const names = places.accounts.filter((place) => !/^\d{12}$/.test(place))
   if (!names.length) return ok('No account is protected by its name, which a member account can change.')
-  const inOrganization: string[] = []
-  for await (const { Accounts = [] } of paginateListAccounts({ client: clients.organizations }, {}))
-    inOrganization.push(...Accounts.flatMap(({ Name = '', State }) => (State === 'CLOSED' ? [] : [Name])))
-  const having = (name: string) => inOrganization.filter((other) => other === name).length
+  const accounts: Named[] = []
+  for await (const { Accounts = [] } of paginateListAccounts({ client: context.clients.organizations }, {}))
+    accounts.push(
+      ...Accounts.flatMap(({ Id: id = '', Name: name = '', State }) => (State === 'CLOSED' ? [] : [{ id, name }])),
+    )
+  const having = (name: string) => accounts.filter((other) => other.name === name).length
   // The default vending.yml protects Control Tower's two accounts by name. An organization without Control Tower
   // usually has neither, and that is not an error.
   const isIdle = (name: string) => automatic !== 'control-tower' && ['Log Archive', 'Audit'].includes(name)
@@ -46,10 +88,17 @@ export const checkProtectedAccounts: Check = async ({ clients, vending: { protec
     const count = having(name)
     return count === 1 || (!count && isIdle(name)) ? [] : [`${name} (${count || 'no'} account${count > 1 ? 's' : ''})`]
   })
-  if (wrong.length)
+  const alike = await unprotected(context, accounts)
+  const problems = [
+    wrong.length && `These names under protected in vending.yml do not match exactly one account: ${wrong.join(', ')}.`,
+    alike.length &&
+      `These accounts are not protected, and their names resemble protected names: ${firstOf(alike, 10)}. Every vend of such an account creates administrators there.`,
+  ].filter((problem) => typeof problem === 'string')
+  if (problems.length)
     return warn(
-      `These names under protected in vending.yml do not match exactly one account: ${wrong.join(', ')}.`,
-      'Use the ID of the account, in quotes. A member account can change its own name (account:PutAccountName) and so lose or gain the protection.',
+      problems.join(' '),
+      (alike.length ? 'Add each of these accounts to protected, unless it is an ordinary account. ' : '') +
+        'Use the ID of the account, in quotes. A member account can change its own name (account:PutAccountName) and so lose or gain the protection.',
     )
   const idle = names.filter((name) => !having(name))
   return ok(

@@ -364,6 +364,30 @@ describe('finds what is wrong, with a remedy:', () => {
       named(['222222222222', 'Audits']),
       { vending: controlTower },
     ],
+    ...[
+      'LogArchive',
+      'Log archive',
+      'Log archive account',
+      'log-archive',
+      'AWS Log Archive Account',
+      'acme-log_archive-prod',
+    ].map(
+      (name) =>
+        [
+          `an account like Log Archive: ${name}`,
+          'protected accounts',
+          'warn' as const,
+          `resemble protected names: ${name} (666666666666, like Log Archive).`,
+          named(['666666666666', name]),
+        ] as [string, string, 'warn', string, (world: World) => () => void],
+    ),
+    [
+      'accounts like Audit and Log Archive, where no account has the names',
+      'protected accounts',
+      'warn',
+      'LogArchive (111111111111, like Log Archive), audit (222222222222, like Audit).',
+      named(['111111111111', 'LogArchive'], ['222222222222', 'audit']),
+    ],
     [
       'the example’s values',
       'vending.yml',
@@ -455,6 +479,17 @@ describe('does not call right wrong:', () => {
     [
       'the names of Control Tower’s accounts, where it is not',
       named(['111111111111', 'Logs'], ['222222222222', 'Audits']),
+    ],
+    ['names that only contain Audit', named(['666666666666', 'Auditors sandbox'])],
+    [
+      'an account like Log Archive in a protected unit',
+      named(['111111111111', 'LogArchive']),
+      {
+        vending: {
+          ...ours,
+          protected: { accounts: ['Log Archive', 'Audit'], organizationalUnits: ['ou-exam-security'] },
+        },
+      },
     ],
     [
       'the name of an account that another one had, which is closed',
