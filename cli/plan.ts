@@ -123,7 +123,7 @@ export async function plan(
   } catch (error) {
     // An error of the workflow is the answer of the plan. Any other error is a failure of the plan itself.
     if (!(error instanceof Error) || !Object.hasOwn(refusals, error.name)) throw error
-    const notes = isNamed(error, 'AccessRoleMissingError', 'AccountNotReadyError')
+    const notes = isNamed(error, 'AccessRoleMissingError', 'AccountJustJoinedError', 'AccountNotReadyError')
       ? ['The plan used your own credentials. The workflow may have sts:AssumeRole even if your credentials do not.']
       : []
     const what = explanations[error.name]?.what.replace(/ Nothing was (made|changed)\.$/, '')

@@ -47,7 +47,8 @@ const vendAll = async (organization: LocalOrganization, { inputs, strict }: Opti
   for (const { file, input } of inputs) {
     say(`\n${styleText('bold', `Through the ${input.door} door:`)} ${file}`)
     const accountId = accountNamed(input, organization.world.managementAccountId)
-    if (accountId && !strict) ensureAccount(organization, accountId)
+    if (accountId && !strict)
+      ensureAccount(organization, accountId, undefined, input.door === 'event' ? input.event : undefined)
     vends.push(await vend(organization, input))
   }
   return vends

@@ -28,8 +28,31 @@ export const createAccount = async (organization: LocalOrganization, AccountName
   throw new Error('Organizations did not create the account within 1000 seconds')
 }
 
-/** Adds a new member account without sending its event. Does nothing if the account exists. */
-export const ensureAccount = ({ world, vending }: LocalOrganization, id: string, name = 'Sandbox') => {
+type Joined = { joinedMethod?: string; previousOrganization?: { managementAccountId?: string } }
+
+/** What an event says about how its account joined, if the account was invited. */
+const invitationIn = (event: unknown) => {
+  const { detail = {} } = (event ?? {}) as { detail?: { serviceEventDetails?: Record<string, Joined> } & Joined }
+  // AWS publishes no sample of this event.
+  const joined = [detail, ...Object.values(detail.serviceEventDetails ?? {})].find(({ joinedMethod }) => joinedMethod)
+  if (joined?.joinedMethod?.toUpperCase() !== 'INVITED') return {}
+  const roleTrusts = joined.previousOrganization?.managementAccountId
+  return {
+    joinedMethod: 'INVITED' as const,
+    // 10 to 20 minutes were seen.
+    joinSeenAfter: 600,
+    roleUsableAfter: 0,
+    policiesAfter: 0,
+    ...(roleTrusts && { roleTrusts }),
+  }
+}
+
+/**
+ * Adds a new member account without sending its event. Does nothing if the account exists. If `event` says that the
+ * account was invited, the account has the access role, which in an account from another organization trusts that
+ * organization's management account.
+ */
+export const ensureAccount = ({ world, vending }: LocalOrganization, id: string, name = 'Sandbox', event?: unknown) => {
   if (world.accounts.has(id)) return
   const [allowed = ''] = vending.allowedRecipients
   const email = addressOf(allowed, name)
@@ -41,5 +64,6 @@ export const ensureAccount = ({ world, vending }: LocalOrganization, id: string,
     roleName: vending.accessRole,
     roleUsableAfter: 12,
     policiesAfter: 6,
+    ...invitationIn(event),
   })
 }

@@ -2,7 +2,13 @@ import { IAMClient } from '@aws-sdk/client-iam'
 import { AssumeRoleCommand, type STSClient } from '@aws-sdk/client-sts'
 import type { Account } from './account.ts'
 import { isDenied, isNamed } from './aws-errors.ts'
-import { AccessRoleMissingError, AccountNotReadyError, DeniedByPolicyError, InvalidInputError } from './errors.ts'
+import {
+  AccessRoleMissingError,
+  AccountJustJoinedError,
+  AccountNotReadyError,
+  DeniedByPolicyError,
+  InvalidInputError,
+} from './errors.ts'
 import { placeOf, type Vend } from './vend.ts'
 
 // A new account refuses under these names in its first minutes.
@@ -64,9 +70,10 @@ type SignIn = { account: Account; roleName: string; vend: Vend; permissions: Per
  * Signs in to a member account through its access role, for 15 minutes, with no more than `permissions`. Answers the
  * credentials of the session.
  *
- * Throws `AccountNotReadyError` while the role of an account that Organizations created within the last hour refuses,
- * `AccessRoleMissingError` if the role of any other account refuses, and `InvalidInputError` if the permissions are too
- * long for STS.
+ * If the role refuses, throws `AccountNotReadyError` for an account that Organizations created within the last hour,
+ * `AccountJustJoinedError` for an account that was invited and joined within the last hour (conditions on the
+ * organization have been seen to lag 10 to 20 minutes behind a join), and `AccessRoleMissingError` for other accounts.
+ * Throws `InvalidInputError` if the permissions are too long for STS.
  */
 export const assumeAccountRole = async (sts: STSClient, { account, roleName, vend, permissions }: SignIn) => {
   const roleArn = iamArn(vend, account.id, `role/${roleName}`)
@@ -93,16 +100,26 @@ export const assumeAccountRole = async (sts: STSClient, { account, roleName, ven
         `The role ${roleName} in account ${account.id} cannot be assumed yet: ${error.message}`,
         { cause: error },
       )
-    throw new AccessRoleMissingError(
-      `The role ${roleArn} cannot be assumed. ` +
-        (account.joinedMethod === 'INVITED'
-          ? 'Organizations does not create this role in invited accounts. '
-          : 'The role is missing, or its trust policy was changed. ') +
-        `Create the role in account ${account.id} from infra/member-account/access-role.yml, with RoleName=${roleName}. ` +
-        `AWS says: ${error.message}`,
-      { cause: error },
-    )
+    throw roleRefuses({ account, roleName, vend }, error)
   }
+}
+
+/** What is wrong with the role of an account that is not new, and what to do about it. */
+const roleRefuses = ({ account, roleName, vend }: Omit<SignIn, 'permissions'>, cause: Error) => {
+  const { partition, managementAccountId } = placeOf(vend.executionArn)
+  const isInvited = account.joinedMethod === 'INVITED'
+  const hasJustJoined = isInvited && joinedWithinAnHour(account)
+  const why = isInvited
+    ? 'trusts another management account, as it does in accounts that were moved from another organization'
+    : 'its trust policy was changed'
+  const message =
+    `The role ${iamArn(vend, account.id, `role/${roleName}`)} cannot be assumed: the role is missing, or ${why}` +
+    `${hasJustJoined ? ', or AWS has not caught up with the account’s joining' : ''}. ` +
+    `If the role exists in account ${account.id}, let its trust policy allow sts:AssumeRole to ` +
+    `arn:${partition}:iam::${managementAccountId}:root. Otherwise create the role there from ` +
+    `infra/member-account/access-role.yml, with ManagementAccountId=${managementAccountId} and RoleName=${roleName}. ` +
+    `AWS says: ${cause.message}`
+  return new (hasJustJoined ? AccountJustJoinedError : AccessRoleMissingError)(message, { cause })
 }
 
 /** Signs in to a member account as `assumeAccountRole` does, and makes the IAM client of the session. */

@@ -64,6 +64,14 @@ export class AccountNotReadyError extends Error {
   override readonly name = 'AccountNotReadyError'
 }
 
+/**
+ * The access role of an account that joined within the last hour refuses: it is missing, or trusts another management
+ * account, or AWS has not caught up with the account's joining. Worth waiting for.
+ */
+export class AccountJustJoinedError extends Error {
+  override readonly name = 'AccountJustJoinedError'
+}
+
 /** The account has no access role that trusts the management account. */
 export class AccessRoleMissingError extends Error {
   override readonly name = 'AccessRoleMissingError'

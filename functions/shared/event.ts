@@ -28,11 +28,12 @@ const eventSchema = z.object({
   }),
 })
 
-const accountIdsIn = (value: unknown): string[] =>
+/** The account ids in a value, each with the key that it is under. */
+const accountIdsIn = (value: unknown, key = ''): { key: string; id: string }[] =>
   typeof value === 'string' && /^\d{12}$/.test(value)
-    ? [value]
+    ? [{ key, id: value }]
     : typeof value === 'object' && value
-      ? Object.values(value).flatMap(accountIdsIn)
+      ? Object.entries(value).flatMap(([key, part]) => accountIdsIn(part, key))
       : []
 
 /**
@@ -50,10 +51,14 @@ export const accountOfEvent = (event: unknown, managementAccountId: string): str
     throw notVended(
       'must belong to an event that starts a vend: CreateAccountResult, AccountJoinedOrganization, CreateManagedAccount or UpdateManagedAccount',
     )
-  // AWS publishes no sample of this event. Its account is the only account in it besides the caller's accounts.
+  // AWS publishes no sample of this event. Its account is the only account in it besides the caller's accounts. If it
+  // also names an account of a previous organization, only the account that joined is under the key accountId.
   const { userIdentity: _caller, recipientAccountId: _recipient, ...about } = detail
-  const ids = [...new Set(accountIdsIn(about))].filter((id) => id !== managementAccountId)
-  if (ids.length === 1 && ids[0]) return ids[0]
+  const others = accountIdsIn(about).filter(({ id }) => id !== managementAccountId)
+  const ids = [...new Set(others.map(({ id }) => id))]
+  const joined = [...new Set(others.filter(({ key }) => key === 'accountId').map(({ id }) => id))]
+  const [id] = joined.length === 1 ? joined : ids
+  if (id && (joined.length === 1 || ids.length === 1)) return id
   throw notVended(`must name exactly one member account, but names ${ids.join(', ') || 'none'}`)
 }
 

@@ -18,6 +18,10 @@ const secretGone = explain(
   'Start again. The secret gets a new password, unless the user has signed in already:',
 )
 
+// In an account that was moved, a stack with the role would fail, because the role exists already.
+const changeOrCreateRole =
+  'If the role exists in the account, change its trust policy as the cause describes. Otherwise create the role as the cause describes. Then redrive the execution:'
+
 /** Every named error that can end an execution, by name. */
 export const explanations: Record<string, Explanation> = {
   InvalidInputError: explain(
@@ -75,10 +79,15 @@ export const explanations: Record<string, Explanation> = {
     'The access role of the new account could not be assumed within 15 minutes, or its policies did not take effect.',
     'A new account is usually ready within minutes. If the name of the role differs from “accessRole” in vending.yml, correct vending.yml and deploy. Then redrive the execution:',
   ),
+  AccountJustJoinedError: explain(
+    'redrive',
+    'The account joined within the last hour, and its access role could not be assumed for 25 minutes: the role is missing, or trusts another management account, as it does in accounts that were moved from another organization, or AWS has not caught up.',
+    changeOrCreateRole,
+  ),
   AccessRoleMissingError: explain(
     'redrive',
-    'The account has no access role that trusts the management account.',
-    'Create the role in the account as the cause describes (an invited account does not have it), then redrive the execution:',
+    'The access role of the account cannot be assumed: the role is missing, or trusts another management account, as it does in accounts that were moved from another organization.',
+    changeOrCreateRole,
   ),
   DeniedByPolicyError: explain(
     'redrive',

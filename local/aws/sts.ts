@@ -33,8 +33,16 @@ const assumeRole = (world: World, input: AssumeRoleRequest, caller: Caller) => {
 
   const account = world.accounts.get(accountId)
   const isThere = account?.state === 'ACTIVE' && account.roleName === roleName && account.roleUsableFrom <= world.now()
-  // The default role allows the management account sts:AssumeRole and nothing else.
-  if (!isThere || caller.accountId !== world.managementAccountId) throw denied(caller, 'sts:AssumeRole', RoleArn)
+  // The functions may assume roles only in accounts of the organization, by a condition on aws:ResourceOrgID.
+  if (account && caller.function && account.joinSeenFrom > world.now())
+    throw denied(
+      caller,
+      'sts:AssumeRole',
+      RoleArn,
+      ' because no identity-based policy allows the sts:AssumeRole action',
+    )
+  // The default role allows its management account sts:AssumeRole and nothing else.
+  if (!isThere || caller.accountId !== account.roleTrusts) throw denied(caller, 'sts:AssumeRole', RoleArn)
   if (input.SourceIdentity) throw denied(caller, 'sts:SetSourceIdentity', RoleArn)
   if (input.Tags?.length) throw denied(caller, 'sts:TagSession', RoleArn)
 

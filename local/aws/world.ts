@@ -41,6 +41,10 @@ export type Account = {
   roleUsableFrom: number
   /** When the policies of that role take effect: until then the role can be assumed, and its sessions are refused. */
   policiesInEffectFrom: number
+  /** The management account that the role trusts: another organization's, in an account that was moved from there. */
+  roleTrusts: string
+  /** When conditions on the organization begin to hold for the account. They lag behind a join. */
+  joinSeenFrom: number
   tags: Record<string, string>
   /** IAM actions that a service control policy denies, such as `iam:CreateUser` or `iam:*`. */
   deniedActions: string[]
@@ -232,7 +236,7 @@ export const createWorld = ({
   addAccount(world, { ...old, id: '111111111111', name: 'Log Archive', parentId: security })
   addAccount(world, { ...old, id: '222222222222', name: 'Audit', parentId: security })
   addAccount(world, { ...old, id: '333333333333', name: 'Suspended', state: 'SUSPENDED' })
-  addAccount(world, { id: '666666666666', name: 'Invited', joinedMethod: 'INVITED' })
+  addAccount(world, { ...old, id: '666666666666', name: 'Invited', joinedMethod: 'INVITED' })
 
   const legacy = addAccount(world, { ...old, id: '555555555555', name: 'Legacy', parentId: workloads })
   const policy = (name: string) => new Set([`arn:aws:iam::aws:policy/${name}`])
@@ -264,6 +268,8 @@ export const addAccount = (
     parentId = world.rootId,
     roleUsableAfter = 0,
     policiesAfter = 0,
+    roleTrusts = world.managementAccountId,
+    joinSeenAfter = 0,
     tags = {},
   }: Partial<
     Pick<Account, 'id' | 'name' | 'email' | 'state' | 'joinedMethod' | 'joinedAt' | 'roleName' | 'parentId' | 'tags'>
@@ -271,6 +277,9 @@ export const addAccount = (
     /** In how many seconds the role can be assumed, and how many seconds later its policies take effect. */
     roleUsableAfter?: number
     policiesAfter?: number
+    roleTrusts?: string
+    /** In how many seconds conditions on the organization hold for the account. */
+    joinSeenAfter?: number
   } = {},
 ) => {
   const account: Account = {
@@ -284,6 +293,8 @@ export const addAccount = (
     roleName,
     roleUsableFrom: world.now() + roleUsableAfter * 1000,
     policiesInEffectFrom: world.now() + (roleUsableAfter + policiesAfter) * 1000,
+    roleTrusts,
+    joinSeenFrom: world.now() + joinSeenAfter * 1000,
     tags,
     deniedActions: [],
     users: new Map(),

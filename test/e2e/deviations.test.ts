@@ -242,6 +242,17 @@ const deviations: Record<string, () => Promise<void>> = {
     expect(await clients.iamOf(session).send(new ListUsersCommand({}))).toBeTruthy()
   },
 
+  'Conditions after a join': async () => {
+    // The key is unknown, so that no time changes whether the condition holds.
+    const list = async (operator: string) => {
+      const Condition = { [operator]: { 'aws:ResourceOrgID': 'o-exampleorgid' } }
+      const user = await userWho({ Action: 'iam:ListUsers', Resource: '*', Condition })
+      return new IAMClient(user).send(new ListUsersCommand({}))
+    }
+    await expect(list('StringEquals')).rejects.toMatchObject(denied)
+    expect(await list('StringNotEquals')).toBeTruthy()
+  },
+
   'Keys of secrets': async () => {
     const secret = new CreateSecretCommand({ Name: 'a', SecretString: 'a', KmsKeyId: 'alias/that-is-not-there' })
     expect((await clients.secrets.send(secret)).ARN).toBeTruthy()

@@ -39,7 +39,8 @@ const connectionLost = () => Object.assign(new Error('socket hang up'), { code: 
 /** For so long after a world begins, IAM in a new account refuses some calls. */
 const youngMilliseconds = 600_000
 
-export type Fault = { kind: FaultKind | 'role-not-usable' | 'policies-not-in-effect'; what: string }
+type Lag = 'role-not-usable' | 'policies-not-in-effect' | 'join-not-seen'
+export type Fault = { kind: FaultKind | Lag; what: string }
 
 /**
  * The faults of a world. `note` is called for each one. `heal` ends all faults but the permanent ones.
@@ -84,6 +85,8 @@ export const faultsOf = (
       const account = accounts.get(accountId)
       if (account && record.at < start + account.roleUsableAfter * 1000)
         return refuse('role-not-usable', account.refusal, 'The role cannot be assumed yet', 403)
+      if (account && record.at < start + account.joinSeenAfter * 1000)
+        return refuse('join-not-seen', 'AccessDenied', 'No identity-based policy allows the sts:AssumeRole action', 403)
     }
     const { roleUsableAfter = 0, policiesAfter = 0 } = accounts.get(caller.accountId) ?? {}
     if (service === 'iam' && policiesAfter && record.at < start + (roleUsableAfter + policiesAfter) * 1000) {

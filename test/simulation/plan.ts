@@ -64,6 +64,8 @@ export type AccountPlan = {
   refusal: string
   /** For so many seconds after that, the role's policies are not in effect: IAM refuses what the role does. */
   policiesAfter: number
+  /** For so many seconds AWS does not see that the account has joined: the functions may not assume its role. */
+  joinSeenAfter: number
   /** The account's password policy asks for so many characters. */
   minimumPasswordLength?: number
   foreign: { user?: { name: string; path: string; signsIn: boolean }; group?: { name: string; policy: string } }
@@ -158,6 +160,7 @@ const drawAccount = (random: Rng, i: number): AccountPlan => {
     roleUsableAfter: oneOf(random, [0, 0, 0, 0, 0, 0, 0, 10, 60, chance(0.2) ? longest : 30]) * random(),
     refusal: oneOf(random, refusals),
     policiesAfter: joinedMethod === 'CREATED' && chance(0.3) ? oneOf(random, [10, 120]) * random() : 0,
+    joinSeenAfter: joinedMethod === 'INVITED' && chance(0.3) ? 20 * 60 * random() : 0,
     ...(chance(0.1) && { minimumPasswordLength: 40 }),
     foreign: {
       ...(chance(0.2) && {
@@ -254,7 +257,7 @@ const withSweeps = (random: Rng, plan: Plan): Plan => {
       : chance(0.3)
         ? oneOf(random, [{ closedAt: someTime() }, drawSuspension(random, someTime())])
         : {}
-    return { ...account, ...goes, ...(chance(0.12) && { isOld: true, policiesAfter: 0 }) }
+    return { ...account, ...goes, ...(chance(0.12) && { isOld: true, policiesAfter: 0, joinSeenAfter: 0 }) }
   })
   const arrivals = accounts.flatMap(({ id }) => {
     const isLost = chance(0.6)

@@ -6,6 +6,7 @@ import type { Account } from '../../functions/shared/account.ts'
 import { assumeAccountRole, explainDenial, iamArn } from '../../functions/shared/assume-role.ts'
 import {
   AccessRoleMissingError,
+  AccountJustJoinedError,
   AccountNotReadyError,
   DeniedByPolicyError,
   InvalidInputError,
@@ -237,17 +238,35 @@ describe.each(refusals)('%s', (name) => {
     const error = await whenRefusedBy(name, { joinedMethod: 'CREATED' })
     expect(error).toBeInstanceOf(AccessRoleMissingError)
     expect(error).toMatchObject({ cause: { name } })
-    expect((error as Error).message).toContain('The role is missing, or its trust policy was changed')
+    expect((error as Error).message).toContain('the role is missing, or its trust policy was changed. If the role')
   })
 
-  test('leaves as AccessRoleMissingError at once if the account was invited, and names the template', async () => {
+  const words =
+    `The role arn:aws:iam::${accountId}:role/OrganizationAccountAccessRole cannot be assumed: the role is missing, or ` +
+    'trusts another management account, as it does in accounts that were moved from another organization'
+  const remedy =
+    `If the role exists in account ${accountId}, let its trust policy allow sts:AssumeRole to ` +
+    'arn:aws:iam::111122223333:root. Otherwise create the role there from infra/member-account/access-role.yml, with ' +
+    'ManagementAccountId=111122223333 and RoleName=OrganizationAccountAccessRole. AWS says: not you'
+
+  test.each([0, 5, 59])(
+    'leaves as AccountJustJoinedError %d minutes after the account was invited',
+    async (minutes) => {
+      minutesAfter(minutes)
+      const error = await whenRefusedBy(name, { joinedMethod: 'INVITED' })
+      expect(error).toBeInstanceOf(AccountJustJoinedError)
+      expect(error).toMatchObject({
+        message: `${words}, or AWS has not caught up with the account’s joining. ${remedy}`,
+        cause: { name },
+      })
+    },
+  )
+
+  test.each([60, 24 * 60])('leaves as AccessRoleMissingError %d minutes after it was invited', async (minutes) => {
+    minutesAfter(minutes)
     const error = await whenRefusedBy(name, { joinedMethod: 'INVITED' })
     expect(error).toBeInstanceOf(AccessRoleMissingError)
-    expect((error as Error).message).toContain(
-      `The role arn:aws:iam::${accountId}:role/OrganizationAccountAccessRole cannot be assumed. ` +
-        'Organizations does not create this role in invited accounts. ' +
-        `Create the role in account ${accountId} from infra/member-account/access-role.yml, with RoleName=OrganizationAccountAccessRole. AWS says: not you`,
-    )
+    expect(error).toMatchObject({ message: `${words}. ${remedy}`, cause: { name } })
   })
 })
 

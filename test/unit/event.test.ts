@@ -82,8 +82,19 @@ describe('AccountJoinedOrganization, whose shape AWS does not publish,', () => {
     { requestParameters: { accountId } },
     { responseElements: { joined: [{ accounts: [accountId, accountId] }] } },
     { serviceEventDetails: { accountId, managementAccountId } },
+    // An account that was moved: the previous organization's management account is not the one that joined.
+    { serviceEventDetails: { joined: { accountId, previousOrganization: { managementAccountId: '999988887777' } } } },
+    { serviceEventDetails: { joined: { accountId, previousManagementAccount: '999988887777' } } },
   ])('names its account in any place: %o', (detail) => {
     expect(accountOfEvent(joinedWith(detail), managementAccountId)).toBe(accountId)
+  })
+
+  test.each([
+    [accountId, '777788889999'],
+    ['777788889999', accountId],
+  ])('is refused if it names two accounts in the same way', (...ids) => {
+    const event = joinedWith({ serviceEventDetails: ids.map((accountId) => ({ accountId })) })
+    expect(issuesOf(() => accountOfEvent(event, managementAccountId))).toHaveLength(1)
   })
 
   test('is refused if it names two member accounts', () => {

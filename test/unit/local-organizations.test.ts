@@ -54,7 +54,7 @@ test('an account is described as Organizations does', async () => {
     State: 'ACTIVE',
     Status: 'ACTIVE',
     JoinedMethod: 'INVITED',
-    JoinedTimestamp: new Date(clock.now()),
+    JoinedTimestamp: new Date(clock.now() - 4 * 365 * 24 * 3_600_000),
   })
   const suspended = await organizations.send(new DescribeAccountCommand({ AccountId: '333333333333' }))
   expect(suspended.Account?.State).toBe('SUSPENDED')

@@ -17,10 +17,8 @@ const endpoint = await startEndpoint(world)
 afterAll(() => endpoint.close())
 
 const config = { endpoint: endpoint.url, region: 'us-east-1', maxAttempts: 1 }
-const sts = new STSClient({
-  ...config,
-  credentials: { accessKeyId: world.managementAccountId, secretAccessKey: 'local' },
-})
+const credentials = { accessKeyId: world.managementAccountId, secretAccessKey: 'local' }
+const sts = new STSClient({ ...config, credentials })
 
 const assume = (accountId: string, more: Partial<AssumeRoleRequest> = {}) =>
   sts.send(
@@ -80,6 +78,26 @@ test('the role of a new account can be assumed before its policies take effect',
   )
   clock.advance(6)
   await iam.send(new ListUsersCommand({}))
+})
+
+test('conditions on the organization see an account only some time after it joined: functions are refused', async () => {
+  const roleName = 'OrganizationAccountAccessRole'
+  const { id } = addAccount(world, { joinedMethod: 'INVITED', roleName, joinSeenAfter: 600 })
+  const asFunction = () =>
+    new STSClient({ ...config, credentials, userAgentAppId: 'create-admin-group' }).send(
+      new AssumeRoleCommand({ RoleArn: `arn:aws:iam::${id}:role/${roleName}`, RoleSessionName: 'vend-1' }),
+    )
+  const refusal = refusedAs('AccessDenied', /because no identity-based policy allows the sts:AssumeRole action$/)
+  await expect(asFunction()).rejects.toEqual(refusal)
+  // Only the policies of the functions have such a condition.
+  await assume(id)
+  clock.advance(600)
+  await asFunction()
+})
+
+test('a role that trusts another management account refuses', async () => {
+  const { id } = addAccount(world, { roleTrusts: '999988887777' })
+  await expect(assume(id)).rejects.toEqual(refusedAs('AccessDenied', /sts:AssumeRole/))
 })
 
 test.each([

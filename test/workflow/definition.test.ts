@@ -94,6 +94,16 @@ test.each(['CreateAdminGroup', 'CreateAdminUser'])(
   },
 )
 
+test.each(['CreateAdminGroup', 'CreateAdminUser'])('%s waits 25 minutes for an account that just joined', (state) => {
+  const retry = retryOf(state, 'AccountJustJoinedError')
+  expect(retry && meanSeconds(retry)).toBe(25 * 60)
+})
+
+test('a second request waits longer for a vend than that vend waits for an account that just joined', () => {
+  const busy = retryOf('AcceptRequest', 'AccountBusyError')
+  expect(busy && meanSeconds(busy)).toBeGreaterThan(27 * 60)
+})
+
 test('every step that needs the lease retries for longer than a failed execution keeps its lease', () => {
   for (const name of ['CreateAdminGroup', 'StorePassword', 'CreateAdminUser', 'SendLoginEmail']) {
     const retry = retryOf(name, 'FailedJustNowError')
@@ -110,6 +120,7 @@ test('every error name of ours that the workflow retries is a name that the func
     new Set([
       'AccessRoleMissingError',
       'AccountBusyError',
+      'AccountJustJoinedError',
       'AccountNotFoundError',
       'AccountNotReadyError',
       'AccountPendingError',

@@ -5,7 +5,7 @@ import { accountCreated, accountCreationFailed, accountJoined, managedAccount } 
 import { anOrganization, type TestOrganization } from '../support/organization.ts'
 
 const vended = (organization: TestOrganization, accountId: string, event: unknown) => {
-  ensureAccount(organization, accountId)
+  ensureAccount(organization, accountId, undefined, event)
   return vend(organization, { door: 'event', event })
 }
 
@@ -62,6 +62,20 @@ describe('with automatic: organizations', () => {
   test('an account that joined the organization is vended', async () => {
     const { execution } = await vended(organization, '100000000002', accountJoined('100000000002'))
     expect(execution?.output).toMatchObject({ outcome: 'Vended' })
+    // AWS sees the account in the organization after 10 minutes.
+    expect(organization.world.accounts.get('100000000002')).toMatchObject({ joinedMethod: 'INVITED' })
+    const refused = organization.world.calls.filter(({ operation, error }) => operation === 'AssumeRole' && error)
+    expect(refused.length).toBeGreaterThan(15)
+  })
+
+  test('an account that was moved fails, and the notice says which trust policy its role needs', async () => {
+    const joined = accountJoined('100000000012')
+    const previousOrganization = { managementAccountId: '999988887777' }
+    const event = { ...joined, detail: { ...joined.detail, previousOrganization } }
+    const { execution, notices } = await vended(organization, '100000000012', event)
+    expect(execution).toMatchObject({ status: 'FAILED', error: 'AccountJustJoinedError' })
+    expect(notices[0]?.text).toContain('trusts another management account, as it does in accounts that were moved')
+    expect(notices[0]?.text).toContain('let its trust policy allow sts:AssumeRole to arn:aws:iam::111122223333:root')
   })
 
   test.each(['Create', 'Update'] as const)('a %sManagedAccount event is left to nobody', async (what) => {

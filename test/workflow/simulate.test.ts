@@ -108,6 +108,7 @@ test('the worlds know every fault, door and circumstance', () => {
   expect(new Set(accounts.map(({ denied }) => denied))).toEqual(new Set([undefined, 'for-a-while', 'for-good']))
   expect(accounts.some(({ roleUsableAfter }) => roleUsableAfter > 300)).toBe(true)
   expect(accounts.some(({ policiesAfter }) => policiesAfter > 60)).toBe(true)
+  expect(accounts.some(({ joinSeenAfter }) => joinSeenAfter > 600)).toBe(true)
   for (const has of [
     plans.some(({ stops }) => stops.length),
     plans.some(({ redrives }) => redrives.length),

@@ -1,5 +1,6 @@
 import { beforeAll, expect, test } from 'vitest'
 import { loadSimulation, type Simulated } from '../simulation/simulation.ts'
+import { epoch } from '../simulation/virtual-time.ts'
 import { exampleVending } from '../support/organization.ts'
 
 type Simulation = Awaited<ReturnType<typeof loadSimulation>>
@@ -57,13 +58,28 @@ test('while a role cannot be assumed, the pauses follow the definition: 2 s × 1
   expect(mean).toBeLessThan(0.55)
 })
 
-test('an invited account without the role gets 8 pauses of 15 s, without jitter', async () => {
-  const world = await simulation.vend({
+const invited = (account: object) =>
+  simulation.vend({
     seed: 'invited',
     input: { accountId: '444455556666' },
-    account: { joinedMethod: 'INVITED' },
+    account: { joinedMethod: 'INVITED', ...account },
     takes: () => 0,
   })
+
+test('an account that just joined is waited for while AWS does not see it in the organization', async () => {
+  const world = await invited({ roleName: 'OrganizationAccountAccessRole', joinSeenAfter: 20 * 60 })
+  expect(world.execution.status).toBe('SUCCEEDED')
+  expect(pausesOf(world, 'create-admin-group')).toEqual(Array(80).fill(15))
+})
+
+test('an account that just joined, without the role, gets 100 pauses of 15 s', async () => {
+  const world = await invited({})
+  expect(world.execution).toMatchObject({ status: 'FAILED', error: 'AccountJustJoinedError' })
+  expect(pausesOf(world, 'create-admin-group')).toEqual(Array(100).fill(15))
+})
+
+test('an account that joined more than an hour ago, without the role, gets 8 pauses of 15 s', async () => {
+  const world = await invited({ joinedAt: epoch - 3_600_000 })
   expect(world.execution).toMatchObject({ status: 'FAILED', error: 'AccessRoleMissingError' })
   expect(pausesOf(world, 'create-admin-group')).toEqual(Array(8).fill(15))
 })
