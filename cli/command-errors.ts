@@ -1,3 +1,6 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import path from 'node:path'
 import { isDenied, isNamed, nameConnectionFailure } from '../functions/shared/aws-errors.ts'
 import type { InvalidInputError } from '../functions/shared/errors.ts'
 import { explanations } from '../functions/shared/explanations.ts'
@@ -62,6 +65,27 @@ export const isRefusal = (error: unknown): boolean => isNamed(error, ...selfExpl
 
 const isRegionMissing = (error: Error) => error.message.includes('Region is missing')
 
+/** Explains that AWS_PROFILE names a profile that no AWS configuration file has; undefined if the profile is there. */
+const sayMissingProfile = (profile = process.env['AWS_PROFILE']) => {
+  if (!profile) return undefined
+  const files = [
+    process.env['AWS_CONFIG_FILE'] ?? path.join(homedir(), '.aws', 'config'),
+    process.env['AWS_SHARED_CREDENTIALS_FILE'] ?? path.join(homedir(), '.aws', 'credentials'),
+  ]
+  const profiles = files.flatMap((file) => {
+    const text = existsSync(file) ? readFileSync(file, 'utf8') : ''
+    return [...text.matchAll(/^\s*\[\s*(?:profile\s+)?["']?([^\]"'\n]+?)["']?\s*\]/gm)].map(([, name = '']) => name)
+  })
+  if (profiles.includes(profile)) return undefined
+  const known = [...new Set(profiles)].filter((name) => !name.startsWith('sso-session '))
+  return (
+    `AWS_PROFILE names the profile ${profile}, which is in neither ${files.join(' nor ')}. ` +
+    (known.length
+      ? `The profiles there are: ${known.join(', ')}.`
+      : 'Neither file has a profile: run aws configure sso.')
+  )
+}
+
 /** An answer that the SDK cannot read, or an error without a code, which every AWS service sends. */
 const isNotAws = (error: Error) =>
   error.message.includes('Deserialization error') ||
@@ -83,6 +107,9 @@ export const sayError = (thrown: unknown, { local, endpointUrl }: Where = {}): s
       'The request is not valid:',
       ...(error as InvalidInputError).issues.map(({ field, message }) => `  ${field}: ${message}`),
     ].join('\n')
+  const usesProfile = local === undefined && (isRegionMissing(error) || error.name === 'CredentialsProviderError')
+  const profile = usesProfile ? sayMissingProfile() : undefined
+  if (profile) return profile
   if (isRegionMissing(error))
     return 'No Region is set. Add --region us-east-1 (us-gov-west-1 in GovCloud), or set AWS_REGION.'
   if (isDenied(error))

@@ -14,7 +14,7 @@ import { GetAccountCommand } from '@aws-sdk/client-sesv2'
 import { isNamed } from '../functions/shared/aws-errors.ts'
 import { exampleValues } from '../infra/build/example-values.ts'
 import { senderIdentities } from '../functions/shared/vending.ts'
-import { type Check, fail, ok, type Result, warn } from './doctor-context.ts'
+import { type Check, type Context, fail, ok, type Result, warn } from './doctor-context.ts'
 import {
   checkAccessRole,
   checkProtectedAccounts,
@@ -63,6 +63,8 @@ export const checks: Record<string, Check> = {
         )
       : ok('vending.yml is valid and has none of the example’s values.')
   },
+
+  principals: (context) => Promise.resolve(checkPrincipals(context)),
 
   stack: async ({ clients, stage }) => {
     const stack = await findStack(clients.cloudFormation, stage)
@@ -165,6 +167,25 @@ export const checks: Record<string, Check> = {
 const noOrganization = (error: unknown) => {
   if (isNamed(error, 'AWSOrganizationsNotInUseException')) return { Organization: undefined }
   throw error
+}
+
+/** Whether the principals of vending.yml are of the management account, in which they are used. */
+function checkPrincipals({ vending, partition, accountId }: Context): Result {
+  const isForeign = (arn: string) => !arn.startsWith(`arn:${partition}:iam::${accountId}:`)
+  const foreign = (['secretReaders', 'operators', 'requesters'] as const).flatMap((key) =>
+    vending[key].filter(isForeign).map((arn) => ({ key, text: `${key} has ${arn}` })),
+  )
+  if (!foreign.length) return ok(`All roles and users in vending.yml are of ${accountId}.`)
+  const finding = `These roles or users are not of this account (${accountId}): ${firstOf(foreign.map(({ text }) => text))}.`
+  return foreign.some(({ key }) => key === 'secretReaders')
+    ? fail(
+        finding,
+        `Only roles and users of ${accountId} can read the passwords, which are stored there. Correct the account ID in vending.yml.`,
+      )
+    : warn(
+        finding,
+        'They may assume the roles of the API from their own account. Correct the account ID in vending.yml, unless you mean this.',
+      )
 }
 
 const listRules = async (events: EventBridgeClient) => {

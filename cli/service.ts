@@ -26,21 +26,39 @@ export const findStack = async (cloudFormation: CloudFormationClient, stage: str
 
 export const stackName = (stage: string) => `account-vending-${stage}`
 
+/** How to get the stack of a stage. An advice about another AWS never deploys to the real AWS. */
+const deployAdvice = (stage: string, url: string | undefined) => {
+  if (url)
+    return {
+      again: `Stop the AWS at ${url} and start it again with this version (npm start).`,
+      first: `If ${url} is npm start, leave out --stage: npm start has only the stage local. Otherwise name the stage and Region that were deployed there.`,
+    }
+  if (stage === 'local') {
+    const local = 'Only the local organization of npm start has the stage local: add --local, or name another --stage.'
+    return { again: local, first: local }
+  }
+  const command = `\n  npm run deploy -- --stage ${stage}`
+  return {
+    again: `Deploy again:${command}`,
+    first: `Name the right stack with --stage and --region, or deploy first:${command}`,
+  }
+}
+
 /**
  * Finds the deployed service by the outputs of its stack.
  * Throws `NotDeployedError`.
  */
 export const findService = async ({ cloudFormation, dynamodb }: ServiceClients, stage: string) => {
   const stack = await findStack(cloudFormation, stage)
+  const custom = await cloudFormation.config.endpoint?.()
+  const deploy = deployAdvice(stage, custom && `${custom.protocol}//${custom.hostname}:${custom.port}`)
   const output = (name: string) => {
     const value = stack?.Outputs?.find(({ OutputKey }) => OutputKey === name)?.OutputValue
     if (!value)
       throw new NotDeployedError(
         stack
-          ? `The stack ${stackName(stage)} has no output ${name}. Its deployment did not finish, or is older than this command. ` +
-              `Deploy again:\n  npm run deploy -- --stage ${stage}`
-          : `There is no stack ${stackName(stage)} in this account and Region. Name the right stack with --stage and --region, ` +
-              `or deploy first:\n  npm run deploy -- --stage ${stage}`,
+          ? `The stack ${stackName(stage)} has no output ${name}. Its deployment did not finish, or is older than this command. ${deploy.again}`
+          : `There is no stack ${stackName(stage)} in this account and Region. ${deploy.first}`,
       )
     return value
   }

@@ -8,12 +8,14 @@ import type { Interception } from '../../local/aws/endpoint.ts'
 import { type LocalOrganization, startOrganization } from '../../local/start-organization.ts'
 import { AwsError } from '../../local/aws/aws-error.ts'
 import type { World } from '../../local/aws/world.ts'
+import { addAccount } from '../../local/aws/world.ts'
 import { ensureAccount } from '../../local/make-account.ts'
 import { vend } from '../../local/vend-input.ts'
 import { vendingFile } from '../support/organization.ts'
 
 // Makes one fact wrong at a time; all other facts stay right.
 
+const managementAccountId = '999988887777'
 /** The values of an adopter, without any value of the example. */
 const ours = {
   sender: 'Account Vending <account-vending@mail.our-company.org>',
@@ -32,11 +34,14 @@ beforeAll(async () => {
   organization = await startOrganization({ vendingFile: vendingFile(ours), intercept: (call) => intercept(call) })
   // If a domain is verified, so are the domains below it.
   organization.world.sesIdentities = new Set(['our-company.org'])
+  // The local organization's management account is the example's, which the doctor refuses in vending.yml.
+  addAccount(organization.world, { id: managementAccountId, name: 'Ours', joinedMethod: 'INVITED' })
+  organization.world.managementAccountId = managementAccountId
 })
 afterAll(() => organization.close())
 
 type Look = { vending?: object; region?: string; accountId?: string; stage?: string }
-const look = ({ vending = ours, region = 'us-east-1', accountId = '111122223333', stage = 'local' }: Look = {}) =>
+const look = ({ vending = ours, region = 'us-east-1', accountId = managementAccountId, stage = 'local' }: Look = {}) =>
   doctor(
     makeClients({
       endpoint: organization.endpointUrl,
@@ -73,6 +78,7 @@ test('in a correct organization every check is ok and the service may be deploye
     'management account',
     'Region',
     'vending.yml',
+    'principals',
     'stack',
     'trail',
     'other stages',
@@ -326,6 +332,38 @@ describe('finds what is wrong, with a remedy:', () => {
       'NoUsers allows only on a condition iam:ListUsers',
       allowing({ Action: '*', Condition: { StringEquals: { 'aws:RequestedRegion': 'us-east-1' } } }, 'r-exam'),
     ],
+    [
+      'a reader of another account',
+      'principals',
+      'fail',
+      'secretReaders has arn:aws:iam::999988887776:role/platform-team',
+      named(),
+      { vending: { ...ours, secretReaders: ['arn:aws:iam::999988887776:role/platform-team'] } },
+    ],
+    [
+      'a reader of another partition',
+      'principals',
+      'fail',
+      'secretReaders has arn:aws-us-gov:iam::999988887777:role/platform-team',
+      named(),
+      {
+        vending: {
+          ...ours,
+          secretReaders: [...ours.secretReaders, 'arn:aws-us-gov:iam::999988887777:role/platform-team'],
+        },
+      },
+    ],
+    ...['operators', 'requesters'].map(
+      (key) =>
+        [
+          `${key} of another account`,
+          'principals',
+          'warn',
+          `${key} has arn:aws:iam::999988887776:user/ada`,
+          named(),
+          { vending: { ...ours, [key]: ['arn:aws:iam::999988887776:user/ada'] } },
+        ] as [string, string, 'warn', string, (world: World) => () => void, Look],
+    ),
     [
       'Control Tower where Organizations vends',
       'trusted access',

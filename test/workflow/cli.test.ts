@@ -5,11 +5,14 @@ import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { promisify } from 'node:util'
+import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation'
 import { DynamoDBClient, BatchWriteItemCommand } from '@aws-sdk/client-dynamodb'
 import { marshall } from '@aws-sdk/util-dynamodb'
+import { mockClient } from 'aws-sdk-client-mock'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { makeClients } from '../support/clients.ts'
 import { list } from '../../cli/list.ts'
+import { findService } from '../../cli/service.ts'
 import { status } from '../../cli/status.ts'
 import { vend as vendThrough } from '../../local/vend-input.ts'
 import { AwsError } from '../../local/aws/aws-error.ts'
@@ -55,6 +58,8 @@ const run = async (args: string[], environment: Record<string, string> = {}) => 
   expect(`${stdout}${stderr}`).not.toMatch(/\u001b\[| at .*\.ts:\d/)
   return { code, stdout, stderr }
 }
+const configFile = path.join(folder, 'aws-config')
+writeFileSync(configFile, '[default]\nregion=eu-west-1\n[profile platform]\n[sso-session ours]\n')
 const local = () => ['--local', new URL(organization.endpointUrl).port]
 const vend = (...args: string[]) => run([...args, ...local(), '--config', exampleVending])
 const vendJson = async (...args: string[]) => {
@@ -133,6 +138,18 @@ describe('vend', () => {
       { ...keys, AWS_REGION: 'us-east-1' },
       'There is no stack account-vending-nowhere',
     ],
+    [
+      'a profile that does not exist',
+      ['list', '--region', 'us-east-1'],
+      { AWS_PROFILE: 'nowhere', AWS_CONFIG_FILE: configFile },
+      `AWS_PROFILE names the profile nowhere, which is in neither ${configFile} nor`,
+    ],
+    [
+      'a profile that has no credentials',
+      ['list', '--region', 'us-east-1'],
+      { AWS_PROFILE: 'platform', AWS_CONFIG_FILE: configFile },
+      'There are no AWS credentials.',
+    ],
   ])('%s: exit code 1, and an explanation with the next step', async (_, args, environment, sentence) => {
     const isOffline = environment['AWS_REGION'] === undefined
     const { code, stdout, stderr } = await run(args, {
@@ -141,6 +158,34 @@ describe('vend', () => {
     })
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
     expect(stderr.replace(/\s+/g, ' ')).toContain(sentence)
+  })
+
+  test('a profile that does not exist is named before the Region that it would have', async () => {
+    expect(await run(['list'], { AWS_PROFILE: 'nowhere', AWS_CONFIG_FILE: configFile })).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('The profiles there are: default, platform.') as string,
+    })
+  })
+
+  test('advice about a stack elsewhere than in the real AWS never deploys', async () => {
+    const none = Object.assign(new Error('Stack with id account-vending-local does not exist'), {
+      name: 'ValidationError',
+    })
+    const cloudFormation = new CloudFormationClient({ region: 'us-east-1' })
+    const mocked = mockClient(cloudFormation).on(DescribeStacksCommand).rejects(none)
+    const find = (stage: string) => findService({ cloudFormation, dynamodb: new DynamoDBClient() }, stage)
+    await expect(find('prod')).rejects.toThrow('or deploy first:\n  npm run deploy -- --stage prod')
+    await expect(find('local')).rejects.toThrow(/^((?!npm run deploy)[^])*add --local/)
+    mocked.restore()
+    const elsewhere = await Promise.all([
+      vend('list', '--stage', 'prod'),
+      vend('status', '444455556666', '--stage', 'x'),
+    ])
+    for (const { code, stderr } of elsewhere) {
+      expect(code).toBe(1)
+      expect(stderr.replace(/\s+/g, ' ')).toContain('npm start has only the stage local')
+      expect(stderr).not.toMatch(/npm run deploy|osls/)
+    }
   })
 
   test('an endpoint that does not answer gets an explanation too', async () => {
@@ -245,10 +290,10 @@ describe('doctor', () => {
     expect(code).toBe(1)
     expect(stdout).toContain('✔ trail')
     expect(stdout).toContain('✘ vending.yml')
-    expect(stdout).toContain('You cannot deploy the service yet: 1 of 13 checks failed.')
+    expect(stdout).toContain('You cannot deploy the service yet: 1 of 14 checks failed.')
     const { findings, ...diagnosis } = await vendJson('doctor')
     expect(diagnosis).toEqual({ code: 1, mayDeploy: false })
-    expect(findings).toHaveLength(13)
+    expect(findings).toHaveLength(14)
   })
 })
 
