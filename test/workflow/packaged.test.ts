@@ -1,9 +1,18 @@
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { PutItemCommand } from '@aws-sdk/client-dynamodb'
+import { ExecutionStatus } from '@aws-sdk/client-sfn'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { noteOnce } from '../../functions/shared/notes.ts'
 import { loadVending } from '../../infra/build/check-vending.ts'
 import { readDeployed } from '../../local/deployed.ts'
 import { bundleFunctions } from '../../local/run-function.ts'
+import { ledgerMock } from '../support/builders.ts'
+import type { Statement } from '../support/iam-evaluator.ts'
 import { packaged, type Packaged } from '../support/packaged.ts'
+import { said, serviceTable, tableVending } from '../support/template-table.ts'
+import { dashboardTable, roleTable, watchTable } from '../support/template-watch.ts'
 
 // Tests what `npm run package` makes, offline and without credentials, for both values of `automatic`.
 
@@ -16,7 +25,7 @@ let organizations: Packaged
 let controlTower: Packaged
 beforeAll(async () => {
   // One after the other, because both build in the same copy.
-  organizations = await packaged({ automatic: 'organizations' })
+  organizations = await packaged(tableVending)
   controlTower = await packaged({ automatic: 'control-tower' })
 }, 120_000)
 
@@ -44,27 +53,125 @@ test('both sets of rules are packaged; `automatic` decides which set is enabled'
   ])
 })
 
-test('`automatic` decides which role is assumed', () => {
+test('`accessRole` decides which role is assumed, or `automatic` if there is no `accessRole`', () => {
   const assumed = (service: Packaged) =>
     JSON.stringify(service.resources['CreateAdminUserRole']).match(/role\/(\w+)"/)?.[1]
-  expect(assumed(organizations)).toBe('OrganizationAccountAccessRole')
+  expect(assumed(organizations)).toBe(tableVending.accessRole)
   expect(assumed(controlTower)).toBe('AWSControlTowerExecution')
 })
 
-test('each rule names the management account or has a schedule, and has a retry policy and a dead-letter queue', () => {
-  const rules = ofType(organizations, 'AWS::Events::Rule')
-  expect(rules).toHaveLength(9)
-  for (const { name, EventPattern, ScheduleExpression, Targets } of rules) {
-    if (name === 'SweepRule') expect({ ScheduleExpression }).toEqual({ ScheduleExpression: 'cron(10 6 * * ? *)' })
-    else expect(EventPattern).toMatchObject({ account: [{ Ref: 'AWS::AccountId' }] })
-    expect(Targets).toHaveLength(1)
-    expect(Targets).toMatchObject([
-      {
-        RetryPolicy: { MaximumEventAgeInSeconds: 86400, MaximumRetryAttempts: 185 },
-        DeadLetterConfig: { Arn: { 'Fn::GetAtt': ['DeadLetters', 'Arn'] } },
-      },
-    ])
+describe('the packaged template says what the table says:', () => {
+  const table = { ...serviceTable, ...watchTable }
+
+  test('no resource more, and none less', () => {
+    expect(Object.keys(organizations.resources).sort()).toEqual(
+      [...Object.keys(table), ...Object.keys(roleTable), 'Dashboard'].sort(),
+    )
+  })
+
+  test.each(Object.keys(table))('%s', (name) => {
+    // osls writes DependsOn itself.
+    const { DependsOn: _, ...resource } = organizations.resources[name] ?? { Type: 'missing', Properties: {} }
+    expect(said(resource)).toEqual(table[name])
+  })
+
+  test.each(Object.entries(roleTable))('%s', (name, { trust, conditions }) => {
+    const { Properties = {}, ...resource } = organizations.resources[name] ?? {}
+    const { Description: _, AssumeRolePolicyDocument, Policies, ...more } = Properties
+    expect({ ...resource, ...more }).toEqual({ Type: 'AWS::IAM::Role' })
+    expect(said(AssumeRolePolicyDocument)).toEqual(trust)
+    const statements = (Policies as { PolicyDocument: { Statement: Statement[] } }[]).flatMap(
+      ({ PolicyDocument }) => PolicyDocument.Statement,
+    )
+    expect(new Set(statements.map(({ Effect }) => Effect))).toEqual(new Set(['Allow']))
+    expect(
+      Object.fromEntries(
+        statements.flatMap(({ Sid = '', Condition }) => (Condition ? [[Sid, said(Condition)] as const] : [])),
+      ),
+    ).toEqual(conditions)
+  })
+
+  test('Dashboard', () => {
+    const { DashboardName, DashboardBody } = organizations.resources['Dashboard']?.Properties as {
+      DashboardName: string
+      DashboardBody: { 'Fn::Sub': string }
+    }
+    expect(DashboardName).toBe('account-vending-local')
+    type Widget = { type: string; properties: { title: string; metrics: unknown[]; region: string; period: number } }
+    const { widgets } = JSON.parse(DashboardBody['Fn::Sub']) as { widgets: Widget[] }
+    expect(Object.fromEntries(widgets.map(({ properties }) => [properties.title, properties.metrics]))).toEqual(
+      dashboardTable,
+    )
+    for (const { type, properties } of widgets)
+      expect({ type, ...properties }).toMatchObject({ type: 'metric', region: '${AWS::Region}', period: 300 })
+    const shown = Object.values(dashboardTable).flat() as string[][]
+    for (const { Namespace, MetricName } of ofType(organizations, 'AWS::CloudWatch::Alarm'))
+      expect(shown.map((metric) => metric.slice(0, 2))).toContainEqual([Namespace, MetricName])
+  })
+
+  test('the outputs', () => {
+    const outputs = Object.fromEntries(
+      Object.entries(organizations.outputs as Record<string, { Value: unknown }>).map(([name, { Value }]) => [
+        name,
+        said(Value),
+      ]),
+    )
+    expect(outputs).toEqual({
+      AlarmTopicArn: '${AlarmTopic}',
+      DeadLetterQueueUrl: '${DeadLetters}',
+      HttpApiId: '${HttpApi}',
+      HttpApiUrl: 'https://${HttpApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}',
+      LedgerTable: '${Ledger}',
+      OperatorRoleArn: '${OperatorRole.Arn}',
+      PasswordKeyArn: '${PasswordKey.Arn}',
+      RequesterRoleArn: '${RequesterRole.Arn}',
+      ServerlessDeploymentBucketName: '${ServerlessDeploymentBucket}',
+      VendAccountArn: '${VendAccount}',
+    })
+  })
+
+  test('every name that text refers to is in the template', () => {
+    const text = JSON.stringify(organizations.resources)
+    for (const [, name = ''] of text.matchAll(/\$\{([A-Z]\w+)(?:\.\w+)?\}/g))
+      expect(organizations.resources).toHaveProperty(name)
+  })
+
+  test('what decides how it is deployed, before a template exists', () => {
+    const serverless = parse(readFileSync(path.join(import.meta.dirname, '../../serverless.yml'), 'utf8'), {
+      customTags: ['!Ref', '!GetAtt', '!Sub'].map((tag) => ({ tag, resolve: (text: string) => text })),
+    }) as Record<string, Record<string, unknown>>
+    expect(serverless).toMatchObject({
+      service: 'account-vending',
+      frameworkVersion: '4',
+      provider: { name: 'aws', stage: 'prod', region: "${opt:region, 'us-east-1'}", versionFunctions: false },
+      stepFunctions: { validate: true },
+    })
+  })
+})
+
+test('the ledger forgets a note after 90 days: notes have the time in the attribute that DynamoDB looks at', async () => {
+  const { dynamodb, ledger, ...onRecord } = ledgerMock()
+  onRecord.holds(undefined)
+  await noteOnce(ledger, 'failure#a', { messageId: '1' })
+  const { Item } = dynamodb.commandCalls(PutItemCommand)[0]!.args[0].input
+  const { AttributeName = '' } = organizations.resources['Ledger']!.Properties['TimeToLiveSpecification'] as {
+    AttributeName?: string
   }
+  const days = (Number(Item?.[AttributeName]?.N) - Date.now() / 1000) / (24 * 60 * 60)
+  expect(days).toBeGreaterThan(89.9)
+  expect(days).toBeLessThanOrEqual(90)
+})
+
+test('the rule of failed vends matches every way in which Step Functions ends an execution without success', () => {
+  const { EventPattern } = organizations.resources['VendFailedRule']!.Properties as {
+    EventPattern: { detail: { status: string[] } }
+  }
+  const well = ['RUNNING', 'SUCCEEDED', 'PENDING_REDRIVE']
+  expect([...EventPattern.detail.status].sort()).toEqual(
+    Object.values(ExecutionStatus)
+      .filter((status) => !well.includes(status))
+      .sort(),
+  )
 })
 
 describe('the local organization runs the package:', () => {
@@ -128,131 +235,19 @@ describe('the local organization runs the package:', () => {
   })
 })
 
-test('the workflow is STANDARD, traced, and its log has no execution data', () => {
-  expect(organizations.resources['VendAccount']?.Properties).toMatchObject({
-    StateMachineType: 'STANDARD',
-    TracingConfiguration: { Enabled: true },
-    LoggingConfiguration: { IncludeExecutionData: false },
-  })
-})
-
-test('each function runs on Node 24 and arm64, with a role of its own and a bundle of at most 300 KB', async () => {
-  const functions = ofType(organizations, 'AWS::Lambda::Function')
-  expect(functions).toHaveLength(10)
-  const roles = functions.map(({ Role }) => JSON.stringify(Role))
-  expect(new Set(roles).size).toBe(functions.length)
-  for (const fn of functions) expect(fn).toMatchObject({ Runtime: 'nodejs24.x', Architectures: ['arm64'] })
+test('each function is packaged, with a bundle of at most 300 KB', async () => {
   for (const [name, bundle] of await bundleFunctions(organizations.file))
     expect(Buffer.byteLength(bundle), name).toBeLessThanOrEqual(300 * 1024)
   expect(readdirSync(organizations.folder).filter((file) => file.endsWith('.zip'))).toHaveLength(10)
 })
 
-test('every route of the API asks for IAM’s authorisation', () => {
-  const routes = ofType(organizations, 'AWS::ApiGatewayV2::Route')
-  expect(routes.map(({ RouteKey }) => RouteKey).sort()).toEqual([
-    'GET /accounts/{accountId}',
-    'POST /accounts/{accountId}/admins',
-  ])
-  for (const route of routes) expect(route).toMatchObject({ AuthorizationType: 'AWS_IAM' })
-})
-
-test('only store-password, create-admin-user and the secretReaders decrypt with the password key', () => {
-  const { KeyPolicy } = organizations.resources['PasswordKey']?.Properties as {
-    KeyPolicy: { Statement: { Sid: string; Action: string | string[]; Principal: unknown; Condition?: unknown }[] }
-  }
-  const decrypting = KeyPolicy.Statement.filter(({ Action }) =>
-    [Action].flat().some((action) => /Decrypt|\*/.test(action)),
-  )
-  expect(decrypting.map(({ Sid }) => Sid)).toEqual(['StorePassword', 'CreateAdminUser', 'SecretReaders'])
-  expect(decrypting[2]?.Condition).toMatchObject({
-    ArnLike: { 'aws:PrincipalArn': ['arn:aws:iam::111122223333:role/platform-team'] },
-  })
-})
-
 test('send-login-email cannot read secrets, store-password cannot enter accounts, create-admin-user cannot send mail', () => {
   const actions = (role: string) => JSON.stringify(organizations.resources[role])
   expect(actions('SendLoginEmailRole')).not.toContain('secretsmanager:')
-  expect(actions('SendLoginEmailRole')).not.toContain('OrganizationAccountAccessRole')
-  expect(actions('StorePasswordRole')).not.toContain('OrganizationAccountAccessRole')
+  expect(actions('SendLoginEmailRole')).not.toContain(tableVending.accessRole)
+  expect(actions('StorePasswordRole')).not.toContain(tableVending.accessRole)
   expect(actions('StorePasswordRole')).not.toContain('GetSecretValue')
   expect(actions('CreateAdminUserRole')).not.toContain('ses:')
-})
-
-test('ledger and key outlive the service, but not the rollback of a first deployment', () => {
-  for (const name of ['Ledger', 'PasswordKey'])
-    expect(organizations.resources[name]).toMatchObject({
-      DeletionPolicy: 'RetainExceptOnCreate',
-      UpdateReplacePolicy: 'Retain',
-    })
-})
-
-test('alarms on a topic report what goes wrong, and also a sweep that does not run', () => {
-  const alarms = ofType(organizations, 'AWS::CloudWatch::Alarm')
-  expect(alarms.map(({ MetricName }) => MetricName).sort()).toEqual([
-    'ApproximateNumberOfMessagesVisible',
-    'Bounce',
-    'Complaint',
-    'Errors',
-    'ExecutionThrottled',
-    'ExecutionsAborted',
-    'ExecutionsFailed',
-    'ExecutionsTimedOut',
-    'Invocations',
-    'Reject',
-  ])
-  for (const { AlarmActions } of alarms) expect(AlarmActions).toEqual([{ Ref: 'AlarmTopic' }])
-  const { Period, EvaluationPeriods, ...notRun } = organizations.resources['SweepNotRunAlarm']?.Properties ?? {}
-  expect(Number(Period) * Number(EvaluationPeriods)).toBe(26 * 60 * 60)
-  expect(notRun).toMatchObject({
-    Dimensions: [{ Name: 'FunctionName', Value: { Ref: 'SweepLambdaFunction' } }],
-    Statistic: 'Sum',
-    Threshold: 1,
-    ComparisonOperator: 'LessThanThreshold',
-    TreatMissingData: 'breaching',
-  })
-})
-
-test('the dashboard is JSON, and shows every function and the metric of every alarm', () => {
-  const { DashboardBody } = organizations.resources['Dashboard']?.Properties as { DashboardBody: { 'Fn::Sub': string } }
-  const text = DashboardBody['Fn::Sub']
-  const { widgets } = JSON.parse(text) as { widgets: { properties: { metrics: string[][] } }[] }
-  const shown = widgets.flatMap(({ properties }) => properties.metrics.map((metric) => metric.slice(0, 2).join(' ')))
-  for (const { Namespace, MetricName } of ofType(organizations, 'AWS::CloudWatch::Alarm'))
-    expect(shown).toContain(`${String(Namespace)} ${String(MetricName)}`)
-  for (const { name } of ofType(organizations, 'AWS::Lambda::Function')) expect(text).toContain(`\${${name}}`)
-  // Everything that !Sub refers to must exist.
-  for (const [, name = ''] of text.matchAll(/\$\{(\w+)(?:\.\w+)?\}/g))
-    expect(organizations.resources).toHaveProperty(name)
-})
-
-test('only its rule may run the sweep, and a failed sweep goes to the dead-letter queue', () => {
-  expect(organizations.resources['SweepPermission']?.Properties).toMatchObject({
-    FunctionName: { 'Fn::GetAtt': ['SweepLambdaFunction', 'Arn'] },
-    Principal: 'events.amazonaws.com',
-    SourceArn: { 'Fn::GetAtt': ['SweepRule', 'Arn'] },
-  })
-  expect(organizations.resources['SweepLambdaFunction']?.Properties).toMatchObject({ Timeout: 900 })
-  for (const name of ['SweepLambdaEvConf', 'ReportFailureLambdaEvConf'])
-    expect(organizations.resources[name]?.Properties).toMatchObject({
-      MaximumRetryAttempts: 2,
-      DestinationConfig: { OnFailure: { Destination: { 'Fn::GetAtt': ['DeadLetters', 'Arn'] } } },
-    })
-})
-
-test('the password key is rotated as seldom as KMS allows', () => {
-  expect(organizations.resources['PasswordKey']?.Properties).toMatchObject({
-    EnableKeyRotation: true,
-    RotationPeriodInDays: 2560,
-  })
-})
-
-test('the operator’s command finds the workflow and the ledger among the stack’s outputs', () => {
-  expect(organizations.outputs).toMatchObject({
-    VendAccountArn: { Value: { Ref: 'VendAccount' } },
-    LedgerTable: { Value: { Ref: 'Ledger' } },
-    DeadLetterQueueUrl: { Value: { Ref: 'DeadLetters' } },
-    PasswordKeyArn: { Value: { 'Fn::GetAtt': ['PasswordKey', 'Arn'] } },
-  })
 })
 
 test('no resource depends on itself', () => {

@@ -1,7 +1,4 @@
-import { readFileSync } from 'node:fs'
-import path from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
-import { parse } from 'yaml'
 import { startOrganization } from '../../local/start-organization.ts'
 import { ensureAccount } from '../../local/make-account.ts'
 import { vend } from '../../local/vend-input.ts'
@@ -14,6 +11,7 @@ import { runWorld } from '../simulation/run-world.ts'
 import { accountCreated, accountCreationFailed } from '../support/events.ts'
 import { type Document, isAllowed, referenceOf, type Statement } from '../support/iam-evaluator.ts'
 import { type Asked, dependentOn, requestsOf } from '../support/iam-requests.ts'
+import { readMemberAccountTemplate } from '../support/member-account.ts'
 import { vendingFile } from '../support/organization.ts'
 import { arnIn, packaged, type Packaged, resolveIn } from '../support/packaged.ts'
 
@@ -177,16 +175,7 @@ const readDeployed = (): Deployed => {
     Statement: documents.flatMap(({ Statement }) => Statement),
   })
   // infra/member-account/access-role.yml: the default role of every member account has the same policy.
-  const { Resources } = parse(
-    readFileSync(path.join(import.meta.dirname, '../../infra/member-account/access-role.yml'), 'utf8'),
-    {
-      customTags: ['!Sub', '!Ref'].map((tag) => ({
-        tag,
-        resolve: (text: string) =>
-          text.replace('${AWS::Partition}', 'aws').replace('${ManagementAccountId}', managementAccountId),
-      })),
-    },
-  ) as { Resources: { AccessRole: { Properties: { AssumeRolePolicyDocument: Document } } } }
+  const { Resources } = readMemberAccountTemplate({ ManagementAccountId: managementAccountId, RoleName: 'any' })
   const invoked = Map.groupBy(ofType('AWS::Lambda::Permission'), ([, { Properties }]) =>
     resolved<string>(Properties['FunctionName']),
   )

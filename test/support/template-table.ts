@@ -1,0 +1,239 @@
+import { expect } from 'vitest'
+
+// What the packaged template must say, resource by resource, so that no change of it stays unseen. The names are
+// CloudFormation's. A reference is written as in Fn::Sub: ${Name} or ${Name.Attribute}. Rules, keys, roles and alarms
+// are in template-watch.ts.
+
+export type Said = { Type: string; Properties: Record<string, unknown> } & Record<string, unknown>
+export type Table = Record<string, Said>
+
+/** The settings of vending.yml that the table is about. No two have the same value. */
+export const tableVending = {
+  automatic: 'organizations',
+  accessRole: 'TheAccessRole',
+  sender: 'Account Vending <the-sender@example.com>',
+  configurationSet: 'the-configuration-set',
+  notify: ['first@example.com', 'second@example.com'],
+  secretReaders: ['arn:aws:iam::111122223333:role/reader', 'arn:aws:iam::111122223333:user/reader'],
+  operators: ['arn:aws:iam::111122223333:role/operator', 'arn:aws:iam::444455556666:role/operator'],
+  requesters: ['arn:aws:iam::111122223333:role/requester'],
+}
+
+/** Writes CloudFormation's functions as the table does. */
+export const said = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(said)
+  if (typeof value !== 'object' || value === null) return value
+  const [[name, content] = ['', undefined], ...more] = Object.entries(value as Record<string, unknown>)
+  if (!more.length) {
+    if (name === 'Ref') return `\${${String(content)}}`
+    if (name === 'Fn::GetAtt') return `\${${[content].flat().join('.')}}`
+    if (name === 'Fn::Sub' && typeof content === 'string') return content
+    if (name === 'Fn::Join') {
+      const [separator, parts] = content as [string, unknown[]]
+      return parts.map(said).join(separator)
+    }
+  }
+  return Object.fromEntries(Object.entries(value).map(([key, content]) => [key, said(content)]))
+}
+
+export const ours = 'account-vending-local'
+export const self = '${AWS::AccountId}'
+export const here = `\${AWS::Region}:${self}`
+export const accountRoot = `arn:\${AWS::Partition}:iam::${self}:root`
+export const kept = { DeletionPolicy: 'RetainExceptOnCreate', UpdateReplacePolicy: 'Retain' }
+export const policy = (...Statement: object[]) => ({ Version: '2012-10-17', Statement })
+const withKey = <Value>(names: string[], make: (name: string) => [key: string, value: Value]) =>
+  Object.fromEntries(names.map(make))
+
+// Functions and their logs
+
+type Fn = { Timeout: number; environment: object }
+const fn = (environment: object = {}, Timeout = 60): Fn => ({ Timeout, environment })
+const workflowByName = {
+  STATE_MACHINE_ARN: `arn:\${AWS::Partition}:states:${here}:stateMachine:${ours}`,
+}
+const entering = { ACCESS_ROLE_NAME: tableVending.accessRole }
+const functions: Record<string, Fn> = {
+  AcceptRequest: fn(),
+  CreateAdminGroup: fn(entering),
+  StorePassword: fn({ PASSWORD_KEY_ARN: '${PasswordKey.Arn}' }),
+  CreateAdminUser: fn(entering),
+  SendLoginEmail: fn(),
+  RecordVended: fn(),
+  ReportFailure: fn(),
+  Sweep: fn(workflowByName, 900),
+  // API Gateway waits 30 seconds for an answer.
+  RequestAdmins: fn(workflowByName, 25),
+  GetAccount: fn({}, 25),
+}
+export const functionNames = Object.keys(functions)
+const camel = (name: string) => name.charAt(0).toLowerCase() + name.slice(1)
+const folder = (name: string) => name.replace(/(?<=.)[A-Z]/g, (letter) => `-${letter}`).toLowerCase()
+
+const lambdaFunction = (name: string, { Timeout, environment }: Fn): Said => ({
+  Type: 'AWS::Lambda::Function',
+  Properties: {
+    FunctionName: `${ours}-${camel(name)}`,
+    Handler: `functions/${folder(name)}/handler.handler`,
+    Code: {
+      S3Bucket: '${ServerlessDeploymentBucket}',
+      S3Key: expect.stringMatching(new RegExp(`/${camel(name)}\\.zip$`)) as unknown,
+    },
+    Runtime: 'nodejs24.x',
+    Architectures: ['arm64'],
+    MemorySize: 512,
+    Timeout,
+    Role: `\${${name}Role.Arn}`,
+    TracingConfig: { Mode: 'Active' },
+    // No other variable: Powertools, for example, logs whole events if a variable says so.
+    Environment: {
+      Variables: { LEDGER_TABLE: '${Ledger}', POWERTOOLS_SERVICE_NAME: 'account-vending', ...environment },
+    },
+  },
+})
+
+const logGroup = (LogGroupName: string): Said => ({
+  Type: 'AWS::Logs::LogGroup',
+  Properties: { LogGroupName, RetentionInDays: 90, KmsKeyId: '${LogKey.Arn}' },
+})
+
+export const permission = (name: string, caller: object): Said => ({
+  Type: 'AWS::Lambda::Permission',
+  Properties: { FunctionName: `\${${name}LambdaFunction.Arn}`, Action: 'lambda:InvokeFunction', ...caller },
+})
+const byApi = {
+  Principal: 'apigateway.amazonaws.com',
+  SourceArn: `arn:\${AWS::Partition}:execute-api:${here}:\${HttpApi}/*`,
+}
+
+// The API
+
+const route = (name: string, RouteKey: string): Said => ({
+  Type: 'AWS::ApiGatewayV2::Route',
+  Properties: {
+    ApiId: '${HttpApi}',
+    RouteKey,
+    Target: `integrations/\${HttpApiIntegration${name}}`,
+    AuthorizationType: 'AWS_IAM',
+  },
+})
+const integration = (name: string): Said => ({
+  Type: 'AWS::ApiGatewayV2::Integration',
+  Properties: {
+    ApiId: '${HttpApi}',
+    IntegrationType: 'AWS_PROXY',
+    IntegrationUri: `\${${name}LambdaFunction.Arn}`,
+    PayloadFormatVersion: '2.0',
+    TimeoutInMillis: 30_000,
+  },
+})
+const api: Table = {
+  HttpApi: {
+    Type: 'AWS::ApiGatewayV2::Api',
+    Properties: { Name: 'local-account-vending', ProtocolType: 'HTTP', DisableExecuteApiEndpoint: false },
+  },
+  HttpApiLogGroup: logGroup(`/aws/http-api/${ours}`),
+  HttpApiStage: {
+    Type: 'AWS::ApiGatewayV2::Stage',
+    Properties: {
+      ApiId: '${HttpApi}',
+      StageName: '$default',
+      AutoDeploy: true,
+      DefaultRouteSettings: { ThrottlingBurstLimit: 20, ThrottlingRateLimit: 10 },
+      AccessLogSettings: {
+        DestinationArn: '${HttpApiLogGroup.Arn}',
+        Format: JSON.stringify({
+          time: '$context.requestTime',
+          request: '$context.requestId',
+          route: '$context.routeKey',
+          path: '$context.path',
+          caller: '$context.identity.userArn',
+          status: '$context.status',
+          error: '$context.error.message',
+        }),
+      },
+    },
+  },
+  HttpApiRoutePostAccountsAccountidVarAdmins: route('RequestAdmins', 'POST /accounts/{accountId}/admins'),
+  HttpApiRouteGetAccountsAccountidVar: route('GetAccount', 'GET /accounts/{accountId}'),
+  HttpApiIntegrationRequestAdmins: integration('RequestAdmins'),
+  HttpApiIntegrationGetAccount: integration('GetAccount'),
+  RequestAdminsLambdaPermissionHttpApi: permission('RequestAdmins', byApi),
+  GetAccountLambdaPermissionHttpApi: permission('GetAccount', byApi),
+}
+
+// The workflow, the ledger, the package. A test of its own compares the definition.
+
+const workflow: Table = {
+  VendAccount: {
+    Type: 'AWS::StepFunctions::StateMachine',
+    Properties: {
+      StateMachineName: ours,
+      StateMachineType: 'STANDARD',
+      RoleArn: '${WorkflowRole.Arn}',
+      TracingConfiguration: { Enabled: true },
+      LoggingConfiguration: {
+        Level: 'ERROR',
+        IncludeExecutionData: false,
+        Destinations: [{ CloudWatchLogsLogGroup: { LogGroupArn: '${WorkflowLog.Arn}' } }],
+      },
+      DefinitionString: expect.anything() as unknown,
+    },
+  },
+  // Step Functions needs this prefix.
+  WorkflowLog: logGroup(`/aws/vendedlogs/states/${ours}`),
+  Ledger: {
+    Type: 'AWS::DynamoDB::Table',
+    ...kept,
+    Properties: {
+      BillingMode: 'PAY_PER_REQUEST',
+      AttributeDefinitions: [{ AttributeName: 'pk', AttributeType: 'S' }],
+      KeySchema: [{ AttributeName: 'pk', KeyType: 'HASH' }],
+      TimeToLiveSpecification: { AttributeName: 'expiresAt', Enabled: true },
+      PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
+      SSESpecification: { SSEEnabled: true },
+    },
+  },
+  ServerlessDeploymentBucket: {
+    Type: 'AWS::S3::Bucket',
+    Properties: {
+      BucketEncryption: {
+        ServerSideEncryptionConfiguration: [{ ServerSideEncryptionByDefault: { SSEAlgorithm: 'AES256' } }],
+      },
+      PublicAccessBlockConfiguration: {
+        BlockPublicAcls: true,
+        BlockPublicPolicy: true,
+        IgnorePublicAcls: true,
+        RestrictPublicBuckets: true,
+      },
+      VersioningConfiguration: { Status: 'Enabled' },
+    },
+  },
+  ServerlessDeploymentBucketPolicy: {
+    Type: 'AWS::S3::BucketPolicy',
+    Properties: {
+      Bucket: '${ServerlessDeploymentBucket}',
+      PolicyDocument: {
+        Statement: [
+          {
+            Effect: 'Deny',
+            Principal: '*',
+            Action: 's3:*',
+            Resource: [
+              'arn:${AWS::Partition}:s3:::${ServerlessDeploymentBucket}/*',
+              'arn:${AWS::Partition}:s3:::${ServerlessDeploymentBucket}',
+            ],
+            Condition: { Bool: { 'aws:SecureTransport': false } },
+          },
+        ],
+      },
+    },
+  },
+}
+
+export const serviceTable: Table = {
+  ...withKey(functionNames, (name) => [`${name}LambdaFunction`, lambdaFunction(name, functions[name]!)]),
+  ...withKey(functionNames, (name) => [`${name}LogGroup`, logGroup(`/aws/lambda/${ours}-${camel(name)}`)]),
+  ...api,
+  ...workflow,
+}

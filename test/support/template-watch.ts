@@ -1,0 +1,344 @@
+import { expect } from 'vitest'
+import {
+  accountRoot,
+  functionNames,
+  here,
+  kept,
+  ours,
+  permission,
+  policy,
+  type Said,
+  self,
+  type Table,
+  tableVending,
+} from './template-table.ts'
+
+// What the packaged template must say about rules, keys, roles and alarms, in the form of template-table.ts.
+
+const day = 24 * 60 * 60
+const anyRule = `arn:\${AWS::Partition}:events:${here}:rule/account-vending-*`
+const deadLetters = '${DeadLetters.Arn}'
+/** What is invoked asynchronously: after two more tries, the event goes to the dead-letter queue. */
+const asynchronous = (name: string): Said => ({
+  Type: 'AWS::Lambda::EventInvokeConfig',
+  Properties: {
+    FunctionName: `\${${name}LambdaFunction}`,
+    Qualifier: '$LATEST',
+    MaximumRetryAttempts: 2,
+    DestinationConfig: { OnFailure: { Destination: deadLetters } },
+  },
+})
+
+const byRule = (SourceArn: string) => ({ Principal: 'events.amazonaws.com', SourceAccount: self, SourceArn })
+
+// Rules and dead letters
+
+type Target = 'VendAccount' | 'ReportFailure' | 'Sweep'
+const targetArn: Record<Target, object> = {
+  VendAccount: { Arn: '${VendAccount}', RoleArn: '${StartVendRole.Arn}' },
+  ReportFailure: { Arn: '${ReportFailureLambdaFunction.Arn}' },
+  Sweep: { Arn: '${SweepLambdaFunction.Arn}' },
+}
+const rule = (Id: Target, when: object, State = 'ENABLED'): Said => ({
+  Type: 'AWS::Events::Rule',
+  Properties: {
+    Description: expect.any(String) as unknown,
+    State,
+    ...when,
+    Targets: [
+      {
+        Id,
+        ...targetArn[Id],
+        // EventBridge's maximum.
+        RetryPolicy: { MaximumEventAgeInSeconds: day, MaximumRetryAttempts: 185 },
+        DeadLetterConfig: { Arn: deadLetters },
+      },
+    ],
+  },
+})
+const event = (source: string, detailType: string | undefined, detail: object) => ({
+  EventPattern: {
+    source: [source],
+    ...(detailType && { 'detail-type': [detailType] }),
+    account: [self],
+    detail,
+  },
+})
+const serviceEvent = (source: string, eventName: string, status: string, state: string) =>
+  event(source, 'AWS Service Event via CloudTrail', {
+    eventName: [eventName],
+    serviceEventDetails: { [status]: { state: [state] } },
+  })
+const created = ['aws.organizations', 'CreateAccountResult', 'createAccountStatus'] as const
+const managed = ['aws.controltower', 'CreateManagedAccount', 'createManagedAccountStatus'] as const
+const updated = ['aws.controltower', 'UpdateManagedAccount', 'updateManagedAccountStatus'] as const
+
+const rules: Table = {
+  AccountCreatedRule: rule('VendAccount', serviceEvent(...created, 'SUCCEEDED')),
+  AccountJoinedRule: rule(
+    'VendAccount',
+    event('aws.organizations', undefined, { eventName: ['AccountJoinedOrganization'] }),
+  ),
+  ManagedAccountCreatedRule: rule('VendAccount', serviceEvent(...managed, 'SUCCEEDED'), 'DISABLED'),
+  ManagedAccountUpdatedRule: rule('VendAccount', serviceEvent(...updated, 'SUCCEEDED'), 'DISABLED'),
+  AccountCreationFailedRule: rule('ReportFailure', serviceEvent(...created, 'FAILED')),
+  ManagedAccountCreationFailedRule: rule('ReportFailure', serviceEvent(...managed, 'FAILED'), 'DISABLED'),
+  ManagedAccountUpdateFailedRule: rule('ReportFailure', serviceEvent(...updated, 'FAILED'), 'DISABLED'),
+  VendFailedRule: rule(
+    'ReportFailure',
+    event('aws.states', 'Step Functions Execution Status Change', {
+      status: ['FAILED', 'TIMED_OUT', 'ABORTED'],
+      stateMachineArn: ['${VendAccount}'],
+    }),
+  ),
+  SweepRule: rule('Sweep', { ScheduleExpression: 'cron(10 6 * * ? *)' }),
+  SweepPermission: permission('Sweep', byRule('${SweepRule.Arn}')),
+  ReportFailurePermission: permission('ReportFailure', byRule(anyRule)),
+  ReportFailureLambdaEvConf: asynchronous('ReportFailure'),
+  SweepLambdaEvConf: asynchronous('Sweep'),
+  DeadLetters: {
+    Type: 'AWS::SQS::Queue',
+    // SQS's maximum. README promises these 14 days.
+    Properties: { MessageRetentionPeriod: 14 * day, SqsManagedSseEnabled: true },
+  },
+  DeadLettersPolicy: {
+    Type: 'AWS::SQS::QueuePolicy',
+    Properties: {
+      Queues: ['${DeadLetters}'],
+      PolicyDocument: policy({
+        Effect: 'Allow',
+        Principal: { Service: 'events.amazonaws.com' },
+        Action: 'sqs:SendMessage',
+        Resource: deadLetters,
+        Condition: { ArnLike: { 'aws:SourceArn': anyRule } },
+      }),
+    },
+  },
+}
+
+// Keys
+
+const rotated = { EnableKeyRotation: true, RotationPeriodInDays: 2560 }
+const throughSecretsManager = {
+  'kms:ViaService': 'secretsmanager.${AWS::Region}.${AWS::URLSuffix}',
+  'kms:CallerAccount': self,
+}
+const onKey = (Sid: string, Principal: object, Action: string | string[], Condition?: object) => ({
+  Sid,
+  Effect: 'Allow',
+  Principal,
+  Action,
+  Resource: '*',
+  ...(Condition && { Condition }),
+})
+const keys: Table = {
+  PasswordKey: {
+    Type: 'AWS::KMS::Key',
+    ...kept,
+    Properties: {
+      Description: expect.any(String) as unknown,
+      ...rotated,
+      KeyPolicy: policy(
+        // Without kms:CreateGrant, with which an administrator of keys could decrypt after all.
+        onKey(
+          'Administration',
+          { AWS: accountRoot },
+          [
+            ...['CancelKeyDeletion', 'CreateAlias', 'DeleteAlias', 'DescribeKey', 'DisableKey', 'EnableKey'],
+            ...['EnableKeyRotation', 'GetKeyPolicy', 'GetKeyRotationStatus', 'ListAliases', 'ListGrants'],
+            ...['ListKeyPolicies', 'ListResourceTags', 'PutKeyPolicy', 'ScheduleKeyDeletion', 'TagResource'],
+            ...['UntagResource', 'UpdateAlias', 'UpdateKeyDescription'],
+          ].map((action) => `kms:${action}`),
+        ),
+        onKey('StorePassword', { AWS: '${StorePasswordRole.Arn}' }, ['kms:GenerateDataKey', 'kms:Decrypt'], {
+          StringEquals: throughSecretsManager,
+        }),
+        onKey('CreateAdminUser', { AWS: '${CreateAdminUserRole.Arn}' }, 'kms:Decrypt', {
+          StringEquals: throughSecretsManager,
+        }),
+        onKey('SecretReaders', { AWS: accountRoot }, 'kms:Decrypt', {
+          ArnLike: { 'aws:PrincipalArn': tableVending.secretReaders },
+          StringEquals: throughSecretsManager,
+        }),
+      ),
+    },
+  },
+  PasswordKeyAlias: {
+    Type: 'AWS::KMS::Alias',
+    Properties: { AliasName: `alias/${ours}`, TargetKeyId: '${PasswordKey}' },
+  },
+  LogKey: {
+    Type: 'AWS::KMS::Key',
+    Properties: {
+      Description: expect.any(String) as unknown,
+      ...rotated,
+      KeyPolicy: policy(
+        onKey('Administration', { AWS: accountRoot }, 'kms:*'),
+        onKey(
+          'Logs',
+          { Service: 'logs.${AWS::Region}.${AWS::URLSuffix}' },
+          ['kms:Encrypt', 'kms:Decrypt', 'kms:ReEncrypt*', 'kms:GenerateDataKey*'],
+          {
+            ArnLike: {
+              'kms:EncryptionContext:aws:logs:arn': `arn:\${AWS::Partition}:logs:${here}:log-group:*${ours}*`,
+            },
+          },
+        ),
+        onKey('Alarms', { Service: 'cloudwatch.amazonaws.com' }, ['kms:Decrypt', 'kms:GenerateDataKey*'], {
+          StringEquals: { 'aws:SourceAccount': self },
+        }),
+      ),
+    },
+  },
+}
+
+// Roles. Which calls their policies allow is not in this table: test/workflow/permissions.test.ts compares them with
+// the calls that are made.
+
+type Trust = { Principal: object; Condition?: object }
+type Conditions = Record<string, object>
+/** What a role's statements must meet, by the statements' Sid. Statements without a condition are left out. */
+export type RoleRow = { trust: object; conditions: Conditions }
+const role = (trust: Trust, conditions: Conditions = {}): RoleRow => ({
+  trust: policy({ Effect: 'Allow', Action: 'sts:AssumeRole', ...trust }),
+  conditions,
+})
+const service = (Service: string, Condition?: object) => ({
+  Principal: { Service },
+  ...(Condition && { Condition }),
+})
+const fromHere = { StringEquals: { 'aws:SourceAccount': self } }
+const lambda = service('lambda.amazonaws.com')
+const people = (accounts: string[], arns: string[]) => ({
+  Principal: { AWS: accounts.map((id) => `arn:aws:iam::${id}:root`) },
+  Condition: { ArnLike: { 'aws:PrincipalArn': arns } },
+})
+const signIn = {
+  StringEquals: { 'aws:ResourceOrgID': '${aws:PrincipalOrgID}' },
+  StringNotEquals: { 'aws:ResourceAccount': self },
+}
+const mail = { StringEquals: { 'ses:FromAddress': 'the-sender@example.com' } }
+const notes = (prefix: string) => ({
+  'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': `${prefix}#*` },
+  Null: { 'dynamodb:LeadingKeys': 'false' },
+})
+export const roleTable: Record<string, RoleRow> = {
+  AcceptRequestRole: role(lambda),
+  CreateAdminGroupRole: role(lambda, { SignIn: signIn }),
+  StorePasswordRole: role(lambda),
+  CreateAdminUserRole: role(lambda, { SignIn: signIn }),
+  SendLoginEmailRole: role(lambda, { Mail: mail }),
+  RecordVendedRole: role(lambda, {
+    Events: {
+      'ForAllValues:StringEquals': { 'events:source': 'account-vending' },
+      Null: { 'events:source': 'false' },
+    },
+  }),
+  ReportFailureRole: role(lambda, { Notes: notes('failure'), Mail: mail }),
+  SweepRole: role(lambda, {
+    Notes: notes('sweep'),
+    Secrets: { NumericGreaterThanEquals: { 'secretsmanager:RecoveryWindowInDays': '7' } },
+    Mail: mail,
+  }),
+  RequestAdminsRole: role(lambda, { Notes: notes('idempotency') }),
+  GetAccountRole: role(lambda),
+  WorkflowRole: role(service('states.amazonaws.com', fromHere)),
+  StartVendRole: role(service('events.amazonaws.com', fromHere)),
+  OperatorRole: role(people(['111122223333', '444455556666'], tableVending.operators)),
+  RequesterRole: role(people(['111122223333'], tableVending.requesters)),
+}
+
+// Alarms and the dashboard
+
+const workflow = { StateMachineArn: '${VendAccount}' }
+const sweep = { FunctionName: '${SweepLambdaFunction}' }
+const queue = { QueueName: '${DeadLetters.QueueName}' }
+
+/** An alarm that fires at the first occurrence within five minutes, and that a quiet time does not fire. */
+const alarm = (Namespace: string, MetricName: string, dimensions: Record<string, string>, more: object = {}): Said => ({
+  Type: 'AWS::CloudWatch::Alarm',
+  Properties: {
+    AlarmDescription: expect.stringMatching(/ docs\/runbook\.md: ".+"$/) as unknown,
+    Namespace,
+    MetricName,
+    ...(Object.keys(dimensions).length && {
+      Dimensions: Object.entries(dimensions).map(([Name, Value]) => ({ Name, Value })),
+    }),
+    Statistic: 'Sum',
+    Period: 300,
+    EvaluationPeriods: 1,
+    Threshold: 1,
+    ComparisonOperator: 'GreaterThanOrEqualToThreshold',
+    TreatMissingData: 'notBreaching',
+    AlarmActions: ['${AlarmTopic}'],
+    ...more,
+  },
+})
+
+const alarms: Table = {
+  AlarmTopic: {
+    Type: 'AWS::SNS::Topic',
+    Properties: {
+      DisplayName: 'Account vending',
+      KmsMasterKeyId: '${LogKey}',
+      Subscription: tableVending.notify.map((Endpoint) => ({ Protocol: 'email', Endpoint })),
+    },
+  },
+  VendFailedAlarm: alarm('AWS/States', 'ExecutionsFailed', workflow),
+  VendTimedOutAlarm: alarm('AWS/States', 'ExecutionsTimedOut', workflow),
+  VendAbortedAlarm: alarm('AWS/States', 'ExecutionsAborted', workflow),
+  VendsThrottledAlarm: alarm('AWS/States', 'ExecutionThrottled', workflow),
+  DeadLettersAlarm: alarm('AWS/SQS', 'ApproximateNumberOfMessagesVisible', queue, { Statistic: 'Maximum' }),
+  MailBouncedAlarm: alarm('AWS/SES', 'Bounce', {}),
+  MailComplaintAlarm: alarm('AWS/SES', 'Complaint', {}),
+  MailRejectedAlarm: alarm('AWS/SES', 'Reject', {}),
+  // 26 hours without an invocation. An hour without one has no data.
+  SweepNotRunAlarm: alarm('AWS/Lambda', 'Invocations', sweep, {
+    Period: 3600,
+    EvaluationPeriods: 26,
+    ComparisonOperator: 'LessThanThreshold',
+    TreatMissingData: 'breaching',
+  }),
+  SweepFailedAlarm: alarm('AWS/Lambda', 'Errors', sweep),
+}
+
+/** All resources that are neither functions nor API nor storage, except roles and the dashboard. */
+export const watchTable: Table = { ...rules, ...keys, ...alarms }
+
+/** What the dashboard shows: the metrics of each widget, by its title. */
+const metrics = (Namespace: string, names: string[], dimensions: Record<string, string>, stat: string) =>
+  names.map((name) => [Namespace, name, ...Object.entries(dimensions).flat(), { stat }])
+const ofEachFunction = (metric: string, stat: string) =>
+  functionNames.flatMap((name) => metrics('AWS/Lambda', [metric], { FunctionName: `\${${name}LambdaFunction}` }, stat))
+export const dashboardTable: Record<string, unknown[]> = {
+  'Vends by outcome': metrics(
+    'AWS/States',
+    ['Started', 'Succeeded', 'Failed', 'TimedOut', 'Aborted']
+      .map((how) => `Executions${how}`)
+      .concat('ExecutionThrottled'),
+    workflow,
+    'Sum',
+  ),
+  'How long a vend takes (ms)': ['p50', 'p95', 'Maximum'].flatMap((stat) =>
+    metrics('AWS/States', ['ExecutionTime'], workflow, stat),
+  ),
+  'Errors by function': ofEachFunction('Errors', 'Sum'),
+  'Throttles by function': ofEachFunction('Throttles', 'Sum'),
+  'Duration by function, p95 (ms)': ofEachFunction('Duration', 'p95'),
+  'Dead letters': metrics(
+    'AWS/SQS',
+    ['ApproximateNumberOfMessagesVisible', 'ApproximateNumberOfMessagesNotVisible'],
+    queue,
+    'Maximum',
+  ),
+  'Mails of this account and Region': metrics(
+    'AWS/SES',
+    ['Send', 'Delivery', 'Bounce', 'Complaint', 'Reject'],
+    {},
+    'Sum',
+  ),
+  'The daily sweep': [
+    ...metrics('AWS/Lambda', ['Invocations', 'Errors'], sweep, 'Sum'),
+    ...metrics('AWS/Lambda', ['Duration'], sweep, 'Maximum'),
+  ],
+}
