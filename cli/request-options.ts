@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { accountOfEvent } from '../functions/shared/event.ts'
 import { isEvent } from '../functions/shared/event-shape.ts'
 import { manualRequest } from '../functions/shared/request.ts'
-import { parseInput } from '../functions/shared/parse.ts'
+import { parseInput, readJson } from '../functions/shared/parse.ts'
 import { UsageError } from './command-errors.ts'
 import { fileOf } from './setting.ts'
 
@@ -10,7 +10,7 @@ export type Asked = { file?: string; admin?: string[]; again?: boolean }
 
 const readFile = (file: string): unknown => {
   try {
-    return JSON.parse(readFileSync(fileOf(file), 'utf8'))
+    return readJson(readFileSync(fileOf(file), 'utf8'))
   } catch (error) {
     const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT'
     throw new UsageError(`--file ${file}: ${isMissing ? 'there is no such file' : `must be JSON. ${String(error)}`}`)

@@ -1,5 +1,5 @@
 import { accountAskedFor } from '../functions/shared/event.ts'
-import { parseJson } from '../functions/shared/parse.ts'
+import { parseJson, withoutMark } from '../functions/shared/parse.ts'
 import type { ApiRequest } from './aws/api-gateway.ts'
 
 /** An input for the workflow, and the door that it goes through. */
@@ -26,7 +26,8 @@ const readApiRequest = (content: object): ApiRequest => {
  * Recognizes an API request, an EventBridge event, or a manual input by its keys.
  * Throws an Error that says what is wrong with an API request.
  */
-export const readInput = (text: string): Input => {
+export const readInput = (written: string): Input => {
+  const text = withoutMark(written)
   const content = parseJson(text)
   if (typeof content === 'object' && content !== null && !Array.isArray(content)) {
     if ('method' in content || 'path' in content) return { door: 'api', request: readApiRequest(content) }

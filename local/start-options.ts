@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
+import { readJson } from '../functions/shared/parse.ts'
 import { close, listen } from './http.ts'
 import { type Input, readInput } from './input.ts'
 
@@ -52,7 +53,7 @@ const parseOptions = () => {
 const readInputFile = (file: string): Input => {
   try {
     const text = readFileSync(fromCallersFolder(file), 'utf8')
-    JSON.parse(text)
+    readJson(text)
     return readInput(text)
   } catch (error) {
     throw new UsageError(`--event ${file}: ${messageOf(error)}`)

@@ -7,7 +7,7 @@ import { IdempotencyKeyReusedError, InvalidInputError } from '../shared/errors.t
 import type { Ledger } from '../shared/ledger.ts'
 import { noteOnce } from '../shared/notes.ts'
 import { adminsRequest, completeRequest, type Defaults, inPath } from '../shared/request.ts'
-import { parseInput } from '../shared/parse.ts'
+import { parseInput, readJson } from '../shared/parse.ts'
 import { placeOf } from '../shared/vend.ts'
 
 type Clients = { organizations: OrganizationsClient; sfn: SFNClient; ledger: Ledger }
@@ -25,7 +25,7 @@ const hash = (text: string) => createHash('sha256').update(text).digest('hex').s
 const parseBody = (body: string): unknown => {
   if (!body.trim()) return {}
   try {
-    return JSON.parse(body)
+    return readJson(body)
   } catch (error) {
     // The parser's message may quote the body, and messages are logged. So only the position is told.
     const place = /at position .*/.exec(error instanceof Error ? error.message : '')?.[0]

@@ -1,6 +1,12 @@
 import type * as z from 'zod/mini'
 import { InvalidInputError } from './errors.ts'
 
+/** Leaves out the byte order mark with which some editors begin a text (RFC 8259, section 8.1). */
+export const withoutMark = (text: string) => text.replace(/^\ufeff/, '')
+
+/** Reads JSON that a person or a program outside AWS wrote. Throws SyntaxError. */
+export const readJson = (text: string): unknown => JSON.parse(withoutMark(text))
+
 /** Reads JSON; undefined if the text is not JSON. */
 export const parseJson = (text: string | undefined): unknown => {
   try {

@@ -1,7 +1,15 @@
 import { describe, expect, test } from 'vitest'
 import * as z from 'zod/mini'
-import { parseInput, parseJson } from '../../functions/shared/parse.ts'
+import { parseInput, parseJson, readJson } from '../../functions/shared/parse.ts'
 import { issuesOf } from '../support/builders.ts'
+
+test('readJson reads a text that begins with a byte order mark, as editors on Windows write it', () => {
+  expect(readJson('\ufeff{"a":1}')).toEqual({ a: 1 })
+  expect(readJson('{"a":"\ufeff"}')).toEqual({ a: '\ufeff' })
+  for (const wrong of ['', '\ufeff', '{', '{}\ufeff']) expect(() => readJson(wrong)).toThrow(SyntaxError)
+  // What AWS hands on has no mark: AWS itself would refuse the mark.
+  expect(parseJson('\ufeff{}')).toBeUndefined()
+})
 
 const input = z.object({ userName: z.string('must be text') })
 

@@ -89,6 +89,11 @@ test.each(['', ' \n', '{}'])('takes the empty body %o for the defaults of vendin
   expect(JSON.parse(started()[0]?.input ?? '')).toEqual({ accountId, groups: [], requestedBy: callerArn })
 })
 
+test('a body that begins with a byte order mark is read', async () => {
+  await request({ body: '\ufeff{"again":true}' })
+  expect(JSON.parse(started()[0]?.input ?? '')).toMatchObject({ accountId, again: true })
+})
+
 test('a request without Idempotency-Key counts as a new request each time', async () => {
   await request()
   await request()
