@@ -2,6 +2,7 @@ import { GetItemCommand } from '@aws-sdk/client-dynamodb'
 import {
   DescribeRuleCommand,
   ListRulesCommand,
+  type ListRulesResponse,
   PutEventsCommand,
   TestEventPatternCommand,
 } from '@aws-sdk/client-eventbridge'
@@ -12,17 +13,18 @@ import {
   GetLoginProfileCommand,
   GetUserCommand,
   IAMClient,
-  ListAttachedGroupPoliciesCommand,
-  ListRolesCommand,
-  ListUsersCommand,
+  paginateGetGroup,
+  paginateListAttachedGroupPolicies,
+  paginateListRoles,
+  paginateListUsers,
 } from '@aws-sdk/client-iam'
-import { InvokeCommand, ListFunctionsCommand } from '@aws-sdk/client-lambda'
+import { InvokeCommand, paginateListFunctions } from '@aws-sdk/client-lambda'
 import { DescribeSecretCommand, GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import {
   DescribeExecutionCommand,
   paginateGetExecutionHistory,
-  ListStateMachinesCommand,
   paginateListExecutions,
+  paginateListStateMachines,
   RedriveExecutionCommand,
   StartExecutionCommand,
 } from '@aws-sdk/client-sfn'
@@ -33,6 +35,8 @@ import { promisify } from 'node:util'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { findStack } from '../../cli/service.ts'
 import { loadVending } from '../../infra/build/check-vending.ts'
+import { isNamed } from '../../functions/shared/aws-errors.ts'
+import { signInUrl } from '../../functions/shared/sign-in-url.ts'
 import { accountCreated } from '../support/events.ts'
 import { type Answer, askKms, callApi } from './api.ts'
 import { cleanUp, noteLeft } from './clean-up.ts'
@@ -68,6 +72,7 @@ let caller: Caller
 let vendingFile: string
 let service: Record<string, string>
 let managementAccountId: string
+let partition: string
 let region: string
 
 const userByHand = `${prefix}by-hand`
@@ -80,6 +85,7 @@ beforeAll(async () => {
   caller = isLocal ? await prepareLocal() : await findCaller()
   vendingFile = vendingWith({})
   managementAccountId = caller.arn.split(':')[4] ?? ''
+  partition = caller.arn.split(':')[1] ?? 'aws'
   region = await sfn.config.region()
   ;[vended, failing] = target.accounts ?? (await makeAccounts())
 
@@ -200,16 +206,35 @@ type Expected = {
 const expectVended = async ({ accountId, email }: Account, expected: Expected) => {
   const { userName, groupName, policy, executionArn, passwordLength = 32 } = expected
   const iam = await iamOf(target, accountId, accessRole())
-  const [{ User }, { Group, Users }, { AttachedPolicies }, { LoginProfile }] = await Promise.all([
-    iam.send(new GetUserCommand({ UserName: userName })),
-    iam.send(new GetGroupCommand({ GroupName: groupName })),
-    iam.send(new ListAttachedGroupPoliciesCommand({ GroupName: groupName })),
-    iam.send(new GetLoginProfileCommand({ UserName: userName })),
-  ])
+  // IAM is eventually consistent: a read may not see yet what the vend created.
+  const { User, Group, members, policies, LoginProfile } = await eventually(`IAM shows ${userName}`, async () => {
+    try {
+      const [{ User }, { Group }, { LoginProfile }] = await Promise.all([
+        iam.send(new GetUserCommand({ UserName: userName })),
+        iam.send(new GetGroupCommand({ GroupName: groupName })),
+        iam.send(new GetLoginProfileCommand({ UserName: userName })),
+      ])
+      const members: (string | undefined)[] = []
+      for await (const { Users = [] } of paginateGetGroup({ client: iam }, { GroupName: groupName }))
+        members.push(...Users.map(({ UserName }) => UserName))
+      const policies: (string | undefined)[] = []
+      for await (const { AttachedPolicies = [] } of paginateListAttachedGroupPolicies(
+        { client: iam },
+        { GroupName: groupName },
+      ))
+        policies.push(...AttachedPolicies.map(({ PolicyArn }) => PolicyArn))
+      return members.includes(userName) && policies.length
+        ? { User, Group, members, policies, LoginProfile }
+        : undefined
+    } catch (error) {
+      if (isNamed(error, 'NoSuchEntityException')) return undefined
+      throw error
+    }
+  })
   expect(User).toMatchObject({ Path: '/account-vending/', Tags: [{ Key: 'ManagedBy', Value: 'account-vending' }] })
   expect(Group?.Path).toBe('/account-vending/')
-  expect(Users?.map(({ UserName }) => UserName)).toContain(userName)
-  expect(AttachedPolicies?.map(({ PolicyArn }) => PolicyArn)).toEqual([`arn:aws:iam::aws:policy/${policy}`])
+  expect(members).toContain(userName)
+  expect(policies).toEqual([`arn:${partition}:iam::aws:policy/${policy}`])
   expect(LoginProfile?.PasswordResetRequired).toBe(true)
 
   const SecretId = `account-vending/${accountId}/${userName.toLowerCase()}`
@@ -234,7 +259,7 @@ const expectVended = async ({ accountId, email }: Account, expected: Expected) =
     expect(sent).toHaveLength(1)
     expect(sent[0]?.To).toEqual([email])
     for (const body of [sent[0]?.BodyText, sent[0]?.BodyHtml]) {
-      expect(body).toContain(`https://${accountId}.signin.aws.amazon.com/console`)
+      expect(body).toContain(signInUrl(partition, accountId))
       expect(body).toContain(SecretId)
       expect(body).not.toContain(password)
     }
@@ -457,16 +482,19 @@ test('a failed vend can continue after its cause is removed', async () => {
 
 /** Lists the names of the service's resources that exist, as each AWS service lists them. */
 const names = async () => {
-  const { Functions = [] } = await clients.lambda.send(new ListFunctionsCommand({}))
-  const { Rules = [] } = await clients.events.send(new ListRulesCommand({}))
-  const { Roles = [] } = await new IAMClient().send(new ListRolesCommand({ MaxItems: 1000 }))
-  const { stateMachines = [] } = await sfn.send(new ListStateMachinesCommand({}))
-  const all = [
-    ...Functions.map(({ FunctionName }) => FunctionName),
-    ...Rules.map(({ Name }) => Name),
-    ...Roles.map(({ RoleName }) => RoleName),
-    ...stateMachines.map(({ name }) => name),
-  ]
+  const all: (string | undefined)[] = []
+  for await (const { Functions = [] } of paginateListFunctions({ client: clients.lambda }, {}))
+    all.push(...Functions.map(({ FunctionName }) => FunctionName))
+  for await (const { Roles = [] } of paginateListRoles({ client: new IAMClient() }, {}))
+    all.push(...Roles.map(({ RoleName }) => RoleName))
+  for await (const { stateMachines = [] } of paginateListStateMachines({ client: sfn }, {}))
+    all.push(...stateMachines.map(({ name }) => name))
+  let NextToken: string | undefined
+  do {
+    const page: ListRulesResponse = await clients.events.send(new ListRulesCommand({ NextToken }))
+    all.push(...(page.Rules ?? []).map(({ Name }) => Name))
+    NextToken = page.NextToken
+  } while (NextToken)
   return all.filter((name) => name?.startsWith(`account-vending-${stage}`))
 }
 
@@ -491,9 +519,11 @@ test('removing the service keeps only the ledger, the password key and the secre
   await cleanUp(target)
   for (const { accountId } of [vended, failing]) {
     const iam = await iamOf(target, accountId, accessRole())
-    const { Users = [] } = await iam.send(new ListUsersCommand({ PathPrefix: '/account-vending/' }))
-    expect(Users.filter(({ UserName }) => UserName?.startsWith(prefix))).toEqual([])
-    expect((await secretsOf(accountId)).filter(({ Name }) => Name?.includes(`/${prefix}`))).toEqual([])
+    const users: (string | undefined)[] = []
+    for await (const { Users = [] } of paginateListUsers({ client: iam }, { PathPrefix: '/account-vending/' }))
+      users.push(...Users.map(({ UserName }) => UserName))
+    expect(users.filter((name) => name?.startsWith(prefix))).toEqual([])
+    expect(await secretsOf(accountId)).toEqual([])
   }
   expect(await keyState()).toMatchObject({ KeyState: 'PendingDeletion' })
 })

@@ -1,11 +1,13 @@
-import { DescribeAccountCommand } from '@aws-sdk/client-organizations'
 import { GetCallerIdentityCommand } from '@aws-sdk/client-sts'
 import { doctor, showDiagnosis } from '../../cli/doctor.ts'
 import { findStack } from '../../cli/service.ts'
 import { loadVending } from '../../infra/build/check-vending.ts'
 import { MissingError } from '../support/python.ts'
 import { stage } from './service.ts'
+import { lookAtAccount } from './account-issues.ts'
 import { type Account, clients, group, prefix } from './target.ts'
+
+type NamedAccount = Account & { name: string }
 
 /**
  * Describes in words what the tests will do to the real AWS of the environment's credentials.
@@ -33,11 +35,16 @@ export const planAgainstAws = async (accountIds: string[], vendingFile: string) 
     )
   const diagnosis = await doctor(clients, { stage, vending })
   if (!diagnosis.mayDeploy) throw new MissingError(showDiagnosis(diagnosis))
-  const described = async (AccountId: string) => {
-    const { Account } = await clients.organizations.send(new DescribeAccountCommand({ AccountId }))
-    return { accountId: AccountId, email: Account?.Email ?? '', name: Account?.Name ?? '' }
-  }
-  const [vended, failing] = await Promise.all([described(vendedId), described(failingId)])
+  const partition = Arn.split(':')[1] ?? 'aws'
+  const looks = await Promise.all(
+    [vendedId, failingId].map((accountId) => lookAtAccount(accountId, { vending, managementAccountId, partition })),
+  )
+  const issues = looks.flatMap((look) => look.issues)
+  if (issues.length)
+    throw new MissingError(
+      `test:e2e --against-aws cannot use these accounts. Nothing was deployed.\n${issues.map((issue) => `  ${issue}`).join('\n')}`,
+    )
+  const [vended, failing] = looks.map(({ account }) => account) as [NamedAccount, NamedAccount]
   const users = (...names: string[]) => names.map((name) => prefix + name).join(', ')
   const lines = [
     `In the management account ${managementAccountId}, ${region}:`,
@@ -50,6 +57,5 @@ export const planAgainstAws = async (accountIds: string[], vendingFile: string) 
     `  makes another group ${group.name}, so that a vend fails and ${vending.notify.join(', ')} get the failure notice;`,
     `  then vends the user ${users('by-hand')}, mails ${failing.email}, and deletes the user and the groups.`,
   ]
-  const accounts: [Account, Account] = [vended, failing]
-  return { accounts, region, text: lines.join('\n') }
+  return { accounts: [vended, failing] satisfies [Account, Account], region, text: lines.join('\n') }
 }

@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { parseArgs } from 'node:util'
+import { sayError } from '../../cli/command-errors.ts'
 import { packagedVendingFile } from '../../infra/build/check-vending.ts'
 import { moto } from '../conformance/moto.ts'
 import { makeEnvironment, MissingError } from '../support/python.ts'
 import { ministack, startAws } from './emulators.ts'
-import { stage } from './service.ts'
 import type { Target } from './target.ts'
 
 const root = path.join(import.meta.dirname, '../..')
@@ -46,10 +46,9 @@ const againstAws = async (accountIds: string[], yes: boolean) => {
   const vendingFile = packagedVendingFile
   const { accounts, region, text } = await planAgainstAws(accountIds, vendingFile).catch((error: unknown) => {
     if (error instanceof MissingError) throw error
-    throw new MissingError(
-      `test:e2e --against-aws could not read your AWS account: set credentials and AWS_REGION as for every AWS tool. ${error instanceof Error ? error.message : String(error)}`,
-      { cause: error },
-    )
+    throw new MissingError(`test:e2e --against-aws could not read your AWS account. ${sayError(error)}`, {
+      cause: error,
+    })
   })
   say(text)
   if (!yes) {
@@ -66,14 +65,7 @@ const againstAws = async (accountIds: string[], yes: boolean) => {
   cleanUps.push(async () => {
     const { cleanUp } = await import('./clean-up.ts')
     say('Looking for what is left, and taking it out')
-    await cleanUp(target).catch((error: unknown) => {
-      const first = `npx osls remove --stage ${stage} --region ${region}`
-      throw new Error(
-        `Not all could be taken out. What the plan above names and is still there must be taken out by hand, first by\n  ${first}\n` +
-          (error instanceof Error ? error.message : String(error)),
-        { cause: error },
-      )
-    })
+    await cleanUp(target)
   })
   await runTests(['e2e.test'], target, process.env)
 }

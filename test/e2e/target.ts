@@ -1,4 +1,4 @@
-import { DescribeStackResourcesCommand } from '@aws-sdk/client-cloudformation'
+import { paginateListStackResources } from '@aws-sdk/client-cloudformation'
 import { CreateOrganizationCommand, CreateAccountCommand } from '@aws-sdk/client-organizations'
 import {
   AttachRolePolicyCommand,
@@ -8,10 +8,11 @@ import {
   IAMClient,
   PutUserPolicyCommand,
 } from '@aws-sdk/client-iam'
-import { ListSecretsCommand } from '@aws-sdk/client-secrets-manager'
+import { DescribeSecretCommand } from '@aws-sdk/client-secrets-manager'
 import { VerifyDomainIdentityCommand } from '@aws-sdk/client-ses'
 import { AssumeRoleCommand, GetCallerIdentityCommand } from '@aws-sdk/client-sts'
 import type { Place } from '../../cli/clients.ts'
+import { isNamed } from '../../functions/shared/aws-errors.ts'
 import { makeClients } from '../support/clients.ts'
 import { stackName } from '../../cli/service.ts'
 import { stage } from './service.ts'
@@ -54,11 +55,19 @@ export type Caller = { arn: string; credentials?: Credentials }
 /** Assumes a role as the caller. Returns the credentials. */
 export const signInAs = ({ credentials }: Caller, roleArn: string) => assumeRole(roleArn, credentials)
 
+/** The partition of AWS that the credentials are for, such as aws or aws-us-gov. */
+export const findPartition = async () => {
+  const { Arn = '' } = await clients.sts.send(new GetCallerIdentityCommand({}))
+  return Arn.split(':')[1] ?? 'aws'
+}
+
+/** IAM in a member account, through its access role. */
+export const iamThroughRole = async (accountId: string, accessRole: string) =>
+  clients.iamOf(await assumeRole(`arn:${await findPartition()}:iam::${accountId}:role/${accessRole}`))
+
 /** IAM in a member account. */
 export const iamOf = async (target: Target, accountId: string, accessRole: string) =>
-  clients.iamOf(
-    target.accounts ? await assumeRole(`arn:aws:iam::${accountId}:role/${accessRole}`) : rootUserOf(accountId),
-  )
+  target.accounts ? iamThroughRole(accountId, accessRole) : clients.iamOf(rootUserOf(accountId))
 
 // For MiniStack, the account id is the access key id of the account's root user.
 const rootUserOf = (accountId: string) => ({ accessKeyId: accountId, secretAccessKey: 'test' })
@@ -113,19 +122,39 @@ export const findCaller = async (): Promise<Caller> => {
 
 /** The physical ids of the stack's resources, by logical id. */
 export const resourcesOf = async () => {
-  const { StackResources = [] } = await clients.cloudFormation.send(
-    new DescribeStackResourcesCommand({ StackName: stackName(stage) }),
-  )
-  return new Map(
-    StackResources.map(({ LogicalResourceId, PhysicalResourceId = '' }) => [LogicalResourceId, PhysicalResourceId]),
-  )
+  const found = new Map<string, string>()
+  for await (const { StackResourceSummaries = [] } of paginateListStackResources(
+    { client: clients.cloudFormation },
+    { StackName: stackName(stage) },
+  ))
+    for (const { LogicalResourceId = '', PhysicalResourceId = '' } of StackResourceSummaries)
+      found.set(LogicalResourceId, PhysicalResourceId)
+  return found
 }
 
-/** Finds the secrets with an account's first passwords. */
+/** The users that the tests request, and the secret with each one's first password. */
+export const userNames = ['by-hand', 'by-api', 'after-update'].map((name) => prefix + name)
+export const secretName = (accountId: string, userName: string) =>
+  `account-vending/${accountId}/${userName.toLowerCase()}`
+
+/**
+ * Finds the secrets of the tests' users in an account. Asks for each by name: ListSecrets may lag five minutes behind
+ * (Secrets Manager API Reference, ListSecrets).
+ */
 export const secretsOf = async (accountId: string) => {
-  const Filters = [{ Key: 'name' as const, Values: [`account-vending/${accountId}/`] }]
-  const { SecretList = [] } = await clients.secrets.send(new ListSecretsCommand({ Filters }))
-  return SecretList.map(({ Name, ARN }) => ({ Name, ARN })).sort((a, b) => String(a.Name).localeCompare(String(b.Name)))
+  const found = await Promise.all(
+    userNames.map(async (userName) => {
+      try {
+        const SecretId = secretName(accountId, userName)
+        const { Name, ARN, DeletedDate } = await clients.secrets.send(new DescribeSecretCommand({ SecretId }))
+        return DeletedDate ? [] : [{ Name, ARN }]
+      } catch (error) {
+        if (isNamed(error, 'ResourceNotFoundException')) return []
+        throw error
+      }
+    }),
+  )
+  return found.flat()
 }
 
 const started = Date.now()
