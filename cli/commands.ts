@@ -134,12 +134,27 @@ asking(program.command('start'))
 
 const ended = ['VENDED', 'AlreadyVended', 'AlreadyInProgress', 'NotNew']
 
-/** Follows a vend until it ends, and sets the exit code. */
+const nameOf = (executionArn: string) => executionArn.split(':').at(-1)
+
+/** Follows a vend until it ends, and sets the exit code. Ctrl-C ends only the following. */
 const follow = async (command: Command, asked: { accountId: string; executionArn?: string }) => {
   const { make, stage, json, options } = settingOf(command.optsWithGlobals<Global>())
+  let { executionArn } = asked
+  process.once('SIGINT', () => {
+    note(
+      executionArn
+        ? `\nThe vend goes on: execution ${nameOf(executionArn)}\nFollow it: npx vend status ${asked.accountId} --watch${options}`
+        : '\nNothing was changed.',
+    )
+    // As a shell reports a program that Ctrl-C ended.
+    process.exit(130)
+  })
   const { showStatus, showStep, statusClients, watch } = await import('./status.ts')
-  const account = await watch(statusClients(make), { ...asked, stage, options }, (step, isAgain) =>
-    json ? undefined : out(showStep(step, isAgain)),
+  const account = await watch(
+    statusClients(make),
+    { ...asked, stage, options },
+    (step, isAgain) => (json ? undefined : out(showStep(step, isAgain))),
+    (now) => (executionArn ??= now.executionArn),
   )
   answer(json, account, () => `\n${showStatus(account, { withSteps: false })}`)
   if (account.status === 'VENDING')
@@ -192,7 +207,7 @@ program
       if (showsProgress) process.stderr.write(`\r${count} accounts read …`)
     })
     if (showsProgress) process.stderr.write('\r\u001b[K')
-    answer(json, accounts, () => showList(accounts))
+    answer(json, accounts, () => showList(accounts, process.stdout.isTTY ? width : Infinity))
   })
 
 // redrive

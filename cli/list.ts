@@ -5,8 +5,8 @@ import { scanToldFailures } from '../functions/shared/notes.ts'
 import type { Vending } from '../functions/shared/vending.ts'
 import { keepingToTheRate, type Make } from './clients.ts'
 import { findService, serviceClients } from './service.ts'
-import { showTime, table } from './show.ts'
-import { showState } from './status.ts'
+import { showTime, table, width } from './show.ts'
+import { everybodyKeptWords, isEverybodyKept, showState } from './status.ts'
 
 export type Listed = {
   accountId: string
@@ -16,6 +16,8 @@ export type Listed = {
   status: string
   updatedAt?: string
   error?: string
+  /** True if vends of the account created nobody, because every user existed already. */
+  everybodyKept?: boolean
   /** Why the account is never vended. */
   never?: string
 }
@@ -45,7 +47,11 @@ export async function list(
     }
     return accounts
   }
-  const [accounts, records, told] = await Promise.all([readAccounts(), scanAccounts(ledger), scanToldFailures(ledger)])
+  const [accounts, records, told] = await Promise.all([
+    readAccounts(),
+    scanAccounts(ledger, ['admins']),
+    scanToldFailures(ledger),
+  ])
   const here = new Set(accounts.map(({ accountId }) => accountId))
   const departed = [...records].flatMap(([accountId, { accountName }]) =>
     here.has(accountId) ? [] : [{ accountId, name: accountName, state: '–' }],
@@ -59,12 +65,13 @@ export async function list(
     .map((account) => {
       // A vend that was refused at once left only the note that its failure was told.
       const unrecorded = told.has(account.accountId) ? 'FAILED' : 'NOT_VENDED'
-      const { status = unrecorded, updatedAt, failure } = records.get(account.accountId) ?? {}
+      const { status = unrecorded, updatedAt, failure, admins = {} } = records.get(account.accountId) ?? {}
       const never = neverOf(account)
       return {
         ...account,
         status,
         ...(never && { never }),
+        ...(isEverybodyKept({ status, admins: Object.values(admins) }) && { everybodyKept: true }),
         ...(updatedAt && { updatedAt }),
         ...(failure && { error: failure.error }),
       }
@@ -73,14 +80,16 @@ export async function list(
     .sort((a, b) => a.name.localeCompare(b.name) || a.accountId.localeCompare(b.accountId))
 }
 
-/** The accounts for a person, a line each. */
-export const showList = (accounts: Listed[]) => {
-  const rows = accounts.map(({ accountId, name, state, status, updatedAt, error, never }) => [
+/** The accounts for a person, a line each. `most` is the most columns of a line: a program wants each account whole. */
+export const showList = (accounts: Listed[], most = width) => {
+  const rows = accounts.map(({ accountId, name, state, status, updatedAt, error, never, everybodyKept }) => [
     accountId,
     name,
     state === 'ACTIVE' ? state : styleText('yellow', state),
     showState(status),
-    [updatedAt && showTime(updatedAt), error, never && `never vended: ${never}`].filter(Boolean).join('  '),
+    [updatedAt && showTime(updatedAt), error, everybodyKept && everybodyKeptWords, never && `never vended: ${never}`]
+      .filter(Boolean)
+      .join('  '),
   ])
-  return `${table(['Account', 'Name', 'State', 'Vend', 'Last change'], rows)}\n${accounts.length} accounts`
+  return `${table(['Account', 'Name', 'State', 'Vend', 'Last change'], rows, most)}\n${accounts.length} accounts`
 }

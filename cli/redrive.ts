@@ -69,7 +69,7 @@ export async function redrive(
   if (since >= 0 && rest > 0) {
     onWait(
       `The execution ended less than ${leaseRestSeconds} seconds ago, and one of its functions may still be running. ` +
-        `Waiting ${Math.ceil(rest / 1000)} seconds.`,
+        `Waiting ${Math.ceil(rest / 1000)} seconds. Ctrl-C ends the command before anything is redriven.`,
     )
     await setTimeout(rest)
   }

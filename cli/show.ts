@@ -41,12 +41,15 @@ const nothing = {
   middle: '  ',
 }
 
-/** Columns under bold heads, without rules. Where there is too little room, the widest columns become narrower. */
-export const table = (head: string[], rows: string[][]) => {
+/**
+ * Columns under bold heads, without rules. Where a line has too little room, the widest columns become narrower.
+ * `most` is the most columns of a line.
+ */
+export const table = (head: string[], rows: string[][], most = width) => {
   const widths = head.map((title, i) =>
     rows.reduce((most, row) => Math.max(most, ...(row[i] ?? '').split('\n').map((line) => line.length)), title.length),
   )
-  const room = width - 2 * (head.length - 1)
+  const room = most - 2 * (head.length - 1)
   for (let over = widths.reduce((a, b) => a + b, 0) - room; over > 0; over--)
     widths[widths.indexOf(Math.max(...widths))]! -= 1
   const shown = new Table({

@@ -143,6 +143,7 @@ const longestWatch = 60 * 60 * 1000
 
 /**
  * Follows a vend until it ends, for an hour at most. Tells each step as it begins, and answers the status at the end.
+ * `onLook` hears each status that is read.
  * Throws what `status` does.
  */
 export async function watch(
@@ -150,12 +151,14 @@ export async function watch(
   input: Input,
   /** `isAgain`: the step was tried before. */
   onStep: (step: Status['timeline'][number], isAgain: boolean) => void,
+  onLook: (now: Status) => void = () => undefined,
 ): Promise<Status> {
   const service = await findService(clients, input.stage)
   const end = Date.now() + longestWatch
   const told = new Map<string, string>()
   for (let pause = 250; ; pause = Math.min(pause * 1.5, longestPause)) {
     const now = await statusIn(clients, service, input)
+    onLook(now)
     for (const step of now.timeline) {
       const key = `${step.state} ${step.userName ?? ''}`
       const before = told.get(key)
@@ -202,6 +205,22 @@ const failedSteps = ({ status, timeline, failure }: Status) => {
 const meaningOf = (accountState: string) =>
   accountState === 'SUSPENDED' ? ': AWS has restricted the account and often lifts that' : ''
 
+/** The users to whom the last execution sent no mail, because they had been mailed about the same password before. */
+const notMailedAgain = ({ timeline, admins }: Status) =>
+  admins.flatMap(({ userName, kept, email, mailedAt }) => {
+    const step = timeline.find(
+      (step) => step.state === 'SendLoginEmail' && step.userName?.toLowerCase() === userName.toLowerCase(),
+    )
+    return !kept && mailedAt && step && mailedAt < step.at
+      ? [`The sign-in mail for ${userName} was not sent again: mailed to ${email} at ${showTime(mailedAt)}.`]
+      : []
+  })
+
+/** What a person must know besides the status VENDED: nobody may be able to sign in who could not before. */
+export const everybodyKeptWords = 'every user was kept, none was created'
+export const isEverybodyKept = ({ status, admins }: { status: string; admins: { kept: boolean }[] }) =>
+  status === 'VENDED' && admins.length > 0 && admins.every(({ kept }) => kept)
+
 /** The status of an account, for a person. */
 export const showStatus = (account: Status, { withSteps }: { withSteps: boolean }) => {
   const { accountId, accountName, accountState, execution, executionArn, requestedBy, updatedAt } = account
@@ -218,7 +237,7 @@ export const showStatus = (account: Status, { withSteps }: { withSteps: boolean 
       `execution     ${executionArn.split(':').at(-1)} (${execution?.status ?? 'forgotten by Step Functions'}${redriven})`,
   ].filter((fact) => typeof fact === 'string')
   return [
-    `${styleText('bold', accountId)}${accountName ? ` (${accountName})` : ''}: ${showState(account.status)}`,
+    `${styleText('bold', accountId)}${accountName ? ` (${accountName})` : ''}: ${showState(account.status)}${isEverybodyKept(account) ? ` (${everybodyKeptWords})` : ''}`,
     ...facts.map((fact) => `  ${fact}`),
     ...(withSteps && timeline.length
       ? [
@@ -239,6 +258,7 @@ export const showStatus = (account: Status, { withSteps }: { withSteps: boolean 
           ),
         ]
       : []),
+    ...notMailedAgain(account).map((words) => wrap(words, '  ')),
     ...(failure ? ['', showFailure(failure)] : []),
   ].join('\n')
 }

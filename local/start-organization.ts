@@ -92,14 +92,15 @@ const startServices = (
     reportFailure: (event) => functions.invokeAsync('report-failure', event),
   })
   world.emit = (event) => void bus.putEvent(event)
+  const stack = stackOf(world, deployed)
   const operations = {
     lambda: invokeOperation({ nameOf: functions.nameOf, invoke: functions.invokeTracked }),
     sqs: queue.operations,
     events: eventBridge({ putEvent: bus.putEvent, rules: () => [...deployedRules(deployed), ...world.otherRules] }),
-    cloudformation: cloudFormation(stackOf(world, deployed)),
+    cloudformation: cloudFormation(stack),
     states: stepFunctions.operations,
   }
-  return { queue, functions, stepFunctions, bus, operations }
+  return { queue, functions, stepFunctions, bus, stack, operations }
 }
 
 // CloudFormation composes a rule's name from the stack's name, the rule's logical id, and 12 characters.
@@ -107,6 +108,7 @@ const ruleName = ({ stackName }: Deployed, logicalId: string) => `${stackName}-$
 const deployedRules = (deployed: Deployed) =>
   deployed.rules.map((rule) => ({ ...rule, name: ruleName(deployed, rule.name) }))
 
+/** The service's stack. The URL of the API becomes known when the API starts. */
 const stackOf = ({ partition, region, managementAccountId, now }: World, deployed: Deployed) => ({
   stackName: deployed.stackName,
   stackId: `arn:${partition}:cloudformation:${region}:${managementAccountId}:stack/${deployed.stackName}/local`,
@@ -117,8 +119,14 @@ const stackOf = ({ partition, region, managementAccountId, now }: World, deploye
     PasswordKeyArn: deployed.passwordKeyArn,
     // With an endpoint of its own, the SDK uses only the path of this URL.
     DeadLetterQueueUrl: `https://sqs.${region}.amazonaws.com/${managementAccountId}/${deployed.deadLetters}`,
+    HttpApiUrl: '',
+    OperatorRoleArn: apiRoleArn(managementAccountId, deployed, 'Operator'),
+    RequesterRoleArn: apiRoleArn(managementAccountId, deployed, 'Requester'),
   },
 })
+
+const apiRoleArn = (accountId: string, { stackName }: Deployed, name: 'Operator' | 'Requester') =>
+  `arn:aws:iam::${accountId}:role/${stackName}-${name}Role-LOCAL0123456`
 
 const apiRolesOf = (deployed: Deployed): ApiRole[] =>
   (['operator', 'requester'] as const).map((name) => ({
@@ -150,7 +158,7 @@ export const startOrganization = async ({ vendingFile, speed = defaultSpeed, sta
   const world = createOrganization(vending, clock, staleness)
   const { managementAccountId, region, partition } = world
   const deployed = readDeployed(vending, { partition, region, accountId: managementAccountId })
-  const { queue, functions, stepFunctions, bus, operations } = startServices(world, deployed, clock, options)
+  const { queue, functions, stepFunctions, bus, stack, operations } = startServices(world, deployed, clock, options)
   const endpoint = await startEndpoint(world, {
     ...(options.ports && { port: options.ports.endpoint }),
     ...(options.intercept && { intercept: options.intercept }),
@@ -174,6 +182,10 @@ export const startOrganization = async ({ vendingFile, speed = defaultSpeed, sta
     },
     options.ports?.api,
   )
+  stack.outputs.HttpApiUrl = api.url
+  const [operator, requester] = apiRoles
+  if (operator) world.managementRoles.set(stack.outputs.OperatorRoleArn, operator)
+  if (requester) world.managementRoles.set(stack.outputs.RequesterRoleArn, requester)
   return {
     world,
     vending,

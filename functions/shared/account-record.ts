@@ -78,9 +78,11 @@ export const ledgerMadeAt = async ({ dynamodb, tableName }: Ledger) =>
 
 type Standing = Pick<AccountRecord, 'accountName' | 'status' | 'updatedAt' | 'executionArn' | 'vendedAt' | 'failure'>
 
-/** Reads the status of every account's vend, by account id. */
-export const scanAccounts = (ledger: Ledger) =>
-  scanItems<Standing>(ledger, 'account#', ['accountName', 'status', 'updatedAt', 'executionArn', 'vendedAt', 'failure'])
+const standing = ['accountName', 'status', 'updatedAt', 'executionArn', 'vendedAt', 'failure'] as const
+
+/** Reads the status of every account's vend, by account id, with `more` of each record. */
+export const scanAccounts = <More extends keyof AccountRecord = never>(ledger: Ledger, more: More[] = []) =>
+  scanItems<Standing & Pick<AccountRecord, More>>(ledger, 'account#', [...standing, ...more])
 
 const recordExists: Condition = () => 'attribute_exists(pk)'
 const isHeldBy =

@@ -96,5 +96,12 @@ export const attachUserPolicy = (
   attach(account, userOf(world, account, UserName).policies, PolicyArn, 'PoliciesPerUser')
 }
 
+/** Nobody in the local organization has an MFA device. */
+export const listMFADevices = (world: World, account: Account, input: IAM.ListMFADevicesRequest) => {
+  if (!input.UserName) throw invalid('Must specify userName when calling with non-User credentials')
+  userOf(world, account, input.UserName)
+  return onePage('MFADevices', [], input)
+}
+
 export const listAttachedUserPolicies = (world: World, account: Account, input: IAM.ListAttachedUserPoliciesRequest) =>
   onePage('AttachedPolicies', attached(userOf(world, account, input.UserName).policies), input)

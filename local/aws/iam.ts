@@ -18,7 +18,15 @@ import {
   updateLoginProfile,
 } from './iam-login-profiles.ts'
 import { getPolicy, getPolicyVersion } from './iam-policies.ts'
-import { attachUserPolicy, createUser, getUser, listAttachedUserPolicies, listUsers, tagUser } from './iam-users.ts'
+import {
+  attachUserPolicy,
+  createUser,
+  getUser,
+  listAttachedUserPolicies,
+  listMFADevices,
+  listUsers,
+  tagUser,
+} from './iam-users.ts'
 import { checkAllowed } from './authorization.ts'
 import type { Caller, Operations } from './operation.ts'
 import type { Account, World } from './world.ts'
@@ -41,6 +49,7 @@ const operations: Record<string, [ResourceOf, Run]> = {
   TagUser: [user, tagUser],
   AttachUserPolicy: [user, attachUserPolicy],
   ListAttachedUserPolicies: [user, listAttachedUserPolicies],
+  ListMFADevices: [user, listMFADevices],
   GetLoginProfile: [user, getLoginProfile],
   CreateLoginProfile: [user, createLoginProfile],
   UpdateLoginProfile: [user, updateLoginProfile],

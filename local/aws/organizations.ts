@@ -221,6 +221,15 @@ const describeCreateAccountStatus = (
   return { CreateAccountStatus: statusOf(request) }
 }
 
+const listCreateAccountStatus = (
+  world: World,
+  { States = [], ...asked }: Organizations.ListCreateAccountStatusRequest,
+) => {
+  const requests = [...world.createRequests.values()].filter(({ state }) => !States.length || States.includes(state))
+  const { items, NextToken } = onePage(requests, asked)
+  return { CreateAccountStatuses: items.map(statusOf), NextToken }
+}
+
 const displayTime = (time: number) =>
   new Date(time)
     .toLocaleString('en-US', { timeZone: 'UTC', dateStyle: 'medium', timeStyle: 'medium' })
@@ -274,4 +283,5 @@ export const organizations: Operations = {
   ListTargetsForPolicy: listTargetsForPolicy,
   CreateAccount: createAccount,
   DescribeCreateAccountStatus: describeCreateAccountStatus,
+  ListCreateAccountStatus: listCreateAccountStatus,
 }

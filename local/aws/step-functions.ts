@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type * as SFN from '@aws-sdk/client-sfn'
 import { parseJson } from '../../functions/shared/parse.ts'
 import { AwsError } from './aws-error.ts'
 import { busEvent } from './eventbridge.ts'
@@ -16,6 +17,11 @@ type Asked = { executionArn?: string }
 
 const checkArn = (arn: string) => {
   if (!/^arn:[\w-]+:states:[\w-]+:\d{12}:\w+:.+$/.test(arn)) throw new AwsError('InvalidArn', `Invalid Arn: '${arn}'`)
+}
+
+const checkMachine = (arn = '', stateMachineArn: string) => {
+  checkArn(arn)
+  if (arn !== stateMachineArn) throw new AwsError('StateMachineDoesNotExist', `State Machine Does Not Exist: '${arn}'`)
 }
 
 /** Why an execution cannot be redriven, as Step Functions says it; undefined if the execution can be redriven. */
@@ -37,6 +43,32 @@ const describe = (execution: Execution, now: number) => {
     ...(stopDate && { stopDate: stopDate / 1000 }),
     ...(redriveDate && { redriveDate: redriveDate / 1000 }),
     ...(output !== undefined && { output: JSON.stringify(output), outputDetails: { included: true } }),
+  }
+}
+
+/** One page of the executions, the newest first. */
+const listExecutions = (
+  executions: Execution[],
+  { statusFilter, maxResults = 0, nextToken = '0' }: SFN.ListExecutionsInput,
+) => {
+  const all = executions
+    .filter(({ status }) => !statusFilter || status === statusFilter)
+    .sort((a, b) => b.startDate - a.startDate)
+  const end = Number(nextToken) + (maxResults || 100)
+  return {
+    executions: all
+      .slice(Number(nextToken), end)
+      .map(({ executionArn, stateMachineArn, name, status, startDate, stopDate, redriveCount, redriveDate }) => ({
+        executionArn,
+        stateMachineArn,
+        name,
+        status,
+        startDate: startDate / 1000,
+        ...(stopDate && { stopDate: stopDate / 1000 }),
+        redriveCount,
+        ...(redriveDate && { redriveDate: redriveDate / 1000 }),
+      })),
+    ...(end < all.length && { nextToken: String(end) }),
   }
 }
 
@@ -89,9 +121,7 @@ export const startStepFunctions = ({ stateMachineArn, ...options }: MachineOptio
   const operations = {
     StartExecution: (_: unknown, asked: { stateMachineArn?: string; name?: string; input?: string }) => {
       const { name = randomUUID(), input = '{}' } = asked
-      checkArn(asked.stateMachineArn ?? '')
-      if (asked.stateMachineArn !== stateMachineArn)
-        throw new AwsError('StateMachineDoesNotExist', `State Machine Does Not Exist: '${asked.stateMachineArn}'`)
+      checkMachine(asked.stateMachineArn, stateMachineArn)
       if (!namePattern.test(name)) throw new AwsError('InvalidName', `Invalid Name: '${name}'`)
       if (parseJson(input) === undefined || Buffer.byteLength(input) > mostBytes)
         throw new AwsError('InvalidExecutionInput', 'The input must be JSON of at most 256 KiB')
@@ -101,6 +131,10 @@ export const startStepFunctions = ({ stateMachineArn, ...options }: MachineOptio
       return { executionArn: execution.executionArn, startDate: execution.startDate / 1000 }
     },
     DescribeExecution: (_: unknown, { executionArn }: Asked) => describe(executionOf(executionArn), now()),
+    ListExecutions: (_: unknown, asked: SFN.ListExecutionsInput) => {
+      checkMachine(asked.stateMachineArn, stateMachineArn)
+      return listExecutions([...executions.values()], asked)
+    },
     /** Runs the failed state again with the same input. The items of a Map that succeeded are not run again. */
     RedriveExecution: (_: unknown, { executionArn }: Asked) => {
       const execution = executionOf(executionArn)

@@ -25,8 +25,29 @@ const checkSession = ({ RoleSessionName = '', DurationSeconds = 3600, Policy }: 
   parsePolicy(Policy)
 }
 
+/** The local API knows a session of its roles by the role's access key, so this session never ends. */
+const assumeManagementRole = (world: World, input: AssumeRoleRequest, caller: Caller) => {
+  const { RoleArn = '', RoleSessionName = '' } = input
+  const key = world.managementRoles.get(RoleArn)
+  if (!key || caller.accountId !== world.managementAccountId) throw denied(caller, 'sts:AssumeRole', RoleArn)
+  checkSession(input)
+  return {
+    Credentials: {
+      AccessKeyId: key.accessKeyId,
+      SecretAccessKey: key.secretAccessKey,
+      SessionToken: randomText(world, lettersAndDigits, 100),
+      Expiration: new Date(world.now() + Number(input.DurationSeconds ?? 3600) * 1000),
+    },
+    AssumedRoleUser: {
+      AssumedRoleId: `AROA${randomText(world, lettersAndDigits, 17)}:${RoleSessionName}`,
+      Arn: `${RoleArn.replace(':iam:', ':sts:').replace(':role/', ':assumed-role/')}/${RoleSessionName}`,
+    },
+  }
+}
+
 const assumeRole = (world: World, input: AssumeRoleRequest, caller: Caller) => {
   const { RoleArn = '', RoleSessionName = '', Policy = null } = input
+  if (world.managementRoles.has(RoleArn)) return assumeManagementRole(world, input, caller)
   const [, accountId = '', roleName = ''] = /^arn:aws:iam::(\d{12}):role\/([\w+=,.@-]{1,64})$/.exec(RoleArn) ?? []
   if (!roleName) throw invalid(`${RoleArn} is invalid`)
   checkSession(input)

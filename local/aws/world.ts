@@ -151,6 +151,8 @@ export type World = {
   withoutFullAccess: Set<string>
   /** Service principals with trusted access to the organization. */
   trustedServices: Set<string>
+  /** Roles of the management account, by ARN, with the access key that a session of the role gets. */
+  managementRoles: Map<string, { accessKeyId: string; secretAccessKey: string }>
   /** Rules on the event bus besides those of this service. */
   otherRules: { name: string; enabled: boolean; pattern: object }[]
   /** The access role of an account that is added without a role of its own. */
@@ -218,6 +220,7 @@ export const createWorld = ({
     serviceControlPolicies: [],
     withoutFullAccess: new Set(),
     trustedServices: new Set(['cloudtrail.amazonaws.com']),
+    managementRoles: new Map(),
     otherRules: [],
     accessRole,
     staleness,

@@ -34,6 +34,14 @@ const createGroup = (GroupName: string) => iam.send(new IAM.CreateGroupCommand({
 const profile = { UserName: 'ada', Password: 'Correct-horse-9', PasswordResetRequired: true }
 const managed = (name: string) => `arn:aws:iam::aws:policy/${name}`
 
+test('nobody has an MFA device, and only of a user that exists', async () => {
+  await createUser('ada')
+  const list = (UserName?: string) => iam.send(new IAM.ListMFADevicesCommand({ UserName }))
+  expect(await list('ada')).toMatchObject({ MFADevices: [], IsTruncated: false })
+  await expect(list('bob')).rejects.toEqual(refusedAs('NoSuchEntityException'))
+  await expect(list()).rejects.toEqual(refusedAs('ValidationError', /Must specify userName/))
+})
+
 test('a user has path, ARN, date and tags', async () => {
   await createUser('ada', {
     Path: '/account-vending/',

@@ -5,6 +5,7 @@ import {
   DescribeCreateAccountStatusCommand,
   DescribeOrganizationCommand,
   DescribePolicyCommand,
+  ListCreateAccountStatusCommand,
   ListParentsCommand,
   ListPoliciesCommand,
   ListTargetsForPolicyCommand,
@@ -219,6 +220,20 @@ test('an invalid id and a missing resource get different errors', async () => {
   const invalid = { name: 'InvalidInputException', Reason: 'INVALID_PATTERN' }
   await expect(organizations.send(new ListParentsCommand({ ChildId: 'Security' }))).rejects.toMatchObject(invalid)
   await expect(status('nonsense')).rejects.toMatchObject(invalid)
+})
+
+test('the creations of accounts are listed, by state', async () => {
+  const first = await create('first@example.com')
+  clock.advance(60)
+  const second = await create('second@example.com')
+  const list = async (States?: ('IN_PROGRESS' | 'SUCCEEDED' | 'FAILED')[]) =>
+    (await organizations.send(new ListCreateAccountStatusCommand({ States }))).CreateAccountStatuses?.map(
+      ({ Id }) => Id,
+    )
+  const ids = [first, second].map(({ CreateAccountStatus }) => CreateAccountStatus?.Id)
+  expect(await list()).toEqual(ids)
+  expect(await list(['IN_PROGRESS'])).toEqual([ids[1]])
+  expect(await list(['FAILED'])).toEqual([])
 })
 
 test('policies and their targets come in pages of at most 20', async () => {

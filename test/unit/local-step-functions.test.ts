@@ -1,4 +1,4 @@
-import { DescribeExecutionCommand, SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn'
+import { DescribeExecutionCommand, ListExecutionsCommand, SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn'
 import { afterAll, expect, test } from 'vitest'
 import { startClock } from '../../local/clock.ts'
 import { startEndpoint } from '../../local/aws/endpoint.ts'
@@ -45,6 +45,23 @@ test.each(['a.b', 'ünï', 'a+b=c@d', 'x'.repeat(80)])('an execution may be name
 
 test.each(['', 'a b', 'a/b', 'a:b', 'x'.repeat(81)])('an execution may not be named %j', async (name) => {
   await expect(start(name)).rejects.toMatchObject({ name: 'InvalidName' })
+})
+
+test('executions are listed by status, the newest first, in pages', async () => {
+  for (const name of ['first', 'second', 'third']) {
+    const { executionArn } = await start(name)
+    await expect.poll(async () => (await describe(executionArn)).status).toBe('SUCCEEDED')
+  }
+  const list = (more: object = {}) => client.send(new ListExecutionsCommand({ stateMachineArn, ...more }))
+  const page = await list({ maxResults: 2 })
+  expect(page.executions?.map(({ name }) => name)).toEqual(['third', 'second'])
+  expect(page.executions?.[0]).toMatchObject({ status: 'SUCCEEDED', startDate: expect.any(Date) as Date })
+  const next = await list({ maxResults: 2, nextToken: page.nextToken })
+  expect(next.executions?.[0]?.name).toBe('first')
+  expect(await list({ statusFilter: 'FAILED' })).toMatchObject({ executions: [] })
+  await expect(list({ stateMachineArn: `${stateMachineArn}-of-nobody` })).rejects.toMatchObject({
+    name: 'StateMachineDoesNotExist',
+  })
 })
 
 test('an invalid ARN and a missing resource get different errors', async () => {

@@ -33,12 +33,14 @@ const reads: Record<string, string[]> = {
     'ListAttachedUserPolicies',
     'ListAttachedGroupPolicies',
     'ListGroupPolicies',
+    'ListMFADevices',
   ],
   sts: ['GetCallerIdentity'],
   organizations: [
     'DescribeAccount',
     'DescribeOrganization',
     'DescribeCreateAccountStatus',
+    'ListCreateAccountStatus',
     'DescribePolicy',
     'ListParents',
     'ListAccounts',
@@ -51,7 +53,7 @@ const reads: Record<string, string[]> = {
   cloudtrail: ['DescribeTrails', 'GetTrailStatus', 'GetEventSelectors'],
   cloudformation: ['DescribeStacks'],
   lambda: ['GetAccountSettings'],
-  states: ['DescribeExecution'],
+  states: ['DescribeExecution', 'ListExecutions'],
   events: ['ListRules'],
   dynamodb: ['GetItem', 'DescribeTable', 'Scan'],
 }

@@ -1,17 +1,18 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { chmodSync, cpSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createServer, request } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import path from 'node:path'
-import { promisify } from 'node:util'
+import { promisify, stripVTControlCharacters } from 'node:util'
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation'
 import { DynamoDBClient, BatchWriteItemCommand } from '@aws-sdk/client-dynamodb'
 import { marshall } from '@aws-sdk/util-dynamodb'
 import { mockClient } from 'aws-sdk-client-mock'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { makeClients } from '../support/clients.ts'
-import { list } from '../../cli/list.ts'
+import { list, type Listed, showList } from '../../cli/list.ts'
 import { findService } from '../../cli/service.ts'
 import { status } from '../../cli/status.ts'
 import { vend as vendThrough } from '../../local/vend-input.ts'
@@ -53,7 +54,8 @@ const run = async (args: string[], environment: Record<string, string> = {}) => 
   )
   for (const line of `${stdout}${stderr}`.split('\n'))
     // Completion scripts are for a shell, so their lines may be longer.
-    if (!/^complet/.test(args[0] ?? '') && !/^ |arn:|\.csv|^{|^}/.test(line))
+    // So may the lines of a list: each is an account, whole.
+    if (!/^(complet|list$)/.test(args[0] ?? '') && !/^ |arn:|\.csv|^{|^}/.test(line))
       expect(line.length, line).toBeLessThanOrEqual(100)
   expect(`${stdout}${stderr}`).not.toMatch(/\u001b\[| at .*\.ts:\d/)
   return { code, stdout, stderr }
@@ -405,6 +407,33 @@ describe('start', () => {
     await organization.settled()
   })
 
+  test('with --again says that a mail was not sent again', async () => {
+    const { id } = await vended('ada')
+    const first = organization.world.accounts.get(id)!.users.size
+    const { stdout } = await vend('start', id, '--admin', 'ada=ada@example.com', '--again', '--wait')
+    expect(first).toBe(1)
+    expect(stdout).toMatch(
+      /The sign-in mail for ada was not sent again: mailed to ada@example\.com at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\./,
+    )
+    // The first mail was sent.
+    const { id: other } = await vended('bob')
+    expect((await vend('status', other)).stdout).not.toContain('not sent again')
+  })
+
+  test('of an account whose users were all kept says so, and so does list', async () => {
+    const account = newAccount()
+    addUser(organization.world, account, { name: 'Administrator' })
+    const { stdout } = await vend('start', account.id, '--wait')
+    expect(stdout).toContain('VENDED (every user was kept, none was created)')
+    expect((await vend('list')).stdout).toMatch(
+      new RegExp(`${account.id} .* VENDED .*UTC  every user was kept, none was created`),
+    )
+    const listed = JSON.parse((await vend('list', '--json')).stdout) as Listed[]
+    expect(listed.filter(({ everybodyKept }) => everybodyKept).map(({ accountId }) => accountId)).toContain(account.id)
+    const { id } = await vended('ada')
+    expect((await vend('status', id)).stdout).not.toContain('none was created')
+  })
+
   test('is not told as vended while the execution is running', async () => {
     const { id } = await vended('ada')
     const execution = [...organization.executions.values()].find(({ input }) => input.includes(id))!
@@ -460,6 +489,58 @@ describe('status', () => {
     const { code, stdout } = await vend('status', account.id, '--watch')
     expect(code).toBe(0)
     expect(stdout).toMatch(/CreateAdminGroup[^]*RecordVended[^]*VENDED/)
+  })
+})
+
+describe('Ctrl-C while a command follows a vend', () => {
+  /** Runs a command, presses Ctrl-C when it has told a step, and returns what it said. */
+  const interrupted = async (...args: string[]) => {
+    const env = { PATH: process.env['PATH'] ?? '', HOME: folder }
+    const all = [path.join(root, 'dist', 'vend.cjs'), ...args, ...local(), '--config', exampleVending]
+    const child = spawn(process.execPath, all, { cwd: folder, env })
+    let stderr = ''
+    child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
+    child.stdout.once('data', () => child.kill('SIGINT'))
+    const [code] = (await once(child, 'exit')) as [number]
+    return { code, stderr }
+  }
+  const waiting = () => {
+    const account = newAccount()
+    account.roleUsableFrom = organization.clock.now() + 3_600_000
+    return account
+  }
+  const executionOf = (id: string) => [...organization.executions.values()].find(({ input }) => input.includes(id))!
+
+  test.each([
+    ['start', '--wait'],
+    ['status', '--watch'],
+  ])('%s %s: the vend goes on, and how to follow it', async (name, option) => {
+    const account = waiting()
+    if (name === 'status') organization.startExecution(`for-${account.id}`, JSON.stringify({ accountId: account.id }))
+    const { code, stderr } = await interrupted(name, account.id, option)
+    const execution = executionOf(account.id)
+    expect(code).toBe(130)
+    expect(stderr).toContain(`The vend goes on: execution ${execution.name}\n`)
+    expect(stderr).toContain(`Follow it: npx vend status ${account.id} --watch --local`)
+    expect(execution.status).toBe('RUNNING')
+    account.roleUsableFrom = 0
+    await organization.settled()
+    expect(execution.status).toBe('SUCCEEDED')
+  })
+
+  test('redrive --wait, too', async () => {
+    const account = newAccount()
+    account.deniedActions = ['iam:CreateUser']
+    await vendThrough(organization, { door: 'manual', input: JSON.stringify({ accountId: account.id }) })
+    account.deniedActions = []
+    account.roleUsableFrom = organization.clock.now() + 3_600_000
+    const { code, stderr } = await interrupted('redrive', account.id, '--wait')
+    expect({ code, stderr }).toEqual({
+      code: 130,
+      stderr: expect.stringContaining(`The vend goes on: execution ${executionOf(account.id).name}\n`) as string,
+    })
+    account.roleUsableFrom = 0
+    await organization.settled()
   })
 })
 
@@ -585,6 +666,16 @@ describe('list', () => {
     const listed = JSON.parse(some) as { accountId: string; status: string }[]
     expect(listed.every(({ status }) => status === 'VENDED')).toBe(true)
     expect(listed.map(({ accountId }) => accountId)).toContain(id)
+  })
+
+  test('gives a file each account on one line, and a terminal lines of 100 columns', async () => {
+    const name = 'The platform team’s own account for experiments'
+    const { id } = newAccount(name)
+    const lines = (text: string) => text.split('\n').filter((line) => line.includes(id))
+    expect(lines((await vend('list')).stdout)).toEqual([expect.stringContaining(name)])
+    const listed = JSON.parse((await vend('list', '--json')).stdout) as Listed[]
+    for (const line of stripVTControlCharacters(showList(listed)).split('\n'))
+      expect(line.length, line).toBeLessThanOrEqual(100)
   })
 
   test('takes 10,000 accounts, page by page', { timeout: 60_000 }, async () => {
