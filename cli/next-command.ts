@@ -25,12 +25,18 @@ const quoted = (word: string) => (/^[\w@%+=:,./-]+$/.test(word) ? word : shellQu
 
 /** The options that make the same request; undefined if the request needs a file. */
 const optionsOf = ({ admins = [], again = false, accountId: _, requestedBy: __, ...more }: Asked) => {
-  const isPlain = admins.every(
-    (admin) =>
-      Object.keys(admin).every((key) => ['userName', 'email'].includes(key)) &&
-      !Object.values(admin).some((text) => text.includes('=')),
-  )
-  if (Object.keys(more).length || !isPlain) return undefined
+  // The request may be one that was refused, so anything can be in it.
+  const isPlain =
+    Array.isArray(admins) &&
+    admins.every(
+      (admin: unknown) =>
+        typeof admin === 'object' &&
+        admin !== null &&
+        Object.keys(admin).every((key) => ['userName', 'email'].includes(key)) &&
+        Object.values(admin).every((text) => typeof text === 'string' && !text.includes('=')) &&
+        'userName' in admin,
+    )
+  if (Object.keys(more).length || !isPlain || typeof again !== 'boolean') return undefined
   const names = admins.map(({ userName, email }) => ` --admin ${quoted(email ? `${userName}=${email}` : userName)}`)
   return `${names.join('')}${again ? ' --again' : ''}`
 }

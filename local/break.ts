@@ -9,9 +9,17 @@ import type { LocalOrganization } from './start-organization.ts'
 
 /**
  * What can go wrong with a new account: its access role cannot be assumed for 3 minutes, IAM throttles for 3 minutes,
- * its event arrives twice at once, or a service control policy denies iam:CreateUser.
+ * its event arrives twice at once, its event cannot be delivered to the workflow, or a service control policy denies
+ * iam:CreateUser.
  */
-export const breakages = ['nothing', 'role-not-ready', 'throttling', 'duplicate-event', 'denied-by-policy'] as const
+export const breakages = [
+  'nothing',
+  'role-not-ready',
+  'throttling',
+  'duplicate-event',
+  'event-not-delivered',
+  'denied-by-policy',
+] as const
 export type Breakage = (typeof breakages)[number]
 
 const breakMilliseconds = 180_000
@@ -46,6 +54,17 @@ export const breaker = () => {
     if (breakage === 'denied-by-policy') account.deniedActions.push('iam:CreateUser')
   }
 
+  const deliver = (
+    { failDelivery }: LocalOrganization,
+    event: object,
+    breakage: Breakage,
+    send: (event: object) => unknown,
+  ) => {
+    if (breakage === 'event-not-delivered') return failDelivery(event)
+    send(event)
+    if (breakage === 'duplicate-event') send(event)
+  }
+
   const attach = (started: LocalOrganization) => {
     organization = started
     const { world } = started
@@ -54,8 +73,7 @@ export const breaker = () => {
       const accountId = accountOfCreation(event)
       const breakage = planned.get(world.accounts.get(accountId)?.email ?? '') ?? 'nothing'
       breakAccount(started, accountId, breakage)
-      emit(event)
-      if (breakage === 'duplicate-event') emit(event)
+      deliver(started, event, breakage, emit)
     }
   }
 
@@ -74,8 +92,7 @@ export const breaker = () => {
     ensureAccount(organization, accountId, name)
     breakAccount(organization, accountId, breakage)
     const event = managedAccountEvent(world, accountId, name)
-    putEvent(event)
-    if (breakage === 'duplicate-event') putEvent(event)
+    deliver(organization, event, breakage, putEvent)
     return accountId
   }
 

@@ -24,7 +24,9 @@ const start = async ({ vendingFile, ports }: Options, breaks: ReturnType<typeof 
         styleText(
           'red',
           `A failure could not be reported (${String(error)}). ` +
-            'Its event is in the dead-letter queue. To retry: npx vend --local replay',
+            'Its event is in the dead-letter queue.' +
+            // Without the page, the organization ends with this command.
+            (ports ? ` To retry: npx vend replay --local ${ports.endpoint}` : ''),
         ),
       ),
   }).catch((error: unknown) => {

@@ -5,8 +5,20 @@ import {
 } from '@aws-sdk/client-organizations'
 import { setTimeout } from 'node:timers/promises'
 import { addressOf } from './address.ts'
-import { addAccount } from './aws/world.ts'
+import { addAccount, type World } from './aws/world.ts'
 import { clientConfig, type LocalOrganization } from './start-organization.ts'
+
+const names = ['Analytics', 'Staging', 'Billing', 'Search', 'Archive', 'Media']
+
+/** A name that no account has, neither one that exists nor one that Organizations is creating. */
+export const unusedName = ({ accounts, createRequests }: Pick<World, 'accounts' | 'createRequests'>) => {
+  const taken = new Set([
+    ...[...accounts.values()].map(({ name }) => name),
+    ...[...createRequests.values()].map(({ accountName }) => accountName),
+  ])
+  for (let round = 1; ; round++)
+    for (const name of names.map((name) => (round === 1 ? name : `${name} ${round}`))) if (!taken.has(name)) return name
+}
 
 /**
  * Has Organizations create an account, as a person does in the console, and waits until the account exists.
@@ -55,12 +67,13 @@ const invitationIn = (event: unknown) => {
 export const ensureAccount = ({ world, vending }: LocalOrganization, id: string, name = 'Sandbox', event?: unknown) => {
   if (world.accounts.has(id)) return
   const [allowed = ''] = vending.allowedRecipients
-  const email = addressOf(allowed, name)
+  const localPart = name.replace(/[^A-Za-z0-9]+/g, '-')
+  const email = addressOf(allowed, localPart)
   const isTaken = [...world.accounts.values()].some((account) => account.email === email)
   addAccount(world, {
     id,
     name,
-    email: isTaken ? addressOf(allowed, `${name}+${id}`) : email,
+    email: isTaken ? addressOf(allowed, `${localPart}+${id}`) : email,
     roleName: vending.accessRole,
     roleUsableAfter: 12,
     policiesAfter: 6,

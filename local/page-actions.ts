@@ -1,41 +1,61 @@
 import { RedriveExecutionCommand, SFNClient } from '@aws-sdk/client-sfn'
+import { newAccountId } from './aws/world.ts'
 import { type Breakage, breakages, type breaker } from './break.ts'
-import { readInput } from './input.ts'
+import { accountNamed, type Input, readInput } from './input.ts'
+import { ensureAccount, unusedName } from './make-account.ts'
+import { type Obstacle, removeObstacle } from './obstacles.ts'
 import { clientConfig, type LocalOrganization } from './start-organization.ts'
 import { enter } from './vend-input.ts'
 
 /** What a button of the page does. */
 export type Action =
   | { do: 'enter'; input: string; expects?: 'event' }
-  | { do: 'new-account'; name: string; breakage: Breakage }
-  | { do: 'lift-policy'; accountId: string }
+  | { do: 'new-account'; breakage: Breakage }
+  | { do: 'remove-obstacle'; accountId: string; obstacle: Obstacle }
   | { do: 'redrive'; executionArn: string }
 
 export type NewAccount = ReturnType<typeof breaker>['newAccount']
 
-/** Performs an action and returns what the page shows about it. Throws an Error whose message the page shows. */
-export const perform = async (
-  organization: LocalOrganization,
-  newAccount: NewAccount,
-  action: Action,
-): Promise<object> => {
-  if (action.do === 'new-account') {
-    if (!breakages.includes(action.breakage)) throw new Error(`There is no breakage named ${action.breakage}`)
-    return { accountId: await newAccount(action.name, action.breakage) }
+/** What the buttons of the page do, and the account that the page offers as a new one. */
+export const pageActions = (organization: LocalOrganization, newAccount: NewAccount) => {
+  const { world, vending } = organization
+  let offeredId = newAccountId(world)
+
+  /** The new account that the doors offer. It exists once an input names it; then another one is offered. */
+  const offered = () => {
+    if (world.accounts.has(offeredId)) offeredId = newAccountId(world)
+    return { id: offeredId, name: unusedName(world) }
   }
-  if (action.do === 'lift-policy') {
-    const account = organization.world.accounts.get(action.accountId)
-    if (account) account.deniedActions = []
-    return {}
+
+  const enterInput = async (input: Input) => {
+    if (accountNamed(input, world.managementAccountId) === offeredId)
+      ensureAccount(organization, offeredId, unusedName(world))
+    const { executions, response, matched } = await enter(organization, input)
+    return { executions: executions.map(({ executionArn }) => executionArn), response, matched }
   }
-  if (action.do === 'redrive') {
-    const sfn = new SFNClient(clientConfig(organization, organization.world.managementAccountId))
-    await sfn.send(new RedriveExecutionCommand({ executionArn: action.executionArn })).finally(() => sfn.destroy())
-    return {}
+
+  /** Performs an action and returns what the page shows about it. Throws an Error whose message the page shows. */
+  const perform = async (action: Action): Promise<object> => {
+    if (action.do === 'new-account') {
+      if (!breakages.includes(action.breakage)) throw new Error(`There is no breakage named ${action.breakage}`)
+      return { accountId: await newAccount(unusedName(world), action.breakage) }
+    }
+    if (action.do === 'remove-obstacle') {
+      const account = world.accounts.get(action.accountId)
+      if (account) removeObstacle(account, action.obstacle, vending)
+      return {}
+    }
+    if (action.do === 'redrive') {
+      const sfn = new SFNClient(clientConfig(organization, world.managementAccountId))
+      const { executionArn } = action
+      await sfn.send(new RedriveExecutionCommand({ executionArn })).finally(() => sfn.destroy())
+      return { executions: [executionArn] }
+    }
+    const input = readInput(action.input)
+    if (action.expects === 'event' && input.door !== 'event')
+      throw new Error('This is not an event: an event is a JSON object with source and detail-type')
+    return enterInput(input)
   }
-  const input = readInput(action.input)
-  if (action.expects === 'event' && input.door !== 'event')
-    throw new Error('This is not an event: an event is a JSON object with source and detail-type')
-  const { executions, response, matched } = await enter(organization, input)
-  return { executions: executions.map(({ executionArn }) => executionArn), response, matched }
+
+  return { offered, perform }
 }

@@ -5,6 +5,20 @@ import { accountNamed, readInput } from './input.ts'
 export const outcomeOf = ({ output }: { output?: unknown }) =>
   (output as { outcome?: string } | null | undefined)?.outcome
 
+type Made = { userName: string; kept: boolean; secretArn: string | null }
+
+/** Whom a vend that succeeded made, whom it kept, and who had signed in already. Empty for any other outcome. */
+export const peopleOf = ({ output }: { output?: unknown }) => {
+  const { admins = [] } = (output ?? {}) as { admins?: Made[] }
+  const names = (which: (admin: Made) => boolean) => admins.filter(which).map(({ userName }) => userName)
+  return {
+    made: names(({ kept, secretArn }) => !kept && secretArn !== null),
+    kept: names(({ kept }) => kept),
+    // A user who has signed in has no first password any more.
+    signingIn: names(({ kept, secretArn }) => !kept && secretArn === null),
+  }
+}
+
 /** The id of the member account that an execution's input names; null if the input names none. */
 export const accountOfExecution = ({ input, executionArn }: Execution) =>
   accountNamed(readInput(input), executionArn.split(':')[4] ?? '')

@@ -3,8 +3,8 @@ import path from 'node:path'
 import { build } from 'esbuild'
 import { drawWorkflow } from './draw-workflow.ts'
 import { type HttpResponse, serve } from './http.ts'
-import { type Action, type NewAccount, perform } from './page-actions.ts'
-import { snapshotOf } from './snapshot.ts'
+import { type Action, type NewAccount, pageActions } from './page-actions.ts'
+import { type Snapshot, snapshotOf } from './snapshot.ts'
 import type { LocalOrganization } from './start-organization.ts'
 
 const buildPage = async () => {
@@ -53,13 +53,19 @@ const json = (value: object, status = 200) => content('application/json', JSON.s
 const lookMilliseconds = 150
 
 /** Tells open pages whenever something in the organization has changed. */
-const notifyOfChanges = ({ world, executions }: LocalOrganization) => {
+const notifyOfChanges = ({ world, executions, deadLetters }: LocalOrganization) => {
   const listeners = new Set<ServerResponse>()
   let seen = ''
   const look = setInterval(() => {
     if (!listeners.size) return
     const histories = [...executions.values()].map(({ status, history }) => `${status}${history.length}`)
-    const now = [world.calls.length, world.accounts.size, world.createRequests.size, histories].join()
+    const now = [
+      world.calls.length,
+      world.accounts.size,
+      world.createRequests.size,
+      deadLetters.length,
+      histories,
+    ].join()
     if (now === seen) return
     seen = now
     for (const listener of listeners) listener.write('data: changed\n\n')
@@ -85,13 +91,15 @@ export const servePage = async (
 ) => {
   const [{ script, style }, picture] = await Promise.all([buildPage(), drawWorkflow(organization.deployed.definition)])
   const changes = notifyOfChanges(organization)
+  const { offered, perform } = pageActions(organization, newAccount)
   const server = await serve(async ({ method, url, headers, body }, response) => {
     const route = `${method} ${new URL(url, 'http://localhost').pathname}`
     if (route === 'GET /') return content('text/html; charset=utf-8', html)
     if (route === 'GET /page.js') return content('text/javascript', script)
     if (route === 'GET /page.css') return content('text/css', style)
     if (route === 'GET /workflow.svg') return content('image/svg+xml', picture)
-    if (route === 'GET /snapshot') return json(await snapshotOf(organization))
+    if (route === 'GET /snapshot')
+      return json({ ...(await snapshotOf(organization)), offered: offered() } satisfies Snapshot)
     if (route === 'GET /changes') {
       changes.add(response)
       return undefined
@@ -99,7 +107,7 @@ export const servePage = async (
     // Another site cannot make a browser send a form as JSON.
     if (route === 'POST /act' && headers['content-type'] === 'application/json') {
       try {
-        return json(await perform(organization, newAccount, JSON.parse(body) as Action))
+        return json(await perform(JSON.parse(body) as Action))
       } catch (error) {
         return json({ error: error instanceof Error ? error.message : String(error) }, 400)
       }

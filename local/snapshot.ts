@@ -1,14 +1,20 @@
 import { ourPath } from '../functions/shared/assume-role.ts'
-import { errorOf, explanationOf, hasFailed, sentenceOf } from '../functions/shared/failure.ts'
-import { parseJson } from '../functions/shared/parse.ts'
+import { nextCommand } from '../cli/next-command.ts'
+import { isEvent } from '../functions/shared/event-shape.ts'
+import { hasFailed, sentenceOf } from '../functions/shared/failure.ts'
+import { isTooDeep, parseJson } from '../functions/shared/parse.ts'
 import type { Mail } from './aws/ses.ts'
 import type { Execution } from './aws/step-functions-execution.ts'
 import type { Account, World } from './aws/world.ts'
-import { accountOfExecution, outcomeOf } from './read-execution.ts'
+import { obstaclesOf } from './obstacles.ts'
+import { accountOfExecution, outcomeOf, peopleOf } from './read-execution.ts'
 import type { LocalOrganization } from './start-organization.ts'
 
 /** What the page shows at one moment. Times are milliseconds since 1970, on the organization's clock. */
-export type Snapshot = Awaited<ReturnType<typeof snapshotOf>>
+export type Snapshot = Awaited<ReturnType<typeof snapshotOf>> & {
+  /** The new account that the doors offer. It does not exist yet. */
+  offered: { id: string; name: string }
+}
 
 /** How many executions and mails the page shows: the latest ones. */
 const most = 50
@@ -19,21 +25,48 @@ const doorOf = (input: string): 'event' | 'api' | 'manual' => {
   return asked?.requestedBy?.includes(':assumed-role/') ? 'api' : 'manual'
 }
 
-const shownAccount = ({ secrets }: World, { id, name, state, users, deniedActions }: Account) => ({
-  id,
-  name,
-  state,
-  users: [...users.values()].map(({ name, path, groups, login }) => ({
-    name,
-    ours: path === ourPath,
-    groups: [...groups].map((group) => group.name),
-    signsIn: login !== undefined,
-  })),
-  secrets: [...secrets.keys()].filter((secretName) => secretName.startsWith(`account-vending/${id}/`)),
-  deniedActions,
-})
+/** The input with which the same request starts again. A person is not asked to send an event again. */
+const inputAgain = (input: string, accountId: string | null) => {
+  const asked = parseJson(input)
+  if (isEvent(asked)) return JSON.stringify({ accountId })
+  if (typeof asked !== 'object' || asked === null || Array.isArray(asked) || isTooDeep(asked)) return input
+  const { requestedBy: _, ...request } = asked as { requestedBy?: unknown }
+  return JSON.stringify(request)
+}
 
-const shownExecution = (execution: Execution) => {
+/** What a failure means, and how to continue: the command for a terminal, and the input for a new start. */
+const shownFailure = (execution: Execution, endpointPort: string) => {
+  const accountId = accountOfExecution(execution)
+  const { executionArn, stateMachineArn, status, input } = execution
+  const { error, what, advice, goOn, command, request } = nextCommand(execution, {
+    accountId: accountId ?? 'ACCOUNT',
+    execution: { executionArn, stateMachineArn, status, input, startDate: new Date(execution.startDate) },
+    options: ` --local ${endpointPort}`,
+    target: executionArn,
+  })
+  const again = inputAgain(input, accountId)
+  return { error, explained: { what, advice, goOn, command, again, needsFile: request !== undefined } }
+}
+
+const shownAccount = ({ secrets }: World, account: Account) => {
+  const { id, name, state, users, deniedActions } = account
+  return {
+    id,
+    name,
+    state,
+    users: [...users.values()].map(({ name, path, groups, login }) => ({
+      name,
+      ours: path === ourPath,
+      groups: [...groups].map((group) => group.name),
+      signsIn: login !== undefined,
+    })),
+    secrets: [...secrets.keys()].filter((secretName) => secretName.startsWith(`account-vending/${id}/`)),
+    deniedActions,
+    obstacles: obstaclesOf(account),
+  }
+}
+
+const shownExecution = (execution: Execution, endpointPort: string) => {
   const { executionArn, name, status, startDate, stopDate, states, history, redriveCount } = execution
   return {
     executionArn,
@@ -43,7 +76,8 @@ const shownExecution = (execution: Execution) => {
     accountId: accountOfExecution(execution),
     outcome: outcomeOf(execution),
     cause: sentenceOf(execution.cause),
-    ...(hasFailed(status) && { error: errorOf(execution), explained: explanationOf(execution) }),
+    people: peopleOf(execution),
+    ...(hasFailed(status) && shownFailure(execution, endpointPort)),
     startDate,
     stopDate,
     states,
@@ -65,8 +99,9 @@ const shownMail = ({ messageId, from, to, subject, text, html, at, function: by 
 
 /** Takes the page's snapshot of an organization. Accounts, executions and mails begin with the newest. */
 export const snapshotOf = async (organization: LocalOrganization) => {
-  const { world, vending, clock, executions, endpointUrl, apiUrl, apiRoles } = organization
+  const { world, vending, clock, executions, endpointUrl, apiUrl, apiRoles, deadLetters } = organization
   const mails = await organization.mails()
+  const endpointPort = new URL(endpointUrl).port
   const [operator] = apiRoles
   return {
     now: world.now(),
@@ -77,6 +112,8 @@ export const snapshotOf = async (organization: LocalOrganization) => {
     allowedRecipient: vending.allowedRecipients[0] ?? '',
     stateMachineArn: organization.deployed.stateMachineArn,
     endpointUrl,
+    /** What `npx vend --local` takes. */
+    endpointPort,
     apiUrl,
     apiKey: operator ? `${operator.accessKeyId}:${operator.secretAccessKey}` : '',
     accounts: [...world.accounts.values()].toReversed().map((account) => shownAccount(world, account)),
@@ -84,7 +121,11 @@ export const snapshotOf = async (organization: LocalOrganization) => {
     creating: [...world.createRequests.values()].flatMap(({ state, accountName }) =>
       state === 'IN_PROGRESS' ? [accountName] : [],
     ),
-    executions: [...executions.values()].slice(-most).toReversed().map(shownExecution),
+    executions: [...executions.values()]
+      .slice(-most)
+      .toReversed()
+      .map((execution) => shownExecution(execution, endpointPort)),
+    deadLetters: deadLetters.length,
     mails: mails.slice(-most).toReversed().map(shownMail),
   }
 }

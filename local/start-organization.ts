@@ -6,7 +6,7 @@ import type { Vending } from '../functions/shared/vending.ts'
 import { type ApiRole, startApi } from './aws/api-gateway.ts'
 import { cloudFormation } from './aws/cloudformation.ts'
 import { type Intercept, startEndpoint } from './aws/endpoint.ts'
-import { eventBridge, scheduledEvent } from './aws/eventbridge.ts'
+import { eventBridge, rulesFor, scheduledEvent, undelivered } from './aws/eventbridge.ts'
 import { invokeOperation } from './aws/lambda.ts'
 import { startQueue } from './aws/sqs.ts'
 import { startStepFunctions, statusEvent } from './aws/step-functions.ts'
@@ -203,6 +203,12 @@ export const startOrganization = async ({ vendingFile, speed = defaultSpeed, sta
     startExecution: stepFunctions.start,
     /** The messages in the dead-letter queue. */
     deadLetters: queue.messages,
+    /** Puts an event into the dead-letter queue, as EventBridge does if it may not start the workflow. */
+    failDelivery: (event: object) => {
+      const [rule] = rulesFor(deployedRules(deployed), event)
+      const letter = undelivered(world, event, { rule: rule?.name ?? '', target: deployed.stateMachineArn })
+      queue.send(letter.body, letter.attributes)
+    },
     /** Runs the sweep, which has no schedule here. Returns what the sweep returns; undefined if the sweep failed. */
     sweep: () =>
       functions.invokeAsync('sweep', scheduledEvent(world, ruleName(deployed, 'SweepRule'))) as Promise<

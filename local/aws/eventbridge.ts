@@ -50,13 +50,34 @@ export const busEvent = (
   detail,
 })
 
+const ruleArn = ({ partition, region, managementAccountId }: World, name: string) =>
+  `arn:${partition}:events:${region}:${managementAccountId}:rule/${name}`
+
+/**
+ * The message that an event leaves in the dead-letter queue if EventBridge has no permission to start the rule's target
+ * (EventBridge User Guide, eb-rule-dlq).
+ */
+export const undelivered = (world: World, event: object, { rule, target }: { rule: string; target: string }) => {
+  const attributes = {
+    RULE_ARN: ruleArn(world, rule),
+    TARGET_ARN: target,
+    ERROR_CODE: 'NO_PERMISSIONS',
+    ERROR_MESSAGE: `EventBridge is not authorized to start ${target}.`,
+  }
+  return {
+    body: JSON.stringify(event),
+    attributes: Object.fromEntries(
+      Object.entries(attributes).map(([name, StringValue]) => [name, { DataType: 'String', StringValue }]),
+    ),
+  }
+}
+
 /** The event with which a schedule rule starts its target. */
 export const scheduledEvent = (world: World, ruleName: string) => {
-  const ruleArn = `arn:${world.partition}:events:${world.region}:${world.managementAccountId}:rule/${ruleName}`
   return busEvent(world, {
     source: 'aws.events',
     detailType: 'Scheduled Event',
-    resources: [ruleArn],
+    resources: [ruleArn(world, ruleName)],
     detail: {},
   })
 }

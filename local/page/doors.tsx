@@ -2,9 +2,10 @@ import { useState } from 'preact/hooks'
 import { addressOf } from '../address.ts'
 import type { Breakage } from '../break.ts'
 import type { Snapshot } from '../snapshot.ts'
-import type { Act } from './act.ts'
+import { type Act, type Message, Said } from './act.tsx'
+import { Command } from './command.tsx'
 
-type Props = { snapshot: Snapshot; act: Act }
+type Props = { snapshot: Snapshot; act: Act; message: Message | undefined }
 
 /** The three doors, and buttons for what can go wrong. */
 export const Doors = (props: Props) => (
@@ -19,12 +20,9 @@ export const Doors = (props: Props) => (
   </section>
 )
 
-const names = ['Payments', 'Website', 'Research', 'Analytics', 'Staging', 'Billing', 'Search', 'Archive', 'Media']
-let made = 0
-const nextName = () => `${names[made++ % names.length]} ${made}`
-
-const EventDoor = ({ snapshot, act }: Props) => {
-  const [event, setEvent] = useState(sampleEvent(snapshot))
+const EventDoor = ({ snapshot, act, message }: Props) => {
+  const [edited, edit] = useState<string>()
+  const event = edited ?? sampleEvent(snapshot)
   return (
     <article>
       <h3>By an event</h3>
@@ -37,62 +35,79 @@ const EventDoor = ({ snapshot, act }: Props) => {
         type="button"
         onClick={() =>
           void act(
-            { do: 'new-account', name: nextName(), breakage: 'nothing' },
+            'event',
+            { do: 'new-account', breakage: 'nothing' },
             'The account exists. Its event starts the workflow.',
           )
         }
       >
         Create an account
       </button>
+      <Said at="event" message={message} />
       <details>
         <summary>Send your own event</summary>
         <label>
           Event
-          <textarea rows={8} value={event} onInput={({ currentTarget }) => setEvent(currentTarget.value)} />
+          <textarea rows={8} value={event} onInput={({ currentTarget }) => edit(currentTarget.value)} />
         </label>
         <button
           type="button"
           class="secondary"
-          onClick={() => void act({ do: 'enter', input: event, expects: 'event' }, 'The event is sent.')}
+          onClick={() => void act('own event', { do: 'enter', input: event, expects: 'event' }, 'The event is sent.')}
         >
           Send
         </button>
+        <Said at="own event" message={message} />
       </details>
     </article>
   )
 }
 
-const sampleEvent = ({ accounts, managementAccountId, region }: Snapshot) =>
-  JSON.stringify(
-    {
-      source: 'aws.organizations',
-      'detail-type': 'AWS Service Event via CloudTrail',
-      account: managementAccountId,
-      region,
-      detail: {
-        eventName: 'CreateAccountResult',
-        serviceEventDetails: {
-          createAccountStatus: { state: 'SUCCEEDED', accountId: accounts[0]?.id ?? managementAccountId },
-        },
-      },
-    },
-    null,
-    2,
-  )
+const sampleEvent = ({ automatic, offered, managementAccountId, region }: Snapshot) => {
+  const accountId = offered.id
+  const [source, detail] =
+    automatic === 'organizations'
+      ? [
+          'aws.organizations',
+          {
+            eventName: 'CreateAccountResult',
+            serviceEventDetails: { createAccountStatus: { state: 'SUCCEEDED', accountId } },
+          },
+        ]
+      : [
+          'aws.controltower',
+          {
+            eventName: 'CreateManagedAccount',
+            serviceEventDetails: { createManagedAccountStatus: { state: 'SUCCEEDED', account: { accountId } } },
+          },
+        ]
+  const event = {
+    source,
+    'detail-type': 'AWS Service Event via CloudTrail',
+    account: managementAccountId,
+    region,
+    detail,
+  }
+  return JSON.stringify(event, null, 2)
+}
 
+/** The accounts to choose from. Until somebody chooses one, the offered new account is chosen. */
 const AccountField = ({
-  snapshot,
+  snapshot: { accounts, offered },
   value,
   choose,
 }: {
   snapshot: Snapshot
-  value: string
-  choose: (id: string) => void
+  value: string | undefined
+  choose: (id: string | undefined) => void
 }) => (
   <label>
     Account
-    <select value={value} onChange={({ currentTarget }) => choose(currentTarget.value)}>
-      {snapshot.accounts.map(({ id, name }) => (
+    <select value={value ?? ''} onChange={({ currentTarget }) => choose(currentTarget.value || undefined)}>
+      <option value="">
+        New: {offered.name} {offered.id}
+      </option>
+      {accounts.map(({ id, name }) => (
         <option key={id} value={id}>
           {name} {id}
         </option>
@@ -101,10 +116,10 @@ const AccountField = ({
   </label>
 )
 
-const ManualDoor = ({ snapshot, act }: Props) => {
-  const [accountId, setAccountId] = useState('555555555555')
+const ManualDoor = ({ snapshot, act, message }: Props) => {
+  const [accountId, setAccountId] = useState<string>()
   const [input, setInput] = useState<string>()
-  const text = input ?? JSON.stringify({ accountId })
+  const text = input ?? JSON.stringify({ accountId: accountId ?? snapshot.offered.id })
   return (
     <article>
       <h3>By hand</h3>
@@ -116,9 +131,13 @@ const ManualDoor = ({ snapshot, act }: Props) => {
           setInput(undefined)
         }}
       />
-      <button type="button" onClick={() => void act({ do: 'enter', input: text }, 'The execution has started.')}>
+      <button
+        type="button"
+        onClick={() => void act('manual', { do: 'enter', input: text }, 'The execution has started.')}
+      >
         Start an execution
       </button>
+      <Said at="manual" message={message} />
       <details>
         <summary>Change the input</summary>
         <label>
@@ -130,13 +149,13 @@ const ManualDoor = ({ snapshot, act }: Props) => {
   )
 }
 
-const ApiDoor = ({ snapshot, act }: Props) => {
-  const [accountId, setAccountId] = useState('555555555555')
+const ApiDoor = ({ snapshot, act, message }: Props) => {
+  const [accountId, setAccountId] = useState<string>()
   const [userName, setUserName] = useState('ada')
   const email = addressOf(snapshot.allowedRecipient, userName)
   const request = {
     method: 'POST',
-    path: `/accounts/${accountId}/admins`,
+    path: `/accounts/${accountId ?? snapshot.offered.id}/admins`,
     headers: { 'content-type': 'application/json' },
     body: { admins: [{ userName, email }] },
   }
@@ -148,23 +167,21 @@ const ApiDoor = ({ snapshot, act }: Props) => {
         User name
         <input value={userName} onInput={({ currentTarget }) => setUserName(currentTarget.value)} />
       </label>
-      <button type="button" onClick={() => void act({ do: 'enter', input: JSON.stringify(request) }, '')}>
+      <button type="button" onClick={() => void act('api', { do: 'enter', input: JSON.stringify(request) }, '')}>
         Send a request
       </button>
+      <Said at="api" message={message} />
     </article>
   )
 }
 
-const Breakages = ({ act }: Props) => {
+const Breakages = ({ snapshot, act, message }: Props) => {
   const make = (breakage: Breakage, label: string, done: string) => (
-    <button
-      type="button"
-      class="secondary"
-      onClick={() => void act({ do: 'new-account', name: nextName(), breakage }, done)}
-    >
+    <button type="button" class="secondary" onClick={() => void act('break', { do: 'new-account', breakage }, done)}>
       {label}
     </button>
   )
+  const { deadLetters, endpointPort } = snapshot
   return (
     <article>
       <h3>Break something</h3>
@@ -182,11 +199,25 @@ const Breakages = ({ act }: Props) => {
           'The event arrived twice. One execution vends the account, and the other one ends as AlreadyInProgress.',
         )}
         {make(
+          'event-not-delivered',
+          'Event not delivered',
+          'EventBridge had no permission to start the workflow. The account’s event is in the dead-letter queue, and nothing vends the account until you replay the event.',
+        )}
+        {make(
           'denied-by-policy',
           'Denied by policy',
-          'A service control policy denies iam:CreateUser. The execution fails and a failure notice is mailed. Lift the policy, then redrive.',
+          'A service control policy denies iam:CreateUser. The execution fails and a failure notice is mailed. First lift the policy, then redrive: both buttons stand beside the execution.',
         )}
       </div>
+      <Said at="break" message={message} />
+      {deadLetters > 0 && (
+        <div class="dead-letters">
+          <p>
+            Dead-letter queue: {deadLetters} {deadLetters === 1 ? 'message' : 'messages'}. To retry, run in a terminal:
+          </p>
+          <Command what="Retry the dead-letter queue" line={`npx vend replay --local ${endpointPort}`} />
+        </div>
+      )}
     </article>
   )
 }

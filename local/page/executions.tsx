@@ -1,15 +1,53 @@
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useState } from 'preact/hooks'
 import type { Snapshot } from '../snapshot.ts'
-import type { Act } from './act.ts'
+import type { Obstacle } from '../obstacles.ts'
+import { type Act, type Message, Said } from './act.tsx'
+import { Command } from './command.tsx'
+import { Graph } from './graph.tsx'
 
 export type Execution = Snapshot['executions'][number]
-type Status = Execution['states'][number]['status'] | 'WAITING'
 
 const nameOf = (snapshot: Snapshot, accountId: string | null) =>
   snapshot.accounts.find(({ id }) => id === accountId)?.name ?? accountId ?? 'no account'
 
-const textOfOutcome = ({ status, outcome, error }: Execution) =>
-  status === 'RUNNING' ? 'running' : status === 'SUCCEEDED' ? (outcome ?? 'succeeded') : (error ?? status.toLowerCase())
+const and = new Intl.ListFormat('en')
+const most = 3
+const list = (names: string[]) => (names.length > most ? `${names.length} administrators` : and.format(names))
+
+/** The outcome of a vend with the people whom it is about, like "Vended, ada made, Administrator kept". */
+const textOfVend = (outcome: string, { made, kept, signingIn }: Execution['people']) =>
+  [
+    outcome,
+    made.length && `${list(made)} made`,
+    kept.length && `${list(kept)} kept`,
+    signingIn.length && `${list(signingIn)} signing in already`,
+  ]
+    .filter(Boolean)
+    .join(', ')
+
+const textOfOutcome = ({ status, outcome, error, people }: Execution) =>
+  status === 'RUNNING'
+    ? 'running'
+    : status === 'SUCCEEDED'
+      ? textOfVend(outcome ?? 'succeeded', people)
+      : (error ?? status.toLowerCase())
+
+/** Why people have no new password and no mail. Empty if everybody has. */
+const whyNotMade = ({ made, kept, signingIn }: Execution['people']) =>
+  [
+    !made.length && kept.length + signingIn.length > 0 && 'Nobody was made.',
+    kept.length === 1 &&
+      `${kept[0]} was in the account already. Account vending did not create this user, so the user stays unchanged and gets no password and no mail.`,
+    kept.length > 1 &&
+      `${and.format(kept)} were in the account already. Account vending did not create these users, so they stay unchanged and get no password and no mail.`,
+    signingIn.length > 0 && `The password of a user who has signed in stays: ${and.format(signingIn)}.`,
+  ]
+    .filter(Boolean)
+    .join(' ')
+
+/** A vend that made nobody has succeeded, but is not what somebody may have expected. */
+const classOfOutcome = ({ status, people }: Execution) =>
+  `outcome ${status}${people.kept.length + people.signingIn.length > 0 && !people.made.length ? ' nobody' : ''}`
 
 /** The list of executions, and the workflow's graph and the timeline of the chosen one. */
 export const Executions = ({
@@ -17,11 +55,13 @@ export const Executions = ({
   execution,
   choose,
   act,
+  message,
 }: {
   snapshot: Snapshot
   execution: Execution | undefined
   choose: (executionArn: string) => void
   act: Act
+  message: Message | undefined
 }) => (
   <section id="executions" aria-labelledby="executions-title" tabIndex={-1}>
     <h2 id="executions-title">Executions</h2>
@@ -44,7 +84,7 @@ export const Executions = ({
               <span>
                 {nameOf(snapshot, listed.accountId)} <small>by {listed.door}</small>
               </span>
-              <span class={`outcome ${listed.status}`}>{textOfOutcome(listed)}</span>
+              <span class={classOfOutcome(listed)}>{textOfOutcome(listed)}</span>
             </button>
           </li>
         ))}
@@ -53,12 +93,14 @@ export const Executions = ({
         <>
           <Graph execution={execution} />
           <div>
-            <h3>
+            <h3 id="execution-title" tabIndex={-1}>
               {nameOf(snapshot, execution.accountId)}: {textOfOutcome(execution)}
               {execution.redriveCount > 0 && ` (redriven ${execution.redriveCount} ×)`}
             </h3>
+            <p class="why">{whyNotMade(execution.people)}</p>
             {execution.cause && <p class="wrong">{execution.cause}</p>}
-            <GoOn snapshot={snapshot} execution={execution} act={act} />
+            <GoOn key={execution.executionArn} snapshot={snapshot} execution={execution} act={act} />
+            <Said at="execution" message={message} />
             <Timeline execution={execution} speed={snapshot.speed} />
           </div>
         </>
@@ -67,97 +109,80 @@ export const Executions = ({
   </section>
 )
 
+const removals: Record<Obstacle, [label: string, done: string]> = {
+  policy: ['Lift the policy', 'The policy is lifted.'],
+  role: ['Create the access role', 'The account has the access role.'],
+  state: ['Make the account active', 'The account is ACTIVE.'],
+}
+
+/** What a failure means, the command that continues, and the buttons that do the same here. */
 const GoOn = ({ snapshot, execution, act }: { snapshot: Snapshot; execution: Execution; act: Act }) => {
-  const account = snapshot.accounts.find(({ id }) => id === execution.accountId)
-  if (execution.status === 'RUNNING' || execution.status === 'SUCCEEDED') return null
+  const [input, setInput] = useState<string>()
   const { executionArn, explained } = execution
+  if (!explained) return null
+  const obstacles = snapshot.accounts.find(({ id }) => id === execution.accountId)?.obstacles ?? []
+  const again = input ?? explained.again
+  // The button that was pressed may be gone after the action, and the focus with it.
+  const press = (...action: Parameters<Act>) =>
+    void act(...action).then(() => document.getElementById('execution-title')?.focus())
   return (
-    <>
+    <div class="go-on">
       <p>
-        {explained?.what} {explained?.advice}
+        {explained.what} {explained.advice}
       </p>
-      {explained?.goOn === 'redrive' && (
-        <p class="buttons">
-          {account && account.deniedActions.length > 0 && (
-            <button
-              type="button"
-              class="secondary"
-              onClick={() =>
-                void act(
-                  { do: 'lift-policy', accountId: account.id },
-                  'The policy is lifted. Now redrive the execution.',
-                )
-              }
-            >
-              Lift the policy
-            </button>
-          )}
+      <Command what="Continue" line={explained.command} />
+      {explained.needsFile && (
+        <label>
+          Input, as request.json or to start here
+          <textarea rows={3} value={again} onInput={({ currentTarget }) => setInput(currentTarget.value)} />
+        </label>
+      )}
+      <p class="buttons">
+        {explained.goOn === 'redrive' &&
+          obstacles.map(({ is }) => {
+            const [label, done] = removals[is]
+            const action = { do: 'remove-obstacle', accountId: execution.accountId ?? '', obstacle: is } as const
+            return (
+              <button
+                key={is}
+                type="button"
+                onClick={() => press('execution', action, `${done} Now redrive the execution.`)}
+              >
+                {label}
+              </button>
+            )
+          })}
+        {explained.goOn === 'redrive' ? (
           <button
             type="button"
+            // Only what helps now has the colour of the main button.
+            class={obstacles.length ? 'secondary' : undefined}
             onClick={() =>
-              void act({ do: 'redrive', executionArn }, 'The execution continues at the state where it stopped.')
+              press(
+                'execution',
+                { do: 'redrive', executionArn },
+                obstacles.length
+                  ? {
+                      kind: 'waiting',
+                      text: `The execution continues, but will fail again: ${obstacles.map(({ why }) => why).join(', and ')}.`,
+                    }
+                  : 'The execution continues at the state where it stopped.',
+              )
             }
           >
             Redrive
           </button>
-        </p>
-      )}
-    </>
-  )
-}
-
-/** A state's status over all items of a Map, the number of items, and the number of retries. */
-const stateOf = ({ states, history }: Execution, name: string) => {
-  const entered = states.filter((state) => state.name === name)
-  const own = history.filter(({ state }) => state === name)
-  const statuses = entered.map(({ status, index }): Status => {
-    const last = own.findLast((happened) => happened.index === index)
-    return status === 'FAILED' && last?.what === 'failed' && last.waitsUpTo !== undefined ? 'WAITING' : status
-  })
-  const worst = (['RUNNING', 'WAITING', 'FAILED', 'ABORTED', 'SUCCEEDED'] as const).find((status) =>
-    statuses.includes(status),
-  )
-  return { status: worst, items: entered.length, tries: own.filter(({ what }) => what === 'retried').length }
-}
-
-const Graph = ({ execution }: { execution: Execution }) => {
-  const place = useRef<HTMLDivElement>(null)
-  const [picture, setPicture] = useState('')
-  useEffect(() => {
-    void fetch('/workflow.svg')
-      .then((response) => response.text())
-      .then((svg) => setPicture(svg.slice(svg.indexOf('<svg'))))
-  }, [])
-  useEffect(() => {
-    for (const group of place.current?.querySelectorAll<SVGGElement>('g[id^="state-"]') ?? []) {
-      const { status, items, tries } = stateOf(execution, group.id.replace('state-', ''))
-      group.dataset['status'] = status ?? 'NONE'
-      group.querySelector('.badge')?.remove()
-      const said = [items > 1 ? `×${items}` : '', tries ? `↻${tries}` : ''].filter(Boolean).join(' ')
-      if (!said || group.classList.contains('cluster')) continue
-      const { x, y, width, height } = group.getBBox()
-      const badge = document.createElementNS('http://www.w3.org/2000/svg', 'text')
-      badge.setAttribute('class', 'badge')
-      badge.setAttribute('x', String(x + width + 4))
-      badge.setAttribute('y', String(y + height / 2 + 3))
-      badge.textContent = said
-      group.append(badge)
-    }
-  }, [execution, picture])
-  const standing = execution.states
-    .map(({ name, status }) => `${name} ${status.toLowerCase()}`)
-    .filter((text, i, all) => all.indexOf(text) === i)
-  return (
-    <div
-      class="graph"
-      ref={place}
-      // On a phone the picture is scrolled sideways, which needs the focus.
-      tabIndex={0}
-      role="img"
-      aria-label={`The workflow: ${standing.join(', ')}`}
-      // This is safe: the server itself draws the picture from the definition.
-      dangerouslySetInnerHTML={{ __html: picture }}
-    />
+        ) : (
+          <button
+            type="button"
+            class={explained.goOn === 'correct' && input === undefined ? 'secondary' : undefined}
+            onClick={() => press('execution', { do: 'enter', input: again }, 'A new execution has started.')}
+          >
+            Start again
+          </button>
+        )}
+      </p>
+    </div>
   )
 }
 

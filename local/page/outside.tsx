@@ -1,11 +1,12 @@
 import { useState } from 'preact/hooks'
 import { addressOf } from '../address.ts'
 import type { Snapshot } from '../snapshot.ts'
+import { Command } from './command.tsx'
 
 /** Commands to copy. Any program on this machine can call the API and the AWS endpoint. */
 export const Outside = ({ snapshot }: { snapshot: Snapshot }) => {
-  const { apiKey, apiUrl, endpointUrl, managementAccountId, region, stateMachineArn, accounts, allowedRecipient } =
-    snapshot
+  const { apiKey, apiUrl, endpointUrl, endpointPort, managementAccountId, region, stateMachineArn } = snapshot
+  const { accounts, allowedRecipient, offered } = snapshot
   const [accountId, setAccountId] = useState('')
   const account =
     accounts.find(({ id }) => id === accountId) ?? accounts.find(({ secrets }) => secrets.length) ?? accounts[0]
@@ -15,6 +16,7 @@ export const Outside = ({ snapshot }: { snapshot: Snapshot }) => {
   const curl = `curl --aws-sigv4 aws:amz:${region}:execute-api --user ${apiKey}`
   const secret = account.secrets[0] ?? `account-vending/${account.id}/administrator`
   const lines: [string, string][] = [
+    ['List all accounts with their status', `npx vend list --local ${endpointPort}`],
     ['List the account’s users', aws(account.id, 'iam list-users')],
     [
       'Read the first password',
@@ -32,7 +34,10 @@ export const Outside = ({ snapshot }: { snapshot: Snapshot }) => {
     ],
     [
       'Create an account',
-      aws(managementAccountId, 'organizations create-account --account-name Outside --email outside@example.com'),
+      aws(
+        managementAccountId,
+        `organizations create-account --account-name '${offered.name}' --email ${addressOf(allowedRecipient, `outside+${offered.id}`)}`,
+      ),
     ],
     [
       'Request another administrator from the API',
@@ -44,8 +49,8 @@ export const Outside = ({ snapshot }: { snapshot: Snapshot }) => {
     <section aria-labelledby="outside-title">
       <h2 id="outside-title">From your terminal</h2>
       <p>
-        Any program on this machine can call the API and the AWS endpoint. To act in an account, use its id as the
-        access key id.
+        Any program on this machine can call the API and the AWS endpoint. To act in an account, use its ID as the
+        access key ID.
       </p>
       <label class="narrow">
         Account in these commands
@@ -59,29 +64,14 @@ export const Outside = ({ snapshot }: { snapshot: Snapshot }) => {
       </label>
       <dl>
         {lines.map(([what, line]) => (
-          <Line key={what} what={what} line={line} />
+          <div key={what}>
+            <dt>{what}</dt>
+            <dd>
+              <Command what={what} line={line} />
+            </dd>
+          </div>
         ))}
       </dl>
     </section>
-  )
-}
-
-const Line = ({ what, line }: { what: string; line: string }) => {
-  const [isCopied, setCopied] = useState(false)
-  const copy = async () => {
-    await navigator.clipboard.writeText(line)
-    setCopied(true)
-    setTimeout(() => setCopied(false), 2000)
-  }
-  return (
-    <div class="line">
-      <dt>{what}</dt>
-      <dd>
-        <code>{line}</code>
-        <button type="button" class="secondary" aria-label={`Copy: ${what}`} onClick={() => void copy()}>
-          {isCopied ? 'Copied' : 'Copy'}
-        </button>
-      </dd>
-    </div>
   )
 }

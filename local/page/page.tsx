@@ -2,14 +2,11 @@ import { render } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import type { Snapshot } from '../snapshot.ts'
 import { Accounts } from './accounts.tsx'
-import type { Act } from './act.ts'
+import { type Act, type Answer, type Message } from './act.tsx'
 import { Doors } from './doors.tsx'
 import { Executions } from './executions.tsx'
 import { Inbox } from './inbox.tsx'
 import { Outside } from './outside.tsx'
-
-/** What the last action led to. `kind` decides the text's colour. */
-type Message = { kind: 'well' | 'wrong'; text: string }
 
 const load = async () => (await (await fetch('/snapshot')).json()) as Snapshot
 
@@ -32,17 +29,18 @@ const useSnapshot = () => {
   return { snapshot, setSnapshot, isLive }
 }
 
-type Answer = {
+/** What the server answers to an action. */
+type Result = {
   error?: string
   executions?: string[]
   matched?: boolean
   response?: { status: number; body: unknown } | null
 }
 
-const messageFor = ({ error, matched, response }: Answer, done: string): Message => {
+const answerFor = ({ error, matched, response }: Result, done: Answer | string): Answer => {
   if (error) return { kind: 'wrong', text: error }
   if (matched === false) return { kind: 'wrong', text: 'No rule matches this event, so nothing was started.' }
-  if (!response) return { kind: 'well', text: done }
+  if (!response) return typeof done === 'string' ? { kind: 'well', text: done } : done
   return {
     kind: response.status < 400 ? 'well' : 'wrong',
     text: `HTTP ${response.status}: ${JSON.stringify(response.body)}`,
@@ -54,23 +52,27 @@ const Page = () => {
   const [message, setMessage] = useState<Message>()
   const [chosen, choose] = useState<string>()
 
-  const act: Act = async (action, done) => {
-    setMessage(undefined)
+  const act: Act = async (place, action, done) => {
+    setMessage({ place, kind: 'waiting', text: 'Please wait …' })
     try {
       const response = await fetch('/act', {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify(action),
       })
-      const answer = (await response.json()) as Answer
+      const result = (await response.json()) as Result
       // Show the execution that the action started.
-      const started = answer.executions?.[0]
+      const started = result.executions?.[0]
       if (started) choose(started)
       if (action.do === 'new-account') choose(undefined)
-      setMessage(messageFor(answer, done))
+      const isStarted =
+        !result.error &&
+        place !== 'execution' &&
+        (action.do === 'new-account' ? action.breakage !== 'event-not-delivered' : started !== undefined)
+      setMessage({ place, ...answerFor(result, done), isStarted })
       setSnapshot(await load())
     } catch {
-      setMessage({ kind: 'wrong', text: 'The local organization does not answer. Run npm start again.' })
+      setMessage({ place, kind: 'wrong', text: 'The local organization does not answer. Run npm start again.' })
     }
   }
 
@@ -94,11 +96,17 @@ const Page = () => {
         )}
       </header>
       <main class="container-fluid">
-        <Doors snapshot={snapshot} act={act} />
-        <p role="status" class={message?.kind}>
-          {message?.text}
-        </p>
-        <Executions snapshot={snapshot} execution={execution} choose={choose} act={act} />
+        <Doors snapshot={snapshot} act={act} message={message} />
+        <Executions
+          snapshot={snapshot}
+          execution={execution}
+          choose={(executionArn) => {
+            setMessage(undefined)
+            choose(executionArn)
+          }}
+          act={act}
+          message={message}
+        />
         <div class="halves">
           <Accounts snapshot={snapshot} />
           <Inbox mails={snapshot.mails} />

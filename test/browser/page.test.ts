@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import path from 'node:path'
 import { promisify } from 'node:util'
 import type { AxeResults } from 'axe-core'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
@@ -14,6 +15,7 @@ import { exampleVending } from '../support/organization.ts'
 // Tests the page of `npm start` in a real browser.
 
 const port = 14_680
+const command = path.join(import.meta.dirname, '..', '..', 'dist', 'vend.cjs')
 let organization: Awaited<ReturnType<typeof npmStart>>
 let browser: Browser
 let page: Page
@@ -46,7 +48,8 @@ const executions = () => page.getByRole('list', { name: 'Latest executions' }).g
 const inbox = () => page.getByRole('list', { name: 'Mails' }).getByRole('button')
 const state = (name: string) => page.locator(`[id="state-${name}"]`)
 const press = (name: string) => page.getByRole('button', { name, exact: true }).click()
-const said = () => page.getByRole('status').innerText()
+/** The text beside the button that was pressed last. */
+const said = () => page.getByRole('status').filter({ hasText: /./ }).innerText()
 /** Waits until the newest execution has ended with this outcome. */
 const newest = (outcome: string) => executions().first().filter({ hasText: outcome }).waitFor()
 /** Presses a button that starts an execution, and waits until that execution has succeeded. */
@@ -60,9 +63,9 @@ const vendBy = async (button: string) => {
 test('shows the three doors, each with a vended account', async () => {
   await open()
   expect(await executions().allInnerTexts()).toEqual([
-    expect.stringMatching(/Research by api\s+Vended/),
-    expect.stringMatching(/Website by manual\s+Vended/),
-    expect.stringMatching(/Payments by event\s+Vended/),
+    expect.stringMatching(/Research by api\s+Vended, ada and grace made/),
+    expect.stringMatching(/Website by manual\s+Vended, Administrator made/),
+    expect.stringMatching(/Payments by event\s+Vended, Administrator made/),
   ])
 })
 
@@ -112,13 +115,108 @@ test('the three doors open: a new account, an execution, a request', async () =>
   expect(await executions().first().innerText()).toContain('by event')
 
   await vendBy('Start an execution')
-  // The old account has its own Administrator, whom the vend keeps.
-  expect(await state('Kept').getAttribute('data-status')).toBe('SUCCEEDED')
+  expect(await executions().first().innerText()).toContain('by manual')
 
   await page.getByLabel('User name').fill('lin')
   await vendBy('Send a request')
   expect(await said()).toContain('HTTP 202')
   await inbox().filter({ hasText: 'as lin' }).waitFor()
+})
+
+const door = (title: string) => page.getByRole('article').filter({ has: page.getByRole('heading', { name: title }) })
+
+test('a door vends a new account unless another is chosen, and never the same name or id, even after a reload', async () => {
+  await open()
+  await vendBy('Start an execution')
+  await newest('Vended, Administrator made')
+  await vendBy('Send a request')
+  await newest('Vended, ada made')
+  await vendBy('Create an account')
+  await page.reload()
+  await vendBy('Create an account')
+  await vendBy('Start an execution')
+  await newest('Vended, Administrator made')
+  await page.getByText('Send your own event').click()
+  await vendBy('Send')
+  await newest('Vended, Administrator made')
+  const rows = await page.locator('tbody th').allInnerTexts()
+  const names = rows.map((row) => row.split('\n')[0])
+  expect(names.length).toBeGreaterThan(10)
+  expect(new Set(names).size).toBe(names.length)
+})
+
+test('says who was made and who was kept', async () => {
+  await open()
+  await door('By hand').getByLabel('Account').selectOption('555555555555')
+  await vendBy('Start an execution')
+  // The old account has its own Administrator, whom the vend keeps.
+  expect(await state('Kept').getAttribute('data-status')).toBe('SUCCEEDED')
+  expect(await executions().first().innerText()).toMatch(/Vended, Administrator kept$/)
+  await page.getByRole('heading', { name: 'Legacy: Vended, Administrator kept' }).waitFor()
+  await page.getByText('Nobody was made. Administrator was in the account already').waitFor()
+
+  await page.getByText('Change the input').click()
+  await page.getByLabel('Input').fill(
+    JSON.stringify({
+      accountId: '555555555555',
+      admins: [{ userName: 'joan', email: 'joan@example.com' }, { userName: 'Administrator' }],
+    }),
+  )
+  await vendBy('Start an execution')
+  await newest('Vended, joan made, Administrator kept')
+})
+
+test.each([360, 768, 1280])(
+  'at a width of %i, each answer stands beside the button that was pressed',
+  async (width) => {
+    await open({ viewport: { width, height: 640 } })
+    for (const button of [
+      'Create an account',
+      'Start an execution',
+      'Send a request',
+      'Duplicate event',
+      'Event not delivered',
+      'Denied by policy',
+    ]) {
+      const pressed = page.getByRole('button', { name: button, exact: true })
+      await pressed.evaluate((one) => one.scrollIntoView({ block: 'center' }))
+      await pressed.click()
+      const answer = page.getByRole('status').filter({ hasText: /[.}]/ })
+      await answer.waitFor()
+      const [place, text] = [await pressed.boundingBox(), await answer.boundingBox()]
+      expect(text!.y - place!.y, button).toBeLessThan(200)
+      expect(text!.y + Math.min(text!.height, 40), button).toBeLessThan(640)
+      expect(text!.y, button).toBeGreaterThan(0)
+    }
+    await newest('DeniedByPolicyError')
+    await press('Redrive')
+    const answer = page.getByRole('status').filter({ hasText: 'will fail again' })
+    await answer.waitFor()
+    expect(await answer.evaluate((one) => one.getBoundingClientRect().top)).toBeGreaterThan(0)
+    expect(await answer.evaluate((one) => one.getBoundingClientRect().bottom)).toBeLessThan(640)
+  },
+)
+
+test.each([360, 768])('at a width of %i, the graph shows the state that waits or failed', async (width) => {
+  await open({ viewport: { width, height: 640 } })
+  const isInSight = (name: string) =>
+    state(name).evaluate((one) => {
+      const place = one.getBoundingClientRect()
+      const frame = one.closest('div.graph')!.getBoundingClientRect()
+      return place.left >= frame.left && place.right <= Math.min(frame.right, innerWidth)
+    })
+  await press('Role not ready')
+  await page.locator('[id="state-CreateAdminGroup"][data-status="WAITING"]').waitFor()
+  await page.getByText('Now: CreateAdminGroup waits for a retry').waitFor()
+  await expect.poll(() => isInSight('CreateAdminGroup')).toBe(true)
+  await newest('Vended')
+  await press('Denied by policy')
+  await newest('DeniedByPolicyError')
+  await page.getByText('Failed at: CreateAdminUser').waitFor()
+  await expect.poll(() => isInSight('CreateAdminUser')).toBe(true)
+  await executions().filter({ hasText: 'Payments' }).last().click()
+  await page.getByText('Ended at: RecordVended').waitFor()
+  await expect.poll(() => isInSight('RecordVended')).toBe(true)
 })
 
 describe('recovers from a fault:', () => {
@@ -165,11 +263,26 @@ describe('recovers from a fault:', () => {
     await newest('DeniedByPolicyError')
     expect(await state('CreateAdminUser').getAttribute('data-status')).toBe('FAILED')
     await inbox().filter({ hasText: 'failure notice' }).first().click()
-    await page.frameLocator('iframe').getByText('redrive-execution').first().waitFor()
+    await page
+      .frameLocator('iframe')
+      .getByText(/redrive/)
+      .first()
+      .waitFor()
+    // What helps comes first, and only what helps now has the colour of the main button.
+    const buttons = page.locator('.go-on').getByRole('button', { name: /Lift|Redrive/ })
+    // The test cannot compare colours: the mouse is on a button, which changes the colour.
+    const looks = () => buttons.evaluateAll((all) => all.map((one) => one.getAttribute('class') ?? ''))
+    expect(await buttons.allInnerTexts()).toEqual(['Lift the policy', 'Redrive'])
+    expect(await looks()).toEqual(['', 'secondary'])
     await press('Redrive')
+    const answer = page.getByRole('status').filter({ hasText: 'will fail again: a policy denies iam:CreateUser' })
+    await answer.waitFor()
+    expect(await answer.getAttribute('class')).toBe('waiting')
     // If the policy were lifted earlier, the redriven execution would not fail.
     await page.getByText('DeniedByPolicyError (redriven 1 ×)').waitFor()
     await press('Lift the policy')
+    await expect.poll(() => buttons.allInnerTexts()).toEqual(['Redrive'])
+    expect(await looks()).toEqual([''])
     await press('Redrive')
     await newest('Vended')
     await page.getByText(/redriven \d ×/).waitFor()
@@ -190,6 +303,80 @@ test('explains mistakes: invalid JSON, an event that no rule matches, a refused 
   await page.getByLabel('User name').fill('not a name')
   await press('Send a request')
   await expect.poll(said).toMatch(/HTTP 400.*admins\[0\]\.userName/)
+})
+
+test('another obstacle than a policy comes before the redrive, too', async () => {
+  await open()
+  for (const [accountId, error, fix] of [
+    ['666666666666', 'AccessRoleMissingError', 'Create the access role'],
+    ['333333333333', 'AccountNotActiveError', 'Make the account active'],
+  ] as const) {
+    await door('By hand').getByLabel('Account').selectOption(accountId)
+    await press('Start an execution')
+    await newest(error)
+    await press(fix)
+    await expect.poll(said).toContain('Now redrive')
+    await press('Redrive')
+    await newest('Vended, Administrator made')
+  }
+})
+
+/** Runs a command of the page in a terminal. */
+const inTerminal = async (line: string) =>
+  (await promisify(execFile)('bash', ['-c', line.replace(/^npx vend/, `node ${command}`)])).stdout
+
+describe('a failure ends with its command:', () => {
+  const shown = async () => (await page.locator('.go-on code').first().innerText()).trim()
+
+  test('start the corrected input, on the page', async () => {
+    await open()
+    await page.getByText('Change the input').click()
+    await page.getByLabel('Input').fill('{"accountId":"999999999999"}')
+    await press('Start an execution')
+    await newest('AccountNotFoundError')
+    expect(await shown()).toBe(`npx vend start 999999999999 --file request.json --local ${port + 1}`)
+    const corrected = page.getByLabel('Input, as request.json')
+    expect(await corrected.inputValue()).toBe('{"accountId":"999999999999"}')
+    await corrected.fill('{"accountId":"777788889999","admins":[{"userName":"hedy","email":"hedy@example.com"}]}')
+    await press('Start again')
+    await newest('Vended, hedy made')
+  })
+
+  test('start again, in a terminal', async () => {
+    await open()
+    await door('By hand').getByLabel('Account').selectOption('111111111111')
+    await press('Start an execution')
+    await newest('ProtectedAccountError')
+    expect(await shown()).toBe(`npx vend start 111111111111 --local ${port + 1}`)
+    await expect(inTerminal(await shown())).rejects.toThrow(/protect/)
+    expect(await page.getByRole('button', { name: 'Start again' }).count()).toBe(1)
+  })
+
+  test('redrive, in a terminal', async () => {
+    await open()
+    await press('Denied by policy')
+    await newest('DeniedByPolicyError')
+    await press('Lift the policy')
+    await inTerminal(await shown())
+    await newest('Vended')
+  })
+})
+
+test('an event that was not delivered is a dead letter, and the command that is shown replays it', async () => {
+  await open()
+  const before = await executions().count()
+  await press('Event not delivered')
+  await expect.poll(said).toContain('dead-letter queue')
+  expect(await executions().count()).toBe(before)
+  await page.reload()
+  // Other tests make dead letters as well.
+  await page.getByText(/^Dead-letter queue: \d+ messages?/).waitFor()
+  const line = await door('Break something').locator('code').first().innerText()
+  expect(line).toBe(`npx vend replay --local ${port + 1}`)
+  expect(await inTerminal(line)).toContain('done, deleted')
+  await executions().nth(before).waitFor()
+  await newest('Vended, Administrator made')
+  await expect.poll(() => page.getByText(/^Dead-letter queue/).count()).toBe(0)
 })
 
 test('the commands to copy work in a terminal', async () => {
@@ -255,7 +442,7 @@ test.each([320, 390, 768, 1024, 1440, 2560])('nothing is cut off at a width of %
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
   expect(overflow).toBeLessThanOrEqual(0)
   const cut = await page
-    .locator('button, select, h1, h2, h3, .line code')
+    .locator('button, select, h1, h2, h3, .command code')
     .evaluateAll((all) =>
       all.filter((one) => one.getBoundingClientRect().right > innerWidth + 1).map((one) => one.textContent),
     )

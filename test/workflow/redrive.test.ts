@@ -130,6 +130,25 @@ test('the page explains an execution that took too long', async () => {
   })
 })
 
+test.each(['"x"', 'null', '1', '["x"]', '[null]', '[{"userName":1}]', '[{"email":"a@example.com"}]'])(
+  'the page explains a refused request, whatever is in it: admins %s',
+  async (admins) => {
+    const input = `{"accountId":"310000000008","again":"yes","admins":${admins}}`
+    const { executionArn } = organization.startExecution(crypto.randomUUID(), input) as Execution
+    await organization.settled()
+    const { executions, endpointPort } = await snapshotOf(organization)
+    const shown = executions.find((execution) => execution.executionArn === executionArn)
+    expect(shown).toMatchObject({
+      error: 'InvalidInputError',
+      explained: {
+        goOn: 'correct',
+        command: `npx vend start 310000000008 --file request.json --local ${endpointPort}`,
+        again: JSON.stringify(JSON.parse(input)),
+      },
+    })
+  },
+)
+
 test('a stopped execution begins no further step', async () => {
   const target = account('310000000007')
   const execution = start('310000000007', 'ada')
