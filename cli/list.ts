@@ -1,6 +1,6 @@
 import { styleText } from 'node:util'
 import { OrganizationsClient, paginateListAccounts } from '@aws-sdk/client-organizations'
-import { scanAccounts } from '../functions/shared/account-record.ts'
+import { scanAccounts } from '../functions/shared/record-and-lease.ts'
 import { scanToldFailures } from '../functions/shared/notes.ts'
 import type { Vending } from '../functions/shared/vending.ts'
 import { keepingToTheRate, type Make } from './clients.ts'

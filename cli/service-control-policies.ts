@@ -7,7 +7,7 @@ import {
 } from '@aws-sdk/client-organizations'
 import { createAdminGroupPermissions } from '../functions/create-admin-group/create-admin-group.ts'
 import { createAdminUserPermissions } from '../functions/create-admin-user/create-admin-user.ts'
-import { ourPath } from '../functions/shared/assume-role.ts'
+import { ourPath } from '../functions/shared/iam-client.ts'
 import { matchesAction, matchesAny } from '../functions/shared/policy.ts'
 
 const anyAccount = '000000000000'

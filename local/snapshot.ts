@@ -1,4 +1,4 @@
-import { ourPath } from '../functions/shared/assume-role.ts'
+import { ourPath } from '../functions/shared/iam-client.ts'
 import { nextCommand } from '../cli/next-command.ts'
 import { isEvent } from '../functions/shared/event-shape.ts'
 import { hasFailed, sentenceOf } from '../functions/shared/failure.ts'

@@ -16,7 +16,7 @@ import {
   leaseRestSeconds,
   readAccount,
   takeLease,
-} from '../shared/account-record.ts'
+} from '../shared/record-and-lease.ts'
 import type { Ledger } from '../shared/ledger.ts'
 import {
   type Admin,

@@ -20,7 +20,7 @@ import {
 import { isDeepStrictEqual } from 'node:util'
 import * as z from 'zod/mini'
 import { accountSchema } from '../shared/account.ts'
-import { explainDenial, iamArn, ourPath, type Permission } from '../shared/assume-role.ts'
+import { explainDenial, iamArn, ourPath, type Permission } from '../shared/iam-client.ts'
 import { isNamed } from '../shared/aws-errors.ts'
 import {
   GroupDiffersError,
@@ -29,7 +29,7 @@ import {
   PolicyNotFoundError,
 } from '../shared/errors.ts'
 import { hasSignedIn } from '../shared/has-signed-in.ts'
-import { type AccountRecord, beginStep, entryOf, recordKept } from '../shared/account-record.ts'
+import { type AccountRecord, beginStep, entryOf, recordKept } from '../shared/record-and-lease.ts'
 import type { Ledger } from '../shared/ledger.ts'
 import { matchesAction } from '../shared/policy.ts'
 import { type Admin, adminSchema, type Group, groupSchema, type PolicyDocument } from '../shared/request.ts'

@@ -1,6 +1,6 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { STSClient } from '@aws-sdk/client-sts'
-import { signIn } from '../shared/assume-role.ts'
+import { signIn } from '../shared/iam-client.ts'
 import { readEnv } from '../shared/env.ts'
 import { step } from '../shared/step.ts'
 import { createAdminGroup, createAdminGroupInput, createAdminGroupPermissions } from './create-admin-group.ts'

@@ -1,7 +1,7 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { STSClient } from '@aws-sdk/client-sts'
-import { signIn } from '../shared/assume-role.ts'
+import { signIn } from '../shared/iam-client.ts'
 import { readEnv } from '../shared/env.ts'
 import { step } from '../shared/step.ts'
 import { createAdminUser, createAdminUserInput, createAdminUserPermissions } from './create-admin-user.ts'

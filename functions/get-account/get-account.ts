@@ -1,7 +1,7 @@
 import { DescribeAccountCommand, type OrganizationsClient } from '@aws-sdk/client-organizations'
 import { isNamed } from '../shared/aws-errors.ts'
 import { AccountNotFoundError } from '../shared/errors.ts'
-import { type AccountRecord, entryOf, mailKey, readAccount } from '../shared/account-record.ts'
+import { type AccountRecord, entryOf, mailKey, readAccount } from '../shared/record-and-lease.ts'
 import type { Ledger } from '../shared/ledger.ts'
 import { inPath } from '../shared/request.ts'
 import { parseInput } from '../shared/parse.ts'

@@ -1,7 +1,7 @@
 import { type EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge'
 import * as z from 'zod/mini'
 import { accountSchema } from '../shared/account.ts'
-import { recordVend } from '../shared/account-record.ts'
+import { recordVend } from '../shared/record-and-lease.ts'
 import type { Ledger } from '../shared/ledger.ts'
 import { adminSchema, groupSchema } from '../shared/request.ts'
 import { vendSchema } from '../shared/vend.ts'

@@ -1,7 +1,7 @@
 import type { SESClient } from '@aws-sdk/client-ses'
 import * as z from 'zod/mini'
 import { accountSchema } from '../shared/account.ts'
-import { beginStep, isMailed, recordMail } from '../shared/account-record.ts'
+import { beginStep, isMailed, recordMail } from '../shared/record-and-lease.ts'
 import type { Ledger } from '../shared/ledger.ts'
 import { fillHtml, fillText } from '../shared/mail.ts'
 import { type SenderConfig, tellOnce } from '../shared/send-mail.ts'

@@ -8,7 +8,7 @@ import {
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb'
 import { isNamed } from './aws-errors.ts'
 
-// How the items of the ledger's one table are read and written. What the items mean is in account-record.ts and
+// How the items of the ledger's one table are read and written. What the items mean is in record-and-lease.ts and
 // notes.ts.
 
 /** The DynamoDB table of the ledger, and the client that reaches it. */

@@ -17,7 +17,7 @@ import {
   recordFailure,
   recordGone,
   scanAccounts,
-} from '../shared/account-record.ts'
+} from '../shared/record-and-lease.ts'
 import type { Ledger } from '../shared/ledger.ts'
 import { fillText, oneLine } from '../shared/mail.ts'
 import { scanToldFailures } from '../shared/notes.ts'

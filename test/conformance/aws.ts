@@ -65,7 +65,7 @@ const clients = (endpoint: string, credentials: Credentials) => {
     states: asking(new SFNClient(config)),
     sqs: asking(new SQSClient({ ...config, useQueueUrlAsEndpoint: false })),
     dynamodb: asking(dynamodb),
-    /** For the functions of functions/shared/account-record.ts, whose DynamoDB expressions the scenarios test. */
+    /** For the functions of functions/shared/record-and-lease.ts, whose DynamoDB expressions the scenarios test. */
     ledger: { dynamodb, tableName: 'ledger' },
   }
 }

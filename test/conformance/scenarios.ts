@@ -12,7 +12,7 @@ import * as SFN from '@aws-sdk/client-sfn'
 import * as SQS from '@aws-sdk/client-sqs'
 import * as STS from '@aws-sdk/client-sts'
 import { setTimeout } from 'node:timers/promises'
-import * as ledger from '../../functions/shared/account-record.ts'
+import * as ledger from '../../functions/shared/record-and-lease.ts'
 import * as notes from '../../functions/shared/notes.ts'
 import { type Aws, roleName, stackName, trailName } from './aws.ts'
 

@@ -1,5 +1,5 @@
 import { GetGroupCommand, paginateListUsers } from '@aws-sdk/client-iam'
-import { ourPath } from '../../functions/shared/assume-role.ts'
+import { ourPath } from '../../functions/shared/iam-client.ts'
 import { isNamed } from '../../functions/shared/aws-errors.ts'
 import { findMemberAccount } from '../../functions/shared/account.ts'
 import { parseInput } from '../../functions/shared/parse.ts'

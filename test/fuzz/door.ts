@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { unmarshall } from '@aws-sdk/util-dynamodb'
 import { explanations } from '../../functions/shared/explanations.ts'
-import type { AccountRecord } from '../../functions/shared/account-record.ts'
+import type { AccountRecord } from '../../functions/shared/record-and-lease.ts'
 import { completeRequest, manualRequest } from '../../functions/shared/request.ts'
 import { isEvent } from '../../functions/shared/event-shape.ts'
 import { secretName } from '../../functions/shared/secret-name.ts'

@@ -21,7 +21,7 @@ export const mistakes: Mistake[] = [
   },
   {
     name: 'the lease is not asked for',
-    file: 'shared/account-record.ts',
+    file: 'shared/record-and-lease.ts',
     changes: [
       [
         'updateAccount(ledger, accountId, { ...change, condition: isHeldBy(vend.executionArn) })',
@@ -41,17 +41,17 @@ export const mistakes: Mistake[] = [
   },
   {
     name: 'the lease is taken over as soon as its execution has ended',
-    file: 'shared/account-record.ts',
+    file: 'shared/record-and-lease.ts',
     changes: [['export const leaseRestSeconds = 90', 'export const leaseRestSeconds = 0']],
   },
   {
     name: 'a step begins right after a failure',
-    file: 'shared/account-record.ts',
+    file: 'shared/record-and-lease.ts',
     changes: [['Date.parse(at) - leaseRestSeconds * 1000', 'Date.parse(at) + leaseRestSeconds * 1000']],
   },
   {
     name: 'the lease is not given back',
-    file: 'shared/account-record.ts',
+    file: 'shared/record-and-lease.ts',
     changes: [["remove: ['lease', 'failure'],\n    })\n  } catch", "remove: ['failure'],\n    })\n  } catch"]],
   },
   {
@@ -66,7 +66,7 @@ export const mistakes: Mistake[] = [
   },
   {
     name: 'a mail that is on record is sent again',
-    file: 'shared/account-record.ts',
+    file: 'shared/record-and-lease.ts',
     changes: [['?.secretVersion === secretVersion', '?.secretVersion === `${secretVersion}?`']],
   },
   {
@@ -178,7 +178,7 @@ export const mistakes: Mistake[] = [
   },
   {
     name: 'the lease of a departed account is kept',
-    file: 'shared/account-record.ts',
+    file: 'shared/record-and-lease.ts',
     changes: [["    remove: ['lease'],\n", '']],
   },
 ]

@@ -1,7 +1,7 @@
 import type { Interception } from '../../local/aws/endpoint.ts'
 import type { Execution } from '../../local/aws/step-functions-execution.ts'
 import type { World } from '../../local/aws/world.ts'
-import type { AccountRecord } from '../../functions/shared/account-record.ts'
+import type { AccountRecord } from '../../functions/shared/record-and-lease.ts'
 import type { Plan } from './plan.ts'
 import type { Invocation } from './service.ts'
 

@@ -10,7 +10,7 @@ import { parse } from 'yaml'
 import { explanations } from '../../functions/shared/explanations.ts'
 import { reportFailure, reportFailureInput } from '../../functions/report-failure/report-failure.ts'
 import * as errors from '../../functions/shared/errors.ts'
-import type { AccountRecord } from '../../functions/shared/account-record.ts'
+import type { AccountRecord } from '../../functions/shared/record-and-lease.ts'
 import { parseInput } from '../../functions/shared/parse.ts'
 import {
   accountId,

@@ -17,7 +17,7 @@ import { DescribeExecutionCommand, SFNClient, StartExecutionCommand } from '@aws
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb'
 import { mockClient } from 'aws-sdk-client-mock'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import type { AccountRecord } from '../../functions/shared/account-record.ts'
+import type { AccountRecord } from '../../functions/shared/record-and-lease.ts'
 import { sweep } from '../../functions/sweep/sweep.ts'
 import {
   anAdmin,

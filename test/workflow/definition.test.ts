@@ -3,7 +3,7 @@ import { loadVending } from '../../infra/build/check-vending.ts'
 import { readDeployed } from '../../local/deployed.ts'
 import { exampleVending } from '../support/organization.ts'
 import * as errors from '../../functions/shared/errors.ts'
-import { leaseRestSeconds } from '../../functions/shared/account-record.ts'
+import { leaseRestSeconds } from '../../functions/shared/record-and-lease.ts'
 
 const { definition, functions, lambdaArn } = readDeployed(loadVending(exampleVending), {
   partition: 'aws',

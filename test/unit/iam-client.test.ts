@@ -3,7 +3,7 @@ import type { Context } from 'aws-lambda'
 import { mockClient } from 'aws-sdk-client-mock'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Account } from '../../functions/shared/account.ts'
-import { assumeAccountRole, explainDenial, iamArn } from '../../functions/shared/assume-role.ts'
+import { assumeAccountRole, explainDenial, iamArn } from '../../functions/shared/iam-client.ts'
 import {
   AccessRoleMissingError,
   AccountJustJoinedError,

@@ -16,7 +16,7 @@ import {
   recordRenewal,
   recordVend,
   takeLease,
-} from '../../functions/shared/account-record.ts'
+} from '../../functions/shared/record-and-lease.ts'
 import type { Ledger } from '../../functions/shared/ledger.ts'
 import { failureNote, noteOnce, readNote, scanToldFailures } from '../../functions/shared/notes.ts'
 import { createLedger } from '../../local/create-ledger.ts'
