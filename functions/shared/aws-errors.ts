@@ -10,13 +10,36 @@ export const isNamed = (error: unknown, ...names: string[]): error is Error =>
  */
 export const isDenied = (error: unknown): boolean => isNamed(error, 'AccessDenied', 'AccessDeniedException')
 
-const connectionCodes = ['ECONNRESET', 'ECONNREFUSED', 'ETIMEDOUT', 'EPIPE', 'ENOTFOUND', 'EAI_AGAIN']
+// The codes under which the SDK tries again: @smithy/core, NODEJS_TIMEOUT_ERROR_CODES and NODEJS_NETWORK_ERROR_CODES.
+const connectionCodes = [
+  'ECONNRESET',
+  'ECONNREFUSED',
+  'ETIMEDOUT',
+  'EPIPE',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+]
+// What the SDK calls an answer without an error name of the service.
+const nameless = ['Unknown', 'UnknownError', 'Error', 'SyntaxError']
 
-/** Gives a broken connection a name that a Retry can match. Node calls such an error `Error` or `TimeoutError`. */
+/** The HTTP status of a passing failure that has no name: a proxy of AWS answered, and not the service. */
+const namelessStatus = (error: Error & { $metadata?: { httpStatusCode?: number } }) => {
+  const status = error.$metadata?.httpStatusCode ?? 0
+  return status >= 500 && nameless.includes(error.name) ? `HTTP ${status}` : undefined
+}
+
+/**
+ * Gives a broken connection, and a server's failure that AWS did not name, a name that a Retry can match. Node calls
+ * such an error `Error` or `TimeoutError`, the SDK calls it `Unknown`.
+ */
 export const nameConnectionFailure = (error: unknown): unknown => {
   if (!(error instanceof Error)) return error
   const code = 'code' in error ? String(error.code) : ''
-  return connectionCodes.includes(code) || (error.name === 'TimeoutError' && '$metadata' in error)
-    ? new AwsUnreachableError(`No answer from AWS (${code || error.name}): ${error.message}`, { cause: error })
-    : error
+  const isBroken = connectionCodes.includes(code) || (error.name === 'TimeoutError' && '$metadata' in error)
+  const what = isBroken ? code || error.name : namelessStatus(error)
+  return what === undefined
+    ? error
+    : new AwsUnreachableError(`No answer from AWS (${what}): ${error.message}`, { cause: error })
 }

@@ -117,7 +117,7 @@ export class MailQuotaExceededError extends Error {
   override readonly name = 'MailQuotaExceededError'
 }
 
-/** AWS did not answer: the connection broke or timed out. */
+/** AWS did not answer: the connection broke or timed out, or a proxy of AWS answered with a failure. */
 export class AwsUnreachableError extends Error {
   override readonly name = 'AwsUnreachableError'
 }

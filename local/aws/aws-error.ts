@@ -1,4 +1,7 @@
-/** An error as AWS returns it: its code, its message, its HTTP status, and `fields`, the members beside the message. */
+/**
+ * An error as AWS returns it: its code, its message, its HTTP status, and `fields`, the members beside the message.
+ * With an empty code, a proxy of AWS answers, and not the service.
+ */
 export class AwsError extends Error {
   override readonly name = 'AwsError'
   readonly code: string

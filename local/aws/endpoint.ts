@@ -93,12 +93,19 @@ export const answering = (
       if (isReset(error)) throw error
       const refusal = error instanceof AwsError ? error : localFailure(error)
       record.error = refusal.code
-      return format.refuse(refusal)
+      return refusal.code ? format.refuse(refusal) : ofProxy(refusal)
     } finally {
       record.end = world.now()
     }
   }
 }
+
+/** A failure without an error name: a proxy in front of AWS's service answered. */
+const ofProxy = ({ status, message }: AwsError) => ({
+  status,
+  headers: { 'content-type': 'text/html' },
+  body: `<html><body><h1>${status} ${message}</h1></body></html>`,
+})
 
 /**
  * Opens the organization to AWS's SDKs on 127.0.0.1, on any free port if `port` is 0.

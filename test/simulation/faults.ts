@@ -104,6 +104,8 @@ export const faultsOf = (
       case 'throttled':
         return refuse(kind, throttled[service] ?? 'Throttling', 'Rate exceeded')
       case 'server-error':
+        // Some failures have no name: a proxy of AWS answers.
+        if (record.at % 4 === 0) return refuse(kind, '', 'Service Unavailable', 503)
         return refuse(kind, failed[service] ?? 'InternalFailure', 'An internal error occurred', 500)
       case 'reset-before-effect':
         noted(kind)

@@ -267,3 +267,15 @@ test('another AWS takes over a service, whatever the credentials', async () => {
   expect(world.calls).toMatchObject([{ service: 'iam', operation: 'ListUsers', error: 'FromUpstream' }])
   upstream.close()
 })
+
+test('an error without a code is answered as a proxy of AWS does, in any format', async () => {
+  const { config } = await start({
+    intercept: () => {
+      throw new AwsError('', 'Service Unavailable', 503)
+    },
+  })
+  const iam = new IAMClient(config()).send(new ListUsersCommand({}))
+  await expect(iam).rejects.toMatchObject({ name: 'Unknown', $metadata: { httpStatusCode: 503 } })
+  const secrets = new SecretsManagerClient(config()).send(new ListSecretsCommand({}))
+  await expect(secrets).rejects.toMatchObject({ name: 'SyntaxError', $metadata: { httpStatusCode: 503 } })
+})
