@@ -86,10 +86,9 @@ export async function createAdminUser(clients: Clients, { vend, account, admin, 
         iam.send(new AddUserToGroupCommand({ UserName, GroupName: name })),
       ),
       ...policies.map((PolicyArn) => iam.send(new AttachUserPolicyCommand({ UserName, PolicyArn }))),
-      password
-        ? setPassword(iam, { UserName, Password: password, PasswordResetRequired: passwordResetRequired })
-        : Promise.resolve(),
     ])
+    // Last: a login profile that is new cannot be changed for seconds, which would delay the next try of this step.
+    if (password) await setPassword(iam, { UserName, Password: password, PasswordResetRequired: passwordResetRequired })
   } catch (error) {
     return explainDenial(withoutPassword(error, password), account)
   }

@@ -36,6 +36,13 @@ export const accounts = {
     most: 420,
     from: 'peers wait 60 to 300 s, and report trouble within the first 7 minutes',
   },
+  /** From then until the policies of the access role take effect. */
+  policyDelay: {
+    median: 4,
+    p99: 60,
+    most: 60,
+    from: 'IAM is eventually consistent; users report AccessDenied for seconds after a role can be assumed, seldom for a minute',
+  },
   /** How likely a call does not see a user or group that was made within the last 2 seconds. */
   staleness: { chance: 0.1, from: 'IAM is eventually consistent (IAM User Guide); AWS gives no figure' },
 }

@@ -13,8 +13,8 @@ export const mistakes: Mistake[] = [
     changes: [
       ['import { GetSecretValueCommand,', 'import { PutSecretValueCommand, GetSecretValueCommand,'],
       [
-        '? setPassword(iam, { UserName, Password: password, PasswordResetRequired: passwordResetRequired })',
-        `? setPassword(iam, { UserName, Password: 'New-' + password, PasswordResetRequired: passwordResetRequired }).then(() =>
+        'await setPassword(iam, { UserName, Password: password, PasswordResetRequired: passwordResetRequired })',
+        `await setPassword(iam, { UserName, Password: 'New-' + password, PasswordResetRequired: passwordResetRequired }).then(() =>
             clients.secrets.send(new PutSecretValueCommand({ SecretId: secret.secretArn ?? '', SecretString: 'New-' + password, ClientRequestToken: vend.id + '-2' })))`,
       ],
     ],

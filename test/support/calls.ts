@@ -140,14 +140,14 @@ export const plannedCalls: PlannedCall[] = [
     step: 'create-admin-user',
     call: 'iam:CreateLoginProfile',
     does: 'lets the user sign in',
-    after: [after('the user must exist', 'create user')],
+    after: [after('a new login profile cannot be changed for seconds, should an earlier call fail', 'add to group')],
   },
   {
     id: 'begin mail',
     step: 'send-login-email',
     call: 'dynamodb:UpdateItem',
     does: 'renews the lease, reads which mails were sent',
-    after: [after('the mail says that the user can sign in', 'add to group', 'create login profile')],
+    after: [after('the mail says that the user can sign in', 'create login profile')],
   },
   {
     id: 'send mail',

@@ -6,7 +6,7 @@ import { addUp, idleMonth, priceOf, usageOf } from '../bench/cost.ts'
 import { type Figures, goneFrom, mark, median, quantile, worseThan } from '../bench/figures.ts'
 import priceTable from '../bench/prices.json' with { type: 'json' }
 import results from '../bench/results.json' with { type: 'json' }
-import { secondsToMail, withFixedWait } from '../bench/time.ts'
+import { secondsToMail, withFixedWait, withFormerPauses } from '../bench/time.ts'
 import type { Simulated } from '../simulation/simulation.ts'
 
 describe('quantiles', () => {
@@ -168,12 +168,32 @@ describe('time', () => {
     expect(() => withFixedWait({ States: {} }, 65)).toThrow('does not enter the account')
   })
 
+  test('the former pauses replace those of both steps that enter the account', () => {
+    const Retry = [
+      { ErrorEquals: ['AccountNotReadyError'], IntervalSeconds: 1, MaxAttempts: 1 },
+      { ErrorEquals: ['NoSuchEntityException', 'OptInRequired'], IntervalSeconds: 1, MaxAttempts: 1 },
+      { ErrorEquals: ['Throttling'], IntervalSeconds: 1, MaxAttempts: 1 },
+    ]
+    const Each = { ItemProcessor: { States: { CreateAdminUser: { Retry } } } }
+    const former = { BackoffRate: 1.5, IntervalSeconds: 2, JitterStrategy: 'FULL', MaxDelaySeconds: 15 }
+    const replaced = [
+      { ErrorEquals: ['AccountNotReadyError'], MaxAttempts: 124, ...former },
+      { ErrorEquals: ['NoSuchEntityException', 'OptInRequired'], MaxAttempts: 12, ...former },
+      Retry[2],
+    ]
+    expect(withFormerPauses({ States: { CreateAdminGroup: { Retry }, Each } }).States).toEqual({
+      CreateAdminGroup: { Retry: replaced },
+      Each: { ItemProcessor: { States: { CreateAdminUser: { Retry: replaced } } } },
+    })
+    expect(() => withFormerPauses({ States: { CreateAdminGroup: { Retry } } })).toThrow('does not wait where')
+  })
+
   test('ends when SES accepts the mail, not at a try that failed', () => {
     const calls = [
       { operation: 'SendEmail', error: 'Throttling', end: 5000 },
       { operation: 'SendEmail', end: 9000 },
     ]
-    const account = { roleUsableFrom: 1000 }
+    const account = { roleUsableFrom: 0, policiesInEffectFrom: 1000 }
     expect(secondsToMail({ calls, account } as unknown as Simulated)).toBe(8)
     expect(secondsToMail({ calls: [], account } as unknown as Simulated)).toBeUndefined()
   })

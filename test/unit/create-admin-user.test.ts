@@ -103,6 +103,17 @@ describe('a new user', () => {
     ])
   })
 
+  test.each([AddUserToGroupCommand, AttachUserPolicyCommand])(
+    'gets a login profile only after %o: a profile that is new cannot be changed for seconds, when the step is tried again',
+    async (command) => {
+      iam.on(command as typeof AddUserToGroupCommand).rejects(awsError('NoSuchEntityException'))
+      await expect(create({ admin: anAdmin({ policies: [readOnlyAccess] }) })).rejects.toMatchObject({
+        name: 'NoSuchEntityException',
+      })
+      expect(iam.commandCalls(CreateLoginProfileCommand)).toHaveLength(0)
+    },
+  )
+
   test('gets the password only from the secret, and the password goes only into the login profile', async () => {
     expect(JSON.stringify(await create())).not.toContain(password)
     expect(JSON.stringify(onRecord.changes())).not.toContain(password)

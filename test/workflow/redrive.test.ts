@@ -198,7 +198,7 @@ test('the history shows the longest wait of a failed step', async () => {
   const execution = start('310000000006', 'ada')
   await organization.settled()
   const waits = execution.history.flatMap(({ waitsUpTo }) => waitsUpTo ?? [])
-  // The definition's Retry: from 2 s, × 1.5, at most 15 s.
-  expect(waits.slice(0, 3)).toEqual([2, 3, 4.5])
+  // The pause of the definition’s Retry.
+  expect(waits.slice(0, 3)).toEqual([3, 3, 3])
   expect(Math.max(...waits)).toBeLessThanOrEqual(15)
 })
