@@ -78,7 +78,7 @@ const secretsOf = async (organization: LocalOrganization, accountId: string) => 
 /** Reads an account's groups, users and secrets with AWS's own APIs. `kept` holds names in lower case. */
 export const contentOfAccount = async (organization: LocalOrganization, accountId: string, kept: string[]) => {
   const { world } = organization
-  // The report must also show what IAM would not yet see.
+  // The report must also show what IAM and Secrets Manager would not yet see.
   const { staleness } = world
   world.staleness = 0
   const iam = new IAMClient({
@@ -102,6 +102,7 @@ export const contentOfAccount = async (organization: LocalOrganization, accountI
       }
     }),
   )
+  const secrets = await secretsOf(organization, accountId)
   world.staleness = staleness
-  return { groups, users, secrets: await secretsOf(organization, accountId) }
+  return { groups, users, secrets }
 }

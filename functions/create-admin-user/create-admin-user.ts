@@ -13,7 +13,7 @@ import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/clien
 import * as z from 'zod/mini'
 import { accountSchema } from '../shared/account.ts'
 import { explainDenial, iamArn, ourPath, type Permission } from '../shared/iam-client.ts'
-import { isNamed } from '../shared/aws-errors.ts'
+import { isNamed, nameMissingSecret } from '../shared/aws-errors.ts'
 import { hasSignedIn } from '../shared/has-signed-in.ts'
 import { UserNotOursError } from '../shared/errors.ts'
 import { beginStep } from '../shared/record-and-lease.ts'
@@ -69,8 +69,8 @@ type Clients = { secrets: SecretsManagerClient; ledger: Ledger; signIn: () => Pr
  *
  * Safe to run twice: the step continues with a user of our path where the last try stopped, and sets the stored
  * password again only while nobody has signed in with the user's login profile.
- * Throws `UserNotOursError`, `DeniedByPolicyError`, `LeaseLostError`, and `AccountNotReadyError` while the policies of
- * a new account's role are not in effect.
+ * Throws `UserNotOursError`, `DeniedByPolicyError`, `LeaseLostError`, `SecretNotFoundError`, and `AccountNotReadyError`
+ * while the policies of a new account's role are not in effect.
  */
 export async function createAdminUser(clients: Clients, { vend, account, admin, groups, secret }: Input) {
   const { userName: UserName, policies, tags, passwordResetRequired } = admin
@@ -97,7 +97,9 @@ export async function createAdminUser(clients: Clients, { vend, account, admin, 
 
 const readPassword = async (secrets: SecretsManagerClient, { secretArn, secretVersion }: Input['secret']) => {
   if (!secretArn || !secretVersion) return ''
-  const secret = await secrets.send(new GetSecretValueCommand({ SecretId: secretArn, VersionId: secretVersion }))
+  const secret = await secrets
+    .send(new GetSecretValueCommand({ SecretId: secretArn, VersionId: secretVersion }))
+    .catch(nameMissingSecret)
   return secret.SecretString ?? ''
 }
 

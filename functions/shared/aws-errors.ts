@@ -1,4 +1,4 @@
-import { AwsUnreachableError } from './errors.ts'
+import { AwsUnreachableError, SecretNotFoundError } from './errors.ts'
 
 /** Whether `error` is an AWS error, or an error of ours, with one of these names. */
 export const isNamed = (error: unknown, ...names: string[]): error is Error =>
@@ -9,6 +9,19 @@ export const isNamed = (error: unknown, ...names: string[]): error is Error =>
  * name.
  */
 export const isDenied = (error: unknown): boolean => isNamed(error, 'AccessDenied', 'AccessDeniedException')
+
+/**
+ * Gives the errors of Secrets Manager about a missing secret a name of their own. Other services use the same names for
+ * other things, and only these errors are worth waiting for. For a `catch` of a single call to Secrets Manager.
+ * Throws `SecretNotFoundError`, and every other error unchanged.
+ */
+export const nameMissingSecret = (error: unknown): never => {
+  if (!isNamed(error, 'ResourceNotFoundException', 'InvalidRequestException')) throw error
+  throw new SecretNotFoundError(
+    `Secrets Manager does not find the secret, or says that it is scheduled for deletion. AWS says: ${error.message}`,
+    { cause: error },
+  )
+}
 
 // The codes under which the SDK tries again: @smithy/core, NODEJS_TIMEOUT_ERROR_CODES and NODEJS_NETWORK_ERROR_CODES.
 const connectionCodes = [

@@ -112,6 +112,19 @@ export class SecretNotOursError extends Error {
   override readonly name = 'SecretNotOursError'
 }
 
+/**
+ * Secrets Manager does not find the secret, or says that the secret is scheduled for deletion. Both also happen right
+ * after a write or a restore, because Secrets Manager is eventually consistent. Worth waiting for.
+ */
+export class SecretNotFoundError extends Error {
+  override readonly name = 'SecretNotFoundError'
+}
+
+/** STS refused the session policy that a step made for its session in the account. */
+export class SessionPolicyRefusedError extends Error {
+  override readonly name = 'SessionPolicyRefusedError'
+}
+
 /** The SES sending quota for 24 hours is used up: a retry cannot help. */
 export class MailQuotaExceededError extends Error {
   override readonly name = 'MailQuotaExceededError'

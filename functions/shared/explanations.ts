@@ -12,12 +12,6 @@ const throttled = explain(
   'Nothing needs to be fixed. Redrive the execution from the step that failed:',
 )
 
-const secretGone = explain(
-  'start',
-  'The secret that holds the stored password was deleted, or is scheduled for deletion.',
-  'Start again. The secret gets a new password, unless the user has signed in already:',
-)
-
 // In an account that was moved, a stack with the role would fail, because the role exists already.
 const changeOrCreateRole =
   'If the role exists in the account, change its trust policy as the cause describes. Otherwise create the role as the cause describes. Then redrive the execution:'
@@ -129,6 +123,16 @@ export const explanations: Record<string, Explanation> = {
     'A secret with the name for the first password already exists, and this installation did not create it. The secret was left unchanged.',
     'Find out who created the secret: an earlier installation, or somebody who wants to know the password. Delete the secret without recovery, then redrive the execution:',
   ),
+  SecretNotFoundError: explain(
+    'start',
+    'The secret that holds the stored password was deleted, or is scheduled for deletion: Secrets Manager said so for about a minute.',
+    'Start again. The secret gets a new password, unless the user has signed in already:',
+  ),
+  SessionPolicyRefusedError: explain(
+    'correct',
+    'STS refused the session policy, which a step makes from the names of the requested groups and policies.',
+    'Save an input with other groups and policies as request.json, and start again:',
+  ),
   MailQuotaExceededError: explain(
     'redrive',
     'The SES sending quota for 24 hours is used up. The administrators exist; the mail is missing.',
@@ -169,8 +173,6 @@ export const explanations: Record<string, Explanation> = {
     'The account’s password policy refused the stored password. The policy was probably changed after the password was stored.',
     'Delete the secret that this notice names, then start again. The new password follows the current policy:',
   ),
-  InvalidRequestException: secretGone,
-  ResourceNotFoundException: secretGone,
   LimitExceededException: explain(
     'redrive',
     'A quota of the account or of Secrets Manager is reached.',
@@ -196,7 +198,11 @@ export const explanations: Record<string, Explanation> = {
   TooManyRequestsException: throttled,
   RequestLimitExceeded: throttled,
   ProvisionedThroughputExceededException: throttled,
-  ConcurrentModificationException: throttled,
+  ConcurrentModificationException: explain(
+    'redrive',
+    'Somebody else was changing the same user or group in the account for longer than the workflow retries.',
+    'Nothing needs to be fixed. Redrive the execution from the step that failed:',
+  ),
 }
 
 /** For an error name that the table above does not have. */

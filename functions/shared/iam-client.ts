@@ -8,6 +8,7 @@ import {
   AccountNotReadyError,
   DeniedByPolicyError,
   InvalidInputError,
+  SessionPolicyRefusedError,
 } from './errors.ts'
 import { placeOf, type Vend } from './vend.ts'
 
@@ -73,7 +74,8 @@ type SignIn = { account: Account; roleName: string; vend: Vend; permissions: Per
  * If the role refuses, throws `AccountNotReadyError` for an account that Organizations created within the last hour,
  * `AccountJustJoinedError` for an account that was invited and joined within the last hour (conditions on the
  * organization have been seen to lag 10 to 20 minutes behind a join), and `AccessRoleMissingError` for other accounts.
- * Throws `InvalidInputError` if the permissions are too long for STS.
+ * Throws `InvalidInputError` if the permissions are too long for STS, and `SessionPolicyRefusedError` if STS refuses
+ * them.
  */
 export const assumeAccountRole = async (sts: STSClient, { account, roleName, vend, permissions }: SignIn) => {
   const roleArn = iamArn(vend, account.id, `role/${roleName}`)
@@ -94,6 +96,11 @@ export const assumeAccountRole = async (sts: STSClient, { account, roleName, ven
       sessionToken: Credentials?.SessionToken ?? '',
     }
   } catch (error) {
+    // IAM refuses the request's own policies under the same name.
+    if (isNamed(error, 'MalformedPolicyDocumentException'))
+      throw new SessionPolicyRefusedError(`STS refused the policy of the session. AWS says: ${error.message}`, {
+        cause: error,
+      })
     if (!isNamed(error, ...refusals)) throw error
     if (isNew(account))
       throw new AccountNotReadyError(

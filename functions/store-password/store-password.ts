@@ -8,7 +8,7 @@ import {
 } from '@aws-sdk/client-secrets-manager'
 import * as z from 'zod/mini'
 import { accountSchema } from '../shared/account.ts'
-import { isNamed } from '../shared/aws-errors.ts'
+import { isNamed, nameMissingSecret } from '../shared/aws-errors.ts'
 import { SecretNotOursError } from '../shared/errors.ts'
 import { type AccountRecord, beginStep, entryOf, recordRenewal } from '../shared/record-and-lease.ts'
 import type { Ledger } from '../shared/ledger.ts'
@@ -34,8 +34,9 @@ const excluded = '0O1lI|' + '"\'`' + '=+-@' + ',./:;<>?\\~'
  * Safe to run twice: the version is named after the vend, and an existing secret is kept, because the user's login
  * profile may have its password already. A secret that is scheduled for deletion, or whose vended user is gone, gets a
  * new password. A user who signs in already has a password of their own, and gets none.
- * Throws `LeaseLostError`, and `SecretNotOursError` if an existing secret is not encrypted with the password key: only
- * this step may encrypt with that key.
+ * Throws `LeaseLostError`, `SecretNotFoundError` while Secrets Manager does not show what was written a moment ago, and
+ * `SecretNotOursError` if an existing secret is not encrypted with the password key: only this step may encrypt with
+ * that key.
  */
 export async function storePassword(
   { secrets, ledger }: { secrets: SecretsManagerClient; ledger: Ledger },
@@ -80,14 +81,16 @@ export async function storePassword(
     )
   } catch (error) {
     if (!isNamed(error, 'ResourceExistsException', 'InvalidRequestException')) throw error
-    const { ARN, KmsKeyId, VersionIdsToStages } = await secrets.send(new DescribeSecretCommand({ SecretId: name }))
+    const { ARN, KmsKeyId, VersionIdsToStages } = await secrets
+      .send(new DescribeSecretCommand({ SecretId: name }))
+      .catch(nameMissingSecret)
     refuseForeignSecret({ name, KmsKeyId }, keyArn, error)
     // Recorded first: a crash before the new password exists must not leave the old password in use.
     const renew = () => recordRenewal(ledger, { accountId: account.id, vend, userName })
-    const putNew = async () => stored(await secrets.send(new PutSecretValueCommand({ SecretId: name, ...password })))
+    const putNew = () => putPassword(secrets, { name, ARN, ...password }).then(stored)
     if (isNamed(error, 'InvalidRequestException')) {
       await renew()
-      await secrets.send(new RestoreSecretCommand({ SecretId: name }))
+      await secrets.send(new RestoreSecretCommand({ SecretId: name })).catch(nameMissingSecret)
       return putNew()
     }
     const version = currentVersion(VersionIdsToStages)
@@ -96,6 +99,26 @@ export async function storePassword(
       return putNew()
     }
     return stored({ ...(ARN && { ARN }), ...(version && { VersionId: version }) })
+  }
+}
+
+/**
+ * Writes the vend's version of a secret. A version that an earlier try of the same vend wrote is kept: DescribeSecret
+ * does not show such a version at once. Throws `SecretNotFoundError`.
+ */
+const putPassword = async (
+  secrets: SecretsManagerClient,
+  {
+    name,
+    ARN,
+    ...password
+  }: { name: string; ARN: string | undefined; ClientRequestToken: string; SecretString: string | undefined },
+) => {
+  try {
+    return await secrets.send(new PutSecretValueCommand({ SecretId: name, ...password }))
+  } catch (error) {
+    if (!isNamed(error, 'ResourceExistsException')) return nameMissingSecret(error)
+    return { ...(ARN && { ARN }), VersionId: password.ClientRequestToken }
   }
 }
 

@@ -1,5 +1,5 @@
 import { AwsError } from './aws-error.ts'
-import type { Account, Group, User, World } from './world.ts'
+import { type Account, type Group, isSeen, type User, type World } from './world.ts'
 
 // The query protocol sends every value as a string, whatever its type says.
 
@@ -32,10 +32,6 @@ export const checkPath = (path = '/') => {
     )
   return path
 }
-
-/** IAM is eventually consistent: a call does not always see what was created a moment ago. */
-const isSeen = (world: World, { createdAt }: { createdAt: number }) =>
-  world.now() - createdAt >= world.forgetfulSeconds * 1000 || world.random() >= world.staleness
 
 export const userOf = (world: World, account: Account, name: string | undefined): User => {
   const user = account.users.get(checkName('userName', name, 128).toLowerCase())

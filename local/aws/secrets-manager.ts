@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto'
 import type * as SecretsManager from '@aws-sdk/client-secrets-manager'
 import { AwsError, unsupported } from './aws-error.ts'
 import type { Operations } from './operation.ts'
-import { randomText, type Secret, type World } from './world.ts'
+import { isSeen, randomText, type Secret, type World } from './world.ts'
 
 const invalidParameter = (message: string) => new AwsError('InvalidParameterException', message)
 const notFound = (message: string) => new AwsError('ResourceNotFoundException', message)
@@ -20,16 +20,20 @@ const isNamed = ({ name, arn }: Secret, id: string) => [name, arn, arn.slice(0, 
 /** Finds a secret by its name or ARN. */
 const secretOf = (world: World, id = '') => {
   const secret = secretsIn(world).find((candidate) => isNamed(candidate, id))
-  if (!secret) throw notFound("Secrets Manager can't find the specified secret.")
+  if (!secret || !isSeen(world, secret)) throw notFound("Secrets Manager can't find the specified secret.")
   return secret
 }
 
 const usableSecretOf = (world: World, id: string | undefined) => {
   const secret = secretOf(world, id)
-  if (secret.deletionAt)
+  if (isMarked(world, secret))
     throw markedForDeletion("You can't perform this operation on the secret because it was marked for deletion.")
   return secret
 }
+
+/** Whether the secret is scheduled for deletion, or was restored so recently that this call does not see that yet. */
+const isMarked = (world: World, { deletionAt, restoredAt }: Secret) =>
+  deletionAt !== undefined || (restoredAt !== undefined && !isSeen(world, { createdAt: restoredAt }))
 
 /** Adds a version under the request's token. The same token with the same value changes nothing. */
 const putVersion = (world: World, secret: Secret, token: string | undefined, value: string | undefined) => {
@@ -56,7 +60,7 @@ const createSecret = (world: World, input: SecretsManager.CreateSecretRequest) =
       'Invalid name. Must be a valid name containing alphanumeric characters, or any of the following: -/_+=.@!',
     )
   const there = secretsIn(world).find(({ name }) => name === Name)
-  if (there?.deletionAt)
+  if (there && isMarked(world, there))
     throw markedForDeletion(
       "You can't create this secret because a secret with this name is already scheduled for deletion.",
     )
@@ -119,7 +123,7 @@ const getSecretValue = (world: World, { SecretId, VersionId, VersionStage }: Sec
     [...secret.versions].find(
       ([id, { stages }]) => (!VersionId || id === VersionId) && (!stage || stages.includes(stage)),
     ) ?? []
-  if (!version)
+  if (!version || !isSeen(world, version))
     throw notFound(
       `Secrets Manager can't find the specified secret value for ${VersionId ? `VersionId: ${VersionId}` : `staging label: ${stage}`}`,
     )
@@ -135,6 +139,7 @@ const getSecretValue = (world: World, { SecretId, VersionId, VersionStage }: Sec
 
 const restoreSecret = (world: World, { SecretId }: SecretsManager.RestoreSecretRequest) => {
   const secret = secretOf(world, SecretId)
+  if (secret.deletionAt) secret.restoredAt = world.now()
   delete secret.deletionAt
   return { ARN: secret.arn, Name: secret.name }
 }

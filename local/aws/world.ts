@@ -77,6 +77,7 @@ export type Secret = {
   changedAt: number
   /** When the secret is deleted, if it is scheduled for deletion. */
   deletionAt?: number
+  restoredAt?: number
   versions: Map<string, { value: string; stages: string[]; createdAt: number }>
 }
 
@@ -157,7 +158,10 @@ export type World = {
   otherRules: { name: string; enabled: boolean; pattern: object }[]
   /** The access role of an account that is added without a role of its own. */
   accessRole: string
-  /** The probability that a call does not see a user or group created within the last `forgetfulSeconds`. */
+  /**
+   * The probability that a call does not see a user, group or secret that was created, or a secret that was restored,
+   * within the last `forgetfulSeconds`.
+   */
   staleness: number
   forgetfulSeconds: number
   calls: Call[]
@@ -169,6 +173,10 @@ export const lettersAndDigits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
 
 export const randomText = ({ random }: World, alphabet: string, length: number) =>
   Array.from({ length }, () => alphabet[Math.floor(random() * alphabet.length)]).join('')
+
+/** IAM and Secrets Manager are eventually consistent: a call does not always see what was made a moment ago. */
+export const isSeen = (world: World, { createdAt }: { createdAt: number }) =>
+  world.now() - createdAt >= world.forgetfulSeconds * 1000 || world.random() >= world.staleness
 
 const secondsPerYear = 365 * 24 * 60 * 60
 

@@ -222,7 +222,10 @@ export const fates: Record<string, Fate> = {
   ChildNotFoundException: handled,
   ConditionalCheckFailedException: handled,
   ExecutionDoesNotExist: handled,
+  'secretsmanager:InvalidRequestException': handled,
   'secretsmanager:ResourceExistsException': handled,
+  'secretsmanager:ResourceNotFoundException': handled,
+  'sts:MalformedPolicyDocumentException': handled,
 
   InvalidEndpointException: unused,
   ItemCollectionSizeLimitExceededException: unused,
@@ -230,11 +233,6 @@ export const fates: Record<string, Fate> = {
   KmsThrottlingException: unused,
   ReplicatedWriteConflictException: unused,
   TransactionConflictException: unused,
-
-  'secretsmanager:InvalidRequestException': final(
-    'The secret is scheduled for deletion: a new start makes a password.',
-  ),
-  'secretsmanager:ResourceNotFoundException': final('The secret was deleted: a new start makes a password.'),
 
   AccountSendingPausedException: broken,
   ConfigurationSetDoesNotExistException: broken,

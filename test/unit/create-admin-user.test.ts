@@ -177,6 +177,18 @@ describe('running twice', () => {
   )
 })
 
+test.each(['ResourceNotFoundException', 'InvalidRequestException'])(
+  '%s of Secrets Manager leaves as SecretNotFoundError, which the workflow retries, and nothing is made',
+  async (name) => {
+    secrets.on(GetSecretValueCommand).rejects(awsError(name, 'not there'))
+    expect(await thrownBy(create())).toMatchObject({
+      name: 'SecretNotFoundError',
+      message: expect.stringContaining('AWS says: not there') as string,
+    })
+    expect(operationsOf(iam)).toEqual([])
+  },
+)
+
 test('a user who signs in already gets groups and policies, and keeps the password', async () => {
   await create({ admin: anAdmin({ policies: [readOnlyAccess] }), secret: { secretArn: null, secretVersion: null } })
   expect(operationsOf(iam)).toEqual(['AddUserToGroup', 'AttachUserPolicy', 'CreateUser'])

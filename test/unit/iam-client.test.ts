@@ -270,7 +270,14 @@ describe.each(refusals)('%s', (name) => {
   })
 })
 
-test.each(['MalformedPolicyDocumentException', 'PackedPolicyTooLargeException', 'ExpiredTokenException', 'Throttling'])(
+test('a session policy that STS refuses leaves as SessionPolicyRefusedError, not as a policy document of the request', async () => {
+  expect(await whenRefusedBy('MalformedPolicyDocumentException', { joinedMethod: 'CREATED' })).toMatchObject({
+    name: 'SessionPolicyRefusedError',
+    message: 'STS refused the policy of the session. AWS says: not you',
+  })
+})
+
+test.each(['PackedPolicyTooLargeException', 'ExpiredTokenException', 'Throttling'])(
   '%s leaves under its name, even minutes after the account was created',
   async (name) => {
     expect(await whenRefusedBy(name, { joinedMethod: 'CREATED' })).toMatchObject({ name, message: 'not you' })

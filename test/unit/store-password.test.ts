@@ -1,3 +1,4 @@
+import { UpdateItemCommand } from '@aws-sdk/client-dynamodb'
 import {
   CreateSecretCommand,
   DescribeSecretCommand,
@@ -198,6 +199,38 @@ describe('a secret that is scheduled for deletion', () => {
     secrets.on(RestoreSecretCommand).rejects(awsError('InternalServiceError'))
     await expect(store()).rejects.toMatchObject({ name: 'InternalServiceError' })
     expect(secrets.commandCalls(PutSecretValueCommand)).toEqual([])
+  })
+})
+
+describe('while Secrets Manager does not show what was written a moment ago', () => {
+  const describe = { ARN: secretArn, KmsKeyId: keyArn, VersionIdsToStages: { [anotherVend().id]: ['AWSCURRENT'] } }
+
+  test.each([
+    [DescribeSecretCommand, 'ResourceNotFoundException'],
+    [RestoreSecretCommand, 'ResourceNotFoundException'],
+    [PutSecretValueCommand, 'ResourceNotFoundException'],
+    [PutSecretValueCommand, 'InvalidRequestException'],
+  ] as const)('%o: %s leaves as SecretNotFoundError, which the workflow retries', async (Command, name) => {
+    secrets.on(CreateSecretCommand).rejects(awsError('InvalidRequestException'))
+    secrets.on(DescribeSecretCommand).resolves({ ...describe, DeletedDate: new Date(0) })
+    secrets.on(Command).rejects(awsError(name))
+    await expect(store()).rejects.toMatchObject({ name: 'SecretNotFoundError' })
+  })
+
+  test('the version that an earlier try wrote is kept, though DescribeSecret shows an older version', async () => {
+    secrets.on(CreateSecretCommand).rejects(awsError('ResourceExistsException'))
+    secrets.on(DescribeSecretCommand).resolves(describe)
+    secrets.on(PutSecretValueCommand).rejects(awsError('ResourceExistsException'))
+    const renewal = { vendId: aVend().id, at: '2026-11-01T09:20:59.000Z', renewing: true }
+    onRecord.holds(aRecord({ passwords: { administrator: renewal } }))
+    expect(await store()).toEqual(stored)
+  })
+
+  test('an error of another service under the same name keeps its name', async () => {
+    secrets.on(CreateSecretCommand).rejects(awsError('InvalidRequestException'))
+    secrets.on(DescribeSecretCommand).resolves({ ...describe, DeletedDate: new Date(0) })
+    onRecord.dynamodb.on(UpdateItemCommand).rejects(awsError('ResourceNotFoundException'))
+    await expect(store()).rejects.toMatchObject({ name: 'ResourceNotFoundException' })
   })
 })
 

@@ -142,6 +142,7 @@ test('every error name of ours that the workflow retries is a name that the func
       'AccountPendingError',
       'AwsUnreachableError',
       'FailedJustNowError',
+      'SecretNotFoundError',
     ]),
   )
   for (const name of ours) expect(errors).toHaveProperty(name)

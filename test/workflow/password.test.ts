@@ -98,3 +98,33 @@ test('a password exists only in its secret: not in states, logs, errors, events,
     }
   }
 })
+
+test('a vend waits while Secrets Manager does not show a new secret, or a restore', async () => {
+  const { world } = organization
+  const id = '500000000020'
+  ensureAccount(organization, id)
+  const before = { staleness: world.staleness, forgetfulSeconds: world.forgetfulSeconds }
+  Object.assign(world, { staleness: 1, forgetfulSeconds: 20 })
+  const first = await vend(organization, manual({ accountId: id }))
+  expect(first.execution).toMatchObject({ status: 'SUCCEEDED', output: { outcome: 'Vended' } })
+  const secret = world.secrets.get(`account-vending/${id}/administrator`)!
+  secret.deletionAt = world.now() + 10 ** 9
+  const second = await vend(organization, manual({ accountId: id, again: true }))
+  Object.assign(world, before)
+  expect(second.execution).toMatchObject({ status: 'SUCCEEDED', output: { outcome: 'Vended' } })
+  expect(signIn(world, id, 'Administrator', passwordOf(id, 'administrator'))).toBe('must-change-password')
+  const refused = world.calls.map(({ operation, error }) => `${operation} ${error}`)
+  expect(refused).toEqual(
+    expect.arrayContaining(['GetSecretValue ResourceNotFoundException', 'PutSecretValue InvalidRequestException']),
+  )
+  expect(second.mails).toHaveLength(1)
+}, 60_000)
+
+test('a secret that was deleted is told as deleted, after about a minute', async () => {
+  const id = '500000000021'
+  ensureAccount(organization, id)
+  const { secrets } = organization.world
+  const timer = setInterval(() => secrets.delete(`account-vending/${id}/administrator`), 1)
+  const { execution } = await vend(organization, manual({ accountId: id })).finally(() => clearInterval(timer))
+  expect(execution).toMatchObject({ status: 'FAILED', error: 'SecretNotFoundError' })
+}, 60_000)
