@@ -36,6 +36,9 @@ export type Permission = { actions: string[]; resources: string[]; policyArns?: 
 // form.
 const maxCharacters = 1800
 
+/** IAM takes a single action or resource without a list, which is shorter. */
+const shortest = (all: string[]) => (all.length === 1 ? all[0] : all)
+
 const sessionPolicy = (permissions: Permission[]) => {
   const policy = JSON.stringify({
     Version: '2012-10-17',
@@ -44,8 +47,8 @@ const sessionPolicy = (permissions: Permission[]) => {
       .filter(({ resources, policyArns }) => resources.length && policyArns?.length !== 0)
       .map(({ actions, resources, policyArns }) => ({
         Effect: 'Allow',
-        Action: actions,
-        Resource: resources,
+        Action: shortest(actions),
+        Resource: shortest(resources),
         ...(policyArns && { Condition: { ArnEquals: { 'iam:PolicyARN': policyArns } } }),
       })),
   })

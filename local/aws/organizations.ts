@@ -76,12 +76,11 @@ const listAccounts = (world: World, asked: Organizations.ListAccountsRequest) =>
   return { Accounts: items.map((account) => describe(world, account)), NextToken }
 }
 
-const listAWSServiceAccess = (world: World) => ({
-  EnabledServicePrincipals: [...world.trustedServices].map((ServicePrincipal) => ({
-    ServicePrincipal,
-    DateEnabled: new Date(world.accounts.get(world.managementAccountId)?.joinedAt ?? 0),
-  })),
-})
+const listAWSServiceAccess = (world: World, asked: Organizations.ListAWSServiceAccessForOrganizationRequest) => {
+  const { items, NextToken } = onePage([...world.trustedServices], asked)
+  const DateEnabled = new Date(world.accounts.get(world.managementAccountId)?.joinedAt ?? 0)
+  return { EnabledServicePrincipals: items.map((ServicePrincipal) => ({ ServicePrincipal, DateEnabled })), NextToken }
+}
 
 const policyOf = (world: World, id = '') => {
   if (!/^p-\w{8,128}$/.test(id)) throw invalid('INVALID_PATTERN', 'PolicyId is not the id of a policy.')

@@ -37,13 +37,17 @@ export const startQueue = ({ now, queueName }: { now: World['now']; queueName: s
       if (!MessageBody) throw new AwsError('MissingParameter', 'The request must contain the parameter MessageBody.')
       return { MessageId: send(MessageBody, MessageAttributes), MD5OfMessageBody: md5(MessageBody) }
     },
-    ReceiveMessage: (_: unknown, asked: Partial<SQS.ReceiveMessageRequest>) => {
+    ReceiveMessage: (world: World, asked: Partial<SQS.ReceiveMessageRequest>) => {
       const { QueueUrl, MaxNumberOfMessages = 1, VisibilityTimeout = 30, MessageAttributeNames = [] } = asked
       checkQueue(QueueUrl)
       if (MaxNumberOfMessages < 1 || MaxNumberOfMessages > mostMessages)
         throw new AwsError('InvalidParameterValue', `MaxNumberOfMessages must be between 1 and ${mostMessages}.`)
       if (MessageAttributeNames.some((name) => name !== 'All'))
         throw unsupported('message attributes by name in sqs ReceiveMessage')
+      if (world.emptyAnswers) {
+        world.emptyAnswers--
+        return {}
+      }
       const visible = messages.filter(({ visibleFrom }) => visibleFrom <= now()).slice(0, MaxNumberOfMessages)
       for (const message of visible)
         Object.assign(message, { receiptHandle: randomUUID(), visibleFrom: now() + VisibilityTimeout * 1000 })

@@ -164,6 +164,8 @@ export type World = {
    */
   staleness: number
   forgetfulSeconds: number
+  /** How many answers of SQS are still empty though messages are waiting: SQS asks only some of its servers. */
+  emptyAnswers: number
   calls: Call[]
   /** Sends an event of an AWS service to EventBridge. */
   emit: (event: object) => void
@@ -233,6 +235,7 @@ export const createWorld = ({
     accessRole,
     staleness,
     forgetfulSeconds: 2,
+    emptyAnswers: 0,
     calls: [],
     emit,
   }

@@ -184,11 +184,11 @@ test('the session may do what the step needs, and attach only the named policies
   expect(sentPolicy()).toEqual({
     Version: '2012-10-17',
     Statement: [
-      { Effect: 'Allow', Action: ['iam:GetUser', 'iam:ListUsers'], Resource: ['*'] },
+      { Effect: 'Allow', Action: ['iam:GetUser', 'iam:ListUsers'], Resource: '*' },
       {
         Effect: 'Allow',
-        Action: ['iam:AttachUserPolicy'],
-        Resource: [`arn:aws:iam::${accountId}:user/account-vending/*`],
+        Action: 'iam:AttachUserPolicy',
+        Resource: `arn:aws:iam::${accountId}:user/account-vending/*`,
         Condition: { ArnEquals: { 'iam:PolicyARN': [adminAccess] } },
       },
     ],
@@ -203,7 +203,7 @@ test('a permission on no resource is left out: IAM refuses an empty list, and th
       { actions: ['iam:AddUserToGroup'], resources: [] },
     ],
   })
-  expect(sentPolicy()).toMatchObject({ Statement: [{ Action: ['iam:GetUser'] }] })
+  expect(sentPolicy()).toMatchObject({ Statement: [{ Action: 'iam:GetUser' }] })
   expect(sent()?.Policy).not.toMatch(/AttachUserPolicy|AddUserToGroup/)
 })
 

@@ -105,6 +105,14 @@ test('an event that could not be delivered starts the workflow once', async () =
   expect(organization.deadLetters).toEqual([])
 })
 
+test('a message is found although SQS answers twice without it', async () => {
+  account('500000000020')
+  await deadEvent(organization.deployed.stateMachineArn, accountCreated('500000000020'))
+  organization.world.emptyAnswers = 2
+  expect(await again()).toMatchObject([{ target: 'VendAccount', outcome: 'replayed' }])
+  await organization.settled()
+})
+
 test('a message that could not be deleted starts nothing on its second replay', async () => {
   account('500000000003')
   await deadEvent(organization.deployed.stateMachineArn, accountCreated('500000000003'))
