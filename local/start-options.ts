@@ -3,6 +3,7 @@ import { createServer } from 'node:http'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { readJson } from '../functions/shared/parse.ts'
+import { keptByNpm } from '../infra/build/npm-options.ts'
 import { close, listen } from './http.ts'
 import { type Input, readInput } from './input.ts'
 
@@ -32,7 +33,15 @@ const messageOf = (error: unknown) => (error instanceof Error ? error.message : 
 // npm runs the program in the project's folder, but a relative path refers to the folder that npm was called in.
 const fromCallersFolder = (file: string) => path.resolve(process.env['INIT_CWD'] ?? '', file)
 
+// Without --json: npm has a setting of this name, which a person may have set for all commands.
+const kept = ['port', 'once', 'event', 'strict', 'config'].map((name) => ({
+  name,
+  hasValue: !['once', 'strict'].includes(name),
+}))
+
 const parseOptions = () => {
+  const hint = keptByNpm('npm start', kept)
+  if (hint) throw new UsageError(hint)
   try {
     return parseArgs({
       options: {

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { loadVending, packagedVendingFile } from './check-vending.ts'
 import { exampleValues } from './example-values.ts'
-import { osls, packageService, targetOf } from './package.ts'
+import { osls, packageService, refuseKeptOptions, targetOf } from './package.ts'
 
 const root = path.join(import.meta.dirname, '..', '..')
 const template = 'cloudformation-template-update-stack.json'
@@ -63,6 +63,7 @@ const deploy = async (args: string[]) => {
 }
 
 try {
+  refuseKeptOptions('npm run deploy')
   await deploy(process.argv.slice(2))
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)

@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util'
 import { bundling } from './esbuild.ts'
 import { billOfMaterials, bundledPackages, licenseIssues, licenseText } from './licenses.ts'
 import { loadVending, packagedVendingFile } from './check-vending.ts'
+import { keptByNpm } from './npm-options.ts'
 
 const root = path.join(import.meta.dirname, '..', '..')
 
@@ -28,6 +29,15 @@ export const osls = (...args: string[]) => {
   } finally {
     rmSync(temporary, { recursive: true, force: true })
   }
+}
+
+/** Throws an error that explains that npm has kept the stage or the Region for itself: `npm run deploy --stage dev`. */
+export const refuseKeptOptions = (command: string) => {
+  const hint = keptByNpm(command, [
+    { name: 'stage', hasValue: true },
+    { name: 'region', hasValue: true },
+  ])
+  if (hint) throw new Error(hint)
 }
 
 /** The stage and the Region that these options of osls name, and the folder of the package. */
@@ -71,6 +81,7 @@ export const packageService = async (args: string[]) => {
 
 if (import.meta.main)
   try {
+    refuseKeptOptions('npm run package')
     await packageService(process.argv.slice(2))
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)

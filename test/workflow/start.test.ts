@@ -41,6 +41,21 @@ const file = (content: unknown) => {
   return ['--event', name]
 }
 
+test.each([
+  [['start', '--port', '5690'], 'npm start -- --port 5690'],
+  [['start', '--port=5690', '--once'], 'npm start -- --port 5690 --once'],
+  [['start', '--event', 'a.json', '--event', 'b.json'], 'npm start -- --event a.json --event b.json'],
+  [['run', 'deploy', '--stage', 'dev'], 'npm run deploy -- --stage dev'],
+  [['run', 'package', '--region', 'us-gov-west-1'], 'npm run package -- --region us-gov-west-1'],
+])('npm %j is told with the -- that npm needs', async (args, command) => {
+  const ended = await promisify(execFile)('npm', args, { cwd: root }).then(
+    () => ({ code: 0, stderr: '' }),
+    (failure: { code: number; stderr: string }) => failure,
+  )
+  expect(ended.code).not.toBe(0)
+  expect(ended.stderr).toContain(`npm keeps options for itself unless -- stands before them. Write: ${command}\n`)
+})
+
 test('each of the three doors vends, and a table shows the vends', async () => {
   const { code, stdout, stderr } = await start()
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
