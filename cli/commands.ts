@@ -114,7 +114,7 @@ asking(program.command('start'))
   .addHelpText(
     'after',
     '\nThe command starts nothing if vending.yml or the organization refuses the request.' +
-      '\n\nExit codes: 0 started (with --wait: vended, or nothing had to be done), 1 not started (with\n--wait: not started, or failed), 2 a mistake in the command.',
+      '\n\nExit codes: 0 started (with --wait: vended, or nothing had to be done), 1 not started (with\n--wait: not started, or failed), 2 a mistake in the command, 130 Ctrl-C (the vend goes on).',
   )
   .action(async (accountId: string, { wait, ...asked }: Asked & { wait?: boolean }, command: Command) => {
     const { make, stage, json, options, vending } = settingOf(command.optsWithGlobals<Global>())
@@ -173,7 +173,7 @@ program
   .option('--watch', 'follow the vend until it ends, for an hour at most')
   .addHelpText(
     'after',
-    '\nExit codes: 0 vended (without --watch: vended, in progress or not vended), 1 failed, 2 a mistake\nin the command.',
+    '\nExit codes: 0 vended (without --watch: vended, in progress or not vended), 1 failed, 2 a mistake\nin the command, 130 Ctrl-C (the vend goes on).',
   )
   .action(async (accountId: string, { watch: follows }: { watch?: boolean }, command: Command) => {
     if (follows) return follow(command, { accountId })
@@ -224,7 +224,7 @@ program
   .addHelpText(
     'after',
     '\nIf a redrive cannot help, for example after a wrong request, the output shows the command that can.' +
-      '\n\nExit codes: 0 redriven (with --wait: vended), 1 not redriven (with --wait: not redriven, or\nfailed), 2 a mistake in the command.',
+      '\n\nExit codes: 0 redriven (with --wait: vended), 1 not redriven (with --wait: not redriven, or\nfailed), 2 a mistake in the command, 130 Ctrl-C (the vend goes on).',
   )
   .action(async (target: string, { wait }: { wait?: boolean }, command: Command) => {
     const { make, stage, json, options } = settingOf(command.optsWithGlobals<Global>())

@@ -99,6 +99,13 @@ const iam: Record<string, Record<string, Run>> = {
     },
     'by a name that cannot be': ({ iam }) => iam(new IAM.GetUserCommand({ UserName: 'a b' })),
   },
+  ListMFADevices: {
+    'of a user without one': async ({ iam, name }) => {
+      await iam(createUser(name))
+      return iam(new IAM.ListMFADevicesCommand({ UserName: name }))
+    },
+    'of a user that is not there': ({ iam, name }) => iam(new IAM.ListMFADevicesCommand({ UserName: name })),
+  },
   ListUsers: {
     'by path prefix': async ({ iam, name }) => {
       await iam(createUser(`${name}-a`, { Path: `/${name}/`, Tags: tags(1) }))
@@ -727,6 +734,15 @@ const organizations: Record<string, Record<string, Run>> = {
     'that is not there': ({ organizations }) => organizations(describeCreation(`car-${'a'.repeat(32)}`)),
     'of what is no id': ({ organizations }) => organizations(describeCreation('nonsense')),
   },
+  ListCreateAccountStatus: {
+    'has a request': async ({ organizations, name }) => {
+      const { CreateAccountStatus } = await organizations(createAccount(name))
+      const { CreateAccountStatuses } = await organizations(new Organizations.ListCreateAccountStatusCommand({}))
+      return { isThere: CreateAccountStatuses?.some(({ Id }) => Id === CreateAccountStatus?.Id) }
+    },
+    'of no state': async ({ organizations }) =>
+      organizations(new Organizations.ListCreateAccountStatusCommand({ States: ['FAILED'] })),
+  },
 }
 
 const first = 'a'.repeat(32)
@@ -1152,6 +1168,16 @@ const states: Record<string, Record<string, Run>> = {
     'that is not there': ({ states, stateMachineArn, name }) =>
       states(new SFN.DescribeExecutionCommand({ executionArn: executionArnOf(stateMachineArn, name) })),
     'of what is no ARN': ({ states }) => states(new SFN.DescribeExecutionCommand({ executionArn: 'nonsense' })),
+  },
+  ListExecutions: {
+    'has one that succeeded': async (aws) => {
+      await ended('{"do":"succeed"}')(aws)
+      const { stateMachineArn, name } = aws
+      const { executions } = await aws.states(new SFN.ListExecutionsCommand({ stateMachineArn }))
+      return { ...executions?.find((execution) => execution.name === name) }
+    },
+    'of a machine that is not there': ({ states, stateMachineArn }) =>
+      states(new SFN.ListExecutionsCommand({ stateMachineArn: `${stateMachineArn}-of-nobody` })),
   },
 }
 
