@@ -11,6 +11,13 @@ const result = <Shape extends z.core.$ZodShape>(shape: Shape) =>
       ...shape,
     }),
   )
+// The field of Control Tower's API (EnabledBaselineDetails). AWS publishes no sample of the event EnableBaseline.
+const baselineOfAccount = z.object({
+  targetIdentifier: z
+    .string()
+    .check(z.regex(/^arn:[\w-]+:organizations::\d{12}:account\/[\w-]+\/\d{12}$/, 'must be the ARN of an account')),
+  statusSummary: z.object({ status: z.literal('SUCCEEDED', 'must be SUCCEEDED: the account is not enrolled yet') }),
+})
 const managedAccount = { account: z.object({ accountId }) }
 // Events of Organizations (by CloudTrail) and lifecycle events of Control Tower. Event versions add and drop fields, so
 // only the needed fields are read.
@@ -23,6 +30,7 @@ const eventSchema = z.object({
         createAccountStatus: result({ accountId }),
         createManagedAccountStatus: result(managedAccount),
         updateManagedAccountStatus: result(managedAccount),
+        enableBaselineStatus: z.optional(z.object({ enabledBaselineDetails: baselineOfAccount })),
       }),
     ),
   }),
@@ -44,12 +52,13 @@ export const accountOfEvent = (event: unknown, managementAccountId: string): str
   const { detail } = parseInput(eventSchema, event)
   const details = detail.serviceEventDetails
   const managed = details?.createManagedAccountStatus ?? details?.updateManagedAccountStatus
-  const documented = details?.createAccountStatus?.accountId ?? managed?.account.accountId
+  const enrolled = details?.enableBaselineStatus?.enabledBaselineDetails.targetIdentifier.slice(-12)
+  const documented = details?.createAccountStatus?.accountId ?? managed?.account.accountId ?? enrolled
   if (documented) return documented
   const notVended = (message: string) => new InvalidInputError([{ field: 'detail', message }])
   if (detail.eventName !== 'AccountJoinedOrganization')
     throw notVended(
-      'must belong to an event that starts a vend: CreateAccountResult, AccountJoinedOrganization, CreateManagedAccount or UpdateManagedAccount',
+      'must belong to an event that starts a vend: CreateAccountResult, AccountJoinedOrganization, CreateManagedAccount, UpdateManagedAccount or EnableBaseline',
     )
   // AWS publishes no sample of this event. Its account is the only account in it besides the caller's accounts. If it
   // also names an account of a previous organization, only the account that joined is under the key accountId.

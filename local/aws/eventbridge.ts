@@ -5,8 +5,18 @@ import { parseJson } from '../../functions/shared/parse.ts'
 import { AwsError } from './aws-error.ts'
 import type { World } from './world.ts'
 
+/** Whether a value in a pattern's list matches: an exact value, or `{ prefix }`. */
+const matchesValue = (wanted: unknown, there: unknown) => {
+  if (typeof wanted !== 'object' || wanted === null) return wanted === there
+  const [[name, prefix] = [], more] = Object.entries(wanted)
+  if (name !== 'prefix' || typeof prefix !== 'string' || more)
+    throw new Error(`The local EventBridge knows only exact values and prefixes, not ${JSON.stringify(wanted)}`)
+  return typeof there === 'string' && there.startsWith(prefix)
+}
+
 /**
- * Whether an event pattern matches an event. Supports what the deployed rules use: objects, and lists of exact values.
+ * Whether an event pattern matches an event. Supports what the deployed rules use: objects, and lists of exact values
+ * and prefixes.
  * Throws an error for anything else in a pattern.
  */
 const matchesPattern = (pattern: unknown, event: unknown): boolean => {
@@ -19,9 +29,7 @@ const matchesPattern = (pattern: unknown, event: unknown): boolean => {
         ? (event as Record<string, unknown>)[key]
         : undefined
     if (!Array.isArray(wanted)) return matchesPattern(wanted, there)
-    if (wanted.some((value) => typeof value === 'object'))
-      throw new Error(`The local EventBridge knows only exact values, not ${JSON.stringify(wanted)}`)
-    return [there].flat().some((value) => wanted.includes(value))
+    return wanted.some((value) => [there].flat().some((one) => matchesValue(value, one)))
   })
 }
 

@@ -43,6 +43,17 @@ export const managedAccount = (accountId: string, what: 'Create' | 'Update', sta
     },
   })
 
+/** Control Tower enabled a baseline for an account, as its auto-enrollment does, or for an organizational unit. */
+export const baselineEnabled = (target: string, status = 'SUCCEEDED') =>
+  event('aws.controltower', 'EnableBaseline', {
+    enableBaselineStatus: {
+      enabledBaselineDetails: {
+        targetIdentifier: `arn:aws:organizations::${management}:${target}`,
+        statusSummary: { status },
+      },
+    },
+  })
+
 export const accountJoined = (accountId: string) => ({
   ...event('aws.organizations', 'AccountJoinedOrganization', {}),
   detail: { eventName: 'AccountJoinedOrganization', accountId, joinedMethod: 'Invited' },

@@ -81,6 +81,21 @@ const rules: Table = {
   ),
   ManagedAccountCreatedRule: rule('VendAccount', serviceEvent(...managed, 'SUCCEEDED'), 'DISABLED'),
   ManagedAccountUpdatedRule: rule('VendAccount', serviceEvent(...updated, 'SUCCEEDED'), 'DISABLED'),
+  BaselineEnabledRule: rule(
+    'VendAccount',
+    event('aws.controltower', 'AWS Service Event via CloudTrail', {
+      eventName: ['EnableBaseline'],
+      serviceEventDetails: {
+        enableBaselineStatus: {
+          enabledBaselineDetails: {
+            targetIdentifier: [{ prefix: 'arn:${AWS::Partition}:organizations::${AWS::AccountId}:account/' }],
+            statusSummary: { status: ['SUCCEEDED'] },
+          },
+        },
+      },
+    }),
+    'DISABLED',
+  ),
   AccountCreationFailedRule: rule('ReportFailure', serviceEvent(...created, 'FAILED')),
   ManagedAccountCreationFailedRule: rule('ReportFailure', serviceEvent(...managed, 'FAILED'), 'DISABLED'),
   ManagedAccountUpdateFailedRule: rule('ReportFailure', serviceEvent(...updated, 'FAILED'), 'DISABLED'),

@@ -10,6 +10,7 @@ const succeeded = [
   'create-managed-account-succeeded',
   'update-managed-account-succeeded',
   'account-joined-organization',
+  'enable-baseline-succeeded',
 ]
 const failed = ['create-account-result-failed', 'create-managed-account-failed', 'update-managed-account-failed']
 const apiCalls = ['create-account-by-role', 'create-account-by-iam-user', 'create-account-by-root']
@@ -50,6 +51,20 @@ describe.each(succeeded)('%s', (name) => {
     const changed = { ...event, 'trace-header': 'Root=1', detail }
     expect(accountOfEvent(changed, managementAccountId)).toBe(accountId)
   })
+})
+
+test.each([
+  ['of a unit', { targetIdentifier: 'arn:aws:organizations::111122223333:ou/o-exampleorgid/ou-abcd-11111111' }],
+  ['that is not finished', { statusSummary: { status: 'UNDER_CHANGE' } }],
+  ['that failed', { statusSummary: { status: 'FAILED' } }],
+  ['without a target', { targetIdentifier: undefined }],
+])('a baseline %s starts no vend', (_, more) => {
+  const event = aSample('enable-baseline-succeeded')
+  const status = event.detail['serviceEventDetails'] as { enableBaselineStatus: { enabledBaselineDetails: object } }
+  const enabledBaselineDetails = { ...status.enableBaselineStatus.enabledBaselineDetails, ...more }
+  const detail = { ...event.detail, serviceEventDetails: { enableBaselineStatus: { enabledBaselineDetails } } }
+  const [issue] = issuesOf(() => accountOfEvent({ ...event, detail }, managementAccountId))
+  expect(issue?.field).toContain('detail.serviceEventDetails.enableBaselineStatus.enabledBaselineDetails')
 })
 
 test.each(failed)('%s is refused, by its state', (name) => {
@@ -161,9 +176,21 @@ describe('the rules', () => {
     Resources: Record<string, Rule>
   }
   const rules = Object.values(Resources).filter(({ Type }) => Type === 'AWS::Events::Rule')
+  const beginsWith = (one: unknown, value: unknown) =>
+    typeof one === 'object' &&
+    one !== null &&
+    'prefix' in one &&
+    String(value).startsWith(
+      String(one.prefix)
+        .replace('!Sub ', '')
+        .replace('${AWS::Partition}', 'aws')
+        .replace('${AWS::AccountId}', managementAccountId),
+    )
   const takes = (pattern: Pattern | unknown[], value: unknown): boolean =>
     Array.isArray(pattern)
-      ? pattern.includes(value) || (pattern.includes('!Ref AWS::AccountId') && value === managementAccountId)
+      ? pattern.includes(value) ||
+        pattern.some((one) => beginsWith(one, value)) ||
+        (pattern.includes('!Ref AWS::AccountId') && value === managementAccountId)
       : Object.entries(pattern).every(([key, part]) => takes(part, (value as Record<string, unknown> | null)?.[key]))
   const targetsOf = (event: unknown) =>
     rules

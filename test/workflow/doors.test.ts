@@ -1,7 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ensureAccount } from '../../local/make-account.ts'
 import { vend } from '../../local/vend-input.ts'
-import { accountCreated, accountCreationFailed, accountJoined, managedAccount } from '../support/events.ts'
+import {
+  accountCreated,
+  accountCreationFailed,
+  accountJoined,
+  baselineEnabled,
+  managedAccount,
+} from '../support/events.ts'
 import { anOrganization, type TestOrganization } from '../support/organization.ts'
 
 const vended = (organization: TestOrganization, accountId: string, event: unknown) => {
@@ -199,6 +205,23 @@ describe('with automatic: control-tower', () => {
     expect(first.execution?.output).toMatchObject({ outcome: 'Vended' })
     expect(second.execution?.output).toMatchObject({ outcome: 'AlreadyVended' })
     expect(second.mails).toEqual([])
+  })
+
+  test('an account is vended when auto-enrollment has enabled its baseline, and an old account is not', async () => {
+    const enrolled = (accountId: string) => baselineEnabled(`account/o-exampleorgid/${accountId}`)
+    const { execution, users } = await vended(organization, '200000000004', enrolled('200000000004'))
+    expect(execution?.output).toMatchObject({ outcome: 'Vended' })
+    expect(users.map(({ name }) => name)).toEqual(['Administrator'])
+    const old = await vend(organization, { door: 'event', event: enrolled('555555555555') })
+    expect(old.execution?.output).toMatchObject({ outcome: 'NotNew' })
+  })
+
+  test.each([
+    ['of a unit', baselineEnabled('ou/o-exampleorgid/ou-exam-workload')],
+    ['that has failed', baselineEnabled('account/o-exampleorgid/200000000005', 'FAILED')],
+    ['that is not finished', baselineEnabled('account/o-exampleorgid/200000000005', 'UNDER_CHANGE')],
+  ])('a baseline %s matches no rule', async (_, event) => {
+    expect(organization.putEvent(event)).toMatchObject({ matched: false, executions: [] })
   })
 
   test('Organizations’ own events match no rule: the account is not ready before Control Tower says so', async () => {

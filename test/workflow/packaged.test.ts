@@ -44,6 +44,7 @@ test('both sets of rules are packaged; `automatic` decides which set is enabled'
     'VendFailedRule',
   ])
   expect(enabledRules(controlTower)).toEqual([
+    'BaselineEnabledRule',
     'ManagedAccountCreatedRule',
     'ManagedAccountCreationFailedRule',
     'ManagedAccountUpdateFailedRule',
