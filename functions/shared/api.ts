@@ -31,7 +31,10 @@ const json = ({ status, headers, body }: Answer, contentType: string): APIGatewa
   body: JSON.stringify(body),
 })
 
-/** An error in the form of RFC 9457. `field` is the first wrong field, and `errors` has all of them. */
+/**
+ * An error in the form of RFC 9457. `field` is the first wrong field, and `errors` has all of them with their messages.
+ * `detail` is only there for an error without a field, so that each fault is named once.
+ */
 const problem = (error: unknown) => {
   const name = error instanceof Error ? error.name : ''
   const [status, title] = refusals[name] ?? [500, 'The service failed; its log has the reason']
@@ -49,7 +52,7 @@ const problem = (error: unknown) => {
         type: `urn:account-vending:${refusals[name] ? name : 'InternalError'}`,
         title,
         status,
-        detail,
+        detail: errors ? undefined : detail,
         field: errors?.[0]?.['field'],
         errors,
       },

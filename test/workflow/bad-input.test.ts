@@ -164,6 +164,11 @@ describe.each(refusals)('%s', (_, accountId, request, error, status, field) => {
       headers: { 'content-type': 'application/problem+json' },
       body: { type: `urn:account-vending:${error}`, status, field },
     })
+    // Each fault is named once.
+    const { errors, detail } = response?.body as { errors: { field: string; message: string }[]; detail?: string }
+    expect(errors[0]?.field).toBe(field)
+    expect(new Set(errors.map((fault) => fault.field)).size).toBe(errors.length)
+    expect(detail).toBeUndefined()
     expect(execution).toBeNull()
     expect(writes(calls)).toEqual([])
   })
