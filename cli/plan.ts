@@ -11,6 +11,7 @@ import { unitsAbove } from '../functions/shared/account.ts'
 import { assumeAccountRole, ourPath } from '../functions/shared/iam-client.ts'
 import { isDenied, isNamed } from '../functions/shared/aws-errors.ts'
 import * as refusals from '../functions/shared/errors.ts'
+import { addressIdentity } from '../functions/shared/address.ts'
 import { type AccountRecord, entryOf, isMailed } from '../functions/shared/record-and-lease.ts'
 import { secretName } from '../functions/shared/secret-name.ts'
 import { currentVersion, isRenewed, refuseForeignSecret } from '../functions/store-password/store-password.ts'
@@ -204,7 +205,7 @@ const personOf = async (
   const rights = { groups, policies: policies.map(shortName) }
   const line = (what: string, why: string): Line => ({ name: userName, what, why })
   const known = entryOf(record?.admins, userName.toLowerCase())
-  const isMoved = known && !known.kept && known.email.toLowerCase() !== email.toLowerCase()
+  const isMoved = known && !known.kept && addressIdentity(known.email) !== addressIdentity(email)
   const moved = isMoved ? `; ${email} becomes the address on record, instead of ${known.email}` : ''
   if (kept) {
     const why = there?.Path === ourPath ? 'the ledger does not list this user' : 'somebody else created this user'

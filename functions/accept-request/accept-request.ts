@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { OrganizationsClient } from '@aws-sdk/client-organizations'
 import type { SFNClient } from '@aws-sdk/client-sfn'
 import * as z from 'zod/mini'
+import { addressIdentity } from '../shared/address.ts'
 import { findMemberAccount, type ProtectedPlaces } from '../shared/account.ts'
 import { AccountBusyError, InvalidInputError } from '../shared/errors.ts'
 import { accountOfEvent } from '../shared/event.ts'
@@ -52,7 +53,7 @@ const isOnRecord = (record: AccountRecord | undefined, { groups }: Ask) => {
     const known = entryOf(record?.admins, asked.userName.toLowerCase())
     return (
       known?.kept === false &&
-      known.email.toLowerCase() === asked.email.toLowerCase() &&
+      addressIdentity(known.email) === addressIdentity(asked.email) &&
       includesAll(known.groups, asked.groups) &&
       includesAll(known.policies, asked.policies) &&
       Object.entries(asked.tags).every(([tag, value]) => entryOf(known.tags, tag) === value)

@@ -1,7 +1,7 @@
 import { DescribeAccountCommand, type OrganizationsClient } from '@aws-sdk/client-organizations'
 import { isNamed } from '../shared/aws-errors.ts'
 import { AccountNotFoundError } from '../shared/errors.ts'
-import { type AccountRecord, entryOf, mailKey, readAccount } from '../shared/record-and-lease.ts'
+import { type AccountRecord, mailTo, readAccount } from '../shared/record-and-lease.ts'
 import type { Ledger } from '../shared/ledger.ts'
 import { inPath } from '../shared/request.ts'
 import { parseInput } from '../shared/parse.ts'
@@ -28,11 +28,13 @@ const recorded = (accountId: string, record: AccountRecord) => ({
   requestedBy: record.requestedBy,
   failure: record.failure,
   asked: record.asked,
-  timeline: Object.values(record.steps).sort((a, b) => a.at.localeCompare(b.at)),
+  timeline: Object.values(record.steps)
+    .map(({ mail: _, ...step }) => step)
+    .sort((a, b) => a.at.localeCompare(b.at)),
   groups: Object.values(record.groups),
   admins: Object.values(record.admins).map((admin) => ({
     ...admin,
-    mailedAt: entryOf(record.mails, mailKey(admin.userName, admin.email))?.at,
+    mailedAt: mailTo(record, admin)?.at,
   })),
 })
 

@@ -6,7 +6,7 @@ import { accountAskedFor } from '../shared/event.ts'
 import { describeExecution } from '../shared/execution.ts'
 import { creationFailures } from '../shared/explanations.ts'
 import { explainFailure } from '../shared/failure.ts'
-import { type AccountRecord, mailsTo, readAccount, recordFailure } from '../shared/record-and-lease.ts'
+import { type AccountRecord, isMailed, readAccount, recordFailure } from '../shared/record-and-lease.ts'
 import type { Ledger } from '../shared/ledger.ts'
 import { fillHtml, fillText } from '../shared/mail.ts'
 import { failureNote } from '../shared/notes.ts'
@@ -169,6 +169,12 @@ const progress = ({ record, executionArn, accountId = '' }: Subject) => {
     Object.values(record.steps).some(
       (step) => step.state === state && (!userName || step.userName?.toLowerCase() === userName.toLowerCase()),
     )
+  const isUserMailed = (record: AccountRecord, userName: string) =>
+    hasBegun('RecordVended') ||
+    Object.values(record.steps).some(
+      ({ mail, ...step }) =>
+        mail && step.userName?.toLowerCase() === userName.toLowerCase() && isMailed(record, { userName, ...mail }),
+    )
   const isAmong = (names: string[], userName: string) =>
     names.some((name) => name.toLowerCase() === userName.toLowerCase())
   const line = (isDone: boolean, text: string) => ({ isDone, text: `– ${text}` })
@@ -182,7 +188,7 @@ const progress = ({ record, executionArn, accountId = '' }: Subject) => {
         `password of ${userName} in Secrets Manager: ${secretName(accountId, userName)}`,
       ),
       line(hasBegun('SendLoginEmail', userName), `user ${userName} with console sign-in`),
-      line(mailsTo(record, userName).length > 0, `sign-in mail for ${userName}`),
+      line(isUserMailed(record, userName), `sign-in mail for ${userName}`),
     ]
   }
   const lines = [

@@ -36,7 +36,8 @@ export async function sendLoginEmail(
   config: MailConfig,
 ) {
   const { userName, email } = admin
-  const record = await beginStep(ledger, { accountId: account.id, vend, state: 'SendLoginEmail', userName })
+  const about = secretVersion ? { mail: { email, secretVersion } } : {}
+  const record = await beginStep(ledger, { accountId: account.id, vend, state: 'SendLoginEmail', userName, ...about })
   if (!secretName || !secretVersion) return { mailedTo: null }
 
   const { partition, region, managementAccountId } = placeOf(vend.executionArn)

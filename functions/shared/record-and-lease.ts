@@ -1,4 +1,5 @@
 import { DescribeTableCommand } from '@aws-sdk/client-dynamodb'
+import { addressIdentity } from './address.ts'
 import { isNamed } from './aws-errors.ts'
 import { FailedJustNowError, LeaseLostError } from './errors.ts'
 import type { FailedStatus } from './failure.ts'
@@ -18,6 +19,9 @@ export type Lease = {
   renewedAt: number
 }
 
+/** What a sign-in mail is about. */
+type AboutPassword = { email: string; secretVersion: string }
+
 export type AccountRecord = {
   accountName: string
   /** DEPARTED from the organization, or CLOSED: the sweep found the account in this state and ended its secrets. */
@@ -32,14 +36,17 @@ export type AccountRecord = {
   /** What the last execution was asked to make. */
   asked: { groups: string[]; users: string[]; kept?: string[]; signingIn?: string[] }
   /** The steps that the last execution has begun, by state and user. */
-  steps: Record<string, { state: string; userName?: string; at: string }>
+  steps: Record<string, { state: string; userName?: string; at: string; mail?: AboutPassword }>
   /**
    * Users for whom a password was stored or was about to be stored. A login profile of any other user is not ours. Keys
    * are in lower case.
    */
   passwords: Record<string, { vendId: string; at: string; renewing?: boolean }>
-  /** Mails that were sent, by user (in lower case) and address. */
-  mails: Record<string, { messageId: string; secretVersion: string; at: string }>
+  /**
+   * Mails that were sent, by user (in lower case) and address. Records that an older version of this service wrote have
+   * the whole address in lower case in the key, and no `email`.
+   */
+  mails: Record<string, { messageId: string; secretVersion: string; at: string; email?: string }>
   /** What finished vends made. Keys are in lower case, because IAM ignores case. */
   groups: Record<string, Group>
   admins: Record<string, Admin & { kept: boolean }>
@@ -166,6 +173,8 @@ type Beginning = {
   vend: Vend
   state: string
   userName?: string
+  /** The mail that the step sends. */
+  mail?: AboutPassword
   /** Records as well that the user's password is ours from now on. */
   storesPassword?: boolean
 }
@@ -177,11 +186,11 @@ type Beginning = {
  */
 export const beginStep = async (
   ledger: Ledger,
-  { accountId, vend, state, userName, storesPassword = false }: Beginning,
+  { accountId, vend, state, userName, mail, storesPassword = false }: Beginning,
 ) => {
   const at = now()
   const rested = new Date(Date.parse(at) - leaseRestSeconds * 1000).toISOString()
-  const step = { state, ...(userName && { userName }), at }
+  const step = { state, ...(userName && { userName }), at, ...(mail && { mail }) }
   const begun = await updateAccount(ledger, accountId, {
     set: {
       updatedAt: at,
@@ -205,17 +214,22 @@ export const beginStep = async (
 }
 
 /** The name under which a mail is on record. */
-export const mailKey = (userName: string, email: string) => `${userName.toLowerCase()} ${email.toLowerCase()}`
+export const mailKey = (userName: string, email: string) => `${userName.toLowerCase()} ${addressIdentity(email)}`
+
+/** The last mail that was sent to the user at this address. */
+export const mailTo = (
+  { mails }: Pick<AccountRecord, 'mails'>,
+  { userName, email }: { userName: string; email: string },
+) => {
+  const before = entryOf(mails, mailKey(userName, email.toLowerCase()))
+  return entryOf(mails, mailKey(userName, email)) ?? (before && !before.email ? before : undefined)
+}
 
 /** Whether the user was mailed at this address about this version of the password. */
 export const isMailed = (
   record: Pick<AccountRecord, 'mails'> | undefined,
-  { userName, email, secretVersion }: { userName: string; email: string; secretVersion: string },
-) => entryOf(record?.mails, mailKey(userName, email))?.secretVersion === secretVersion
-
-/** The mails that were sent to a user, at any address. */
-export const mailsTo = ({ mails }: Pick<AccountRecord, 'mails'>, userName: string) =>
-  Object.entries(mails).flatMap(([key, mail]) => (key.startsWith(mailKey(userName, '')) ? [mail] : []))
+  { secretVersion, ...to }: { userName: string } & AboutPassword,
+) => record !== undefined && mailTo(record, to)?.secretVersion === secretVersion
 
 type SentMail = { accountId: string; userName: string; email: string; secretVersion: string; messageId: string }
 
@@ -225,7 +239,7 @@ export const recordMail = async (
   { accountId, userName, email, secretVersion, messageId }: SentMail,
 ) => {
   const recorded = await updateAccount(ledger, accountId, {
-    set: { mails: entries({ [mailKey(userName, email)]: { messageId, secretVersion, at: now() } }) },
+    set: { mails: entries({ [mailKey(userName, email)]: { messageId, secretVersion, at: now(), email } }) },
     condition: recordExists,
   })
   if (!recorded) throw new Error(`The mail cannot be recorded: the ledger has no record of account ${accountId}`)

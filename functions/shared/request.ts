@@ -1,9 +1,23 @@
 import * as z from 'zod/mini'
+import { addressIdentity } from './address.ts'
 import { InvalidInputError, RecipientNotAllowedError } from './errors.ts'
 
 // The limits are AWS's: IAM and STS quotas (IAM User Guide, reference_iam-quotas), and the tag pattern of
 // Organizations.
-const text = (pattern: RegExp, message: string) => z.string(message).check(z.regex(pattern, message))
+/**
+ * A text that matches a pattern. A value of another type breaks another rule, and gets a message of its own: YAML and
+ * JSON read 1234 as a number.
+ */
+export const text = (pattern: RegExp, message: string) =>
+  z
+    .string({
+      error: ({ input }) =>
+        typeof input === 'number' || typeof input === 'boolean' ? 'must be text: write it in quotes' : message,
+    })
+    .check(z.regex(pattern, message))
+export const trueOrFalse = z.boolean({
+  error: ({ input }) => `must be true or false${typeof input === 'string' ? ', without quotes' : ''}`,
+})
 const list = <S extends z.ZodMiniType>(item: S, max: number, what: string) =>
   z.array(item, `must be a list of ${what}`).check(z.maxLength(max, `must have at most ${max} ${what}`))
 
@@ -20,20 +34,37 @@ export const accountId = text(/^\d{12}$/, 'must be an account ID: 12 digits, as 
 // IAM allows a comma as well. The secret for the password is named after the user, and Secrets Manager allows no comma.
 export const userName = text(/^(?!__proto__$)[\w+=.@-]{1,64}$/, 'must be 1 to 64 letters, digits or _+=.@-')
 export const groupName = text(/^(?!__proto__$)[\w+=,.@-]{1,128}$/, 'must be 1 to 128 letters, digits or _+=,.@-')
-export const email = text(
-  /^(?=.{6,254}$)[^\s"'()<>[\]:;,\\|%&@\u0080-\uffff]{1,64}@([a-z\d]([a-z\d-]{0,61}[a-z\d])?\.)+[a-z]([a-z\d-]{0,61}[a-z\d])$/i,
-  'must be an e-mail address in ASCII, like ada@example.com',
+/** The domain of an address. */
+export const domain = text(
+  /^([a-z\d]([a-z\d-]{0,61}[a-z\d])?\.)+[a-z]([a-z\d-]{0,61}[a-z\d])$/i,
+  'must be a domain like example.com',
+)
+const anAddress = 'must be an e-mail address like ada@example.com'
+// The part before the @ is a dot-atom of RFC 5322, section 3.2.3, of at most 64 characters (RFC 5321, section 4.5.3.1).
+// SES takes only ASCII there, and an address of at most 254 characters. Organizations has a stricter rule for the
+// accounts' own addresses, which no request can name.
+const localPart = /^(?=.{1,64}$)[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*$/
+/** The address of a person. */
+export const email = text(/^/, anAddress).check(
+  z.regex(/^[\u0000-\u007f]*$/, 'must have only ASCII characters: SES takes no other addresses'),
+  z.maxLength(254, 'must have at most 254 characters'),
+  z.refine((address) => {
+    const at = address.lastIndexOf('@')
+    return localPart.test(address.slice(0, Math.max(at, 0))) && domain.safeParse(address.slice(at + 1)).success
+  }, anAddress),
 )
 export const policy = text(
   /^(arn:aws[\w-]*:iam::(aws|\d{12}):policy\/)?[\w+=,.@/-]{1,512}$/,
   'must be the name of an AWS managed policy, like ReadOnlyAccess, or the ARN of a policy',
 )
+// AWS reserves the prefix in upper and lower case (IAM User Guide, id_tags).
 const tagText = (min: number, max: number, what: string) =>
-  text(new RegExp(`^(?!aws:)[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]{${min},${max}}$`, 'u'), what)
-const tagKeys = 'a tag key must be 1 to 128 letters, digits, spaces or _.:/=+-@, and not begin with aws:'
+  text(new RegExp(`^(?![aA][wW][sS]:)[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]{${min},${max}}$`, 'u'), what)
+const notReserved = 'and not begin with aws: in upper or lower case'
+const tagKeys = `a tag key must be 1 to 128 letters, digits, spaces or _.:/=+-@, ${notReserved}`
 export const tags = z.record(
   tagText(1, 128, tagKeys),
-  tagText(0, 256, 'a tag value must be at most 256 letters, digits, spaces or _.:/=+-@'),
+  tagText(0, 256, `a tag value must be at most 256 letters, digits, spaces or _.:/=+-@, ${notReserved}`),
   { error: (issue) => (issue.code === 'invalid_key' ? tagKeys : 'must be an object of tag keys and values') },
 )
 
@@ -94,14 +125,14 @@ export const admin = fields({
   // IAM's limit is 10, and the workflow may add IAMUserChangePassword.
   policies: z._default(list(policy, 9, 'policies'), []),
   tags: z._default(tags, {}),
-  passwordResetRequired: z.optional(z.boolean('must be true or false')),
+  passwordResetRequired: z.optional(trueOrFalse),
 })
 
 const requestShape = {
   admins: z.optional(list(admin, 20, 'administrators').check(z.minLength(1, 'must name at least one administrator'))),
   groups: z._default(list(group, 20, 'groups'), []),
   /** Inspects the account even if everything is on record, and makes again what is missing there. */
-  again: z.optional(z.boolean('must be true or false')),
+  again: z.optional(trueOrFalse),
 }
 /** The path parameters of an API request. */
 export const inPath = z.object({ accountId })
@@ -280,7 +311,7 @@ export const completeRequest = (request: AdminsRequest, defaults: Defaults, targ
   const where = request.admins ? 'admins' : 'vending.yml admins'
   for (const [i, { email }] of admins.entries()) {
     const domain = email.slice(email.lastIndexOf('@') + 1).toLowerCase()
-    if (!defaults.allowedRecipients.some((allowed) => [domain, email.toLowerCase()].includes(allowed.toLowerCase())))
+    if (!defaults.allowedRecipients.map(addressIdentity).some((to) => to === domain || to === addressIdentity(email)))
       throw new RecipientNotAllowedError(
         `${where}[${i}].email: ${email}${email === target.accountEmail ? ' (the account’s own address)' : ''} is not within ` +
           `allowedRecipients of vending.yml (${defaults.allowedRecipients.join(', ')})`,

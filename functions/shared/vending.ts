@@ -1,26 +1,21 @@
 import * as z from 'zod/mini'
-import { admin, email, fields, group, tags } from './request.ts'
+import { addressIdentity } from './address.ts'
+import { admin, domain, email, fields, group, tags, text, trueOrFalse } from './request.ts'
 
-const line = (what: string) => z.string(`must be ${what}`).check(z.regex(/^[^\r\n]{1,1000}$/, `must be ${what}`))
+const line = (what: string) => text(/^[^\r\n]{1,1000}$/, `must be ${what}`)
 const lines = <S extends z.ZodMiniType>(item: S, what: string) => z.array(item, `must be a list of ${what}`)
 const atLeastOne = z.minLength(1, 'must have at least one entry')
-const principal = z
-  .string('must be the ARN of a role or user')
-  .check(
-    z.regex(
-      /^arn:aws[\w-]*:iam::\d{12}:(role|user)\/[\w+=,.@/*?-]+$/,
-      'must be the ARN of a role or user, like arn:aws:iam::111122223333:role/platform-team',
-    ),
-  )
-const domainOrEmail = z
-  .string('must be a domain or an e-mail address')
-  .check(
-    z.regex(
-      /^([^\s@]{1,64}@)?([a-z\d]([a-z\d-]{0,61}[a-z\d])?\.)+[a-z]([a-z\d-]{0,61}[a-z\d])$/i,
-      'must be a domain like example.com, or an e-mail address',
-    ),
-  )
-const sender = z.string('must be an address, alone or as Name <address>').check(
+const principal = text(
+  /^arn:aws[\w-]*:iam::\d{12}:(role|user)\/[\w+=,.@/*?-]+$/,
+  'must be the ARN of a role or user, like arn:aws:iam::111122223333:role/platform-team',
+)
+const domainOrEmail = text(/^/, 'must be a domain or an e-mail address').check(
+  z.refine(
+    (value) => domain.safeParse(value).success || email.safeParse(value).success,
+    'must be a domain like example.com, or an e-mail address',
+  ),
+)
+const sender = text(/^/, 'must be an address, alone or as Name <address>').check(
   z.refine((value) => {
     const address = /^[\w .&()-]{1,100} <([^<>]+)>$/.exec(value)?.[1] ?? value
     return email.safeParse(address).success
@@ -37,49 +32,37 @@ const ofEveryAccount = z.refine<{ policies: string[] }[]>(
 export const vendingSchema = fields({
   sender,
   configurationSet: z.optional(
-    z
-      .string('must be the name of an SES configuration set')
-      .check(z.regex(/^[\w-]{1,64}$/, 'must be the name of an SES configuration set: 1 to 64 letters, digits, _ or -')),
+    text(/^[\w-]{1,64}$/, 'must be the name of an SES configuration set: 1 to 64 letters, digits, _ or -'),
   ),
   organizationName: line('one line of text'),
   contact: line('one line of text'),
-  handover: z.string('must be text').check(z.regex(/^[^]{1,2000}$/, 'must be 1 to 2000 characters of text')),
-  runbook: z.optional(
-    z.string('must be a URL').check(z.regex(/^https:\/\/[^\s]{1,500}$/, 'must be a URL that begins with https://')),
-  ),
+  handover: text(/^[^]{1,2000}$/, 'must be 1 to 2000 characters of text'),
+  runbook: z.optional(text(/^https:\/\/[^\s]{1,500}$/, 'must be a URL that begins with https://')),
   automatic: z.enum(['organizations', 'control-tower'], 'must be organizations or control-tower'),
-  accessRole: z.optional(
-    z
-      .string('must be the name of a role')
-      .check(z.regex(/^[\w+=,.@-]{1,64}$/, 'must be the name of a role: 1 to 64 letters, digits or _+=,.@-')),
-  ),
+  accessRole: z.optional(text(/^[\w+=,.@-]{1,64}$/, 'must be the name of a role: 1 to 64 letters, digits or _+=,.@-')),
   groups: lines(group, 'groups').check(atLeastOne, ofEveryAccount),
   admins: lines(admin, 'administrators').check(atLeastOne, ofEveryAccount),
   tags: z._default(tags, {}),
   passwordLength: z
-    .number('must be a number from 24 to 128')
+    .number({
+      error: ({ input }) => `must be a number from 24 to 128${typeof input === 'string' ? ', without quotes' : ''}`,
+    })
     .check(
       z.int('must be a whole number from 24 to 128'),
       z.gte(24, 'must be at least 24'),
       z.lte(128, 'must be at most 128, IAM’s limit'),
     ),
-  passwordResetRequired: z.boolean('must be true or false'),
+  passwordResetRequired: trueOrFalse,
   protected: fields({
     accounts: lines(line('an account’s id, in quotes, or its name'), 'account ids or names'),
     organizationalUnits: lines(
-      z
-        .string('must be an id (ou-…)')
-        .check(
-          z.regex(
-            /^ou-[a-z\d]{4,32}-[a-z\d]{8,32}$/,
-            'must be the id of an organizational unit, like ou-abcd-11111111',
-          ),
-        ),
+      text(/^ou-[a-z\d]{4,32}-[a-z\d]{8,32}$/, 'must be the id of an organizational unit, like ou-abcd-11111111'),
       'organizational unit ids',
     ),
   }),
   allowedRecipients: lines(domainOrEmail, 'domains and addresses').check(atLeastOne),
-  notify: lines(email, 'addresses').check(atLeastOne),
+  // SES API Reference, SendEmail: a message has at most 50 recipients.
+  notify: lines(email, 'addresses').check(atLeastOne, z.maxLength(50, 'must have at most 50 addresses')),
   secretReaders: lines(principal, 'ARNs of roles and users').check(atLeastOne),
   operators: lines(principal, 'ARNs of roles and users'),
   requesters: lines(principal, 'ARNs of roles and users'),
@@ -92,7 +75,7 @@ export const senderAddress = ({ sender }: Pick<Vending, 'sender'>) => /<(.+)>/.e
 
 /** The SES identities that can send for the sender: the address, its domain, and each parent domain. */
 export const senderIdentities = (vending: Pick<Vending, 'sender'>) => {
-  const address = senderAddress(vending).toLowerCase()
-  const labels = address.slice(address.indexOf('@') + 1).split('.')
+  const address = addressIdentity(senderAddress(vending))
+  const labels = address.slice(address.lastIndexOf('@') + 1).split('.')
   return [address, ...labels.slice(0, -1).map((_, i) => labels.slice(i).join('.'))]
 }

@@ -42,6 +42,8 @@ const checkTags = (tags: IAM.Tag[], already: User['tags']) => {
       )
   }
   const keys = tags.map(({ Key = '' }) => Key.toLowerCase())
+  if (keys.some((key) => key.startsWith('aws:')))
+    throw new AwsError('InvalidInput', 'Tag keys that begin with aws: are reserved.')
   if (new Set(keys).size < keys.length)
     throw new AwsError('InvalidInput', 'Duplicate tag keys found. Please note that Tag keys are case insensitive.')
   const all = new Set([...keys, ...[...already.keys()].map((key) => key.toLowerCase())])

@@ -135,6 +135,8 @@ const checkTags = (tags: Organizations.Tag[]) => {
     checkText(Key, [1, 128], /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u, 'Key')
     checkText(Value, [0, 256], /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u, 'Value')
   }
+  if (tags.some(({ Key }) => /^aws:/i.test(Key ?? '')))
+    throw invalid('INVALID_SYSTEM_TAGS_PARAMETER', 'Tag keys that begin with aws: are reserved.')
   if (new Set(tags.map(({ Key }) => Key)).size < tags.length)
     throw invalid('DUPLICATE_TAG_KEY', 'Tag keys must be unique.')
   if (tags.length > mostTags)

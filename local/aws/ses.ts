@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module'
 import type { GetIdentityVerificationAttributesRequest } from '@aws-sdk/client-ses'
+import { addressIdentity } from '../../functions/shared/address.ts'
 import { close, forward, type HttpRequest, urlOf } from '../http.ts'
 import { AwsError } from './aws-error.ts'
 import type { Caller, Operations } from './operation.ts'
@@ -60,8 +61,9 @@ const require = createRequire(import.meta.url)
 type StoredMail = { messageId: string; from: string; subject: string; body: { text?: string; html?: string } }
 
 const checkSender = ({ sesIdentities, region }: World, sender: string) => {
-  const address = (/<(.*)>/.exec(sender)?.[1] ?? sender).toLowerCase()
-  const domain = address.slice(address.indexOf('@') + 1)
+  // Only the domain of an identity is the same whatever its case.
+  const address = addressIdentity(/<(.*)>/.exec(sender)?.[1] ?? sender)
+  const domain = address.slice(address.lastIndexOf('@') + 1)
   if (![address, domain].some((identity) => sesIdentities.has(identity)))
     throw new AwsError(
       'MessageRejected',

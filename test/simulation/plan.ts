@@ -189,11 +189,18 @@ const drawSuspension = (random: Rng, suspendedAt: number) => ({
   ...(random() < 0.8 && { liftedAt: suspendedAt + random() * oneOf(random, [hour, 48 * hour]) }),
 })
 
+/** Sometimes another address, and sometimes the same address in another case, which may belong to another person. */
+const addressName = (userName: string, draw: number) => {
+  const name = userName.toLowerCase()
+  if (draw < 0.1) return `${name}-new`
+  return draw < 0.15 ? name.toUpperCase() : name
+}
+
 const drawRequest = (random: Rng, config: Plan['config']): Arrival['request'] => {
   if (random() < 0.3) return random() < 0.2 ? { again: true } : {}
   const admin = (userName: string): AdminAsked => ({
     userName,
-    email: `${userName.toLowerCase()}${random() < 0.1 ? '-new' : ''}@example.com`,
+    email: `${addressName(userName, random())}@example.com`,
     ...(config === 'groups' && random() < 0.4 && { groups: ['Readers'] }),
     ...(random() < 0.2 && { policies: ['ReadOnlyAccess'] }),
     ...(random() < 0.2 && { tags: { Team: oneOf(random, ['red', 'blue']) } }),

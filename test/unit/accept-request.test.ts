@@ -224,7 +224,7 @@ describe('a manual request', () => {
 
   test('is AlreadyVended whatever the case of names and addresses', async () => {
     holds(aVendedRecord())
-    const admins = [{ userName: 'ADMINISTRATOR', email: 'Payments@Example.com', groups: ['administrators'] }]
+    const admins = [{ userName: 'ADMINISTRATOR', email: 'payments@Example.com', groups: ['administrators'] }]
     expect(await accept({ accountId, admins })).toEqual({ outcome: 'AlreadyVended', accountId })
   })
 
@@ -241,6 +241,7 @@ describe('a manual request', () => {
 
   test.each([
     ['another address', { email: 'ada@example.com' }],
+    ['an address whose local part has another case', { email: 'Payments@example.com' }],
     ['another policy', { policies: ['ReadOnlyAccess'] }],
     ['another tag', { tags: { Team: 'core' } }],
     ['another group', { groups: ['Administrators', 'Readers'] }],

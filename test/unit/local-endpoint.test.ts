@@ -201,7 +201,10 @@ test('a sender is verified by address or by domain', async () => {
       'Email address is not verified. The following identities failed the check in region US-EAST-1: eve@elsewhere.org',
   })
   world.sesIdentities.add('eve@elsewhere.org')
-  await ses.send(mail('eve@elsewhere.org', 'ada@example.com'))
+  await ses.send(mail('eve@Elsewhere.org', 'ada@example.com'))
+  await expect(ses.send(mail('Eve@elsewhere.org', 'ada@example.com'))).rejects.toMatchObject({
+    name: 'MessageRejected',
+  })
 })
 
 test('services with a REST protocol get answers in that protocol', async () => {

@@ -74,6 +74,7 @@ test.each(['', 'a b', 'x'.repeat(65), 'ümlaut'])('the user name %j is refused',
 test('tags are checked for their pattern, their number, and duplicates', async () => {
   const tag = (Tags: IAM.Tag[]) => iam.send(new IAM.TagUserCommand({ UserName: 'ada', Tags }))
   expect((await createUser('ada', { Tags: [] })).User).not.toHaveProperty('Tags')
+  await expect(tag([{ Key: 'aWs:team', Value: 'x' }])).rejects.toMatchObject({ name: 'InvalidInputException' })
   await expect(tag([{ Key: 'a,b', Value: '' }])).rejects.toEqual(refusedAs('ValidationError'))
   await expect(
     tag([

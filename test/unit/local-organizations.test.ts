@@ -197,6 +197,7 @@ test.each([
   [{ RoleName: 'a b' }, 'InvalidInputException', 'INVALID_ROLE_NAME'],
   [{ AccountName: 'x'.repeat(51) }, 'InvalidInputException', 'MAX_LENGTH_EXCEEDED'],
   [{ Tags: [{ Key: 'a', Value: 'b,c' }] }, 'InvalidInputException', 'INVALID_PATTERN'],
+  [{ Tags: [{ Key: 'AWS:a', Value: 'b' }] }, 'InvalidInputException', 'INVALID_SYSTEM_TAGS_PARAMETER'],
   [
     {
       Tags: [

@@ -8,6 +8,7 @@ import { FailedJustNowError, LeaseLostError } from '../../functions/shared/error
 import {
   beginStep,
   giveLeaseBack,
+  isMailed,
   mailKey,
   readAccount,
   recordFailure,
@@ -331,15 +332,29 @@ describe('beginStep', () => {
 })
 
 describe('recordMail', () => {
-  test('records a mail by user and address, whatever their case', async () => {
+  test('records a mail by user, whatever the case, and by the identity of the address', async () => {
     await take()
     await recordMail(ledger, { accountId, ...mail, email: 'Payments@Example.com' })
     const record = await readAccount(ledger, accountId)
-    expect(record?.mails[mailKey('ADMINISTRATOR', 'PAYMENTS@example.com')]).toEqual({
+    expect(record?.mails[mailKey('ADMINISTRATOR', 'Payments@EXAMPLE.com')]).toEqual({
       messageId: 'message-1',
       secretVersion: aVend().id,
       at: '2026-11-01T09:21:00.000Z',
+      email: 'Payments@Example.com',
     })
+    expect(record?.mails[mailKey('ADMINISTRATOR', 'payments@example.com')]).toBeUndefined()
+  })
+
+  test('finds a mail that an older version recorded with the whole address in lower case', () => {
+    const old = { messageId: 'message-1', secretVersion: 'v1', at: '2026-11-01T09:21:00.000Z' }
+    const to = (email: string) => ({ userName: 'Ada', email, secretVersion: 'v1' })
+    const before = { mails: { 'ada ada@example.com': old } }
+    expect(isMailed(before, to('Ada@Example.com'))).toBe(true)
+    const now = { mails: { 'ada ada@example.com': { ...old, email: 'ada@example.com' } } }
+    expect(isMailed(now, to('Ada@Example.com'))).toBe(false)
+    expect(isMailed(now, to('ada@EXAMPLE.com'))).toBe(true)
+    expect(isMailed({ mails: {} }, to('constructor'))).toBe(false)
+    expect(isMailed(undefined, to('ada@example.com'))).toBe(false)
   })
 
   test('records a mail even if another execution holds the lease by now, because the mail was sent', async () => {

@@ -325,7 +325,16 @@ describe('the list of what is done and what is not done', () => {
       }),
     )
   const asked = { groups: ['Administrators', 'Readers'], users: ['ada', 'Bob'] }
-  const mail = { messageId: 'message-1', secretVersion: aVend().id, at }
+  const mail = (email: string, secretVersion = aVend().id) => ({ messageId: 'message-1', secretVersion, at, email })
+  /** SendLoginEmail has begun for this address and this version of the password. */
+  const sending = (userName: string, email: string) => ({
+    [`SendLoginEmail ${userName}`]: {
+      state: 'SendLoginEmail',
+      userName,
+      at,
+      mail: { email, secretVersion: aVend().id },
+    },
+  })
   const groups = '– groups Administrators, Readers'
   const of = (user: string) => [
     `– password of ${user} in Secrets Manager: account-vending/444455556666/${user.toLowerCase()}`,
@@ -345,11 +354,12 @@ describe('the list of what is done and what is not done', () => {
     [
       'CreateAdminUser of one while the other’s mail went out',
       {
-        steps: begun(
-          ...['CreateAdminGroup', 'StorePassword ada', 'CreateAdminUser ada'],
-          ...['StorePassword Bob', 'CreateAdminUser Bob', 'SendLoginEmail Bob'],
-        ),
-        mails: { 'bob bob@example.com': mail },
+        steps: {
+          ...begun('CreateAdminGroup', 'StorePassword ada', 'CreateAdminUser ada'),
+          ...begun('StorePassword Bob', 'CreateAdminUser Bob'),
+          ...sending('Bob', 'bob@example.com'),
+        },
+        mails: { 'bob bob@example.com': mail('bob@example.com') },
       },
       [groups, '– password of ada in Secrets Manager: account-vending/444455556666/ada', ...of('Bob')],
       ['– user ada with console sign-in', '– sign-in mail for ada'],
@@ -357,11 +367,16 @@ describe('the list of what is done and what is not done', () => {
     [
       'RecordVended',
       {
-        steps: begun(
-          ...['CreateAdminGroup', 'StorePassword ada', 'CreateAdminUser ada', 'SendLoginEmail ada'],
-          ...['StorePassword Bob', 'CreateAdminUser Bob', 'SendLoginEmail Bob'],
-        ),
-        mails: { 'ada ada@example.com': mail, 'bob bob@example.com': mail },
+        steps: {
+          ...begun('CreateAdminGroup', 'StorePassword ada', 'CreateAdminUser ada'),
+          ...begun('StorePassword Bob', 'CreateAdminUser Bob'),
+          ...sending('ada', 'ada@example.com'),
+          ...sending('Bob', 'bob@example.com'),
+        },
+        mails: {
+          'ada ada@example.com': mail('ada@example.com'),
+          'bob bob@example.com': mail('bob@example.com'),
+        },
       },
       [groups, ...of('ada'), ...of('Bob')],
       ['– the record that the vend is finished'],
@@ -371,6 +386,30 @@ describe('the list of what is done and what is not done', () => {
     await report()
     expect(under('Done')).toEqual(done)
     expect(under('Not done')).toEqual(notDone)
+  })
+
+  test.each<[string, AccountRecord['mails']]>([
+    ['at another address', { 'ada old@example.com': mail('old@example.com') }],
+    ['at this address in another case', { 'ada ADA@example.com': mail('ADA@example.com') }],
+    ['about an older password', { 'ada ada@example.com': mail('ada@example.com', 'an older version') }],
+    ['to another user whose name begins alike', { 'adam ada@example.com': mail('ada@example.com') }],
+  ])('does not have a mail that was sent earlier %s', async (_, mails) => {
+    const asked = { groups: ['Administrators'], users: ['ada'] }
+    const steps = { ...begun('CreateAdminGroup', 'StorePassword ada', 'CreateAdminUser ada') }
+    holds(aRecord({ asked, mails, steps: { ...steps, ...sending('ada', 'ada@example.com') } }))
+    await report()
+    expect(under('Not done')).toEqual(['– sign-in mail for ada'])
+    // Before the step has begun, no mail of this vend can have been sent.
+    holds(aRecord({ asked, mails, steps }))
+    await report(aStatusEvent('FAILED', executionArn, 1793525099000))
+    expect(under('Not done')).toEqual(['– user ada with console sign-in', '– sign-in mail for ada'])
+  })
+
+  test('has all mails once RecordVended has begun, also on a record of an older version', async () => {
+    const steps = begun('StorePassword ada', 'CreateAdminUser ada', 'SendLoginEmail ada', 'RecordVended')
+    holds(aRecord({ asked: { groups: [], users: ['ada'] }, steps }))
+    await report()
+    expect(under('Not done')).toEqual(['– the record that the vend is finished'])
   })
 
   test('is empty without a record', async () => {

@@ -63,7 +63,12 @@ describe('a first mail', () => {
     expect(mailsRecorded()).toEqual([
       [
         'mails/administrator payments@example.com',
-        { messageId: 'message-1', secretVersion: aVend().id, at: expect.any(String) as string },
+        {
+          messageId: 'message-1',
+          secretVersion: aVend().id,
+          at: expect.any(String) as string,
+          email: 'payments@example.com',
+        },
       ],
     ])
   })
@@ -131,6 +136,14 @@ describe('running twice', () => {
       expect(mailsRecorded()).toEqual([])
     },
   )
+
+  test('mails an address whose local part has another case: it may belong to another person', async () => {
+    const email = 'Payments@example.com'
+    const mail = { messageId: 'message-1', secretVersion: aVend().id, at: '2026-11-01T09:21:20.000Z', email }
+    onRecord.holds(aRecord({ mails: { 'administrator Payments@example.com': mail } }))
+    await send()
+    expect(sent()).toHaveLength(1)
+  })
 
   test('mails another address, and another user', async () => {
     const mail = { messageId: 'message-1', secretVersion: aVend().id, at: '2026-11-01T09:21:20.000Z' }

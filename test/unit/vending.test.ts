@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { parse, stringify } from 'yaml'
+import { senderIdentities } from '../../functions/shared/vending.ts'
 import { loadVending } from '../../infra/build/check-vending.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'vending-'))
@@ -64,6 +65,19 @@ test.each([
   expect(load({ automatic, accessRole }).accessRole).toBe(expected)
 })
 
+test('the sender’s identities in SES are the address and its domains; only the domain is the same in lower case', () => {
+  expect(senderIdentities({ sender: 'Vending <Account-Vending@Mail.Example.com>' })).toEqual([
+    'Account-Vending@mail.example.com',
+    'mail.example.com',
+    'example.com',
+  ])
+})
+
+test('accepts 50 addresses under notify, and addresses with any character that RFC 5322 allows', () => {
+  const notify = ["o'brien@example.com", ...Array.from({ length: 49 }, (_, i) => `r&d${i}@example.com`)]
+  expect(load({ notify, allowedRecipients: ["o'brien@example.com", 'example.com'] }).notify).toEqual(notify)
+})
+
 test('accepts a file without optional keys, and a file with all keys', () => {
   expect(load({ tags: undefined }).tags).toEqual({})
   expect(load({ operators: [], requesters: [] })).toMatchObject({ operators: [], requesters: [] })
@@ -90,7 +104,11 @@ describe('is refused with file, key and what is allowed:', () => {
     ['sender', 'Account Vending', 'must be an address'],
     ['sender', 'Zoë <zoe@example.com>', 'in ASCII'],
     ['sender', 'A <a@example.com>\nBcc: b@example.com', 'must be an address'],
-    ['sender', 7, 'must be an address'],
+    ['sender', 7, 'must be text: write it in quotes'],
+    ['contact', 7, 'must be text: write it in quotes'],
+    ['secretReaders', [7], 'must be text: write it in quotes', 'secretReaders[0]'],
+    ['allowedRecipients', [7], 'must be text: write it in quotes', 'allowedRecipients[0]'],
+    ['protected', { accounts: [444455556666], organizationalUnits: [] }, 'write it in quotes', 'protected.accounts[0]'],
     ['configurationSet', 'two words', 'must be the name of an SES configuration set'],
     ['configurationSet', 'a'.repeat(65), '1 to 64 letters'],
     ['organizationName', undefined, line],
@@ -100,7 +118,7 @@ describe('is refused with file, key and what is allowed:', () => {
     ['contact', ['a'], line],
     ['handover', '', 'must be 1 to 2000 characters of text'],
     ['handover', 'a'.repeat(2001), 'must be 1 to 2000 characters of text'],
-    ['handover', undefined, 'must be text'],
+    ['handover', undefined, 'must be 1 to 2000 characters of text'],
     ['runbook', 'http://wiki.example.com', 'must be a URL that begins with https://'],
     ['runbook', 'https://wiki.example.com/two words', 'must be a URL'],
     ['runbook', 'javascript:alert(1)', 'must be a URL'],
@@ -127,7 +145,7 @@ describe('is refused with file, key and what is allowed:', () => {
     ['passwordLength', 23, 'must be at least 24'],
     ['passwordLength', 129, 'must be at most 128'],
     ['passwordLength', 32.5, 'must be a whole number from 24 to 128'],
-    ['passwordLength', '32', 'must be a number from 24 to 128'],
+    ['passwordLength', '32', 'must be a number from 24 to 128, without quotes'],
     ['passwordLength', undefined, 'must be a number from 24 to 128'],
     ['passwordResetRequired', 'no', 'must be true or false'],
     ['protected', undefined, 'must be an object'],
@@ -135,7 +153,7 @@ describe('is refused with file, key and what is allowed:', () => {
     [
       'protected',
       { accounts: [1], organizationalUnits: [] },
-      'account’s id, in quotes, or its name',
+      'must be text: write it in quotes',
       'protected.accounts[0]',
     ],
     [
@@ -149,6 +167,8 @@ describe('is refused with file, key and what is allowed:', () => {
     ['allowedRecipients', ['@example.com'], 'must be a domain', 'allowedRecipients[0]'],
     ['allowedRecipients', ['com'], 'must be a domain', 'allowedRecipients[0]'],
     ['notify', [], 'must have at least one entry'],
+    ['notify', Array.from({ length: 51 }, (_, i) => `a${i}@example.com`), 'must have at most 50 addresses'],
+    ['tags', { 'AWS:Team': 'x' }, 'not begin with aws: in upper or lower case', 'tags.AWS:Team'],
     ['notify', ['platform'], 'must be an e-mail address', 'notify[0]'],
     ['secretReaders', [], 'must have at least one entry'],
     ['secretReaders', ['*'], principal, 'secretReaders[0]'],
