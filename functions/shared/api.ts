@@ -37,8 +37,10 @@ const json = ({ status, headers, body }: Answer, contentType: string): APIGatewa
  */
 const problem = (error: unknown) => {
   const name = error instanceof Error ? error.name : ''
-  const [status, title] = refusals[name] ?? [500, 'The service failed; its log has the reason']
-  const detail = status === 500 || !(error instanceof Error) ? undefined : error.message
+  const refusal = Object.hasOwn(refusals, name) ? refusals[name] : undefined
+  const [status, title] = refusal ?? [500, 'The service failed; its log has the reason']
+  // The words of an error of AWS or of a fault may name what the caller must not know.
+  const detail = status >= 500 || !(error instanceof Error) ? undefined : error.message
   const issues =
     error instanceof InvalidInputError
       ? error.issues
@@ -49,7 +51,7 @@ const problem = (error: unknown) => {
       status,
       ...(status === 503 && { headers: { 'retry-after': '5' } }),
       body: {
-        type: `urn:account-vending:${refusals[name] ? name : 'InternalError'}`,
+        type: `urn:account-vending:${refusal ? name : 'InternalError'}`,
         title,
         status,
         detail: errors ? undefined : detail,
