@@ -42,6 +42,10 @@ export async function csv(clients: Clients, { accountId, userName, stage, option
   )
   const rows = found.flatMap((one) => (one.url ? [one] : []))
   const missing = found.flatMap(({ userName, reason }) => (reason ? [{ userName, reason }] : []))
+  if (!rows.length && record === null)
+    throw new RefusedError(
+      `Account vending has no record of account ${accountId}, so nobody was vended there. Check its status:\n  npx vend status ${accountId}${options}`,
+    )
   if (!rows.length) throw new RefusedError(missing.map(({ reason }) => reason).join('\n'))
   const text = stringify(
     rows.map(({ userName, password, url }) => [userName, password, url]),

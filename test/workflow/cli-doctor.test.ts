@@ -37,6 +37,7 @@ beforeAll(async () => {
   // The local organization's management account is the example's, which the doctor refuses in vending.yml.
   addAccount(organization.world, { id: managementAccountId, name: 'Ours', joinedMethod: 'INVITED' })
   organization.world.managementAccountId = managementAccountId
+  for (const account of organization.world.accounts.values()) account.roleTrusts = managementAccountId
 })
 afterAll(() => organization.close())
 

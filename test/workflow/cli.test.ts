@@ -852,6 +852,10 @@ describe('csv', () => {
     expect(nobody.code).toBe(1)
     expect(existsSync(path.join(folder, 'nobody.csv'))).toBe(false)
     expect((await vend('csv', newAccount().id)).stderr).toContain('made no password for account')
+    const unknown = newAccount()
+    const { stderr: untouched } = await vend('csv', unknown.id, 'zoe')
+    expect(untouched).toContain(`no record of account ${unknown.id}, so nobody was vended there.`)
+    expect(untouched).toContain(`  npx vend status ${unknown.id} --local`)
   })
 
   test('writes passwords only where the command was told to', async () => {

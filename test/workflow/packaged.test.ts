@@ -181,6 +181,9 @@ describe('the local organization runs the package:', () => {
     JSON.parse(
       JSON.stringify(value)
         .replaceAll('{"Ref":"AWS::AccountId"}', '"111122223333"')
+        .replaceAll(/\{"Fn::Sub":("[^"]*")\}/g, '$1')
+        .replaceAll('${AWS::Partition}', 'aws')
+        .replaceAll('${AWS::AccountId}', '111122223333')
         .replaceAll(
           '{"Ref":"VendAccount"}',
           '"arn:aws:states:us-east-1:111122223333:stateMachine:account-vending-local"',
