@@ -587,6 +587,8 @@ test.each([
 
 test('service control policies are checked for every action that the workflow’s sessions permit', async () => {
   const accountId = '331000000001'
+  // The service is deployed in the account that the local organization has at its start.
+  organization.world.managementAccountId = '111122223333'
   ensureAccount(organization, accountId)
   const before = new Set(organization.world.sessions.keys())
   await vend(organization, { door: 'manual', input: JSON.stringify({ accountId, again: true }) })
