@@ -50,10 +50,13 @@ const clone = <T>(value: T): T => {
  * DynamoDB in memory, as far as the ledger uses it: one table with a string key `pk`; GetItem, PutItem, UpdateItem
  * with SET (values, if_not_exists) and REMOVE; conditions of `=`, `<`, attribute_exists, attribute_not_exists, AND,
  * and OR in parentheses; Scan with a filter of begins_with, in the order in which items were made. It refuses any
- * other expression. `units` are the request units by which on-demand capacity is billed.
+ * other expression. `units` are the request units by which on-demand capacity is billed. For `lag` milliseconds after a
+ * write, a read that is not consistent returns what was there before the write: DynamoDB may do so “usually within one
+ * second” (DynamoDB Developer Guide, HowItWorks.ReadConsistency).
  */
-export const inMemoryDynamoDB = (tableName: string, now: () => number) => {
+export const inMemoryDynamoDB = (tableName: string, now: () => number, { lag = 0 } = {}) => {
   const items = new Map<string, Item>()
+  const replaced = new Map<string, { item: Item | undefined; until: number }>()
   const units = { read: 0, write: 0 }
   const madeAt = now()
 
@@ -131,9 +134,15 @@ export const inMemoryDynamoDB = (tableName: string, now: () => number) => {
     }
     return shown
   }
-  const put = (before: Item | undefined, after: Item) => {
-    units.write += Math.ceil(Math.max(itemSize(before), itemSize(after)) / 1024)
+  const put = (old: Item | undefined, after: Item) => {
+    units.write += Math.ceil(Math.max(itemSize(old), itemSize(after)) / 1024)
     items.set(keyOf(after), after)
+    if (lag) replaced.set(keyOf(after), { item: old, until: now() + lag })
+  }
+  /** What a read that is not consistent may return. */
+  const eventually = (pk: string) => {
+    const { item, until } = replaced.get(pk) ?? { until: 0 }
+    return now() < until ? item : items.get(pk)
   }
   const update = (before: Item | undefined, input: Input) => {
     const after = clone(before ?? input.Key)
@@ -160,7 +169,8 @@ export const inMemoryDynamoDB = (tableName: string, now: () => number) => {
     },
     GetItem: (input) => {
       check('GetItem', input, ['TableName', 'Key', 'ConsistentRead'])
-      const item = items.get(keyOf(input.Key))
+      const pk = keyOf(input.Key)
+      const item = input['ConsistentRead'] ? items.get(pk) : eventually(pk)
       const blocks = Math.max(1, Math.ceil(itemSize(item) / 4096))
       units.read += input['ConsistentRead'] ? blocks : blocks / 2
       return item ? { Item: item } : {}
@@ -173,7 +183,7 @@ export const inMemoryDynamoDB = (tableName: string, now: () => number) => {
       const keys = [...items.keys()]
       const first = after ? keys.indexOf(keyOf(after)) + 1 : 0
       const page = keys.slice(first, first + Limit)
-      const scanned = page.map((pk) => items.get(pk)!)
+      const scanned = page.map(eventually).filter((item) => item !== undefined)
       units.read += Math.ceil(scanned.reduce((sum, item) => sum + itemSize(item), 0) / 4096) / 2
       const Items = scanned.filter((item) => passes(item, input)).map((item) => project(item, input))
       return {

@@ -83,7 +83,7 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
     const digits = Array.from({ length: 32 }, () => Math.floor(random() * 16).toString(16)).join('')
     return digits.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
   }
-  const ledger = inMemoryDynamoDB(deployed.ledgerTable, clock.now)
+  const ledger = inMemoryDynamoDB(deployed.ledgerTable, clock.now, { lag: 1000 })
   // The organization's other accounts joined before the service was installed.
   for (const account of world.accounts.values()) account.joinedAt = start - 100 * day * 1000
   const forbid = (account: Account) => {

@@ -56,7 +56,7 @@ export const loadSimulation = async (vendingFile: string) => {
       }
       const random = randomFrom(`${seed} world`)
       const world = createWorld({ now, setTimer, random, staleness, accessRole: vending.accessRole })
-      const ledger = inMemoryDynamoDB(deployed.ledgerTable, now)
+      const ledger = inMemoryDynamoDB(deployed.ledgerTable, now, { lag: 1000 })
       const mails: object[] = []
       const sendEmail = (_: unknown, mail: object) => ({ MessageId: `${seed}-${mails.push(mail)}` })
       const handle = answering(world, {

@@ -283,3 +283,22 @@ test('request units are counted as AWS bills them: one for 1 KB of a write, one 
   expect(() => run('PutItem', refused)).toThrow('The conditional request failed')
   expect(units).toEqual({ read: 2, write: 11 })
 })
+
+test('a read that is not consistent may lag behind a write, and a consistent read never does', () => {
+  let now = 0
+  const { operations } = inMemoryDynamoDB(TableName, () => now, { lag: 1000 })
+  const run = (name: string, input: object) =>
+    operations[name]?.(undefined as never, input as never, undefined as never) as { Item?: object; Items?: object[] }
+  const [first, second] = ['first', 'second'].map((text) => marshall({ pk: 'account#1', text }))
+  run('PutItem', { TableName, Item: first })
+  expect(run('GetItem', { TableName, Key })).toEqual({})
+  expect(run('Scan', { TableName }).Items).toEqual([])
+  now = 1000
+  expect(run('GetItem', { TableName, Key }).Item).toEqual(first)
+  run('PutItem', { TableName, Item: second })
+  expect(run('GetItem', { TableName, Key }).Item).toEqual(first)
+  expect(run('Scan', { TableName }).Items).toEqual([first])
+  expect(run('GetItem', { TableName, Key, ConsistentRead: true }).Item).toEqual(second)
+  now = 2000
+  expect(run('GetItem', { TableName, Key }).Item).toEqual(second)
+})
