@@ -154,7 +154,7 @@ const callerOf = (world: World, request: AwsRequest, callingFunction: string | n
   const { accessKeyId, format } = request
   const { expired, unknownKey, status } = format.errors
   const session = world.sessions.get(accessKeyId)
-  if (session && session.expiresAt <= world.now())
+  if (session && session.expiresAt <= Date.now())
     throw new AwsError(expired, 'The security token included in the request is expired', status)
   const caller = unchecked(world, request, callingFunction)
   if (!world.accounts.has(caller.accountId))

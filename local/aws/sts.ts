@@ -67,6 +67,7 @@ const assumeRole = (world: World, input: AssumeRoleRequest, caller: Caller) => {
   if (input.SourceIdentity) throw denied(caller, 'sts:SetSourceIdentity', RoleArn)
   if (input.Tags?.length) throw denied(caller, 'sts:TagSession', RoleArn)
 
+  const seconds = Number(input.DurationSeconds ?? 3600)
   const session: Session = {
     accessKeyId: `ASIA${randomText(world, lettersAndDigits, 16)}`,
     accountId,
@@ -75,7 +76,7 @@ const assumeRole = (world: World, input: AssumeRoleRequest, caller: Caller) => {
     assumedRoleId: `AROA${randomText(world, lettersAndDigits, 17)}:${RoleSessionName}`,
     policy: Policy,
     function: caller.function,
-    expiresAt: world.now() + Number(input.DurationSeconds ?? 3600) * 1000,
+    expiresAt: Date.now() + seconds * 1000,
   }
   world.sessions.set(session.accessKeyId, session)
   return {
@@ -83,7 +84,7 @@ const assumeRole = (world: World, input: AssumeRoleRequest, caller: Caller) => {
       AccessKeyId: session.accessKeyId,
       SecretAccessKey: randomText(world, lettersAndDigits, 40),
       SessionToken: randomText(world, lettersAndDigits, 100),
-      Expiration: new Date(session.expiresAt),
+      Expiration: new Date(world.now() + seconds * 1000),
     },
     AssumedRoleUser: {
       AssumedRoleId: session.assumedRoleId,

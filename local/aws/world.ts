@@ -92,6 +92,7 @@ export type Session = {
   policy: string | null
   /** The function that assumed the role. */
   function: string | null
+  /** Real time, in milliseconds since 1970: functions run in real time, and a busy machine may need seconds for one. */
   expiresAt: number
 }
 
