@@ -740,8 +740,13 @@ const organizations: Record<string, Record<string, Run>> = {
       const { CreateAccountStatuses } = await organizations(new Organizations.ListCreateAccountStatusCommand({}))
       return { isThere: CreateAccountStatuses?.some(({ Id }) => Id === CreateAccountStatus?.Id) }
     },
-    'of no state': async ({ organizations }) =>
-      organizations(new Organizations.ListCreateAccountStatusCommand({ States: ['FAILED'] })),
+    'of the failed requests lacks one that did not fail': async ({ organizations, name }) => {
+      await organizations(createAccount(name))
+      const { CreateAccountStatuses } = await organizations(
+        new Organizations.ListCreateAccountStatusCommand({ States: ['FAILED'] }),
+      )
+      return { isThere: CreateAccountStatuses?.some(({ AccountName }) => AccountName === name) }
+    },
   },
 }
 
