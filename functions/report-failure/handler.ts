@@ -1,4 +1,5 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { OrganizationsClient } from '@aws-sdk/client-organizations'
 import { SESClient } from '@aws-sdk/client-ses'
 import { SFNClient } from '@aws-sdk/client-sfn'
 import vending from '../../vending.yml'
@@ -6,11 +7,14 @@ import { readEnv } from '../shared/env.ts'
 import { step } from '../shared/step.ts'
 import { reportFailure, reportFailureInput } from './report-failure.ts'
 
-const env = readEnv('LEDGER_TABLE')
+const env = readEnv('LEDGER_TABLE', 'STATE_MACHINE_ARN')
 const clients = {
   ses: new SESClient({ maxAttempts: 1 }),
   sfn: new SFNClient(),
+  organizations: new OrganizationsClient(),
   ledger: { dynamodb: new DynamoDBClient(), tableName: env.LEDGER_TABLE },
 }
 
-export const handler = step(reportFailureInput, (input) => reportFailure(clients, input, vending))
+export const handler = step(reportFailureInput, (input) =>
+  reportFailure(clients, input, { ...vending, stateMachineArn: env.STATE_MACHINE_ARN }),
+)

@@ -1,19 +1,17 @@
 import type { SESClient } from '@aws-sdk/client-ses'
-import type { SFNClient } from '@aws-sdk/client-sfn'
 import * as z from 'zod/mini'
 import { ExecutionNotSettledError } from '../shared/errors.ts'
 import { accountAskedFor } from '../shared/event.ts'
 import { describeExecution } from '../shared/execution.ts'
-import { creationFailures } from '../shared/explanations.ts'
 import { explainFailure } from '../shared/failure.ts'
 import { type AccountRecord, isMailed, readAccount, recordFailure } from '../shared/record-and-lease.ts'
-import type { Ledger } from '../shared/ledger.ts'
 import { fillHtml, fillText } from '../shared/mail.ts'
 import { failureNote } from '../shared/notes.ts'
 import { parseJson } from '../shared/parse.ts'
 import { secretName } from '../shared/secret-name.ts'
 import { inNote, type SenderConfig, tellOnce } from '../shared/send-mail.ts'
 import { placeOf } from '../shared/vend.ts'
+import { accountNotice, accountResult, resultId } from './account-result.ts'
 import html from './failure-notice.mjml'
 import text from './failure-notice.txt'
 
@@ -26,32 +24,11 @@ const executionStatus = z.object({
     stopDate: z.number(),
   }),
 })
-const failedResult = z.object({ state: z.string() })
-const managedResult = z.optional(
-  z.extend(failedResult, {
-    message: z.optional(z.string()),
-    account: z.optional(z.object({ accountName: z.optional(z.string()), accountId: z.optional(z.string()) })),
-  }),
-)
-const accountResult = z.object({
-  source: z.enum(['aws.organizations', 'aws.controltower']),
-  id: z.string(),
-  detail: z.object({
-    eventName: z.optional(z.string()),
-    serviceEventDetails: z.object({
-      createAccountStatus: z.optional(
-        z.extend(failedResult, { id: z.string(), failureReason: z.optional(z.string()) }),
-      ),
-      createManagedAccountStatus: managedResult,
-      updateManagedAccountStatus: managedResult,
-    }),
-  }),
-})
 /** Step Functions' own status event, or a FAILED result of Organizations or Control Tower. */
 export const reportFailureInput = z.union([executionStatus, accountResult])
 
-type Clients = { ses: SESClient; sfn: SFNClient; ledger: Ledger }
-type Config = SenderConfig & { notify: string[]; runbook?: string | undefined }
+type Clients = Parameters<typeof accountNotice>[0] & { ses: SESClient }
+type Config = SenderConfig & Parameters<typeof accountNotice>[2] & { notify: string[]; runbook?: string | undefined }
 type Notice = {
   title: string
   what: string
@@ -76,7 +53,7 @@ type Notice = {
 export async function reportFailure(clients: Clients, input: z.output<typeof reportFailureInput>, config: Config) {
   if (input.source !== 'aws.states') {
     const note = inNote(clients.ledger, `failure#${resultId(input)}`)
-    return { told: await tell(clients.ses, creationNotice(input), note, config) }
+    return { told: await tell(clients.ses, await accountNotice(clients, input, config), note, config) }
   }
   const { executionArn, status, stopDate } = input.detail
   const execution = await describeExecution(clients.sfn, executionArn)
@@ -109,37 +86,6 @@ const tell = async (ses: SESClient, notice: Notice, note: ReturnType<typeof inNo
     text: fillText(text, values),
   }
   return (await tellOnce(ses, mail, note, config)) ? config.notify : []
-}
-
-const resultId = (input: z.output<typeof accountResult>) =>
-  input.detail.serviceEventDetails.createAccountStatus?.id ?? `${input.detail.eventName}#${input.id}`
-
-const creationNotice = (input: z.output<typeof accountResult>): Notice => {
-  const { createAccountStatus, createManagedAccountStatus, updateManagedAccountStatus } =
-    input.detail.serviceEventDetails
-  const managed = createManagedAccountStatus ?? updateManagedAccountStatus
-  const accountName =
-    [managed?.account?.accountName, managed?.account?.accountId].filter(Boolean).join(', ') || 'an account'
-  const reason = createAccountStatus?.failureReason ?? 'CONTROL_TOWER_FAILED'
-  return {
-    title: updateManagedAccountStatus
-      ? `Control Tower could not enroll or update ${accountName}`
-      : `A new account could not be created${managed ? ` (${accountName})` : ''}`,
-    what: createAccountStatus
-      ? 'Organizations could not create an account, so there is no account to vend.'
-      : 'Control Tower could not create or enroll an account, so the account got no administrators.',
-    error: reason,
-    cause: managed?.message ?? '',
-    done: '',
-    notDone: updateManagedAccountStatus ? 'The administrators of the account.' : 'The account and its administrators.',
-    advice:
-      creationFailures[reason] ??
-      'The console of the service that failed shows the reason. When the account exists, it is vended automatically.',
-    command: createAccountStatus
-      ? "aws organizations create-account --account-name 'ACCOUNT NAME' --email 'ADDRESS'"
-      : '',
-    execution: '',
-  }
 }
 
 type Subject = { accountId: string | undefined; executionArn: string; record: AccountRecord | undefined }

@@ -211,20 +211,3 @@ export const unforeseen = explain(
   'A step failed with an error that this service does not know.',
   'Check the cause and the function’s log. When the cause is fixed, redrive the execution from the step that failed:',
 )
-
-/** Why Organizations could not create an account, by CreateAccountStatus.FailureReason. */
-export const creationFailures: Record<string, string> = {
-  ACCOUNT_LIMIT_EXCEEDED:
-    'The organization has reached its quota "Default maximum number of accounts" (10 in a new organization; closed accounts count until they are permanently closed). Request a higher quota in Service Quotas, under AWS Organizations, then create the account again:',
-  EMAIL_ALREADY_EXISTS:
-    'The e-mail address already belongs to another AWS account. Create the account with another address:',
-  INVALID_EMAIL: 'The e-mail address is not valid. Create the account with another address:',
-  INVALID_ADDRESS:
-    'The address on record for the organization is not valid. Correct the address in Billing, then create the account again:',
-  CONCURRENT_ACCOUNT_MODIFICATION: 'Another change of an account was in progress. Create the account again:',
-  INTERNAL_FAILURE: 'AWS had an internal failure. Create the account again. If it fails again, ask AWS Support:',
-  MISSING_PAYMENT_INSTRUMENT:
-    'The management account has no payment method. Add a payment method in Billing, then create the account again:',
-  INVALID_PAYMENT_INSTRUMENT:
-    'The payment method of the management account is not valid. Correct it in Billing, then create the account again:',
-}

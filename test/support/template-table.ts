@@ -60,7 +60,7 @@ const functions: Record<string, Fn> = {
   CreateAdminUser: fn(entering),
   SendLoginEmail: fn(),
   RecordVended: fn(),
-  ReportFailure: fn(),
+  ReportFailure: fn(workflowByName),
   Sweep: fn(workflowByName, 900),
   // API Gateway waits 30 seconds for an answer.
   RequestAdmins: fn(workflowByName, 25),

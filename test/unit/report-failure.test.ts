@@ -1,12 +1,14 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { GetItemCommand } from '@aws-sdk/client-dynamodb'
+import { DescribeTableCommand, GetItemCommand } from '@aws-sdk/client-dynamodb'
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb'
 import { SendEmailCommand, SESClient } from '@aws-sdk/client-ses'
 import { DescribeExecutionCommand, type DescribeExecutionOutput, SFNClient } from '@aws-sdk/client-sfn'
 import { mockClient } from 'aws-sdk-client-mock'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
+import { CreateAccountFailureReason, DescribeAccountCommand, OrganizationsClient } from '@aws-sdk/client-organizations'
+import { creationFailures } from '../../functions/report-failure/creation-failures.ts'
 import { explanations } from '../../functions/shared/explanations.ts'
 import { reportFailure, reportFailureInput } from '../../functions/report-failure/report-failure.ts'
 import * as errors from '../../functions/shared/errors.ts'
@@ -14,23 +16,33 @@ import type { AccountRecord } from '../../functions/shared/record-and-lease.ts'
 import { parseInput } from '../../functions/shared/parse.ts'
 import {
   accountId,
+  anOrganizationsAccount,
   anotherVend,
   aRecord,
   aSample,
   aVend,
+  aVendedRecord,
   awsError,
   issuesOf,
   ledgerMock,
   operationsOf,
+  theDefaults,
 } from '../support/builders.ts'
 
 const ses = mockClient(SESClient)
 const sfn = mockClient(SFNClient)
+const organizations = mockClient(OrganizationsClient)
 const { dynamodb, ledger, ...onRecord } = ledgerMock()
 
 const { executionArn } = aVend()
 const stateMachineArn = 'arn:aws:states:us-east-1:111122223333:stateMachine:account-vending-dev'
-const config = { sender: 'vending@example.com', notify: ['platform@example.com', 'oncall@example.com'] }
+const config = {
+  ...theDefaults(),
+  sender: 'vending@example.com',
+  notify: ['platform@example.com', 'oncall@example.com'],
+  protected: { accounts: ['Audit'], organizationalUnits: [] },
+  stateMachineArn,
+}
 
 type Input = Parameters<typeof reportFailure>[1]
 const aStatusEvent = (
@@ -42,7 +54,11 @@ const aStatusEvent = (
   detail: { executionArn: arn, status, stopDate },
 })
 const report = (event: Input = aStatusEvent(), overrides: object = {}) =>
-  reportFailure({ ses: new SESClient({}), sfn: new SFNClient({}), ledger }, event, { ...config, ...overrides })
+  reportFailure(
+    { ses: new SESClient({}), sfn: new SFNClient({}), organizations: new OrganizationsClient({}), ledger },
+    event,
+    { ...config, ...overrides },
+  )
 const reportSample = (name: string) => report(parseInput(reportFailureInput, aSample(name)))
 
 const isExecution = (overrides: Partial<DescribeExecutionOutput> = {}) =>
@@ -101,6 +117,8 @@ beforeEach(() => {
   sfn.reset()
   sfn.onAnyCommand().resolves({})
   isExecution()
+  organizations.reset()
+  organizations.on(DescribeAccountCommand).resolves({ Account: anOrganizationsAccount() })
 })
 
 describe('an execution that failed', () => {
@@ -455,7 +473,35 @@ describe('an account that could not be created', () => {
     const event = JSON.stringify(aSample('create-account-result-failed')).replace('EMAIL_ALREADY_EXISTS', 'NEW_REASON')
     await report(parseInput(reportFailureInput, JSON.parse(event)))
     expect(notice().subject).toContain('NEW_REASON')
-    expect(notice().text.replace(/\s+/g, ' ')).toContain('shows the reason')
+    expect(notice().text.replace(/\s+/g, ' ')).toContain('does not know the reason')
+    expect(command()).toContain('aws organizations create-account ')
+  })
+
+  test.each(Object.values(CreateAccountFailureReason))('%s has words, a remedy and a command', async (reason) => {
+    const { advice, command: expected } = creationFailures[reason] ?? { advice: '', command: '' }
+    expect(advice).toMatch(/^[A-Z].*\. .*:$/)
+    const event = JSON.stringify(aSample('create-account-result-failed')).replace('EMAIL_ALREADY_EXISTS', reason)
+    await report(parseInput(reportFailureInput, JSON.parse(event)))
+    expect(notice().subject).toBe(`A new account could not be created: ${reason}`)
+    expect(command()).toBe(expected)
+    expect(command()).toContain(
+      reason === 'GOVCLOUD_ACCOUNT_ALREADY_EXISTS'
+        ? 'create-gov-cloud-account'
+        : reason === 'CONCURRENT_ACCOUNT_MODIFICATION'
+          ? 'list-create-account-status'
+          : 'create-account ',
+    )
+  })
+
+  test('is reported without a reason as a failure of Organizations, and not of Control Tower', async () => {
+    const event = aSample('create-account-result-failed')
+    const { createAccountStatus } = event.detail['serviceEventDetails'] as Record<string, { failureReason?: string }>
+    delete createAccountStatus!.failureReason
+    await report(parseInput(reportFailureInput, event))
+    expect(notice().subject).toBe('A new account could not be created: NO_REASON_GIVEN')
+    expect(notice().text.replace(/\s+/g, ' ')).toContain('Organizations gave no reason.')
+    expect(notice().text).not.toContain('Control Tower')
+    expect(command()).toContain('aws organizations create-account ')
   })
 
   test.each(['create-managed-account-failed', 'update-managed-account-failed'])(
@@ -463,9 +509,7 @@ describe('an account that could not be created', () => {
     async (name) => {
       await reportSample(name)
       expect(notice().subject).toBe(
-        name.startsWith('update')
-          ? 'Control Tower could not enroll or update LifeCycle1, 444455556666: CONTROL_TOWER_FAILED'
-          : 'A new account could not be created (LifeCycle1, 444455556666): CONTROL_TOWER_FAILED',
+        `Control Tower could not ${name.startsWith('update') ? 'enroll or update' : 'create or enroll'} LifeCycle1, 444455556666: CONTROL_TOWER_FAILED`,
       )
       expect(under('Cause')[0]).toMatch(/^AWS Control Tower could not/)
       expect(command()).toBe('')
@@ -473,6 +517,77 @@ describe('an account that could not be created', () => {
       expect(notes()).toEqual([`failure#${String(detail['eventName'])}#${String(id)}`])
     },
   )
+})
+
+describe('an account that Control Tower could not create, enroll or update', () => {
+  const done = ['– the administrators of the account']
+  const installed = (at: string) =>
+    dynamodb.on(DescribeTableCommand).resolves({ Table: { CreationDateTime: new Date(at) } })
+  const { executionArn: other } = anotherVend()
+  const lease = { holder: other, ask: 'ask', renewedAt: Date.parse('2026-11-01T09:21:00.000Z') }
+  const refusal = (name: string) => () =>
+    organizations.on(DescribeAccountCommand).rejects(Object.assign(new Error(name), { name }))
+  const account = (overrides: object) => () =>
+    organizations.on(DescribeAccountCommand).resolves({ Account: { ...anOrganizationsAccount(), ...overrides } })
+
+  test.each<[string, AccountRecord | undefined, () => unknown, string, string[], string[]]>([
+    ['is vended', aVendedRecord(), () => undefined, 'has its administrators', done, []],
+    ['is not vended', undefined, () => undefined, 'has no administrators of account vending yet', [], done],
+    [
+      'failed to be vended',
+      aRecord({ status: 'FAILED', executionArn: other, lease }),
+      () => sfn.on(DescribeExecutionCommand).resolves({ status: 'FAILED' }),
+      'has no administrators of account vending yet',
+      [],
+      done,
+    ],
+    [
+      'is being vended',
+      aRecord({ executionArn: other, lease }),
+      () => sfn.on(DescribeExecutionCommand).resolves({ status: 'RUNNING' }),
+      'Account vending is vending the account.',
+      [],
+      [],
+    ],
+    ['is old', undefined, () => installed('2027-01-01T00:00:00.000Z'), 'before account vending was installed', [], []],
+    ['is protected', undefined, account({ Name: 'Audit' }), 'never vends the account', [], []],
+    ['is closed', undefined, account({ State: 'CLOSED' }), 'leaves the account alone', [], []],
+    ['is not there', undefined, refusal('AccountNotFoundException'), 'is not in the organization', [], done],
+    ['may not be mailed', undefined, account({ Email: 'a@evil.test' }), 'a vend would fail', [], done],
+  ])('and that %s is reported as that', async (_, record, arrange, words, isDone, isNotDone) => {
+    installed('2026-10-01T00:00:00.000Z')
+    holds(record)
+    arrange()
+    for (const name of ['update-managed-account-failed', 'create-managed-account-failed']) {
+      ses.resetHistory()
+      await reportSample(name)
+      expect(notice().text.replace(/\s+/g, ' ')).toContain(words)
+      expect(under('Done')).toEqual(isDone)
+      expect(under('Not done')).toEqual(isNotDone)
+      expect(notice().text.replace(/\s+/g, ' ')).toContain(
+        isNotDone.length ? 'the account is vended automatically' : 'Nothing is left to do for account vending.',
+      )
+    }
+    expect(onRecord.changes()).toEqual([])
+  })
+
+  test('is reported later if AWS does not answer now', async () => {
+    installed('2026-10-01T00:00:00.000Z')
+    refusal('TooManyRequestsException')()
+    await expect(reportSample('update-managed-account-failed')).rejects.toMatchObject({
+      name: 'TooManyRequestsException',
+    })
+    expect(sent()).toEqual([])
+  })
+
+  test('is reported without its id, too', async () => {
+    const event = aSample('update-managed-account-failed')
+    const { updateManagedAccountStatus } = event.detail['serviceEventDetails'] as Record<string, { account?: object }>
+    delete updateManagedAccountStatus!.account
+    await report(parseInput(reportFailureInput, event))
+    expect(notice().subject).toBe('Control Tower could not enroll or update an account: CONTROL_TOWER_FAILED')
+    expect(organizations.calls()).toEqual([])
+  })
 })
 
 describe('the input', () => {

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { creationFailures, explanations } from '../../functions/shared/explanations.ts'
+import { creationFailures } from '../../functions/report-failure/creation-failures.ts'
+import { explanations } from '../../functions/shared/explanations.ts'
 import * as errors from '../../functions/shared/errors.ts'
 
 const root = path.join(import.meta.dirname, '..', '..')
@@ -32,6 +33,7 @@ const names = new Set([
   ...Object.keys(explanations),
   ...Object.keys(creationFailures),
   'CONTROL_TOWER_FAILED',
+  'NO_REASON_GIVEN',
 ])
 
 test('there are alarms and errors to compare the runbook with', () => {

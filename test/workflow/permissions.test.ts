@@ -8,7 +8,7 @@ import { bundleTogether } from '../simulation/bundle.ts'
 import { configs, type Plan } from '../simulation/plan.ts'
 import { loadTogether } from '../simulation/service.ts'
 import { runWorld } from '../simulation/run-world.ts'
-import { accountCreated, accountCreationFailed } from '../support/events.ts'
+import { accountCreated, accountCreationFailed, managedAccount } from '../support/events.ts'
 import { type Document, isAllowed, referenceOf, type Statement } from '../support/iam-evaluator.ts'
 import { type Asked, dependentOn, requestsOf } from '../support/iam-requests.ts'
 import { readMemberAccountTemplate } from '../support/member-account.ts'
@@ -90,6 +90,9 @@ const scenarios = async () => {
   // A vend that fails in the middle, the same vend again, and a secret that was scheduled for deletion.
   const failing = account('700000000002')
   failing.parentId = 'ou-exam-workload'
+  // The rules of Control Tower are disabled here, and the function is the same.
+  for (const rule of organization.deployed.rules) if (rule.name.endsWith('UpdateFailedRule')) rule.enabled = true
+  await vend(organization, { door: 'event', event: managedAccount('700000000002', 'Update', 'FAILED') })
   failing.deniedActions = ['iam:CreateUser']
   await manual('700000000002')
   failing.deniedActions = []

@@ -1,0 +1,77 @@
+type CreationFailure = { advice: string; command: string }
+
+const create = "aws organizations create-account --account-name 'ACCOUNT NAME' --email 'ADDRESS'"
+const createForGovCloud = "aws organizations create-gov-cloud-account --account-name 'ACCOUNT NAME' --email 'ADDRESS'"
+// The address may belong to an account that the first request made.
+const look = 'aws organizations list-create-account-status --states IN_PROGRESS SUCCEEDED'
+
+const createAgain = (advice: string, command = create): CreationFailure => ({ advice, command })
+
+const identityNotValid = createAgain(
+  'The management account cannot be validated as a business, because its identity data is not valid. Correct the data under Account in the console of the management account, and wait until AWS has validated the data. Then create the account again:',
+)
+
+/**
+ * Why Organizations could not create an account, what to do, and the command for that. By CreateAccountStatus's
+ * FailureReason (Organizations API Reference).
+ */
+export const creationFailures: Record<string, CreationFailure> = {
+  ACCOUNT_LIMIT_EXCEEDED: createAgain(
+    'The organization has reached its quota "Default maximum number of accounts" (10 in a new organization; closed accounts count until they are permanently closed). Request a higher quota in Service Quotas, under AWS Organizations, then create the account again:',
+  ),
+  EMAIL_ALREADY_EXISTS: createAgain(
+    'The e-mail address already belongs to another AWS account. Create the account with another address:',
+  ),
+  GOVCLOUD_ACCOUNT_ALREADY_EXISTS: createAgain(
+    'The e-mail address already belongs to an account in AWS GovCloud (US). Create the pair of accounts with another address:',
+    createForGovCloud,
+  ),
+  INVALID_EMAIL: createAgain('The e-mail address is not valid. Create the account with another address:'),
+  INVALID_ADDRESS: createAgain(
+    'The address on record for the organization is not valid. Correct the address in Billing, then create the account again:',
+  ),
+  CONCURRENT_ACCOUNT_MODIFICATION: createAgain(
+    'The same request was already submitted. Look whether the other request has created the account, and create the account again only if it has not:',
+    look,
+  ),
+  INTERNAL_FAILURE: createAgain(
+    'AWS had an internal failure. Create the account again. If it fails again, ask AWS Support:',
+  ),
+  MISSING_PAYMENT_INSTRUMENT: createAgain(
+    'The management account has no payment method. Add a payment method in Billing, then create the account again:',
+  ),
+  INVALID_PAYMENT_INSTRUMENT: createAgain(
+    'The payment method of the management account is not valid or not supported. Correct it in Billing, then create the account again:',
+  ),
+  MISSING_BUSINESS_VALIDATION: createAgain(
+    'AWS has not validated the management account as a business. Complete the validation in the console of the management account. When AWS has validated the account, create the account again:',
+  ),
+  PENDING_BUSINESS_VALIDATION: createAgain(
+    'AWS is still validating the management account as a business. When AWS has validated the account, create the account again:',
+  ),
+  FAILED_BUSINESS_VALIDATION: createAgain(
+    'The validation of the management account as a business has failed. Ask AWS Support for the reason. When AWS has validated the account, create the account again:',
+  ),
+  UNKNOWN_BUSINESS_VALIDATION: createAgain(
+    'The validation of the management account as a business has a problem that AWS does not name. Ask AWS Support. When AWS has validated the account, create the account again:',
+  ),
+  INVALID_IDENTITY_FOR_BUSINESS_VALIDATION: identityNotValid,
+  // The API Reference's name for the same reason. The enum of the SDK has the name above.
+  IDENTITY_INVALID_BUSINESS_VALIDATION: identityNotValid,
+  UPDATE_EXISTING_RESOURCE_POLICY_WITH_TAGS_NOT_SUPPORTED: createAgain(
+    'Organizations does not take tags with the change of a resource policy that exists. Create the account again without tags, and tag what you need afterwards:',
+  ),
+}
+
+const withoutReason = createAgain(
+  'Organizations gave no reason. Look at the request in the console of Organizations or in CloudTrail. If the account was not created, create the account again:',
+)
+const unknownReason = createAgain(
+  'This version does not know the reason. The console of Organizations shows more about the request. When the cause is fixed, create the account again:',
+)
+
+/** What to do about a creation that failed, with the name of the reason. Organizations may give no reason. */
+export const creationFailureOf = (reason: string | undefined) =>
+  reason
+    ? { reason, ...(Object.hasOwn(creationFailures, reason) ? creationFailures[reason]! : unknownReason) }
+    : { reason: 'NO_REASON_GIVEN', ...withoutReason }
