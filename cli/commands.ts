@@ -87,9 +87,9 @@ asking(program.command('plan'))
   .addHelpText(
     'after',
     `
-The plan reads the organization, the ledger and the account itself, in a session that may only
-read. The plan uses the workflow’s own code and the vending.yml of the project. FILE can also
-contain an event.
+The plan reads the organization, the ledger and the account itself, in a read-only session. The
+plan uses the workflow’s own code and the vending.yml of the project. FILE can also contain an
+event.
 
 Exit codes: 0 the vend would succeed, 1 the vend would be refused, 2 a mistake in the command.`,
   )
@@ -242,7 +242,7 @@ program
 
 program
   .command('replay')
-  .description('retry every message in the dead-letter queue: start the workflow, report a failure, or sweep')
+  .description('retry every message in the dead-letter queue: a new account, a failure to report, or the daily sweep')
   .option('--dry-run', 'only list the messages')
   .option('--limit <COUNT>', 'the maximum number of messages to retry, 1 to 1000 (default: 100)', (text) => {
     if (!/^\d{1,4}$/.test(text) || Number(text) < 1 || Number(text) > 1000)
@@ -299,7 +299,7 @@ Exit codes: 0 written, 1 not written, or not written for every user, 2 a mistake
       if (toStdout && json) throw new UsageError('--json never contains a password: leave out --json or --stdout.')
       if (toStdout && !stdout && process.stdout.isTTY)
         throw new UsageError(
-          'A terminal keeps what it shows. Name a file with --output, or print the passwords anyway with --stdout.',
+          'The passwords would stay visible in the terminal. Name a file with --output, or print the passwords anyway with --stdout.',
         )
       const file = fileOf(output ?? `${accountId}_credentials.csv`)
       const { csv, writePrivately, csvClients } = await import('./csv.ts')
@@ -317,7 +317,7 @@ Exit codes: 0 written, 1 not written, or not written for every user, 2 a mistake
       if (quoted.length)
         note(
           wrap(
-            `In the file, an apostrophe stands before ${quoted.join(', ')}: a spreadsheet would calculate the name. ` +
+            `In the file, an apostrophe precedes ${quoted.join(', ')}, because a spreadsheet would read the name as a formula. ` +
               'The apostrophe is not part of the name.',
           ),
         )

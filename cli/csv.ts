@@ -44,7 +44,7 @@ export async function csv(clients: Clients, { accountId, userName, stage, option
   const missing = found.flatMap(({ userName, reason }) => (reason ? [{ userName, reason }] : []))
   if (!rows.length && record === null)
     throw new RefusedError(
-      `Account vending has no record of account ${accountId}, so nobody was vended there. Check its status:\n  npx vend status ${accountId}${options}`,
+      `Account vending has no record of account ${accountId}, so no vend has created users there. Check the status of the account:\n  npx vend status ${accountId}${options}`,
     )
   if (!rows.length) throw new RefusedError(missing.map(({ reason }) => reason).join('\n'))
   const text = stringify(
@@ -96,7 +96,7 @@ const refuseUnlessOurs = (record: AccountRecord, { accountId, userName }: { acco
   const kept = keptOn(record)
   if (kept.some(isSame(userName)))
     throw new RefusedError(
-      `Account vending made no password for ${userName} in account ${accountId}: ${keptWords([kept.find(isSame(userName)) ?? userName])}. ` +
+      `Account vending created no password for ${userName} in account ${accountId}: ${keptWords([kept.find(isSame(userName)) ?? userName])}. ` +
         'Ask the person who created the user. Nothing is missing, and nothing has to be deleted.',
     )
   const there = [
@@ -119,7 +119,7 @@ const usersOnRecord = (
   if (users.length) return users
   const kept = record ? keptOn(record) : []
   throw new RefusedError(
-    `Account vending made no password for account ${accountId}. ` +
+    `Account vending created no password for account ${accountId}. ` +
       (kept.length
         ? `Users on record: ${keptWords(kept)}.`
         : `Check its status:\n  npx vend status ${accountId}${options}`),

@@ -175,8 +175,8 @@ function checkPrincipals({ vending, partition, accountId }: Context): Result {
   const foreign = (['secretReaders', 'operators', 'requesters'] as const).flatMap((key) =>
     vending[key].filter(isForeign).map((arn) => ({ key, text: `${key} has ${arn}` })),
   )
-  if (!foreign.length) return ok(`All roles and users in vending.yml are of ${accountId}.`)
-  const finding = `These roles or users are not of this account (${accountId}): ${firstOf(foreign.map(({ text }) => text))}.`
+  if (!foreign.length) return ok(`All roles and users in vending.yml belong to ${accountId}.`)
+  const finding = `These roles or users do not belong to this account (${accountId}): ${firstOf(foreign.map(({ text }) => text))}.`
   return foreign.some(({ key }) => key === 'secretReaders')
     ? fail(
         finding,
@@ -184,7 +184,7 @@ function checkPrincipals({ vending, partition, accountId }: Context): Result {
       )
     : warn(
         finding,
-        'They may assume the roles of the API from their own account. Correct the account ID in vending.yml, unless you mean this.',
+        'These roles and users can assume the roles of the API from their own account. Unless you intend this, correct the account ID in vending.yml.',
       )
 }
 

@@ -116,7 +116,8 @@ export const checkServiceControlPolicies: Check = async ({ clients, vending, acc
   const obstacles = findObstacles(policies, vending.accessRole)
     .map((obstacle) => ({ ...obstacle, targets: obstacle.targets.filter(isOurs) }))
     .filter(({ targets }) => targets.length)
-  if (!obstacles.length) return ok(`The service control policies let ${vending.accessRole} do what a vend does.`)
+  if (!obstacles.length)
+    return ok(`The service control policies allow ${vending.accessRole} everything that a vend does.`)
   const words = obstacles.map(({ finding, targets }) => `${finding} in ${firstOf(targets.map(placeOfTarget))}`)
   const remedies = {
     deny: `Exempt the role in the policy (Condition: ArnNotLike, aws:PrincipalArn, arn:*:iam::*:role/${vending.accessRole})`,

@@ -103,7 +103,7 @@ export const nextCommand = (
   return { ...told, command: `npx vend start ${accountId} --file request.json${options}`, request }
 }
 
-const tooOld = 'Step Functions redrives an execution for 14 days after its end, and this execution is older.'
+const tooOld = 'Step Functions redrives an execution only within 14 days after its end, and this execution is older.'
 
 /** The advice of a failure with a new start in the place of the redrive. */
 const withStart = (advice: string) =>

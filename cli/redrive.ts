@@ -16,7 +16,7 @@ export const redriveClients = (make: Make) => ({ ...serviceClients(make), sfn: m
 const namesIn = (record: AccountRecord | undefined) => {
   const { users = [], groups = [] } = record?.asked ?? {}
   const names = [users.length && `users ${users.join(', ')}`, groups.length && `groups ${groups.join(', ')}`]
-  return users.length ? `Of the request, the ledger knows only the names: ${names.filter(Boolean).join('; ')}. ` : ''
+  return users.length ? `The ledger has only these names from the request: ${names.filter(Boolean).join('; ')}. ` : ''
 }
 
 /**
@@ -42,7 +42,7 @@ export async function redrive(
   const execution = await readExecution(sfn, executionArn)
   if (!execution)
     throw new RefusedError(
-      `Step Functions does not know ${executionArn}. Step Functions forgets an execution 90 days after its end. ${namesIn(record)}` +
+      `Step Functions does not know ${executionArn}. Step Functions keeps an execution for 90 days after its end. ${namesIn(record)}` +
         `Write the request into request.json, and start it again:\n` +
         `  npx vend start ${isArn ? 'ACCOUNT' : target} --file request.json${options}`,
     )
@@ -54,7 +54,7 @@ export async function redrive(
     throw new RefusedError(`${executionArn} is running. Follow it:\n  npx vend status ${accountId} --watch${options}`)
   if (execution.status === 'SUCCEEDED')
     throw new RefusedError(
-      `${executionArn} has succeeded, so nothing is left to redrive. To make again what is missing in the account:\n` +
+      `${executionArn} has succeeded, so nothing is left to redrive. To create again what is missing in the account:\n` +
         showCommand(sameRequest(asked, { again: true })),
     )
   const { error, what, advice, goOn, ...next } = nextCommand(execution, { accountId, execution, options })

@@ -136,7 +136,7 @@ const retry = async (
     stage,
   }: { letter: Letter; messageId: string; stateMachineArn: string; stage: string },
 ) => {
-  if (payload === undefined) throw new RefusedError('The message has no event that could be retried.')
+  if (payload === undefined) throw new RefusedError('The message contains no event to retry.')
   if (target === stateMachineArn) {
     try {
       // The execution is named after the message. If the message cannot be deleted, its next replay starts nothing.

@@ -203,7 +203,7 @@ const failedSteps = ({ status, timeline, failure }: Status) => {
 }
 
 const meaningOf = (accountState: string) =>
-  accountState === 'SUSPENDED' ? ': AWS has restricted the account and often lifts that' : ''
+  accountState === 'SUSPENDED' ? ': AWS has restricted the account, and often lifts such a restriction' : ''
 
 /** The users to whom the last execution sent no mail, because they had been mailed about the same password before. */
 const notMailedAgain = ({ timeline, admins }: Status) =>

@@ -37,7 +37,7 @@ const start = async ({ vendingFile, ports }: Options, breaks: ReturnType<typeof 
     'A local AWS organization is running: ' +
       `management account ${managementAccountId}, ${accounts.size - 1} member accounts.\n` +
       styleText('yellow', `Time runs ${defaultSpeed} times faster here.`) +
-      '\nAs on AWS, a new account’s role cannot be assumed at first, and IAM does not always see what was just created.' +
+      '\nAs on AWS, a new account’s role cannot be assumed at first, and IAM does not always return what was just created.' +
       '\nA step that fails (✘) for such a reason is retried (↻).',
   )
   return organization

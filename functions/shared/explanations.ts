@@ -36,7 +36,7 @@ export const explanations: Record<string, Explanation> = {
   ProtectedAccountError: explain(
     'start',
     'vending.yml protects this account. Nothing was made.',
-    'If this account should get administrators, remove it from “protected” in vending.yml, deploy, and start again:',
+    'If this account should get administrators, remove the account from “protected” in vending.yml, deploy, and start again:',
   ),
   AccountNotActiveError: explain(
     'redrive',
@@ -75,12 +75,12 @@ export const explanations: Record<string, Explanation> = {
   ),
   AccountJustJoinedError: explain(
     'redrive',
-    'The account joined within the last hour, and its access role could not be assumed for 25 minutes: the role is missing, or trusts another management account, as it does in accounts that were moved from another organization, or AWS has not caught up.',
+    'The account joined within the last hour, and its access role could not be assumed for 25 minutes. Either the role is missing, or the role trusts another management account (as in accounts that were moved from another organization), or AWS does not yet treat the account as a member of this organization.',
     changeOrCreateRole,
   ),
   AccessRoleMissingError: explain(
     'redrive',
-    'The access role of the account cannot be assumed: the role is missing, or trusts another management account, as it does in accounts that were moved from another organization.',
+    'The access role of the account cannot be assumed. Either the role is missing, or the role trusts another management account (as in accounts that were moved from another organization).',
     changeOrCreateRole,
   ),
   DeniedByPolicyError: explain(
@@ -116,7 +116,7 @@ export const explanations: Record<string, Explanation> = {
   UserNotOursError: explain(
     'start',
     'Somebody else created a user of that name in the account during the vend. The user was left unchanged.',
-    'To have account vending create the user, delete the existing user first. Otherwise the user is kept unchanged, without a password and without a mail. Start again:',
+    'To have account vending create the user, delete the existing user first. Otherwise account vending keeps the user unchanged, and the user gets no password and no mail. Then start again:',
   ),
   SecretNotOursError: explain(
     'redrive',
@@ -125,7 +125,7 @@ export const explanations: Record<string, Explanation> = {
   ),
   SecretNotFoundError: explain(
     'start',
-    'The secret that holds the stored password was deleted, or is scheduled for deletion: Secrets Manager said so for about a minute.',
+    'For about a minute, Secrets Manager has reported that the secret with the stored password was deleted, or is scheduled for deletion.',
     'Start again. The secret gets a new password, unless the user has signed in already:',
   ),
   SessionPolicyRefusedError: explain(

@@ -120,11 +120,11 @@ const roleRefuses = ({ account, roleName, vend }: Omit<SignIn, 'permissions'>, c
   const isInvited = account.joinedMethod === 'INVITED'
   const hasJustJoined = isInvited && joinedWithinAnHour(account)
   const why = isInvited
-    ? 'trusts another management account, as it does in accounts that were moved from another organization'
+    ? 'trusts another management account (as in accounts that were moved from another organization)'
     : 'its trust policy was changed'
   const message =
     `The role ${iamArn(vend, account.id, `role/${roleName}`)} cannot be assumed: the role is missing, or ${why}` +
-    `${hasJustJoined ? ', or AWS has not caught up with the account’s joining' : ''}. ` +
+    `${hasJustJoined ? ', or AWS does not yet treat the account as a member of the organization' : ''}. ` +
     `If the role exists in account ${account.id}, let its trust policy allow sts:AssumeRole to ` +
     `arn:${partition}:iam::${managementAccountId}:root. Otherwise create the role there from ` +
     `infra/member-account/access-role.yml, with ManagementAccountId=${managementAccountId} and RoleName=${roleName}. ` +

@@ -235,7 +235,7 @@ const toArns = (policies: string[], field: string, { accountId, partition }: Tar
     if (!policy.startsWith(`arn:${partition}:iam::aws:`) && !policy.startsWith(`arn:${partition}:iam::${accountId}:`))
       issues.push({
         field: `${field}.policies[${i}]`,
-        message: `${policy} must be of partition ${partition} and belong to AWS or to account ${accountId}`,
+        message: `${policy} must be in the partition ${partition} and belong to AWS or to account ${accountId}`,
       })
     return policy
   })

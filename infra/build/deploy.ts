@@ -14,7 +14,7 @@ const refuseExamples = () => {
   const examples = exampleValues(loadVending(packagedVendingFile))
   if (examples.length)
     throw new Error(
-      'vending.yml still has values of the example. Replace them with your own, then deploy again:\n' +
+      'vending.yml still has the example’s values. Replace them with your own, then deploy again:\n' +
         examples.map((line) => `  ${line}`).join('\n'),
     )
 }
@@ -47,7 +47,7 @@ const deploy = async (args: string[]) => {
   refuseExamples()
   say(`Step 1 of 3, a few seconds: npx vend doctor checks the account for the stage ${stage} in ${region}.`)
   runDoctor(stage, region)
-  say('\nStep 2 of 3, about ten seconds: the service is packaged.')
+  say('\nStep 2 of 3, about ten seconds: packaging the service.')
   await packageService(args)
   const { Resources } = JSON.parse(readFileSync(path.resolve(root, folder, template), 'utf8')) as { Resources: object }
   say(

@@ -20,6 +20,6 @@ export const keptByNpm = (command: string, options: Option[], argv = process.arg
     })
   })
   return kept.length
-    ? `npm keeps options for itself unless -- stands before them. Write: ${command} -- ${kept.join(' ')}`
+    ? `npm keeps options for itself unless they follow --. Write: ${command} -- ${kept.join(' ')}`
     : undefined
 }

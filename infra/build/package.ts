@@ -25,7 +25,7 @@ export const osls = (...args: string[]) => {
         env: { ...process.env, TMPDIR: temporary, TEMP: temporary, TMP: temporary },
       },
     )
-    if (status !== 0) throw new Error(`osls ${args[0]} failed. Its own message is above.`)
+    if (status !== 0) throw new Error(`osls ${args[0]} failed. The message of osls is above.`)
   } finally {
     rmSync(temporary, { recursive: true, force: true })
   }

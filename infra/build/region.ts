@@ -15,7 +15,7 @@ export const regionIssues = (vending: Vending, region: string) => {
   const partition = partitionOf(region)
   if (partition === 'aws-cn')
     return [
-      `${region} is in China (aws-cn), which has no SES to send the mails and no Control Tower; aws and aws-us-gov have both`,
+      `${region} is in China (aws-cn), which has neither SES, which sends the mails, nor Control Tower; the partitions aws and aws-us-gov have both`,
     ]
   if (partition !== 'aws' && partition !== 'aws-us-gov')
     return [

@@ -196,7 +196,7 @@ const Breakages = ({ snapshot, act, message }: Props) => {
         {make(
           'duplicate-event',
           'Duplicate event',
-          'The event arrived twice. One execution vends the account, and the other one ends as AlreadyInProgress.',
+          'The event arrived twice. One execution vends the account, and the other execution ends as AlreadyInProgress.',
         )}
         {make(
           'event-not-delivered',

@@ -35,12 +35,12 @@ const textOfOutcome = ({ status, outcome, error, people }: Execution) =>
 /** Why people have no new password and no mail. Empty if everybody has. */
 const whyNotMade = ({ made, kept, signingIn }: Execution['people']) =>
   [
-    !made.length && kept.length + signingIn.length > 0 && 'Nobody was made.',
+    !made.length && kept.length + signingIn.length > 0 && 'No user was created.',
     kept.length === 1 &&
       `${kept[0]} was in the account already. Account vending did not create this user, so the user stays unchanged and gets no password and no mail.`,
     kept.length > 1 &&
       `${and.format(kept)} were in the account already. Account vending did not create these users, so they stay unchanged and get no password and no mail.`,
-    signingIn.length > 0 && `The password of a user who has signed in stays: ${and.format(signingIn)}.`,
+    signingIn.length > 0 && `Users who have signed in already keep their passwords: ${and.format(signingIn)}.`,
   ]
     .filter(Boolean)
     .join(' ')
@@ -133,7 +133,7 @@ const GoOn = ({ snapshot, execution, act }: { snapshot: Snapshot; execution: Exe
       <Command what="Continue" line={explained.command} />
       {explained.needsFile && (
         <label>
-          Input, as request.json or to start here
+          Input for request.json, or for the button Start again
           <textarea rows={3} value={again} onInput={({ currentTarget }) => setInput(currentTarget.value)} />
         </label>
       )}

@@ -153,7 +153,7 @@ test('says who was made and who was kept', async () => {
   expect(await state('Kept').getAttribute('data-status')).toBe('SUCCEEDED')
   expect(await executions().first().innerText()).toMatch(/Vended, Administrator kept$/)
   await page.getByRole('heading', { name: 'Legacy: Vended, Administrator kept' }).waitFor()
-  await page.getByText('Nobody was made. Administrator was in the account already').waitFor()
+  await page.getByText('No user was created. Administrator was in the account already').waitFor()
 
   await page.getByText('Change the input').click()
   await page.getByLabel('Input').fill(
@@ -335,7 +335,7 @@ describe('a failure ends with its command:', () => {
     await press('Start an execution')
     await newest('AccountNotFoundError')
     expect(await shown()).toBe(`npx vend start 999999999999 --file request.json --local ${port + 1}`)
-    const corrected = page.getByLabel('Input, as request.json')
+    const corrected = page.getByLabel('Input for request.json')
     expect(await corrected.inputValue()).toBe('{"accountId":"999999999999"}')
     await corrected.fill('{"accountId":"777788889999","admins":[{"userName":"hedy","email":"hedy@example.com"}]}')
     await press('Start again')

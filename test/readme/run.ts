@@ -33,8 +33,8 @@ const tries: Record<string, Try> = {
     says: /management account +111122223333/,
   },
   'npm run package -- --stage prod': { says: /The package for the stage prod in us-east-1 is in \.serverless/ },
-  'npm run deploy -- --stage prod': { exit: 1, says: /vending\.yml still has values of the example/ },
-  'npm run deploy': { exit: 1, says: /vending\.yml still has values of the example/ },
+  'npm run deploy -- --stage prod': { exit: 1, says: /vending\.yml still has the example’s values/ },
+  'npm run deploy': { exit: 1, says: /vending\.yml still has the example’s values/ },
   'npx vend start 444455556666 --wait --region us-east-1': {
     as: 'npx vend --local start 777788889999 --wait --region us-east-1',
     because: local,

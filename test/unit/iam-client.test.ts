@@ -243,7 +243,7 @@ describe.each(refusals)('%s', (name) => {
 
   const words =
     `The role arn:aws:iam::${accountId}:role/OrganizationAccountAccessRole cannot be assumed: the role is missing, or ` +
-    'trusts another management account, as it does in accounts that were moved from another organization'
+    'trusts another management account (as in accounts that were moved from another organization)'
   const remedy =
     `If the role exists in account ${accountId}, let its trust policy allow sts:AssumeRole to ` +
     'arn:aws:iam::111122223333:root. Otherwise create the role there from infra/member-account/access-role.yml, with ' +
@@ -256,7 +256,7 @@ describe.each(refusals)('%s', (name) => {
       const error = await whenRefusedBy(name, { joinedMethod: 'INVITED' })
       expect(error).toBeInstanceOf(AccountJustJoinedError)
       expect(error).toMatchObject({
-        message: `${words}, or AWS has not caught up with the account’s joining. ${remedy}`,
+        message: `${words}, or AWS does not yet treat the account as a member of the organization. ${remedy}`,
         cause: { name },
       })
     },

@@ -129,7 +129,7 @@ describe.each(['aws', 'aws-us-gov', 'aws-cn'])('in the partition %s', (partition
     expect(issuesOf(() => complete({ admins: [{ userName: 'ada', policies: [other] }] }, {}, { partition }))).toEqual([
       {
         field: 'admins[0].policies[0]',
-        message: `${other} must be of partition ${partition} and belong to AWS or to account ${accountId}`,
+        message: `${other} must be in the partition ${partition} and belong to AWS or to account ${accountId}`,
       },
     ])
   })
@@ -141,7 +141,7 @@ describe('refused, with the field and what is allowed:', () => {
     expect(issuesOf(() => complete({ groups: [{ name: 'Readers', policies }] }))).toEqual([
       {
         field: 'groups[0].policies[1]',
-        message: `arn:aws:iam::777788889999:policy/theirs must be of partition aws and belong to AWS or to account ${accountId}`,
+        message: `arn:aws:iam::777788889999:policy/theirs must be in the partition aws and belong to AWS or to account ${accountId}`,
       },
     ])
   })

@@ -609,7 +609,7 @@ describe('a failure', () => {
     const refused = await vend('redrive', id)
     expect(refused.code).toBe(1)
     for (const text of [told.stdout, refused.stderr]) {
-      expect(text.replace(/\s+/g, ' ')).toContain('redrives an execution for 14 days after its end')
+      expect(text.replace(/\s+/g, ' ')).toContain('redrives an execution only within 14 days after its end')
       expect(text).toContain(`  npx vend start ${id} ${words ?? '--file request.json --local'}`)
       // The file is one line, so that it can be copied whole.
       if (!words)
@@ -626,7 +626,9 @@ describe('a failure', () => {
     for (const [arn, execution] of organization.executions)
       if (execution.input === input) organization.executions.delete(arn)
     const { stderr } = await vend('redrive', account.id)
-    expect(stderr.replace(/\s+/g, ' ')).toContain('the ledger knows only the names: users eve; groups Administrators.')
+    expect(stderr.replace(/\s+/g, ' ')).toContain(
+      'The ledger has only these names from the request: users eve; groups Administrators.',
+    )
     expect(stderr).toContain(`  npx vend start ${account.id} --file request.json --local`)
   })
 
@@ -807,7 +809,9 @@ describe('csv', () => {
       expect(stderr).not.toMatch(/vend start|disable|delete the/)
     }
     const words = 'Administrator (kept unchanged: somebody else created this user, and knows the password)'
-    expect(kept.stderr.replace(/\s+/g, ' ')).toContain(`made no password for administrator in account ${id}: ${words}`)
+    expect(kept.stderr.replace(/\s+/g, ' ')).toContain(
+      `created no password for administrator in account ${id}: ${words}`,
+    )
     expect(nobody.stderr.replace(/\s+/g, ' ')).toContain(
       `knows no user nobody in account ${id}. Users on record: ada (created by account vending); ${words}.`,
     )
@@ -851,10 +855,10 @@ describe('csv', () => {
     const nobody = await vend('csv', id, 'ada', '--output', path.join(folder, 'nobody.csv'))
     expect(nobody.code).toBe(1)
     expect(existsSync(path.join(folder, 'nobody.csv'))).toBe(false)
-    expect((await vend('csv', newAccount().id)).stderr).toContain('made no password for account')
+    expect((await vend('csv', newAccount().id)).stderr).toContain('created no password for account')
     const unknown = newAccount()
     const { stderr: untouched } = await vend('csv', unknown.id, 'zoe')
-    expect(untouched).toContain(`no record of account ${unknown.id}, so nobody was vended there.`)
+    expect(untouched).toContain(`no record of account ${unknown.id}, so no vend has created users there.`)
     expect(untouched).toContain(`  npx vend status ${unknown.id} --local`)
   })
 
@@ -882,7 +886,7 @@ describe('csv', () => {
     expect(refused).toMatchObject({
       code: 2,
       stdout: '',
-      stderr: expect.stringContaining('A terminal keeps what it shows') as string,
+      stderr: expect.stringContaining('The passwords would stay visible in the terminal') as string,
     })
     expect((await onTerminal('--stdout')).stdout).toContain(passwordOf(id, 'ada'))
   })

@@ -110,7 +110,7 @@ test('deploying refuses the values of the example before it asks AWS', async () 
     '--stage',
     'local',
   )
-  expect(output).toMatch(/^vending\.yml still has values of the example\. .*sender: /s)
+  expect(output).toMatch(/^vending\.yml still has the example’s values\. .*sender: /s)
   expect(output).not.toContain('Step 1')
   expect(code).toBe(1)
 })

@@ -53,7 +53,7 @@ test.each([
     (failure: { code: number; stderr: string }) => failure,
   )
   expect(ended.code).not.toBe(0)
-  expect(ended.stderr).toContain(`npm keeps options for itself unless -- stands before them. Write: ${command}\n`)
+  expect(ended.stderr).toContain(`npm keeps options for itself unless they follow --. Write: ${command}\n`)
 })
 
 test('each of the three doors vends, and a table shows the vends', async () => {
