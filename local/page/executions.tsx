@@ -14,11 +14,11 @@ const and = new Intl.ListFormat('en')
 const most = 3
 const list = (names: string[]) => (names.length > most ? `${names.length} administrators` : and.format(names))
 
-/** The outcome of a vend with the people whom it is about, like "Vended, ada made, Administrator kept". */
+/** The outcome of a vend with the people whom it is about, like "Vended, ada created, Administrator kept". */
 const textOfVend = (outcome: string, { made, kept, signingIn }: Execution['people']) =>
   [
     outcome,
-    made.length && `${list(made)} made`,
+    made.length && `${list(made)} created`,
     kept.length && `${list(kept)} kept`,
     signingIn.length && `${list(signingIn)} signing in already`,
   ]

@@ -128,17 +128,17 @@ const door = (title: string) => page.getByRole('article').filter({ has: page.get
 test('a door vends a new account unless another is chosen, and never the same name or id, even after a reload', async () => {
   await open()
   await vendBy('Start an execution')
-  await newest('Vended, Administrator made')
+  await newest('Vended, Administrator created')
   await vendBy('Send a request')
-  await newest('Vended, ada made')
+  await newest('Vended, ada created')
   await vendBy('Create an account')
   await page.reload()
   await vendBy('Create an account')
   await vendBy('Start an execution')
-  await newest('Vended, Administrator made')
+  await newest('Vended, Administrator created')
   await page.getByText('Send your own event').click()
   await vendBy('Send')
-  await newest('Vended, Administrator made')
+  await newest('Vended, Administrator created')
   const rows = await page.locator('tbody th').allInnerTexts()
   const names = rows.map((row) => row.split('\n')[0])
   expect(names.length).toBeGreaterThan(10)
@@ -163,7 +163,7 @@ test('says who was made and who was kept', async () => {
     }),
   )
   await vendBy('Start an execution')
-  await newest('Vended, joan made, Administrator kept')
+  await newest('Vended, joan created, Administrator kept')
 })
 
 test.each([360, 768, 1280])(
@@ -317,7 +317,7 @@ test('another obstacle than a policy comes before the redrive, too', async () =>
     await press(fix)
     await expect.poll(said).toContain('Now redrive')
     await press('Redrive')
-    await newest('Vended, Administrator made')
+    await newest('Vended, Administrator created')
   }
 })
 
@@ -339,7 +339,7 @@ describe('a failure ends with its command:', () => {
     expect(await corrected.inputValue()).toBe('{"accountId":"999999999999"}')
     await corrected.fill('{"accountId":"777788889999","admins":[{"userName":"hedy","email":"hedy@example.com"}]}')
     await press('Start again')
-    await newest('Vended, hedy made')
+    await newest('Vended, hedy created')
   })
 
   test('start again, in a terminal', async () => {
@@ -375,7 +375,7 @@ test('an event that was not delivered is a dead letter, and the command that is 
   expect(line).toBe(`npx vend replay --local ${port + 1}`)
   expect(await inTerminal(line)).toContain('done, deleted')
   await executions().nth(before).waitFor()
-  await newest('Vended, Administrator made')
+  await newest('Vended, Administrator created')
   await expect.poll(() => page.getByText(/^Dead-letter queue/).count()).toBe(0)
 })
 
