@@ -134,17 +134,17 @@ describe('AccountJoinedOrganization, whose shape AWS does not publish,', () => {
 })
 
 test.each([
-  ['12 digits with a letter', '44445555666a'],
-  ['a number', 444455556666],
-  ['too few digits', '44445555666'],
-])('an account id that is %s is refused by its field', (_, id) => {
+  ['12 digits with a letter', '44445555666a', 'must be an account ID: 12 digits, as a string'],
+  ['a number', 444455556666, 'must be text: write it in quotes'],
+  ['too few digits', '44445555666', 'must be an account ID: 12 digits, as a string'],
+])('an account id that is %s is refused by its field and the broken rule', (_, id, message) => {
   const event = aSample('create-account-result-succeeded')
   const status = { state: 'SUCCEEDED', accountId: id }
   const changed = { ...event, detail: { ...event.detail, serviceEventDetails: { createAccountStatus: status } } }
   expect(issuesOf(() => accountOfEvent(changed, managementAccountId))).toEqual([
     {
       field: 'detail.serviceEventDetails.createAccountStatus.accountId',
-      message: 'must be an account ID: 12 digits, as a string',
+      message,
     },
   ])
 })

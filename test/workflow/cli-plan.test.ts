@@ -350,7 +350,7 @@ test('its session in the account may only read what a vend inspects', async () =
   const [session] = [...organization.world.sessions.values()].filter(({ accountId }) => accountId === id)
   expect(JSON.parse(session?.policy ?? '')).toEqual({
     Version: '2012-10-17',
-    Statement: [{ Effect: 'Allow', Action: inspectActions, Resource: ['*'] }],
+    Statement: [{ Effect: 'Allow', Action: inspectActions, Resource: '*' }],
   })
   expect(inspectActions.filter((action) => !reads['iam']?.includes(action.slice('iam:'.length)))).toEqual([])
 })

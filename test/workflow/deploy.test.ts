@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { addAccount } from '../../local/aws/world.ts'
 import { type LocalOrganization, startOrganization } from '../../local/start-organization.ts'
 import { temporaryFolder } from '../support/folder.ts'
 import { vendingFile } from '../support/organization.ts'
@@ -21,6 +22,7 @@ const parts = [
   'package.json',
   'tsconfig.json',
 ]
+const managementAccountId = '999988887777'
 const ours = {
   sender: 'Account Vending <account-vending@mail.our-company.org>',
   organizationName: 'Our Company',
@@ -35,6 +37,10 @@ let organization: LocalOrganization
 beforeAll(async () => {
   organization = await startOrganization({ vendingFile: vendingFile(ours) })
   organization.world.sesIdentities = new Set(['our-company.org'])
+  // The local organization's management account is the example's, which deploying refuses in vending.yml.
+  addAccount(organization.world, { id: managementAccountId, name: 'Ours', joinedMethod: 'INVITED' })
+  organization.world.managementAccountId = managementAccountId
+  for (const account of organization.world.accounts.values()) account.roleTrusts = managementAccountId
 })
 afterAll(() => organization.close())
 
@@ -57,7 +63,7 @@ const run = async (folder: string, script: string, ...args: string[]) => {
       HOME: temporary,
       TMPDIR: temporary,
       AWS_ENDPOINT_URL: organization.endpointUrl,
-      AWS_ACCESS_KEY_ID: '111122223333',
+      AWS_ACCESS_KEY_ID: managementAccountId,
       AWS_SECRET_ACCESS_KEY: 'local',
       // The local endpoint does not know osls's first call. osls would repeat the call for minutes.
       SLS_AWS_REQUEST_MAX_RETRIES: '0',
