@@ -63,9 +63,9 @@ const vendBy = async (button: string) => {
 test('shows the three doors, each with a vended account', async () => {
   await open()
   expect(await executions().allInnerTexts()).toEqual([
-    expect.stringMatching(/Research by api\s+Vended, ada and grace made/),
-    expect.stringMatching(/Website by manual\s+Vended, Administrator made/),
-    expect.stringMatching(/Payments by event\s+Vended, Administrator made/),
+    expect.stringMatching(/Research by api\s+Vended, ada and grace created/),
+    expect.stringMatching(/Website by manual\s+Vended, Administrator created/),
+    expect.stringMatching(/Payments by event\s+Vended, Administrator created/),
   ])
 })
 

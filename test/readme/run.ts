@@ -33,6 +33,7 @@ const tries: Record<string, Try> = {
     says: /management account +111122223333/,
   },
   'npm run package -- --stage prod': { says: /The package for the stage prod in us-east-1 is in \.serverless/ },
+  'npm run package': { says: /The package for the stage prod/ },
   'npm run deploy -- --stage prod': { exit: 1, says: /vending\.yml still has the example’s values/ },
   'npm run deploy': { exit: 1, says: /vending\.yml still has the example’s values/ },
   'npx vend start 444455556666 --wait --region us-east-1': {
