@@ -223,7 +223,8 @@ program
   .option('--wait', 'follow the vend until it ends')
   .addHelpText(
     'after',
-    '\nIf a redrive cannot help, for example after a wrong request, the output shows the command that can.' +
+    '\nA redrive runs the workflow’s definition of the time when the execution started, with the functions\nthat are deployed now. To run a definition that was deployed since, start the request again.' +
+      '\n\nIf a redrive cannot help, for example after a wrong request, the output shows the command that can.' +
       '\n\nExit codes: 0 redriven (with --wait: vended), 1 not redriven (with --wait: not redriven, or\nfailed), 2 a mistake in the command, 130 Ctrl-C (the vend goes on).',
   )
   .action(async (target: string, { wait }: { wait?: boolean }, command: Command) => {
@@ -234,7 +235,9 @@ program
     answer(
       json,
       redriven,
-      () => `Redriven: ${redriven.executionArn}\nFollow it: npx vend status ${redriven.accountId} --watch${options}`,
+      () =>
+        `Redriven, with the definition that the workflow had when the execution started: ${redriven.executionArn}\n` +
+        `Follow it: npx vend status ${redriven.accountId} --watch${options}`,
     )
   })
 

@@ -7,7 +7,7 @@ import { secretName } from '../functions/shared/secret-name.ts'
 import { signInUrl } from '../functions/shared/sign-in-url.ts'
 import type { Make } from './clients.ts'
 import { RefusedError, UsageError } from './command-errors.ts'
-import { sameRequest, showCommand } from './next-command.ts'
+import { sameRequest, showCommand } from '../functions/shared/next-command.ts'
 import { findService, serviceClients } from './service.ts'
 
 export const csvClients = (make: Make) => ({ ...serviceClients(make), secrets: make(SecretsManagerClient) })

@@ -7,7 +7,7 @@ import { type AccountRecord, leaseRestSeconds, readAccount } from '../functions/
 import { parseJson } from '../functions/shared/parse.ts'
 import type { Make } from './clients.ts'
 import { RefusedError } from './command-errors.ts'
-import { isTooOld, nextCommand, sameRequest, showCommand } from './next-command.ts'
+import { isTooOld, nextCommand, sameRequest, showCommand } from '../functions/shared/next-command.ts'
 import { findService, serviceClients } from './service.ts'
 
 export const redriveClients = (make: Make) => ({ ...serviceClients(make), sfn: make(SFNClient) })

@@ -10,7 +10,7 @@ import type { Ledger } from '../functions/shared/ledger.ts'
 import { scanToldFailures } from '../functions/shared/notes.ts'
 import { keepingToTheRate, type Make } from './clients.ts'
 import { withoutField } from './command-errors.ts'
-import { type NextCommand, nextCommand, showCommand } from './next-command.ts'
+import { type NextCommand, nextCommand, showCommand } from '../functions/shared/next-command.ts'
 import { findService, type Service, serviceClients } from './service.ts'
 import { showTime, table, wrap } from './show.ts'
 

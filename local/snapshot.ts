@@ -1,5 +1,5 @@
 import { ourPath } from '../functions/shared/iam-client.ts'
-import { nextCommand } from '../cli/next-command.ts'
+import { nextCommand } from '../functions/shared/next-command.ts'
 import { isEvent } from '../functions/shared/event-shape.ts'
 import { hasFailed, sentenceOf } from '../functions/shared/failure.ts'
 import { isTooDeep, parseJson } from '../functions/shared/parse.ts'

@@ -84,7 +84,7 @@ const standingOf = async (clients: Clients, { id }: AccountResult, accountId: st
   }
 }
 
-const none = { execution: '' }
+const none = { request: '', awsCommand: '', execution: '' }
 
 /**
  * The notice about an account that could not be created, enrolled or updated. Reads only.

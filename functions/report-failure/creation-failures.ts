@@ -5,10 +5,11 @@ const createForGovCloud = "aws organizations create-gov-cloud-account --account-
 // The address may belong to an account that the first request made.
 const look = 'aws organizations list-create-account-status --states IN_PROGRESS SUCCEEDED'
 
+const whenValidated = 'When AWS has validated the account, create the account again:'
 const createAgain = (advice: string, command = create): CreationFailure => ({ advice, command })
 
 const identityNotValid = createAgain(
-  'The management account cannot be validated as a business, because its identity data is not valid. Correct the data under Account in the console of the management account, and wait until AWS has validated the data. Then create the account again:',
+  `The management account cannot be validated as a business, because its identity data is not valid. Correct the data under Account in the console of the management account. ${whenValidated}`,
 )
 
 /**
@@ -44,16 +45,16 @@ export const creationFailures: Record<string, CreationFailure> = {
     'The payment method of the management account is not valid or not supported. Correct it in Billing, then create the account again:',
   ),
   MISSING_BUSINESS_VALIDATION: createAgain(
-    'AWS has not validated the management account as a business. Complete the validation in the console of the management account. When AWS has validated the account, create the account again:',
+    `AWS has not validated the management account as a business. Complete the validation in the console of the management account. ${whenValidated}`,
   ),
   PENDING_BUSINESS_VALIDATION: createAgain(
-    'AWS is still validating the management account as a business. When AWS has validated the account, create the account again:',
+    `AWS is still validating the management account as a business. ${whenValidated}`,
   ),
   FAILED_BUSINESS_VALIDATION: createAgain(
-    'The validation of the management account as a business has failed. Ask AWS Support for the reason. When AWS has validated the account, create the account again:',
+    `The validation of the management account as a business has failed. Ask AWS Support for the reason. ${whenValidated}`,
   ),
   UNKNOWN_BUSINESS_VALIDATION: createAgain(
-    'The validation of the management account as a business has a problem that AWS does not name. Ask AWS Support. When AWS has validated the account, create the account again:',
+    `The validation of the management account as a business has a problem that AWS does not name. Ask AWS Support. ${whenValidated}`,
   ),
   INVALID_IDENTITY_FOR_BUSINESS_VALIDATION: identityNotValid,
   // The API Reference's name for the same reason. The enum of the SDK has the name above.

@@ -16,5 +16,9 @@ const clients = {
 }
 
 export const handler = step(reportFailureInput, (input) =>
-  reportFailure(clients, input, { ...vending, stateMachineArn: env.STATE_MACHINE_ARN }),
+  reportFailure(clients, input, {
+    ...vending,
+    stateMachineArn: env.STATE_MACHINE_ARN,
+    endpointUrl: process.env['AWS_ENDPOINT_URL'],
+  }),
 )

@@ -1,12 +1,14 @@
+import { DescribeAccountCommand, type OrganizationsClient } from '@aws-sdk/client-organizations'
 import type { SESClient } from '@aws-sdk/client-ses'
 import * as z from 'zod/mini'
 import { ExecutionNotSettledError } from '../shared/errors.ts'
 import { accountAskedFor } from '../shared/event.ts'
-import { describeExecution } from '../shared/execution.ts'
-import { explainFailure } from '../shared/failure.ts'
+import { describeExecution, isDefinitionOld } from '../shared/execution.ts'
+import { explanationOf } from '../shared/failure.ts'
+import { explainFailure } from '../shared/next-command.ts'
 import { type AccountRecord, isMailed, readAccount, recordFailure } from '../shared/record-and-lease.ts'
 import { fillHtml, fillText } from '../shared/mail.ts'
-import { failureNote } from '../shared/notes.ts'
+import { failureNote, noteOnce, readNote, sameFailureNote } from '../shared/notes.ts'
 import { parseJson } from '../shared/parse.ts'
 import { secretName } from '../shared/secret-name.ts'
 import { inNote, type SenderConfig, tellOnce } from '../shared/send-mail.ts'
@@ -28,7 +30,13 @@ const executionStatus = z.object({
 export const reportFailureInput = z.union([executionStatus, accountResult])
 
 type Clients = Parameters<typeof accountNotice>[0] & { ses: SESClient }
-type Config = SenderConfig & Parameters<typeof accountNotice>[2] & { notify: string[]; runbook?: string | undefined }
+type Config = SenderConfig &
+  Parameters<typeof accountNotice>[2] & {
+    notify: string[]
+    runbook?: string | undefined
+    /** The endpoint of an AWS that is not the real one: the notice's commands must not reach the real AWS. */
+    endpointUrl?: string | undefined
+  }
 type Notice = {
   title: string
   what: string
@@ -37,7 +45,11 @@ type Notice = {
   done: string
   notDone: string
   advice: string
+  /** What to save as request.json first. */
+  request: string
   command: string
+  /** The same for the AWS CLI. */
+  awsCommand: string
   execution: string
 }
 
@@ -45,8 +57,8 @@ type Notice = {
  * Tells a person about a failure: what happened, what is done and what is not, and the one command that continues.
  * Answers whom the notice went to; nobody if the failure was told before.
  *
- * Tells each failure once per execution, redrive and status, so the function is safe to run twice. Records the failure
- * in the ledger.
+ * Tells each failure once per execution, redrive and status, so the function is safe to run twice. If a redrive fails
+ * with the same error and cause, the notice is short. Records the failure in the ledger.
  * Throws what `sendMail` throws, Step Functions' own errors and `ExecutionNotSettledError`. Lambda then retries the
  * event, and in the end keeps it in the dead-letter queue.
  */
@@ -64,7 +76,13 @@ export async function reportFailure(clients: Clients, input: z.output<typeof rep
     throw new ExecutionNotSettledError(`Step Functions does not show the end of ${executionArn} yet`)
   const accountId = accountAskedFor(parseJson(execution.input), placeOf(executionArn).managementAccountId)
   const record = accountId ? await readAccount(clients.ledger, accountId) : undefined
-  const explained = explainFailure(execution, status, accountId)
+  const { goOn } = explanationOf({ status, error: execution.error })
+  const explained = explainFailure(execution, status, {
+    accountId,
+    isOnRecord: record?.executionArn === executionArn,
+    isDefinitionOld: goOn === 'redrive' && (await isDefinitionOld(clients.sfn, execution)),
+    endpointUrl: config.endpointUrl,
+  })
   // An event that comes late can find that the execution was redriven and is at work again.
   if (accountId && !redriven) await recordFailure(clients.ledger, { accountId, executionArn, ...explained })
   // A request that was refused left no record. The sweep finds its failure by the account id in the note.
@@ -73,8 +91,29 @@ export async function reportFailure(clients: Clients, input: z.output<typeof rep
     failureNote(executionArn, stopDate, status),
     accountId === undefined ? {} : { accountId },
   )
-  const notice = executionNotice(explained, { accountId, executionArn, record })
-  return { told: await tell(clients.ses, notice, note, config) }
+  const same = sameFailureNote(executionArn, explained)
+  const before = await readNote<{ stopDate: string }>(clients.ledger, same)
+  const subject = { name: await nameOf(clients.organizations, accountId, record), accountId, executionArn, record }
+  const isAgain = before !== undefined && before.stopDate !== String(stopDate)
+  const notice = isAgain ? noticeAgain(explained, subject) : executionNotice(explained, subject)
+  const told = await tell(clients.ses, notice, note, config)
+  await noteOnce(clients.ledger, same, { stopDate: String(stopDate) })
+  return { told }
+}
+
+/** The account's name; undefined if neither the record nor Organizations says it. */
+const nameOf = async (
+  organizations: OrganizationsClient,
+  accountId: string | undefined,
+  record: AccountRecord | undefined,
+) => {
+  if (record || !accountId) return record?.accountName
+  try {
+    return (await organizations.send(new DescribeAccountCommand({ AccountId: accountId }))).Account?.Name
+  } catch {
+    // The failure must be told, with or without the name.
+    return undefined
+  }
 }
 
 const tell = async (ses: SESClient, notice: Notice, note: ReturnType<typeof inNote>, config: Config) => {
@@ -88,21 +127,48 @@ const tell = async (ses: SESClient, notice: Notice, note: ReturnType<typeof inNo
   return (await tellOnce(ses, mail, note, config)) ? config.notify : []
 }
 
-type Subject = { accountId: string | undefined; executionArn: string; record: AccountRecord | undefined }
-
-const executionNotice = (explained: ReturnType<typeof explainFailure>, subject: Subject): Notice => {
-  const { error, what, cause, advice, command } = explained
-  const title = subject.accountId
-    ? `Vending account ${subject.accountId} failed`
-    : 'A request for account vending failed'
-  return { title, what, error, cause, advice, command, ...progress(subject), execution: subject.executionArn }
+type Subject = {
+  name: string | undefined
+  accountId: string | undefined
+  executionArn: string
+  record: AccountRecord | undefined
 }
+
+const titleOf = ({ name, accountId }: Subject) => {
+  if (!accountId) return 'A request for account vending failed'
+  return name ? `Vending account ${name} (${accountId}) failed` : `Vending account ${accountId} failed`
+}
+
+const executionNotice = ({ status: _, ...explained }: ReturnType<typeof explainFailure>, subject: Subject): Notice => ({
+  ...explained,
+  title: titleOf(subject),
+  ...progress(subject),
+  execution: subject.executionArn,
+})
+
+/** The notice about a redrive that failed with the same error and cause: the full notice was sent before. */
+const noticeAgain = (
+  { error, advice, request, command, awsCommand }: ReturnType<typeof explainFailure>,
+  subject: Subject,
+) => ({
+  title: `${titleOf(subject)} again`,
+  what: 'The redrive failed with the same error and cause as before. The earlier notice about this execution has the details.',
+  error,
+  cause: '',
+  done: '',
+  notDone: '',
+  advice,
+  request,
+  command,
+  awsCommand,
+  execution: subject.executionArn,
+})
 
 /**
  * What this execution finished and what it did not finish, a line each. A step is finished when the next step has
  * begun.
  */
-const progress = ({ record, executionArn, accountId = '' }: Subject) => {
+const progress = ({ record, executionArn, accountId = '' }: Omit<Subject, 'name'>) => {
   if (!record) return { done: '', notDone: 'Nothing was made or changed in the account.' }
   if (record.executionArn !== executionArn)
     return {

@@ -1,4 +1,10 @@
-import { DescribeExecutionCommand, type DescribeExecutionOutput, type SFNClient } from '@aws-sdk/client-sfn'
+import {
+  DescribeExecutionCommand,
+  type DescribeExecutionOutput,
+  DescribeStateMachineCommand,
+  DescribeStateMachineForExecutionCommand,
+  type SFNClient,
+} from '@aws-sdk/client-sfn'
 import { isNamed } from './aws-errors.ts'
 
 /** Reads an execution. Throws ExecutionDoesNotExist if Step Functions does not know the execution. */
@@ -24,3 +30,23 @@ export const mayChange = (status: string | undefined) => status === 'RUNNING' ||
 /** Whether an execution may still change something. */
 export const isRunning = async (sfn: SFNClient, executionArn: string) =>
   mayChange((await readExecution(sfn, executionArn))?.status)
+
+/**
+ * Whether the workflow's definition was changed after an execution started. A redrive runs with the definition of the
+ * start (Step Functions Developer Guide, redrive-executions). False if Step Functions does not say.
+ */
+export const isDefinitionOld = async (
+  sfn: SFNClient,
+  { executionArn, stateMachineArn }: Pick<DescribeExecutionOutput, 'executionArn' | 'stateMachineArn'>,
+) => {
+  try {
+    const [then, now] = await Promise.all([
+      sfn.send(new DescribeStateMachineForExecutionCommand({ executionArn })),
+      sfn.send(new DescribeStateMachineCommand({ stateMachineArn })),
+    ])
+    return then.definition !== now.definition
+  } catch {
+    // The failure must be told, with or without this.
+    return false
+  }
+}

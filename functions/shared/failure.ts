@@ -1,8 +1,5 @@
-import type { DescribeExecutionOutput } from '@aws-sdk/client-sfn'
-import { isEvent } from './event-shape.ts'
 import { type Explanation, explanations, unforeseen } from './explanations.ts'
-import { isTooDeep, parseJson } from './parse.ts'
-import { placeOf } from './vend.ts'
+import { parseJson } from './parse.ts'
 
 // What a failure means to a person: the failure notice, the sweep, the command and the page all ask here.
 
@@ -39,37 +36,3 @@ export const sentenceOf = (cause = '') => {
 
 /** Quotes a text for a POSIX shell. */
 export const shellQuoted = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`
-
-/**
- * Explains a failed execution to a person: the error's name, what it means, the cause, the advice, and the one `aws`
- * command that continues.
- */
-export const explainFailure = (
-  execution: DescribeExecutionOutput,
-  status: FailedStatus,
-  accountId: string | undefined,
-) => {
-  const { executionArn = '', stateMachineArn = '', input } = execution
-  const failure = { status, error: execution.error }
-  const { what, advice, goOn } = explanationOf(failure)
-  const parsed = parseJson(input)
-  // An input that is nested too deeply was refused for that reason, and cannot be written out again.
-  const asked = isTooDeep(parsed) ? undefined : parsed
-  const again = JSON.stringify(isEvent(asked) || asked === undefined ? { accountId: accountId ?? 'ACCOUNT_ID' } : asked)
-  const region = placeOf(executionArn).region
-  // Step Functions redrives an execution for 14 days, and not while the execution runs.
-  const isTooOld = goOn === 'redrive' && execution.redriveStatus === 'NOT_REDRIVABLE' && execution.status !== 'RUNNING'
-  return {
-    status,
-    error: errorOf(failure),
-    what,
-    cause: [sentenceOf(execution.cause), goOn === 'correct' && `The input was: ${again.slice(0, 1000)}`]
-      .filter(Boolean)
-      .join('\n'),
-    advice: isTooOld ? `${advice} This execution can no longer be redriven. Start again:` : advice,
-    command:
-      goOn === 'redrive' && !isTooOld
-        ? `aws stepfunctions redrive-execution --region ${region} --execution-arn ${shellQuoted(executionArn)}`
-        : `aws stepfunctions start-execution --region ${region} --state-machine-arn ${shellQuoted(stateMachineArn)} --input ${goOn === 'correct' ? 'file://request.json' : shellQuoted(again)}`,
-  }
-}

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { PutItemCommand } from '@aws-sdk/client-dynamodb'
 import { marshall } from '@aws-sdk/util-dynamodb'
 import { ifConditionHolds, type Ledger, readItem, scanItems } from './ledger.ts'
@@ -33,19 +34,24 @@ export const noteOnce = async <Note extends Record<string, string>>(
 export const failureNote = (executionArn: string, stopDate: number, status: string) =>
   `failure#${executionArn}#${stopDate}#${status}`
 
+/** The name of the note that an execution has failed with this error and cause: a redrive can fail in the same way. */
+export const sameFailureNote = (executionArn: string, { error, cause }: { error: string; cause: string }) =>
+  `failure#${executionArn}#${createHash('sha256').update(`${error} ${cause}`).digest('hex').slice(0, 32)}`
+
 /**
  * Reads the executions whose failure was told within 90 days: the last execution of each account, by account id. A
  * request that was refused left nothing else on record.
  */
 export const scanToldFailures = async (ledger: Ledger) => {
   const notes = await scanItems<{ accountId?: string }>(ledger, 'failure#', ['accountId'])
-  const told = [...notes].map(([name, { accountId }]) => {
+  // A note without an account is about a failure that another note tells, or about no account.
+  const told = [...notes].flatMap(([name, { accountId }]) => {
     const [executionArn = '', stopDate] = name.split('#')
-    return { accountId, executionArn, stopDate: Number(stopDate) }
+    return accountId ? [{ accountId, executionArn, stopDate: Number(stopDate) }] : []
   })
   return new Map(
     told
       .sort((a, b) => a.stopDate - b.stopDate)
-      .flatMap(({ accountId, executionArn }): [string, string][] => (accountId ? [[accountId, executionArn]] : [])),
+      .map(({ accountId, executionArn }): [string, string] => [accountId, executionArn]),
   )
 }

@@ -22,5 +22,9 @@ const makeClients = () => ({
 
 /** Runs on a schedule. The sweep needs nothing from the schedule's event. */
 export const handler = step(z.unknown(), () =>
-  sweep(makeClients(), { ...vending, stateMachineArn: env.STATE_MACHINE_ARN }),
+  sweep(makeClients(), {
+    ...vending,
+    stateMachineArn: env.STATE_MACHINE_ARN,
+    endpointUrl: process.env['AWS_ENDPOINT_URL'],
+  }),
 )

@@ -6,8 +6,8 @@ import { type DescribeExecutionOutput, type SFNClient, StartExecutionCommand } f
 import { findMemberAccount, type ProtectedPlaces } from '../shared/account.ts'
 import { isNamed } from '../shared/aws-errors.ts'
 import { eventOfSweep } from '../shared/event-shape.ts'
-import { isRunning, readExecution } from '../shared/execution.ts'
-import { explainFailure, hasFailed } from '../shared/failure.ts'
+import { isDefinitionOld, isRunning, readExecution } from '../shared/execution.ts'
+import { explanationOf, hasFailed } from '../shared/failure.ts'
 import {
   type AccountRecord,
   giveLeaseBack,
@@ -20,6 +20,7 @@ import {
 } from '../shared/record-and-lease.ts'
 import type { Ledger } from '../shared/ledger.ts'
 import { fillText, oneLine } from '../shared/mail.ts'
+import { explainFailure } from '../shared/next-command.ts'
 import { scanToldFailures } from '../shared/notes.ts'
 import { secretName } from '../shared/secret-name.ts'
 import { inNote, type SenderConfig, tellOnce } from '../shared/send-mail.ts'
@@ -40,6 +41,8 @@ type Config = SenderConfig & {
   automatic: 'organizations' | 'control-tower'
   notify: string[]
   runbook?: string | undefined
+  /** The endpoint of an AWS that is not the real one: the mail's commands must not reach the real AWS. */
+  endpointUrl?: string | undefined
 }
 
 const hour = 60 * 60 * 1000
@@ -87,7 +90,17 @@ export async function sweep(clients: Clients, config: Config) {
     .filter(({ is }) => is === 'suspended')
     .map(({ accountId, name }) => ({ accountId, name, status: records.get(accountId)?.status ?? '' }))
   const unsettled = sorted.flatMap(({ accountId, name, executionArn }) =>
-    executionArn ? [{ accountId, name, executionArn, failure: records.get(accountId)?.failure }] : [],
+    executionArn
+      ? [
+          {
+            accountId,
+            name,
+            executionArn,
+            isOnRecord: records.has(accountId),
+            failure: records.get(accountId)?.failure,
+          },
+        ]
+      : [],
   )
   // A failure in one of these must not prevent the others.
   const [started, ended, failed] = await together([
@@ -238,6 +251,7 @@ type Unsettled = {
   accountId: string
   name: string
   executionArn: string
+  isOnRecord: boolean
   failure: AccountRecord['failure']
 }
 
@@ -256,14 +270,20 @@ const tell = async (
 ) => {
   const failed: Failed[] = []
   for (const vend of unsettled) {
-    const { accountId, executionArn, failure } = vend
+    const { accountId, executionArn, isOnRecord, failure } = vend
     const execution =
       (await readExecution(clients.sfn, executionArn)) ??
       forgotten({ executionArn, failure, stateMachineArn: config.stateMachineArn })
     // A try that was stopped took the lease late, after its execution had succeeded. Nobody else gives this lease back.
     if (execution.status === 'SUCCEEDED') await giveLeaseBack(clients.ledger, { accountId, executionArn })
     if (!hasFailed(execution.status) || !(await mayBeVended(clients, config, accountId))) continue
-    const explained = explainFailure(execution, execution.status, accountId)
+    const { goOn } = explanationOf({ status: execution.status, error: execution.error })
+    const explained = explainFailure(execution, execution.status, {
+      accountId,
+      isOnRecord,
+      isDefinitionOld: goOn === 'redrive' && (await isDefinitionOld(clients.sfn, execution)),
+      endpointUrl: config.endpointUrl,
+    })
     if (!failure) await recordFailure(clients.ledger, { accountId, executionArn, ...explained })
     failed.push({ ...vend, ...explained })
   }
@@ -297,13 +317,14 @@ const summary = (
   { failed, suspended }: { failed: Failed[]; suspended: Suspended[] },
   { notify, runbook = '' }: Config,
 ) => {
-  const paragraphs = failed.slice(0, maxTold).map(({ accountId, name, error, what, cause, advice, command }) =>
+  const paragraphs = failed.slice(0, maxTold).map(({ accountId, name, error, what, cause, advice, request, command }) =>
     // Names and causes are text of others. They get no line of their own, which could look like a command.
     [
       `${accountId} (${oneLine(name)}): ${error}`,
       `  ${what}`,
       cause && `  Cause: ${oneLine(cause)}`,
       `  ${advice}`,
+      request && `    Save this line as request.json: ${request}`,
       `    ${command}`,
     ]
       .filter(Boolean)

@@ -24,6 +24,12 @@ const checkMachine = (arn = '', stateMachineArn: string) => {
   if (arn !== stateMachineArn) throw new AwsError('StateMachineDoesNotExist', `State Machine Does Not Exist: '${arn}'`)
 }
 
+const checkStart = (name: string, input: string) => {
+  if (!namePattern.test(name)) throw new AwsError('InvalidName', `Invalid Name: '${name}'`)
+  if (parseJson(input) === undefined || Buffer.byteLength(input) > mostBytes)
+    throw new AwsError('InvalidExecutionInput', 'The input must be JSON of at most 256 KiB')
+}
+
 /** Why an execution cannot be redriven, as Step Functions says it; undefined if the execution can be redriven. */
 const whyNotRedrivable = ({ status, stopDate = Infinity }: Execution, now: number) => {
   if (status === 'RUNNING' || status === 'SUCCEEDED') return `Execution is ${status} and cannot be redriven`
@@ -83,10 +89,37 @@ export const statusEvent = (world: World, execution: Execution) => {
   })
 }
 
+/**
+ * Keeps the definition with which each execution started: an update of the state machine changes only later executions.
+ * Returns `keep` and the operations that read definitions.
+ */
+const keepDefinitions = ({ stateMachineArn, definition }: { stateMachineArn: string; definition: object }) => {
+  const ofExecutions = new Map<string, string>()
+  const answer = (text: string) => ({ stateMachineArn, name: stateMachineArn.split(':').at(-1), definition: text })
+  const now = () => JSON.stringify(definition)
+  return {
+    keep: (executionArn: string) => ofExecutions.set(executionArn, now()),
+    operations: {
+      DescribeStateMachine: (_: unknown, asked: { stateMachineArn?: string }) => {
+        checkMachine(asked.stateMachineArn, stateMachineArn)
+        return { ...answer(now()), status: 'ACTIVE' }
+      },
+      DescribeStateMachineForExecution: (_: unknown, { executionArn = '' }: Asked) => {
+        checkArn(executionArn)
+        const text = ofExecutions.get(executionArn)
+        if (text === undefined)
+          throw new AwsError('ExecutionDoesNotExist', `Execution Does Not Exist: '${executionArn}'`)
+        return answer(text)
+      },
+    },
+  }
+}
+
 /** Starts Step Functions with one state machine. Returns its executions by ARN, `start`, and the operations. */
 export const startStepFunctions = ({ stateMachineArn, ...options }: MachineOptions & { stateMachineArn: string }) => {
   const { now } = options.clock
   const executions = new Map<string, Execution>()
+  const definitions = keepDefinitions({ stateMachineArn, definition: options.definition })
   const machine = createMachine(options)
 
   /** Starts an execution. If one with the same name and input is running, returns that one. */
@@ -105,6 +138,7 @@ export const startStepFunctions = ({ stateMachineArn, ...options }: MachineOptio
       startDate: now(),
       redriveCount: 0,
     }
+    definitions.keep(executionArn)
     executions.set(executionArn, execution)
     void machine.run(execution)
     return execution
@@ -122,15 +156,14 @@ export const startStepFunctions = ({ stateMachineArn, ...options }: MachineOptio
     StartExecution: (_: unknown, asked: { stateMachineArn?: string; name?: string; input?: string }) => {
       const { name = randomUUID(), input = '{}' } = asked
       checkMachine(asked.stateMachineArn, stateMachineArn)
-      if (!namePattern.test(name)) throw new AwsError('InvalidName', `Invalid Name: '${name}'`)
-      if (parseJson(input) === undefined || Buffer.byteLength(input) > mostBytes)
-        throw new AwsError('InvalidExecutionInput', 'The input must be JSON of at most 256 KiB')
+      checkStart(name, input)
       const execution = start(name, input)
       if (execution === 'ExecutionAlreadyExists')
         throw new AwsError('ExecutionAlreadyExists', `Execution Already Exists: '${name}'`)
       return { executionArn: execution.executionArn, startDate: execution.startDate / 1000 }
     },
     DescribeExecution: (_: unknown, { executionArn }: Asked) => describe(executionOf(executionArn), now()),
+    ...definitions.operations,
     ListExecutions: (_: unknown, asked: SFN.ListExecutionsInput) => {
       checkMachine(asked.stateMachineArn, stateMachineArn)
       return listExecutions([...executions.values()], asked)

@@ -1174,6 +1174,24 @@ const states: Record<string, Record<string, Run>> = {
       states(new SFN.DescribeExecutionCommand({ executionArn: executionArnOf(stateMachineArn, name) })),
     'of what is no ARN': ({ states }) => states(new SFN.DescribeExecutionCommand({ executionArn: 'nonsense' })),
   },
+  DescribeStateMachine: {
+    'has the definition': async ({ states, stateMachineArn }) => {
+      const { definition, name } = await states(new SFN.DescribeStateMachineCommand({ stateMachineArn }))
+      return { name, definition: typeof JSON.parse(definition ?? 'null') }
+    },
+    'that is not there': ({ states, stateMachineArn }) =>
+      states(new SFN.DescribeStateMachineCommand({ stateMachineArn: `${stateMachineArn}-of-nobody` })),
+  },
+  DescribeStateMachineForExecution: {
+    'has the definition of the start': async ({ states, stateMachineArn, name }) => {
+      const { executionArn } = await states(startExecution(stateMachineArn, name, '{"do":"succeed"}'))
+      const then = await states(new SFN.DescribeStateMachineForExecutionCommand({ executionArn }))
+      const now = await states(new SFN.DescribeStateMachineCommand({ stateMachineArn }))
+      return { isTheSame: then.definition === now.definition }
+    },
+    'of one that is not there': ({ states, stateMachineArn, name }) =>
+      states(new SFN.DescribeStateMachineForExecutionCommand({ executionArn: executionArnOf(stateMachineArn, name) })),
+  },
   ListExecutions: {
     'has one that succeeded': async (aws) => {
       await ended('{"do":"succeed"}')(aws)

@@ -45,6 +45,8 @@ const actsOn = (place: Place): Record<string, (input: Input) => Ask | Ask[]> => 
     'dynamodb:UpdateItem': table,
     'states:StartExecution': ({ stateMachineArn }) => ({ resource: text(stateMachineArn) }),
     'states:DescribeExecution': ({ executionArn }) => ({ resource: text(executionArn) }),
+    'states:DescribeStateMachine': ({ stateMachineArn }) => ({ resource: text(stateMachineArn) }),
+    'states:DescribeStateMachineForExecution': ({ executionArn }) => ({ resource: text(executionArn) }),
     'secretsmanager:CreateSecret': ({ Name }) => secret(Name),
     'secretsmanager:DeleteSecret': ({ SecretId, RecoveryWindowInDays: days, ForceDeleteWithoutRecovery: force }) => ({
       ...secret(SecretId),

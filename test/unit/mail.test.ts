@@ -79,7 +79,20 @@ const loginEmail = [
   ...['organizationName', 'region', 'secretName', 'signInUrl', 'userName'],
 ]
 const failureNotice = [
-  ...['advice', 'cause', 'command', 'done', 'error', 'execution', 'notDone', 'runbook', 'title', 'what'],
+  ...[
+    'advice',
+    'awsCommand',
+    'cause',
+    'command',
+    'done',
+    'error',
+    'execution',
+    'notDone',
+    'request',
+    'runbook',
+    'title',
+    'what',
+  ],
 ]
 
 describe.each([
@@ -87,7 +100,7 @@ describe.each([
   [
     'report-failure/failure-notice',
     failureNotice,
-    ['cause', 'command', 'done', 'execution', 'notDone', 'runbook'],
+    ['awsCommand', 'cause', 'command', 'done', 'execution', 'notDone', 'request', 'runbook'],
     ['{{runbook}}'],
   ],
 ])('%s', async (mail, names, optional, links) => {

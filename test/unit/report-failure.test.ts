@@ -3,12 +3,19 @@ import { readFileSync } from 'node:fs'
 import { DescribeTableCommand, GetItemCommand } from '@aws-sdk/client-dynamodb'
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb'
 import { SendEmailCommand, SESClient } from '@aws-sdk/client-ses'
-import { DescribeExecutionCommand, type DescribeExecutionOutput, SFNClient } from '@aws-sdk/client-sfn'
+import {
+  DescribeExecutionCommand,
+  type DescribeExecutionOutput,
+  DescribeStateMachineCommand,
+  DescribeStateMachineForExecutionCommand,
+  SFNClient,
+} from '@aws-sdk/client-sfn'
 import { mockClient } from 'aws-sdk-client-mock'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { CreateAccountFailureReason, DescribeAccountCommand, OrganizationsClient } from '@aws-sdk/client-organizations'
 import { creationFailures } from '../../functions/report-failure/creation-failures.ts'
+import { eventOfSweep } from '../../functions/shared/event-shape.ts'
 import { explanations } from '../../functions/shared/explanations.ts'
 import { reportFailure, reportFailureInput } from '../../functions/report-failure/report-failure.ts'
 import * as errors from '../../functions/shared/errors.ts'
@@ -83,14 +90,16 @@ const holds = (record: AccountRecord | undefined) => {
   dynamodb.on(GetItemCommand).callsFake(({ Key }: { Key: Record<string, never> }) => {
     const name = String(unmarshall(Key)['pk'])
     if (name.startsWith('account#')) return record ? { Item: marshall(record, { removeUndefinedValues: true }) } : {}
-    return notes().includes(name) ? { Item: marshall({ pk: name, messageId: 'message-1' }) } : {}
+    const note = written().find(({ pk }) => pk === name)
+    return note ? { Item: marshall(note) } : {}
   })
 }
-const notes = () =>
+const written = () =>
   dynamodb.calls().flatMap(({ args: [{ input }] }) => {
     const { Item } = input as { Item?: Record<string, never> }
-    return Item ? [String(unmarshall(Item)['pk'])] : []
+    return Item ? [unmarshall(Item) as Record<string, unknown>] : []
   })
+const notes = () => written().map(({ pk }) => String(pk))
 const sent = () => ses.commandCalls(SendEmailCommand).map(({ args }) => args[0].input)
 const notice = () => {
   const { Subject, Body } = sent().at(-1)?.Message ?? {}
@@ -106,8 +115,10 @@ const under = (title: string) =>
 const command = () =>
   notice()
     .text.split('\n')
-    .find((line) => line.startsWith('  aws '))
+    .find((line) => /^ {2}(npx|aws) /.test(line))
     ?.trim() ?? ''
+const awsCommand = () => under('Or with the AWS CLI')[0] ?? ''
+const requestFile = () => under('Save this line as request.json')[0] ?? ''
 
 beforeEach(() => {
   holds(aRecord())
@@ -125,7 +136,8 @@ describe('an execution that failed', () => {
   test('is mailed to the addresses of vending.yml, recorded, and noted', async () => {
     expect(await report()).toEqual({ told: config.notify })
     expect(operationsOf(sfn)).toEqual(['DescribeExecution'])
-    expect(operationsOf(dynamodb)).toEqual(['GetItem', 'GetItem', 'PutItem', 'UpdateItem'])
+    expect(operationsOf(organizations)).toEqual([])
+    expect(operationsOf(dynamodb)).toEqual(['GetItem', 'GetItem', 'GetItem', 'PutItem', 'PutItem', 'UpdateItem'])
     expect(onRecord.changes()).toEqual([
       {
         set: {
@@ -141,11 +153,12 @@ describe('an execution that failed', () => {
         remove: [],
       },
     ])
-    expect(notes()).toEqual([`failure#${executionArn}#1793525000000#FAILED`])
+    expect(notes()[0]).toBe(`failure#${executionArn}#1793525000000#FAILED`)
+    expect(notes().slice(1)).toEqual([expect.stringMatching(/^failure#.*#[\da-f]{32}$/)])
     expect(sent()[0]).toMatchObject({
       Source: config.sender,
       Destination: { ToAddresses: config.notify },
-      Message: { Subject: { Data: `Vending account ${accountId} failed: GroupNotOursError` } },
+      Message: { Subject: { Data: `Vending account Payments (${accountId}) failed: GroupNotOursError` } },
     })
   })
 
@@ -176,10 +189,10 @@ describe('an execution that failed', () => {
   test('with an unknown error name is reported too', async () => {
     isExecution({ error: 'TypeError', cause: 'x is not a function' })
     await report()
-    expect(notice().subject).toBe(`Vending account ${accountId} failed: TypeError`)
+    expect(notice().subject).toBe(`Vending account Payments (${accountId}) failed: TypeError`)
     expect(notice().text).toContain('with an error that this service does not know')
     expect(under('Cause')).toEqual(['x is not a function'])
-    expect(command()).toContain('redrive-execution')
+    expect(awsCommand()).toContain('redrive-execution')
   })
 
   test.each([
@@ -188,7 +201,7 @@ describe('an execution that failed', () => {
   ] as const)('with the status %s is called %s', async (status, name, words) => {
     isExecution({ status, error: undefined, cause: undefined })
     await report(aStatusEvent(status))
-    expect(notice().subject).toBe(`Vending account ${accountId} failed: ${name}`)
+    expect(notice().subject).toBe(`Vending account Payments (${accountId}) failed: ${name}`)
     expect(notice().text.replace(/\s+/g, ' ')).toContain(words)
     expect(under('Cause')).toEqual([])
     expect(onRecord.changes()[0]?.set['failure']).toMatchObject({ error: name })
@@ -213,8 +226,12 @@ describe('an execution that failed', () => {
 
 describe('the account of the execution', () => {
   test.each([
-    ['a manual request', JSON.stringify({ accountId }), `Vending account ${accountId} failed`],
-    ['an event', JSON.stringify(aSample('create-account-result-succeeded')), `Vending account ${accountId} failed`],
+    ['a manual request', JSON.stringify({ accountId }), `Vending account Payments (${accountId}) failed`],
+    [
+      'an event',
+      JSON.stringify(aSample('create-account-result-succeeded')),
+      `Vending account Payments (${accountId}) failed`,
+    ],
     ['an event about none', JSON.stringify(aSample('create-account-by-role')), 'A request for account vending failed'],
     ['what is not JSON', 'oops', 'A request for account vending failed'],
     ['null', 'null', 'A request for account vending failed'],
@@ -242,7 +259,7 @@ describe('running twice', () => {
     isExecution({ executionArn: anotherVend().executionArn })
     await report(aStatusEvent('FAILED', anotherVend().executionArn))
     expect(sent()).toHaveLength(4)
-    expect(new Set(notes()).size).toBe(4)
+    expect(new Set(notes().filter((name) => /#(FAILED|ABORTED)$/.test(name))).size).toBe(4)
   })
 
   test('reports again if the mail was not sent, because the note is written after SES answers', async () => {
@@ -289,47 +306,206 @@ describe('running twice', () => {
 })
 
 describe('the command that continues', () => {
+  const redriveByAws = (arn = executionArn, region = 'us-east-1') =>
+    `aws stepfunctions redrive-execution --region ${region} --execution-arn '${arn}'`
+  const startByAws = (input: string) =>
+    `aws stepfunctions start-execution --region us-east-1 --state-machine-arn '${stateMachineArn}' --input ${input}`
+
   test.each(Object.entries(explanations))('after %s is the one that its explanation says', async (name, { goOn }) => {
     isExecution(name === 'Aborted' ? { error: undefined } : { error: name })
     await report(aStatusEvent(name === 'Aborted' ? 'ABORTED' : 'FAILED'))
-    expect(command()).toBe(
-      goOn === 'redrive'
-        ? `aws stepfunctions redrive-execution --region us-east-1 --execution-arn '${executionArn}'`
-        : `aws stepfunctions start-execution --region us-east-1 --state-machine-arn '${stateMachineArn}' --input ${goOn === 'correct' ? 'file://request.json' : `'{"accountId":"${accountId}"}'`}`,
+    expect([command(), awsCommand()]).toEqual(
+      {
+        redrive: [`npx vend redrive ${accountId} --stage dev --region us-east-1`, redriveByAws()],
+        start: [
+          `npx vend start ${accountId} --stage dev --region us-east-1`,
+          startByAws(`'{"accountId":"${accountId}"}'`),
+        ],
+        correct: [
+          `npx vend start ${accountId} --file request.json --stage dev --region us-east-1`,
+          startByAws('file://request.json'),
+        ],
+      }[goOn],
     )
+    expect(requestFile()).toBe(goOn === 'correct' ? JSON.stringify({ accountId }) : '')
+  })
+
+  test('names the execution for a redrive if the record has another execution', async () => {
+    holds(aRecord({ executionArn: anotherVend().executionArn }))
+    isExecution({ error: 'States.Timeout' })
+    await report()
+    expect(command()).toBe(`npx vend redrive ${executionArn} --stage dev --region us-east-1`)
+  })
+
+  test('needs no stage for prod, and reaches no real AWS from the local organization', async () => {
+    const inStage = (stage: string) => executionArn.replace('account-vending-dev', `account-vending-${stage}`)
+    const of = async (stage: string, endpointUrl?: string) => {
+      isExecution({ executionArn: inStage(stage), error: 'States.Timeout' })
+      await report(aStatusEvent('FAILED', inStage(stage), Math.random()), { endpointUrl })
+      return [command(), awsCommand()]
+    }
+    expect((await of('prod'))[0]).toBe(`npx vend redrive ${inStage('prod')} --region us-east-1`)
+    expect(await of('local', 'http://127.0.0.1:4691')).toEqual([
+      `npx vend redrive ${inStage('local')} --local 4691`,
+      `AWS_ACCESS_KEY_ID=111122223333 AWS_SECRET_ACCESS_KEY=local ${redriveByAws(inStage('local'))} --endpoint-url http://127.0.0.1:4691`,
+    ])
+    expect(await of('e2e', 'http://127.0.0.1:4566')).toEqual([
+      `npx vend redrive ${inStage('e2e')} --stage e2e --region us-east-1 --endpoint-url http://127.0.0.1:4566`,
+      `${redriveByAws(inStage('e2e'))} --endpoint-url http://127.0.0.1:4566`,
+    ])
+  })
+
+  test('gives the original request back where a new start is due', async () => {
+    const request = { accountId, admins: [{ userName: 'ada', tags: { Team: 'red' } }] }
+    isExecution({ input: JSON.stringify({ ...request, requestedBy: 'me' }), error: 'LeaseLostError' })
+    await report()
+    expect(command()).toBe(`npx vend start ${accountId} --file request.json --stage dev --region us-east-1`)
+    expect(JSON.parse(requestFile())).toEqual(request)
   })
 
   test('starts a vend by account id if an event had started the failed execution', async () => {
     isExecution({ input: JSON.stringify(aSample('create-account-result-succeeded')), error: 'LeaseLostError' })
     await report()
-    expect(command()).toContain(`--input '{"accountId":"${accountId}"}'`)
+    expect(command()).toBe(`npx vend start ${accountId} --stage dev --region us-east-1`)
+    expect(awsCommand()).toContain(`--input '{"accountId":"${accountId}"}'`)
   })
 
   test('leaves the account id to the reader if it is not known', async () => {
     isExecution({ input: JSON.stringify(aSample('create-account-by-role')), error: 'LeaseLostError' })
     await report()
-    expect(command()).toContain(`--input '{"accountId":"ACCOUNT_ID"}'`)
+    expect(command()).toContain('npx vend start ACCOUNT ')
+    expect(awsCommand()).toContain(`--input '{"accountId":"ACCOUNT"}'`)
   })
 
   test.each(["it's", `'; rm -rf / #`, '$(reboot) `reboot` $HOME', 'a"b\\c', "''''", '\\', '! * ? ~ {a,b} | & > <'])(
     'gives the shell the unchanged input: %s',
     async (nasty) => {
-      const input = JSON.stringify({ accountId, requestedBy: nasty })
-      isExecution({ input, error: 'LeaseLostError' })
+      const request = { accountId, admins: [{ userName: 'ada', email: nasty }] }
+      isExecution({ input: JSON.stringify(request), error: 'LeaseLostError' })
       await report()
-      const printed = execFileSync('/bin/sh', ['-c', `aws() { for a; do printf '%s\\n' "$a"; done; }\n${command()}`])
-      expect(printed.toString().split('\n')).toEqual([
+      const print = `() { for a; do printf '%s\\n' "$a"; done; }\n`
+      const run = (line: string) =>
+        execFileSync('/bin/sh', ['-c', `aws${print}npx${print}${line}`])
+          .toString()
+          .split('\n')
+      expect(run(awsCommand())).toEqual([
         ...['stepfunctions', 'start-execution', '--region', 'us-east-1'],
-        ...['--state-machine-arn', stateMachineArn, '--input', input, ''],
+        ...['--state-machine-arn', stateMachineArn, '--input', JSON.stringify(request), ''],
       ])
+      expect(run(command()).slice(0, 5)).toEqual(['vend', 'start', accountId, '--admin', `ada=${nasty}`])
     },
   )
 
   test('has the execution’s own Region', async () => {
-    const arn = 'arn:aws-us-gov:states:us-gov-west-1:111122223333:execution:vend:first'
+    const arn = 'arn:aws-us-gov:states:us-gov-west-1:111122223333:execution:account-vending-prod:first'
     isExecution({ executionArn: arn })
     await report(aStatusEvent('FAILED', arn))
     expect(command()).toContain('--region us-gov-west-1')
+    expect(awsCommand()).toContain('--region us-gov-west-1')
+  })
+})
+
+describe('a workflow that was changed after the execution started', () => {
+  const definitions = (then: string, now: string) => {
+    sfn.on(DescribeStateMachineForExecutionCommand).resolves({ definition: then })
+    sfn.on(DescribeStateMachineCommand).resolves({ definition: now })
+  }
+
+  test('is a reason for a new start: a redrive would run the old workflow', async () => {
+    definitions('{"StartAt":"Old"}', '{"StartAt":"New"}')
+    isExecution({ error: 'States.Timeout' })
+    await report()
+    expect(command()).toBe(`npx vend start ${accountId} --stage dev --region us-east-1`)
+    expect(awsCommand()).toContain('start-execution')
+    expect(under('How to continue').join(' ')).toMatch(/^The workflow was changed .* the same request again/)
+    expect(notice().text).not.toContain('edrive the execution')
+  })
+
+  test.each(['the same', undefined])('is not assumed if Step Functions answers %s', async (answer) => {
+    if (answer) definitions(answer, answer)
+    else sfn.on(DescribeStateMachineForExecutionCommand).rejects(awsError('AccessDeniedException'))
+    isExecution({ error: 'States.Timeout' })
+    await report()
+    expect(command()).toContain('npx vend redrive')
+  })
+})
+
+describe('a redrive that fails', () => {
+  const failAgain = (stopDate: number, overrides: Partial<DescribeExecutionOutput> = {}) => {
+    isExecution({ redriveCount: 1, ...overrides })
+    return report(aStatusEvent('FAILED', executionArn, stopDate))
+  }
+
+  test('with the same error and cause is told shortly, and not in full', async () => {
+    await report()
+    await failAgain(1793525099000)
+    expect(sent()).toHaveLength(2)
+    expect(notice().subject).toBe(`Vending account Payments (${accountId}) failed again: GroupNotOursError`)
+    expect(notice().text).toContain('The earlier notice about this execution has the details.')
+    expect([under('Cause'), under('Done'), under('Not done')]).toEqual([[], [], []])
+    expect(command()).toContain('npx vend start')
+    expect(await failAgain(1793525099000)).toEqual({ told: [] })
+  })
+
+  test.each([
+    ['with another error', { error: 'States.Timeout' }],
+    ['with another cause', { cause: 'Another group exists' }],
+  ])('%s is told in full', async (_, overrides) => {
+    await report()
+    await failAgain(1793525099000, overrides)
+    expect(notice().subject).not.toContain('again')
+    expect(under('Not done')).not.toEqual([])
+  })
+})
+
+describe('what was sent', () => {
+  test('is shown with a request that must be corrected', async () => {
+    isExecution({ input: '{"accountId":"444455556666","admin":[]}', error: 'InvalidInputError' })
+    await report()
+    expect(under('Cause')).toContain('The input was: {"accountId":"444455556666","admin":[]}')
+  })
+
+  test.each(['create-account-result-succeeded', 'create-account-by-role'])(
+    'is the identity of an event for %s, and never an input that nobody sent',
+    async (name) => {
+      const event = aSample(name)
+      isExecution({ input: JSON.stringify(event), error: 'InvalidInputError' })
+      await report()
+      const { source, time, id, detail } = event
+      const identity = [source, detail['eventName'], time, id].map(String).join(', ')
+      expect(under('Cause')).toContain(`The input was an event: ${identity}`)
+      expect(notice().text).not.toContain('The input was: ')
+      expect(requestFile()).toBe('')
+      expect(under('How to continue').join(' ')).toContain('An event cannot be corrected.')
+      const failure = onRecord.changes()[0]?.set['failure'] as { cause: string } | undefined
+      expect(failure?.cause ?? identity).toContain(identity)
+    },
+  )
+
+  test('is the sweep for an execution of the sweep', async () => {
+    isExecution({ input: JSON.stringify(eventOfSweep(accountId)), error: 'PackedPolicyTooLargeException' })
+    await report()
+    expect(under('Cause')).toContain('The daily sweep started this execution.')
+  })
+
+  test.each([
+    ['no JSON', 'oops'],
+    ['nested too deeply', `${'['.repeat(100)}${']'.repeat(100)}`],
+  ])('is not shown if it is %s', async (_, input) => {
+    isExecution({ input, error: 'InvalidInputError' })
+    await report()
+    expect(under('Cause')).toEqual(['The group exists'])
+  })
+})
+
+describe('the name of an account without a record', () => {
+  test('comes from Organizations, and may be missing', async () => {
+    holds(undefined)
+    await report()
+    expect(notice().subject).toContain(`account Payments (${accountId}) failed`)
+    organizations.on(DescribeAccountCommand).rejects(awsError('AccountNotFoundException'))
+    await report(aStatusEvent('FAILED', executionArn, 2))
+    expect(notice().subject).toContain(`account ${accountId} failed`)
   })
 })
 

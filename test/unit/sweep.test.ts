@@ -13,7 +13,13 @@ import {
 } from '@aws-sdk/client-organizations'
 import { DeleteSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { SendEmailCommand, SESClient } from '@aws-sdk/client-ses'
-import { DescribeExecutionCommand, SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn'
+import {
+  DescribeExecutionCommand,
+  DescribeStateMachineCommand,
+  DescribeStateMachineForExecutionCommand,
+  SFNClient,
+  StartExecutionCommand,
+} from '@aws-sdk/client-sfn'
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb'
 import { mockClient } from 'aws-sdk-client-mock'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
@@ -226,9 +232,7 @@ describe('failed', () => {
     expect(mailText()).toContain('700000000001 (a1): DeniedByPolicyError')
     expect(mailText()).toContain('700000000002 (Two Of them): DeniedByPolicyError')
     expect(mailText()).toContain('A service control policy or a permissions boundary that forbids IAM users or groups')
-    expect(mailText()).toContain(
-      `aws stepfunctions redrive-execution --region us-east-1 --execution-arn '${aVend().executionArn}'`,
-    )
+    expect(mailText()).toContain('    npx vend redrive 700000000001 --stage dev --region us-east-1')
     expect(ledgerIs.changes()).toEqual([])
   })
 
@@ -258,8 +262,22 @@ describe('failed', () => {
     there([account(1)], { '700000000001': aFailed() })
     execution('FAILED', { error: 'DeniedByPolicyError', redriveStatus: 'NOT_REDRIVABLE' })
     await run()
-    expect(mailText()).not.toContain('redrive-execution')
-    expect(mailText()).toContain(`start-execution --region us-east-1 --state-machine-arn '${stateMachineArn}'`)
+    expect(mailText()).not.toContain('vend redrive')
+    expect(mailText()).toContain('    npx vend start 700000000001 --stage dev --region us-east-1')
+  })
+
+  test('so does an execution whose workflow was changed since, with the request that it had', async () => {
+    there([account(1)], { '700000000001': aFailed() })
+    const request = { accountId: '700000000001', admins: [{ userName: 'ada', tags: { Team: 'red' } }] }
+    execution('FAILED', { error: 'DeniedByPolicyError', input: JSON.stringify(request) })
+    sfn.on(DescribeStateMachineForExecutionCommand).resolves({ definition: 'old' })
+    sfn.on(DescribeStateMachineCommand).resolves({ definition: 'new' })
+    await run()
+    expect(mailText()).not.toContain('vend redrive')
+    expect(mailText()).toContain('The workflow was changed after this execution started')
+    expect(mailText()).toContain('    npx vend start 700000000001 --file request.json --stage dev --region us-east-1')
+    const [, line] = /Save this line as request\.json: (.*)/.exec(mailText() ?? '') ?? []
+    expect(JSON.parse(line ?? '{}')).toMatchObject({ admins: request.admins })
   })
 
   test('so does an execution that Step Functions has forgotten, from the record', async () => {
@@ -267,7 +285,7 @@ describe('failed', () => {
     sfn.on(DescribeExecutionCommand).rejects(awsError('ExecutionDoesNotExist'))
     await run()
     expect(mailText()).toContain('700000000001 (a1): DeniedByPolicyError')
-    expect(mailText()).toContain(`--input '{"accountId":"700000000001"}'`)
+    expect(mailText()).toContain('    npx vend start 700000000001 --stage dev --region us-east-1')
   })
 
   test('a refused request leaves no record: the note of its notice makes the sweep report it again, and start nothing', async () => {

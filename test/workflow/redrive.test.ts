@@ -202,3 +202,35 @@ test('the history shows the longest wait of a failed step', async () => {
   expect(waits.slice(0, 3)).toEqual([3, 3, 3])
   expect(Math.max(...waits)).toBeLessThanOrEqual(15)
 })
+
+test('the failure notice has commands for the local organization, and is short after a redrive that fails in the same way', async () => {
+  const { deniedActions } = account('310000000091')
+  deniedActions.push('iam:CreateUser')
+  const execution = start('310000000091', 'ada')
+  await organization.settled()
+  await redrive(execution)
+  const notices = (await organization.mails()).filter(({ subject }) => subject.includes('310000000091'))
+  expect(notices.map(({ subject }) => subject)).toEqual([
+    'Vending account a310000000091 (310000000091) failed: DeniedByPolicyError',
+    'Vending account a310000000091 (310000000091) failed again: DeniedByPolicyError',
+  ])
+  const { port } = new URL(organization.endpointUrl)
+  for (const { text } of notices) {
+    expect(text).toContain(`\n  npx vend redrive 310000000091 --local ${port}\n`)
+    expect(text).toContain(`--endpoint-url ${organization.endpointUrl}\n`)
+  }
+  expect(notices.map(({ text = '' }) => text.includes('Not done:'))).toEqual([true, false])
+  deniedActions.pop()
+  await redrive(execution)
+})
+
+test('the failure notice shows a new start if the workflow was updated while the execution ran', async () => {
+  const { deniedActions } = account('310000000092')
+  deniedActions.push('iam:CreateUser')
+  start('310000000092', 'ada')
+  Object.assign(organization.deployed.definition, { Comment: 'Updated' })
+  await organization.settled()
+  const notice = (await organization.mails()).find(({ subject }) => subject.includes('310000000092'))
+  expect(notice?.text).toContain('npx vend start 310000000092 --admin ada=ada@example.com --local ')
+  expect(notice?.text).toContain('The workflow was changed after this execution started')
+})

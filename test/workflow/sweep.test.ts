@@ -106,7 +106,7 @@ test('a failed vend is reported again and not started, even if its status event 
   expect(mails).toHaveLength(1)
   expect(mails[0]?.to).toEqual(organization.vending.notify)
   expect(mails[0]?.text).toContain('400000000004 (a400000000004): DeniedByPolicyError')
-  expect(mails[0]?.text?.match(/aws stepfunctions redrive-execution/g)).toHaveLength(2)
+  expect(mails[0]?.text?.match(/npx vend redrive \d{12} --local \d+/g)).toHaveLength(2)
   denied.deniedActions = lost.deniedActions = []
 })
 

@@ -1,0 +1,211 @@
+import type { DescribeExecutionOutput } from '@aws-sdk/client-sfn'
+import { isEvent, isOfSweep } from './event-shape.ts'
+import {
+  type FailedStatus,
+  type Failure,
+  errorOf,
+  explanationOf,
+  hasFailed,
+  sentenceOf,
+  shellQuoted,
+} from './failure.ts'
+import { isTooDeep, parseJson } from './parse.ts'
+import { placeOf } from './vend.ts'
+
+export type NextCommand = {
+  error: string
+  what: string
+  advice: string
+  goOn: 'redrive' | 'start' | 'correct'
+  /** The one command that continues. */
+  command: string
+  /** The input to save as request.json first, if the command names that file. */
+  request?: object
+}
+
+type Asked = {
+  admins?: { userName: string; email?: string }[]
+  accountId?: string
+  requestedBy?: string
+  again?: boolean
+}
+
+const quoted = (word: string) => (/^[\w@%+=:,./-]+$/.test(word) ? word : shellQuoted(word))
+
+/** The options that make the same request; undefined if the request needs a file. */
+const optionsOf = ({ admins = [], again = false, accountId: _, requestedBy: __, ...more }: Asked) => {
+  // The request may be one that was refused, so anything can be in it.
+  const isPlain =
+    Array.isArray(admins) &&
+    admins.every(
+      (admin: unknown) =>
+        typeof admin === 'object' &&
+        admin !== null &&
+        Object.keys(admin).every((key) => ['userName', 'email'].includes(key)) &&
+        Object.values(admin).every((text) => typeof text === 'string' && !text.includes('=')) &&
+        'userName' in admin,
+    )
+  if (Object.keys(more).length || !isPlain || typeof again !== 'boolean') return undefined
+  const names = admins.map(({ userName, email }) => ` --admin ${quoted(email ? `${userName}=${email}` : userName)}`)
+  return `${names.join('')}${again ? ' --again' : ''}`
+}
+
+type Target = { accountId: string; input: string | undefined; options: string }
+
+/** The input of an execution. One that is nested too deeply was refused for that, and cannot be written out again. */
+const inputOf = (text: string | undefined) => {
+  const parsed = parseJson(text)
+  return isTooDeep(parsed) ? undefined : parsed
+}
+
+const requestIn = ({ accountId, input }: Target): Asked & { accountId: string } => {
+  const parsed = inputOf(input)
+  // What an event asks for is what a start without options asks for: the defaults.
+  const asked = (typeof parsed !== 'object' || parsed === null || isEvent(parsed) ? {} : parsed) as Asked
+  const { requestedBy: _, ...request } = { ...asked, accountId }
+  return request
+}
+
+/**
+ * The command that makes the request of an execution again. Where options cannot make the request, the command names
+ * request.json, and `request` is what this file must hold. `again` also inspects what is on record.
+ */
+export const sameRequest = (target: Target, { again = false } = {}): { command: string; request?: object } => {
+  const request = { ...requestIn(target), ...(again && { again }) }
+  const start = `npx vend start ${target.accountId}`
+  const same = optionsOf(request)
+  return same === undefined
+    ? { command: `${start} --file request.json${target.options}`, request }
+    : { command: `${start}${same}${target.options}` }
+}
+
+/** A command for a person, after the file that the command needs. Lines that begin with a space are not broken. */
+export const showCommand = ({ command, request }: { command: string; request?: object }) =>
+  request ? `Save this line as request.json:\n  ${JSON.stringify(request)}\nThen:\n  ${command}` : `  ${command}`
+
+/** Whether a failed execution can no longer be redriven: Step Functions redrives an execution for 14 days. */
+export const isTooOld = ({ status, redriveStatus }: Pick<DescribeExecutionOutput, 'status' | 'redriveStatus'>) =>
+  hasFailed(status) && redriveStatus === 'NOT_REDRIVABLE'
+
+/**
+ * What a failure means, and the one command that continues. The words are those of the failure notice.
+ * `target` is what a redrive must name: the ARN of the execution where the account's record does not have it.
+ * `options` are the options of the present command, which the next command needs too. `isDefinitionOld` says that the
+ * workflow's definition was changed after the execution started: a redrive would run with the old definition.
+ */
+export const nextCommand = (
+  failure: Failure,
+  {
+    execution,
+    target,
+    isDefinitionOld = false,
+    ...asked
+  }: Omit<Target, 'input'> & {
+    execution: DescribeExecutionOutput | undefined
+    target?: string
+    isDefinitionOld?: boolean
+  },
+): NextCommand => {
+  const { accountId, options } = asked
+  const { what, advice, goOn } = explanationOf(failure)
+  const told = {
+    error: errorOf(failure),
+    what,
+    advice: advice.replace('GET /accounts/{accountId}', `npx vend status ${accountId}${options}`),
+    goOn,
+  }
+  const same = sameRequest({ ...asked, input: execution?.input })
+  const why = execution && isTooOld(execution) ? tooOld : isDefinitionOld ? definitionOld : undefined
+  if (goOn === 'redrive' && why) return { ...told, ...same, goOn: 'start', advice: `${why} ${withStart(told.advice)}` }
+  if (goOn === 'redrive') return { ...told, command: `npx vend redrive ${target ?? accountId}${options}` }
+  if (goOn === 'start' || same.request) return { ...told, ...same }
+  // Nobody wrote an event as a request, so there is nothing to correct in a file.
+  if (isEvent(inputOf(execution?.input)))
+    return {
+      ...told,
+      ...same,
+      advice: 'An event cannot be corrected. Start a vend of the account that should get administrators:',
+    }
+  // The person must correct the request, and edits it in a file.
+  const request = requestIn({ ...asked, input: execution?.input })
+  return { ...told, command: `npx vend start ${accountId} --file request.json${options}`, request }
+}
+
+const tooOld = 'Step Functions redrives an execution only within 14 days after its end, and this execution is older.'
+const definitionOld = 'The workflow was changed after this execution started, and a redrive would run the old workflow.'
+
+/** The advice of a failure with a new start in the place of the redrive. */
+const withStart = (advice: string) =>
+  advice.replace(/(redrive) the execution( from [^.:]*)?/gi, (_, redrive: string) =>
+    redrive.startsWith('R') ? 'Start the same request again' : 'start the same request again',
+  )
+
+/** How a person reaches the service that an execution belongs to: with `npx vend`, and with the AWS CLI. */
+const reach = (executionArn: string, endpointUrl: string | undefined) => {
+  const { region, managementAccountId } = placeOf(executionArn)
+  const stage = /:account-vending-([^:]+)/.exec(executionArn)?.[1] ?? 'prod'
+  // Only the local organization of npm start has this stage. It takes an account's id as its access key id.
+  const isLocal = endpointUrl !== undefined && stage === 'local'
+  const endpoint = endpointUrl ? ` --endpoint-url ${endpointUrl}` : ''
+  return {
+    options: isLocal
+      ? ` --local ${new URL(endpointUrl).port}`
+      : `${stage === 'prod' ? '' : ` --stage ${stage}`} --region ${region}${endpoint}`,
+    aws: (command: string) => {
+      const credentials = isLocal ? `AWS_ACCESS_KEY_ID=${managementAccountId} AWS_SECRET_ACCESS_KEY=local ` : ''
+      return `${credentials}aws stepfunctions ${command}${endpoint}`
+    },
+  }
+}
+
+/** What a person sent. An event is told by its identity: nobody wrote it as a request. */
+const sentInput = (input: string | undefined) => {
+  const asked = inputOf(input)
+  if (asked === undefined) return ''
+  if (isOfSweep(asked)) return 'The daily sweep started this execution.'
+  if (!isEvent(asked)) return `The input was: ${JSON.stringify(asked).slice(0, 1000)}`
+  const { id, source, time, detail } = asked as Record<string, unknown> & { detail?: { eventName?: unknown } }
+  const parts = [source, detail?.eventName, time, id].filter((part) => typeof part === 'string')
+  return `The input was an event: ${parts.join(', ')}`
+}
+
+type FailedExecution = {
+  /** Undefined if the input names no account. */
+  accountId: string | undefined
+  /** Whether the account's record has this execution, so that a redrive finds the execution by the account. */
+  isOnRecord: boolean
+  isDefinitionOld?: boolean
+  /** The endpoint of an AWS that is not the real one. */
+  endpointUrl?: string | undefined
+}
+
+/**
+ * Explains a failed execution in a mail: the error's name, what it means, the cause, the advice, and the command that
+ * continues: for `npx vend`, and for the AWS CLI. `request` is what to save as request.json first.
+ */
+export const explainFailure = (
+  execution: DescribeExecutionOutput,
+  status: FailedStatus,
+  { accountId = 'ACCOUNT', isOnRecord, isDefinitionOld = false, endpointUrl }: FailedExecution,
+) => {
+  const { executionArn = '', stateMachineArn = '', input } = execution
+  const { options, aws } = reach(executionArn, endpointUrl)
+  const { goOn, request, ...next } = nextCommand(
+    { status, error: execution.error },
+    { accountId, execution, options, isDefinitionOld, target: isOnRecord ? accountId : executionArn },
+  )
+  const asked = inputOf(input)
+  const again = JSON.stringify(isEvent(asked) || asked === undefined ? { accountId } : asked)
+  const { region } = placeOf(executionArn)
+  return {
+    ...next,
+    status,
+    cause: [sentenceOf(execution.cause), goOn === 'correct' && sentInput(input)].filter(Boolean).join('\n'),
+    request: request ? JSON.stringify(request) : '',
+    awsCommand: aws(
+      goOn === 'redrive'
+        ? `redrive-execution --region ${region} --execution-arn ${shellQuoted(executionArn)}`
+        : `start-execution --region ${region} --state-machine-arn ${shellQuoted(stateMachineArn)} --input ${request ? 'file://request.json' : shellQuoted(again)}`,
+    ),
+  }
+}
