@@ -136,8 +136,8 @@ export const mistakes: Mistake[] = [
     file: 'store-password/store-password.ts',
     changes: [
       [
-        'await secrets.send(new RestoreSecretCommand({ SecretId: name }))\n      return putNew()',
-        'return stored(await secrets.send(new RestoreSecretCommand({ SecretId: name })))',
+        'await secrets.send(new RestoreSecretCommand({ SecretId: name })).catch(nameMissingSecret)\n      return putNew()',
+        'return stored(await secrets.send(new RestoreSecretCommand({ SecretId: name })).catch(nameMissingSecret))',
       ],
     ],
   },
