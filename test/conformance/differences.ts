@@ -648,6 +648,17 @@ export const known: Difference[] = [
     },
   },
   {
+    page: 'Step Functions API Reference, DescribeStateMachineForExecution',
+    aws: 'The error for an execution that is not there is ExecutionDoesNotExist.',
+    right: 'local',
+    found: {
+      'states DescribeStateMachineForExecution: of one that is not there': [
+        'ExecutionDoesNotExist 400',
+        'ResourceNotFound 400',
+      ],
+    },
+  },
+  {
     page: 'Step Functions API Reference, StopExecution, DescribeExecution',
     aws: 'StopExecution returns stopDate. DescribeExecution then returns the error and cause that the caller gave, redriveCount (0 before a redrive), and inputDetails, which says whether the input is included.',
     right: 'local',
