@@ -75,7 +75,10 @@ test.each([
   // A mail that was sent must be recorded, or the next try sends it again.
   ['send-login-email', { DynamoDBClient: '10 standard', SESClient: once }],
   ['record-vended', { DynamoDBClient: usualOfDynamoDB, EventBridgeClient: usual }],
-  ['report-failure', { DynamoDBClient: usualOfDynamoDB, SESClient: once, SFNClient: usual }],
+  [
+    'report-failure',
+    { DynamoDBClient: usualOfDynamoDB, OrganizationsClient: usual, SESClient: once, SFNClient: usual },
+  ],
   // ListAccounts answers a few calls a second.
   [
     'sweep',
