@@ -80,7 +80,7 @@ const asking = (command: Command) =>
     .argument('<account>', 'ID of the account: 12 digits', accountId)
     .option('--file <FILE>', 'a request as JSON: admins, groups (docs/requests.md)')
     .option('--admin <NAME=EMAIL>', 'an administrator, with or without an address; can be repeated', more)
-    .option('--again', 'inspect the account even if the ledger says that it is complete, and create what is missing')
+    .option('--again', 'look for what is missing in the account even if the ledger says that it is complete')
 
 asking(program.command('plan'))
   .description('show what a vend would create, keep, refuse and mail, and why, without changing anything')
@@ -245,7 +245,7 @@ program
 
 program
   .command('replay')
-  .description('retry every message in the dead-letter queue: a new account, a failure to report, or the daily sweep')
+  .description('retry messages in the dead-letter queue: workflow starts, failure reports and sweeps')
   .option('--dry-run', 'only list the messages')
   .option('--limit <COUNT>', 'the maximum number of messages to retry, 1 to 1000 (default: 100)', (text) => {
     if (!/^\d{1,4}$/.test(text) || Number(text) < 1 || Number(text) > 1000)
@@ -278,7 +278,7 @@ program
   .argument('[user]', 'only this user; requires only the permissions secretsmanager:GetSecretValue and kms:Decrypt')
   .option(
     '--output <FILE>',
-    'the file to write, or - for stdout if stdout is not a terminal (default: ACCOUNT_credentials.csv)',
+    'the file to write, or - for stdout, except on a terminal (default: ACCOUNT_credentials.csv)',
   )
   .option('--stdout', 'print the file, even on a terminal')
   .option('--force', 'replace an existing file')
@@ -287,7 +287,7 @@ program
     `
 Only you can read the file (mode 600). Delete the file when you have handed over the password.
 
-Exit codes: 0 written, 1 not written, or not written for every user, 2 a mistake in the command.`,
+Exit codes: 0 written, 1 not written, or some users are missing, 2 a mistake in the command.`,
   )
   .action(
     async (

@@ -12,7 +12,7 @@ const throttled = explain(
   'Nothing needs to be fixed. Redrive the execution from the step that failed:',
 )
 
-// In an account that was moved, a stack with the role would fail, because the role exists already.
+// A moved account already has the role, so a stack that creates the role would fail there.
 const changeOrCreateRole =
   'If the role exists in the account, change its trust policy as the cause describes. Otherwise create the role as the cause describes. Then redrive the execution:'
 
@@ -116,7 +116,7 @@ export const explanations: Record<string, Explanation> = {
   UserNotOursError: explain(
     'start',
     'Somebody else created a user of that name in the account during the vend. The user was left unchanged.',
-    'To have account vending create the user, delete the existing user first. Otherwise account vending keeps the user unchanged, and the user gets no password and no mail. Then start again:',
+    'If account vending should create the user, delete the existing user. Otherwise the existing user stays unchanged and gets no password and no mail. In both cases, start again:',
   ),
   SecretNotOursError: explain(
     'redrive',
