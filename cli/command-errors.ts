@@ -27,7 +27,7 @@ export class RefusedError extends Error {
 }
 
 const signIn =
-  'Sign in to the management account again (aws sso login, or new keys in the environment), and name the profile with AWS_PROFILE'
+  'Sign in to the management account (aws sso login, or new keys in the environment), and name the profile with AWS_PROFILE'
 
 const sentences: Record<string, string> = {
   CredentialsProviderError: `There are no AWS credentials. ${signIn}.`,

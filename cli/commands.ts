@@ -376,6 +376,7 @@ const withLocalPort = (argv: string[]) => {
 const run = async () => {
   try {
     if (isCompletion) await addCompletion()
+    for (const command of program.commands) command.showHelpAfterError(`(see npx vend ${command.name()} --help)`)
     await program.parseAsync(withLocalPort(process.argv))
   } catch (error) {
     if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2

@@ -291,7 +291,7 @@ export const completeRequest = (request: AdminsRequest, defaults: Defaults, targ
             if (!group)
               issues.push({
                 field: `${field}.groups[${j}]`,
-                message: `the group ${name} is defined neither in vending.yml nor in this request; defined groups are ${[...groups.values()].map(({ name }) => name).join(', ')}`,
+                message: `the group ${name} is not defined; defined groups are ${[...groups.values()].map(({ name }) => name).join(', ')}`,
               })
             return group?.name ?? name
           }),

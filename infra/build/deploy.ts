@@ -34,7 +34,7 @@ const runDoctor = (stage: string, region: string) => {
     ],
     { stdio: 'inherit' },
   )
-  if (status !== 0) throw new Error('Nothing was deployed. Follow the arrows (→) above, then deploy again.')
+  if (status !== 0) throw new Error('Nothing was deployed. Do what doctor says above, then deploy again.')
 }
 
 /**

@@ -40,7 +40,10 @@ export const refuseKeptOptions = (command: string) => {
   if (hint) throw new Error(hint)
 }
 
-/** The stage and the Region that these options of osls name, and the folder of the package. */
+/**
+ * The stage and the Region that these options of osls name, and the folder of the package.
+ * Throws an error for people if the name of the stage is not valid: osls would repeat its own error for each use.
+ */
 export const targetOf = (args: string[]) => {
   const { values } = parseArgs({
     args,
@@ -51,6 +54,8 @@ export const targetOf = (args: string[]) => {
       package: { type: 'string', short: 'p', default: '.serverless' },
     },
   }) as { values: { stage: string; region: string; package: string } }
+  if (!/^[a-z\d-]+$/i.test(values.stage))
+    throw new Error(`--stage ${values.stage}: the name of a stage has only letters, digits and hyphens.`)
   return values
 }
 
@@ -60,6 +65,7 @@ export const targetOf = (args: string[]) => {
  * `args` are options of osls. Throws errors whose messages are for people.
  */
 export const packageService = async (args: string[]) => {
+  const { stage, region, package: folder } = targetOf(args)
   loadVending(packagedVendingFile)
   const functions = readdirSync(path.join(root, 'functions')).filter((name) => name !== 'shared')
   const packages = await bundledPackages({
@@ -70,7 +76,6 @@ export const packageService = async (args: string[]) => {
   if (issues.length)
     throw new Error(`These packages must not be in the functions:\n${issues.map((issue) => `  ${issue}`).join('\n')}`)
   osls('package', ...args)
-  const { stage, region, package: folder } = targetOf(args)
   writeFileSync(path.resolve(root, folder, 'licenses.txt'), licenseText(packages))
   writeFileSync(path.resolve(root, folder, 'sbom.cdx.json'), billOfMaterials(packages))
   process.stdout.write(

@@ -163,8 +163,7 @@ describe('refused, with the field and what is allowed:', () => {
     ).toEqual([
       {
         field: 'admins[0].groups[1]',
-        message:
-          'the group Nobody is defined neither in vending.yml nor in this request; defined groups are Administrators, Readers',
+        message: 'the group Nobody is not defined; defined groups are Administrators, Readers',
       },
     ])
   })

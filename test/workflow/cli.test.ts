@@ -102,7 +102,9 @@ describe('vend', () => {
     [['frobnicate'], "unknown command 'frobnicate'"],
     [['plan'], "missing required argument 'account'"],
     [['plan', '4444'], 'An account ID has 12 digits.'],
-    [['list', '--frobnicate'], "unknown option '--frobnicate'"],
+    [['frobnicate'], '(see npx vend --help)'],
+    [['list', '--frobnicate'], "unknown option '--frobnicate' (see npx vend list --help)"],
+    [['completion'], '(see npx vend completion --help)'],
     [['list', '--local', '99999'], 'a port is a number from 1 to 65535'],
     [['list', '--endpoint-url', 'nowhere'], 'must be a URL'],
     [['list', '--local', '--endpoint-url', 'http://127.0.0.1:1'], 'Choose one of --local and --endpoint-url'],
@@ -121,7 +123,12 @@ describe('vend', () => {
 
   const keys = { AWS_ACCESS_KEY_ID: '111122223333', AWS_SECRET_ACCESS_KEY: 'x' }
   test.each<[string, string[], Record<string, string>, string]>([
-    ['no credentials', ['list', '--region', 'us-east-1'], {}, 'There are no AWS credentials.'],
+    [
+      'no credentials',
+      ['list', '--region', 'us-east-1'],
+      {},
+      'There are no AWS credentials. Sign in to the management account (aws sso login',
+    ],
     [
       'unknown credentials',
       ['list', '--stage', 'local'],
@@ -282,7 +289,7 @@ describe('vend', () => {
         AWS_ACCESS_KEY_ID: 'ASIAEXPIRED',
       },
     )
-    expect(stderr).toContain('Your AWS session has expired. Sign in to the management account again')
+    expect(stderr).toContain('Your AWS session has expired. Sign in to the management account (aws sso login')
   })
 })
 

@@ -103,7 +103,7 @@ test('deploying runs doctor first, and does not mind the style of a person’s o
 test('deploying stops before packaging if doctor finds a fault', async () => {
   const folder = copyProject(readFileSync(vendingFile({ ...ours, sender: 'mail@elsewhere.org' }), 'utf8'))
   const { code, output } = await run(folder, 'deploy.ts', '--stage', 'local')
-  expect(output).toMatch(/✘ SES sender.*You cannot deploy the service yet.*Nothing was deployed\. Follow the arrows/s)
+  expect(output).toMatch(/✘ SES sender.*You cannot deploy the service yet.*Nothing was deployed\. Do what doctor says/s)
   expect(output).not.toContain('Step 2')
   expect(code).toBe(1)
   expect(existsSync(path.join(folder, '.serverless'))).toBe(false)
@@ -119,4 +119,12 @@ test('deploying refuses the values of the example before it asks AWS', async () 
   expect(output).toMatch(/^vending\.yml still has the example’s values\. .*sender: /s)
   expect(output).not.toContain('Step 1')
   expect(code).toBe(1)
+})
+
+test.each(['package.ts', 'deploy.ts'])('%s refuses a wrong name of a stage with one sentence', async (script) => {
+  const folder = copyProject(readFileSync(vendingFile(ours), 'utf8'))
+  const { code, output } = await run(folder, script, '--stage', 'Prod!')
+  expect(output).toBe('--stage Prod!: the name of a stage has only letters, digits and hyphens.\n')
+  expect(code).toBe(1)
+  expect(existsSync(path.join(folder, '.serverless'))).toBe(false)
 })
