@@ -36,7 +36,10 @@ beforeAll(async () => {
     },
   })
 })
-afterAll(() => organization.close())
+afterAll(async () => {
+  await organization.settled()
+  await organization.close()
+})
 
 const run = (...args: string[]) => {
   calls = new Set()

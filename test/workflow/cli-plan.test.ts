@@ -53,7 +53,7 @@ const reads: Record<string, string[]> = {
   cloudtrail: ['DescribeTrails', 'GetTrailStatus', 'GetEventSelectors'],
   cloudformation: ['DescribeStacks'],
   lambda: ['GetAccountSettings'],
-  states: ['DescribeExecution', 'ListExecutions'],
+  states: ['DescribeExecution', 'DescribeStateMachine', 'DescribeStateMachineForExecution', 'ListExecutions'],
   events: ['ListRules'],
   dynamodb: ['GetItem', 'DescribeTable', 'Scan'],
 }

@@ -127,7 +127,9 @@ describe('Organizations and EventBridge', () => {
 
   test('a service control policy on a second page, at a second target, stops a vend', async () => {
     const { world } = organization
-    const { id } = account('600000000005')
+    const usable = account('600000000005')
+    usable.roleUsableFrom = usable.policiesInEffectFrom = 0
+    const { id } = usable
     const document = { Version: '2012-10-17', Statement: [{ Effect: 'Deny', Action: 'iam:CreateUser', Resource: '*' }] }
     world.serviceControlPolicies = [{ id: 'p-second0001', name: 'Second', document, targets: ['111111111111', id] }]
     const told = await plan(clients, {

@@ -48,7 +48,7 @@ test.each([
 )
 
 test.each([
-  ['cn-northwest-1', 'no SES to send the mails'],
+  ['cn-northwest-1', 'which has neither SES, which sends the mails, nor Control Tower'],
   ['us-iso-east-1', 'whose sign-in page and services are not known;'],
   [
     'us-gov-west-1',

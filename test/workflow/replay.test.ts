@@ -85,7 +85,7 @@ test('a failure that could not be reported is reported when SES works again, and
   expect(organization.deadLetters).toEqual([])
   const told = (await notices()).slice(before)
   expect(told).toHaveLength(1)
-  expect(told[0]?.subject).toContain('Vending account 500000000001 failed')
+  expect(told[0]?.subject).toContain('Vending account a500000000001 (500000000001) failed')
   expect(await again()).toEqual([])
 })
 
