@@ -13,6 +13,7 @@ import {
   type AccountRecord,
   entryOf,
   giveLeaseBack,
+  hasVended,
   ledgerMadeAt,
   leaseRestSeconds,
   readAccount,
@@ -151,7 +152,7 @@ export async function decideRequest(
   })
 
   // A try that was stopped can come late, after its execution was redriven and has made everything.
-  if (record?.vendedBy === executionArn) return nothingToDo('AlreadyVended')
+  if (hasVended(record, executionArn)) return nothingToDo('AlreadyVended')
   // An event asks for the first administrators of a new account, and not for any person. An account that was closed and
   // reinstated still has its administrators. An account that departed comes back as a new account.
   if (byEvent && record?.vendedAt && record.status !== 'DEPARTED') return nothingToDo('AlreadyVended')

@@ -52,6 +52,8 @@ export type AccountRecord = {
   admins: Record<string, Admin & { kept: boolean }>
   vendedAt?: string
   vendedBy?: string
+  /** The executions that vended the account before `vendedBy`, up to 10, the latest last. */
+  vendedEarlier?: string[]
   failure?: {
     /** How the execution ended. Records that an older version of this service wrote do not have it. */
     status?: FailedStatus
@@ -114,10 +116,23 @@ type LeaseRequest = {
   askHash: string
   requestedBy: string
   /** The record as it was read; undefined if there was none. */
-  record: Pick<AccountRecord, 'lease' | 'updatedAt'> | undefined
+  record: Pick<AccountRecord, 'lease' | 'updatedAt' | 'vendedBy' | 'vendedEarlier'> | undefined
   /** The account is back: what was made before no longer counts. Which passwords are ours stays on record. */
   returned?: boolean
 }
+
+// A late try of an execution comes within minutes, so that few other vends can finish before it.
+const mostVendedEarlier = 10
+
+type Vended = Pick<AccountRecord, 'vendedBy' | 'vendedEarlier'>
+
+/** The executions that have vended the account, the latest last. */
+const vendedUntilNow = ({ vendedBy, vendedEarlier = [] }: Vended) =>
+  vendedBy === undefined ? vendedEarlier : [...vendedEarlier.filter((arn) => arn !== vendedBy), vendedBy]
+
+/** Whether the record says that this execution has vended the account, even if other executions vended it later. */
+export const hasVended = (record: Vended | undefined, executionArn: string) =>
+  record !== undefined && vendedUntilNow(record).includes(executionArn)
 
 /**
  * Takes the account's lease for an execution, on condition that the record did not change since it was read. Answers
@@ -129,6 +144,8 @@ export const takeLease = async (
 ) => {
   const at = now()
   const isOwn = record?.lease?.holder === vend.executionArn
+  // When this execution has vended, `vendedBy` no longer names the vend before it.
+  const vendedEarlier = vendedUntilNow(record ?? {}).slice(-mostVendedEarlier)
   const taken = await updateAccount(ledger, account.id, {
     set: {
       accountName: account.name,
@@ -140,6 +157,7 @@ export const takeLease = async (
       lease: { holder: vend.executionArn, ask: askHash, renewedAt: Date.parse(at) },
       ...(!isOwn && { steps: { AcceptRequest: { state: 'AcceptRequest', at } } }),
       ...(returned && { groups: {}, admins: {} }),
+      ...(vendedEarlier.length && { vendedEarlier }),
     },
     setIfMissing: { passwords: {}, mails: {}, ...(!returned && { groups: {}, admins: {} }) },
     remove: ['failure', ...(returned ? (['vendedAt', 'vendedBy'] as const) : [])],
@@ -299,8 +317,8 @@ export const recordVend = async (ledger: Ledger, { accountId, vend, groups, admi
       remove: ['lease', 'failure'],
     })
   } catch (error) {
-    if (isNamed(error, 'LeaseLostError') && (await readAccount(ledger, accountId))?.vendedBy === vend.executionArn)
-      return
+    // If the answer to the write was lost, another execution may have vended the account since.
+    if (isNamed(error, 'LeaseLostError') && hasVended(await readAccount(ledger, accountId), vend.executionArn)) return
     throw error
   }
 }

@@ -211,6 +211,12 @@ describe('a manual request', () => {
     expect(onRecord.changes()).toEqual([])
   })
 
+  test('is AlreadyVended if this execution has vended, even if another execution vended after it', async () => {
+    holds(aVendedRecord({ vendedEarlier: [executionArn] }))
+    expect(await accept({ accountId, again: true })).toEqual({ outcome: 'AlreadyVended', accountId })
+    expect(onRecord.changes()).toEqual([])
+  })
+
   test('is AlreadyVended, and gives back the lease that a stopped try of the same execution took too late', async () => {
     holds(
       aVendedRecord({ status: 'FAILED', executionArn, lease: { holder: executionArn, ask: 'ask', renewedAt: now } }),

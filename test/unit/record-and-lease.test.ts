@@ -8,6 +8,7 @@ import { FailedJustNowError, LeaseLostError } from '../../functions/shared/error
 import {
   beginStep,
   giveLeaseBack,
+  hasVended,
   isMailed,
   mailKey,
   readAccount,
@@ -451,6 +452,41 @@ describe('recordVend', () => {
     await take({ vend: anotherVend() })
     await record()
     expect((await readAccount(ledger, accountId))?.lease?.holder).toBe(anotherVend().executionArn)
+  })
+
+  test('running twice succeeds even if other executions have vended the account since', async () => {
+    await take()
+    await record()
+    for (let nth = 1; nth <= 10; nth++) {
+      const vend = aVend({ executionArn: `${aVend().executionArn}-${nth}` })
+      expect(await take({ vend })).toBe(true)
+      await record(vend)
+      const before = await readAccount(ledger, accountId)
+      await record()
+      expect(await readAccount(ledger, accountId)).toEqual(before)
+    }
+  })
+
+  test('an execution that has not vended is refused, even if others vended before and after it', async () => {
+    await take()
+    await record()
+    await take({ vend: anotherVend() })
+    const third = aVend({ executionArn: `${aVend().executionArn}-3` })
+    expect(await take({ vend: third })).toBe(true)
+    await record(third)
+    await expect(record(anotherVend())).rejects.toThrow(LeaseLostError)
+  })
+
+  test('the record names the last 10 earlier vends, each once', async () => {
+    const vends = Array.from({ length: 13 }, (_, nth) => aVend({ executionArn: `${aVend().executionArn}-${nth}` }))
+    for (const vend of vends) {
+      // An execution may take its own lease again.
+      for (let tries = 0; tries < 2; tries++) expect(await take({ vend })).toBe(true)
+      await record(vend)
+    }
+    const after = await readAccount(ledger, accountId)
+    expect(after?.vendedEarlier).toEqual(vends.slice(2, 12).map(({ executionArn }) => executionArn))
+    expect(vends.map(({ executionArn }) => hasVended(after, executionArn))).toEqual(vends.map((_, nth) => nth >= 2))
   })
 
   test('keeps a tag whose key is a property of every object', async () => {
