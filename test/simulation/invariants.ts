@@ -11,6 +11,7 @@ import type { Execution } from '../../local/aws/step-functions-execution.ts'
 import { accountOfExecution } from '../../local/read-execution.ts'
 import type { Account, World } from '../../local/aws/world.ts'
 import type { inMemoryDynamoDB } from './dynamodb.ts'
+import { passingFaultsOf } from './passing-faults.ts'
 import type { Arrival, Plan } from './plan.ts'
 import type { Invocation } from './service.ts'
 import { sweepInvariantsOf } from './sweep-invariants.ts'
@@ -72,6 +73,7 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }:
     return item && (unmarshall(item) as AccountRecord)
   }
 
+  const passingFaults = passingFaultsOf({ plan, broken })
   const sweep = sweepInvariantsOf({ plan, world, record, broken })
 
   // What account vending did not make
@@ -160,6 +162,7 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }:
     if (service === 'secretsmanager' && 'SecretString' in input) passwords.add(String(input['SecretString']))
     if (by) sweep.called({ service, operation, input }, error, by)
     if (error) return
+    if (by) passingFaults.called(operation, by)
     if (service === 'dynamodb' && operation === 'UpdateItem' && by?.name === 'send-login-email') {
       const names = Object.values((input['ExpressionAttributeNames'] ?? {}) as Record<string, string>)
       if (names.includes('mails'))
@@ -212,6 +215,7 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }:
     const { outcome } = (execution.output ?? {}) as { outcome?: string }
     if (again && outcome === 'AlreadyInProgress')
       broken('1 complete', `the repair ${name} relied on another execution and inspected nothing`)
+    passingFaults.ended(execution)
     if (status !== 'SUCCEEDED') ends.push({ key: endKey({ executionArn, stopDate, status }), execution })
   }
 
