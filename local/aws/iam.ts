@@ -1,3 +1,4 @@
+import { AwsError } from './aws-error.ts'
 import {
   addUserToGroup,
   attachGroupPolicy,
@@ -77,7 +78,10 @@ export const iam: Operations = Object.fromEntries(
   Object.entries(operations).map(([name, [resource, run]]) => [
     name,
     (world: World, input: Record<string, string | undefined>, caller: Caller) => {
-      const account = world.accounts.get(caller.accountId)!
+      const account = world.accounts.get(caller.accountId)
+      // The account may leave the organization while its call is under way.
+      if (!account)
+        throw new AwsError('InvalidClientTokenId', 'The security token included in the request is invalid.', 403)
       checkAllowed(world, caller, {
         action: `iam:${name}`,
         resource: resource(account, input),

@@ -44,6 +44,13 @@ const mail = (Source: string, ...ToAddresses: string[]) =>
     Message: { Subject: { Data: 'Grüße & more' }, Body: { Text: { Data: 'a+b=c\n' }, Html: { Data: '<b>hi</b>' } } },
   })
 
+test('an account that leaves while its call is under way gets the answer of an unknown key', async () => {
+  const { world, config } = await start({ intercept: ({ caller }) => void world.accounts.delete(caller.accountId) })
+  await expect(new IAMClient(config('555555555555')).send(new ListUsersCommand({}))).rejects.toMatchObject({
+    name: 'InvalidClientTokenId',
+  })
+})
+
 test('every call is on record with its service, operation, account, function and error', async () => {
   const { world, config } = await start()
   const iam = new IAMClient(config('555555555555'))
