@@ -64,14 +64,20 @@ export const createFunctions = ({ world, deployed, sendDeadLetter, onDeadLetter 
         [arnOf(name), `${deployed.stackName}-${camelCase(name)}`].includes(nameOrArn),
       )?.name,
     isIdle: () => underWay.size === 0,
-    /** Loads the bundles, whose clients call the endpoint at `endpointUrl`. */
+    /** Loads the bundles. Their clients call the endpoint at `endpointUrl`, and their links begin with `apiUrl`. */
     load: (
       bundles: Map<string, string>,
-      { endpointUrl, clock, onLog }: { endpointUrl: string; clock: Clock; onLog: ((line: string) => void) | undefined },
+      {
+        endpointUrl,
+        apiUrl,
+        clock,
+        onLog,
+      }: { endpointUrl: string; apiUrl: string; clock: Clock; onLog: ((line: string) => void) | undefined },
     ) => {
       for (const fn of deployed.functions) {
         const environment = {
           ...fn.environment,
+          ...(fn.environment['LINK_URL'] && { LINK_URL: `${apiUrl}/link` }),
           AWS_REGION: world.region,
           // The endpoint reads the name of the calling function from this.
           AWS_SDK_UA_APP_ID: fn.name,

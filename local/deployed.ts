@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { parse, type ScalarTag } from 'yaml'
+import { linkRoutes } from '../infra/build/link-routes.ts'
 import type { Vending } from '../functions/shared/vending.ts'
 
 const root = path.join(import.meta.dirname, '..')
@@ -12,7 +13,7 @@ export type Rule = {
   pattern?: Record<string, unknown>
   /** The schedule of a rule for points in time. */
   schedule?: string
-  /** The id of the target: VendAccount, ReportFailure or Sweep. */
+  /** The id of the target: VendAccount, or the name of a function. */
   target: string
 }
 export type DeployedFunction = {
@@ -20,7 +21,8 @@ export type DeployedFunction = {
   name: string
   environment: Record<string, string>
   timeoutSeconds: number
-  routes: { method: string; path: string }[]
+  /** Everybody may call a route that has no authorizer. */
+  routes: { method: string; path: string; authorizer?: object }[]
 }
 
 type Place = { partition: string; region: string; accountId: string }
@@ -60,6 +62,8 @@ const referencesOf = (vending: Vending, { partition, region, accountId }: Place)
       HttpApi: 'local',
       'self:service': 'account-vending',
       'sls:stage': 'local',
+      // The local organization replaces this address when its API starts.
+      'self:custom.deployment.linkUrl': 'https://access.example.com/link',
       'self:custom.deployment.accessRole': vending.accessRole,
       'self:custom.deployment.organizationsRules': rulesState('organizations'),
       'self:custom.deployment.controlTowerRules': rulesState('control-tower'),
@@ -109,9 +113,10 @@ type ConfiguredFunction = {
   handler: string
   environment?: object
   timeout?: number
-  events?: { httpApi: { method: string; path: string } }[]
+  /** Text where a variable stands for the routes. */
+  events?: { httpApi: DeployedFunction['routes'][number] }[] | string
 }
-const readFunctions = (resolve: Resolve) => {
+const readFunctions = (resolve: Resolve, vending: Vending) => {
   const serverless = readYaml('serverless.yml')
   const provider = serverless['provider'] as { environment: object; timeout: number }
   return Object.values(serverless['functions'] as Record<string, ConfiguredFunction>).map(
@@ -119,7 +124,7 @@ const readFunctions = (resolve: Resolve) => {
       name: handler.split('/')[1] ?? '',
       environment: resolve({ ...provider.environment, ...environment }) as Record<string, string>,
       timeoutSeconds: timeout ?? provider.timeout,
-      routes: events.map(({ httpApi }) => httpApi),
+      routes: (typeof events === 'string' ? linkRoutes(vending) : events).map(({ httpApi }) => httpApi),
     }),
   )
 }
@@ -148,7 +153,7 @@ export const readDeployed = (vending: Vending, place: Place) => {
   const { refer, resolve } = resolverOf(references)
   return {
     rules: readRules(resolve),
-    functions: readFunctions(resolve),
+    functions: readFunctions(resolve, vending),
     definition: resolve(readDefinition()) as Definition,
     stateMachineArn: refer('VendAccount'),
     ledgerTable: refer('Ledger'),

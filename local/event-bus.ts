@@ -5,11 +5,12 @@ import type { Deployed } from './deployed.ts'
 
 type Targets = {
   startExecution: (name: string, input: string) => Execution | 'ExecutionAlreadyExists'
-  reportFailure: (event: unknown) => unknown
+  /** Invokes the function with this id of a rule's target. */
+  invoke: (target: string, event: unknown) => unknown
 }
 
 /** Creates the default event bus with the deployed rules. Returns its events so far, and `putEvent`. */
-export const createEventBus = ({ rules }: Deployed, { startExecution, reportFailure }: Targets) => {
+export const createEventBus = ({ rules }: Deployed, { startExecution, invoke }: Targets) => {
   const events: unknown[] = []
   return {
     events,
@@ -19,7 +20,7 @@ export const createEventBus = ({ rules }: Deployed, { startExecution, reportFail
       const matching = rulesFor(rules, event)
       const executions = matching.flatMap(({ target }) => {
         if (target !== 'VendAccount') {
-          void reportFailure(event)
+          void invoke(target, event)
           return []
         }
         // EventBridge chooses the name of the execution: 73 characters.

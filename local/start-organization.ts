@@ -89,7 +89,7 @@ const startServices = (
   })
   const bus = createEventBus(deployed, {
     startExecution: stepFunctions.start,
-    reportFailure: (event) => functions.invokeAsync('report-failure', event),
+    invoke: (target, event) => functions.invokeAsync(folderOf(target), event),
   })
   world.emit = (event) => void bus.putEvent(event)
   const stack = stackOf(world, deployed)
@@ -102,6 +102,9 @@ const startServices = (
   }
   return { queue, functions, stepFunctions, bus, stack, operations }
 }
+
+/** The folder of the function that a rule names as its target: ReportFailure is report-failure. */
+const folderOf = (target: string) => target.replace(/(?!^)[A-Z]/g, '-$&').toLowerCase()
 
 // CloudFormation composes a rule's name from the stack's name, the rule's logical id, and 12 characters.
 const ruleName = ({ stackName }: Deployed, logicalId: string) => `${stackName}-${logicalId}-LOCAL0123456`
@@ -165,8 +168,6 @@ export const startOrganization = async ({ vendingFile, speed = defaultSpeed, sta
     upstreams: upstreams(),
     operations,
   })
-  functions.load(bundles, { endpointUrl: endpoint.url, clock, onLog: options.onLog })
-
   const dynamodb = new DynamoDBClient(configOf(endpoint.url, region, managementAccountId))
   await createLedger(dynamodb, deployed.ledgerTable)
   dynamodb.destroy()
@@ -182,6 +183,7 @@ export const startOrganization = async ({ vendingFile, speed = defaultSpeed, sta
     },
     options.ports?.api,
   )
+  functions.load(bundles, { endpointUrl: endpoint.url, apiUrl: api.url, clock, onLog: options.onLog })
   stack.outputs.HttpApiUrl = api.url
   const [operator, requester] = apiRoles
   if (operator) world.managementRoles.set(stack.outputs.OperatorRoleArn, operator)

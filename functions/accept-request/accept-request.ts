@@ -6,8 +6,7 @@ import * as z from 'zod/mini'
 import { addressIdentity } from '../shared/address.ts'
 import { findMemberAccount, type ProtectedPlaces } from '../shared/account.ts'
 import { AccountBusyError, InvalidInputError } from '../shared/errors.ts'
-import { accountOfEvent } from '../shared/event.ts'
-import { isEvent, isOfSweep } from '../shared/event-shape.ts'
+import { isEvent } from '../shared/event-shape.ts'
 import { isRunning } from '../shared/execution.ts'
 import {
   type AccountRecord,
@@ -18,6 +17,7 @@ import {
   leaseRestSeconds,
   readAccount,
   takeLease,
+  wasMailedElsewhere,
 } from '../shared/record-and-lease.ts'
 import type { Ledger } from '../shared/ledger.ts'
 import {
@@ -27,11 +27,10 @@ import {
   completeRequest,
   type Defaults,
   type Group,
-  manualRequest,
   sizeIssues,
 } from '../shared/request.ts'
-import { parseInput } from '../shared/parse.ts'
 import { placeOf, vendOf } from '../shared/vend.ts'
+import { askedBy, isDisowned, isRenewal, renewalOf } from './asked.ts'
 
 export const acceptRequestInput = z.object({
   /** The execution's input, as it came through one of the doors. */
@@ -133,16 +132,16 @@ export async function decideRequest(
   now = Date.now(),
 ) {
   const { partition, managementAccountId } = placeOf(executionArn)
-  const byEvent = isEvent(request)
-  const asked = byEvent
-    ? { accountId: accountOfEvent(request, managementAccountId), groups: [], again: false }
-    : parseInput(manualRequest, request)
-  const id = asked.accountId
+  const input = askedBy(request, managementAccountId)
+  const id = input.accountId
+  // An event asks for the first administrators of a new account, and not for any person.
+  const byEvent = isEvent(request) && !isRenewal(input)
 
-  const [account, record, installedAt] = await Promise.all([
+  const [account, record, installedAt, disowned] = await Promise.all([
     findMemberAccount(organizations, { accountId: id, managementAccountId, protectedPlaces: config.protected }),
     readAccount(ledger, id).then(withoutWhatIsGone),
     byEvent ? ledgerMadeAt(ledger) : undefined,
+    input.silent ? isDisowned(ledger, input) : true,
   ])
   const lease = record?.lease
   const nothingToDo = (outcome: 'AlreadyVended' | 'AlreadyInProgress' | 'NotNew') => ({
@@ -152,18 +151,20 @@ export async function decideRequest(
   })
 
   // A try that was stopped can come late, after its execution was redriven and has made everything.
-  if (hasVended(record, executionArn)) return nothingToDo('AlreadyVended')
-  // An event asks for the first administrators of a new account, and not for any person. An account that was closed and
-  // reinstated still has its administrators. An account that departed comes back as a new account.
+  if (hasVended(record, executionArn) || !disowned) return nothingToDo('AlreadyVended')
+  // An account that was closed and reinstated still has its administrators. An account that departed comes back as a
+  // new account.
   if (byEvent && record?.vendedAt && record.status !== 'DEPARTED') return nothingToDo('AlreadyVended')
   if (installedAt && installedAt > new Date(account.joinedAt)) return nothingToDo('NotNew')
 
-  const ask = completeRequest(asked, config, { accountId: id, accountEmail: account.email, partition })
-  const redefined = redefinedGroups(record, ask, asked, config)
+  const ask = isRenewal(input)
+    ? renewalOf(record, input, config)
+    : completeRequest(input, config, { accountId: id, accountEmail: account.email, partition })
+  const redefined = redefinedGroups(record, ask, input, config)
   if (redefined.length) throw new InvalidInputError(redefined)
   const onRecord = isOnRecord(record, ask)
-  const isMissing = (admin: Admin) => asked.again || !onRecord.adminDone(admin)
-  if (!asked.again && onRecord.groups && !ask.admins.some(isMissing)) return nothingToDo('AlreadyVended')
+  const isMissing = (admin: Admin) => input.again || !onRecord.adminDone(admin)
+  if (!input.again && onRecord.groups && !ask.admins.some(isMissing)) return nothingToDo('AlreadyVended')
 
   const askHash = createHash('sha256').update(JSON.stringify(ask)).digest('hex').slice(0, 32)
   if (lease && lease.holder !== executionArn) {
@@ -174,13 +175,15 @@ export async function decideRequest(
       // have inspected the account before the damage.
       const doesTheSame =
         byEvent ||
-        (!asked.again && lease.ask === askHash && record.requestedBy !== 'event' && record.requestedBy !== 'sweep')
+        (!input.again && lease.ask === askHash && record.requestedBy !== 'event' && record.requestedBy !== 'sweep')
       if (record.status !== 'FAILED' && doesTheSame) return nothingToDo('AlreadyInProgress')
       throw busy(id)
     }
     if (now - lease.renewedAt < leaseRestSeconds * 1000) throw busy(id)
   }
-  const requestedBy = 'requestedBy' in asked ? asked.requestedBy : undefined
+  // A link to an earlier address must not open the password any more: it may be the address of somebody else.
+  const needsNewPassword = (admin: Admin) =>
+    isRenewal(input) || (config.delivery === 'link' && record !== undefined && wasMailedElsewhere(record, admin))
   const missing = addToRecord(record, { groups: ask.groups, admins: ask.admins.filter(isMissing) })
   const tooLarge = sizeIssues(missing)
   if (tooLarge.length) throw new InvalidInputError(tooLarge)
@@ -192,7 +195,9 @@ export async function decideRequest(
     returned: isGone(record),
     ask: missing,
     askHash,
-    requestedBy: byEvent ? (isOfSweep(request) ? 'sweep' : 'event') : (requestedBy ?? 'manual execution'),
+    requestedBy: input.requestedBy,
+    silent: input.silent ?? false,
+    renew: missing.admins.filter(needsNewPassword).map(({ userName }) => userName),
   }
 }
 
@@ -216,9 +221,15 @@ export async function acceptRequest(clients: Clients, input: z.output<typeof acc
     if (holdsLease) await giveLeaseBack(clients.ledger, { accountId, executionArn: input.executionArn })
     return { outcome, accountId }
   }
-  const { outcome, vend, account, ask } = decided
+  const { outcome, vend, account, ask, silent } = decided
   // If another execution was faster, the next try sees which execution, and whether its request is the same.
   if (!(await takeLease(clients.ledger, decided))) throw busy(account.id)
 
-  return { outcome, vend, account, ...ask }
+  return {
+    outcome,
+    vend,
+    account,
+    groups: ask.groups,
+    admins: ask.admins.map((admin) => ({ ...admin, ...(silent && { silent }) })),
+  }
 }

@@ -40,7 +40,8 @@ export const createAdminGroupInput = z.object({
   vend: vendSchema,
   account: accountSchema,
   groups: z.array(groupSchema),
-  admins: z.array(adminSchema),
+  /** `silent`: the administrator gets no mail. */
+  admins: z.array(z.extend(adminSchema, { silent: z.optional(z.boolean()) })),
 })
 type Input = z.output<typeof createAdminGroupInput>
 

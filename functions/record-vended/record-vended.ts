@@ -1,9 +1,10 @@
-import { type EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge'
+import type { EventBridgeClient } from '@aws-sdk/client-eventbridge'
 import * as z from 'zod/mini'
 import { accountSchema } from '../shared/account.ts'
 import { recordVend } from '../shared/record-and-lease.ts'
 import type { Ledger } from '../shared/ledger.ts'
 import { adminSchema, groupSchema } from '../shared/request.ts'
+import { sendEvent } from '../shared/send-event.ts'
 import { vendSchema } from '../shared/vend.ts'
 
 export const recordVendedInput = z.object({
@@ -49,20 +50,6 @@ export async function recordVended(
       mailedTo: mail?.mailedTo ?? null,
     })),
   }
-  const { FailedEntryCount, Entries } = await events.send(
-    new PutEventsCommand({
-      Entries: [
-        {
-          Source: 'account-vending',
-          DetailType: 'Account Vended',
-          Resources: [vend.executionArn],
-          Detail: JSON.stringify(vended),
-        },
-      ],
-    }),
-  )
-  if (FailedEntryCount)
-    // PutEvents reports a refused entry in its answer. The error gets the name of that report, which a Retry can match.
-    throw Object.assign(new Error(Entries?.[0]?.ErrorMessage), { name: Entries?.[0]?.ErrorCode ?? 'InternalException' })
+  await sendEvent(events, { detailType: 'Account Vended', detail: vended, resources: [vend.executionArn] })
   return vended
 }

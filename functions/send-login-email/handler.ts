@@ -5,7 +5,7 @@ import { readEnv } from '../shared/env.ts'
 import { step } from '../shared/step.ts'
 import { sendLoginEmail, sendLoginEmailInput } from './send-login-email.ts'
 
-const env = readEnv('LEDGER_TABLE')
+const env = readEnv('LEDGER_TABLE', 'LINK_URL')
 const clients = {
   // SES does not recognize a repeated SendEmail, so every retry is in the definition.
   ses: new SESClient({ maxAttempts: 1 }),
@@ -13,4 +13,6 @@ const clients = {
   ledger: { dynamodb: new DynamoDBClient({ maxAttempts: 10 }), tableName: env.LEDGER_TABLE },
 }
 
-export const handler = step(sendLoginEmailInput, (input) => sendLoginEmail(clients, input, vending))
+export const handler = step(sendLoginEmailInput, (input) =>
+  sendLoginEmail(clients, input, { ...vending, linkUrl: env.LINK_URL }),
+)

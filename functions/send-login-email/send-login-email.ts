@@ -1,33 +1,50 @@
 import type { SESClient } from '@aws-sdk/client-ses'
 import * as z from 'zod/mini'
 import { accountSchema } from '../shared/account.ts'
+import { createLink } from '../shared/handover.ts'
 import { beginStep, isMailed, recordMail } from '../shared/record-and-lease.ts'
 import type { Ledger } from '../shared/ledger.ts'
 import { fillHtml, fillText } from '../shared/mail.ts'
-import { type SenderConfig, tellOnce } from '../shared/send-mail.ts'
+import { makeLinkKey } from '../shared/sealed-box.ts'
+import { sendMail, type SenderConfig } from '../shared/send-mail.ts'
 import { signInUrl } from '../shared/sign-in-url.ts'
 import { placeOf, vendSchema } from '../shared/vend.ts'
+import type { Vending } from '../shared/vending.ts'
 import html from './login-email.mjml'
 import text from './login-email.txt'
 
 export const sendLoginEmailInput = z.object({
   vend: vendSchema,
   account: accountSchema,
-  admin: z.object({ userName: z.string(), email: z.string(), passwordResetRequired: z.boolean() }),
+  admin: z.object({
+    userName: z.string(),
+    email: z.string(),
+    passwordResetRequired: z.boolean(),
+    /** Nothing goes to this address: somebody else may read its mail. */
+    silent: z.optional(z.boolean()),
+  }),
   /** Null if the user signs in already: there is no password to hand over. */
   secretName: z.nullable(z.string()),
   secretVersion: z.nullable(z.string()),
 })
 type Input = z.output<typeof sendLoginEmailInput>
 
-export type MailConfig = SenderConfig & { organizationName: string; handover: string; contact: string }
+export type MailConfig = SenderConfig &
+  Pick<Vending, 'delivery' | 'linkDays'> & {
+    organizationName: string
+    handover?: string | undefined
+    contact: string
+    /** The address of the page that opens a link. */
+    linkUrl: string
+  }
 
 /**
- * Mails an administrator how to sign in. The mail says where the password is stored, and never contains the password.
- * Answers whom the mail went to; null if the user signs in already.
+ * Mails an administrator how to sign in: with a link that shows the password once, or with the place where the password
+ * is stored. The mail never contains the password, and only the mail contains the link's key.
+ * Answers whom the mail went to; null if the user signs in already, or if nothing may go to the address.
  *
  * Safe to run twice: a mail that is on record is not sent again. SES takes no idempotency token, so a mail whose answer
- * was lost can be sent twice.
+ * was lost can be sent twice, with another link.
  * Throws what `sendMail` throws, and `LeaseLostError`.
  */
 export async function sendLoginEmail(
@@ -38,19 +55,39 @@ export async function sendLoginEmail(
   const { userName, email } = admin
   const about = secretVersion ? { mail: { email, secretVersion } } : {}
   const record = await beginStep(ledger, { accountId: account.id, vend, state: 'SendLoginEmail', userName, ...about })
-  if (!secretName || !secretVersion) return { mailedTo: null }
+  if (!secretName || !secretVersion || admin.silent) return { mailedTo: null }
 
   const { partition, region, managementAccountId } = placeOf(vend.executionArn)
+  const onRecord = {
+    // A new version of the password needs a new mail.
+    isSent: () => isMailed(record, { userName, email, secretVersion }),
+    recordSent: (messageId: string) =>
+      recordMail(ledger, { accountId: account.id, userName, email, secretVersion, messageId }),
+  }
+  if (onRecord.isSent()) return { mailedTo: email }
+  const link = config.delivery === 'link' ? await makeLinkKey() : undefined
+  if (link) {
+    const { linkDays: days } = config
+    const { id, publicKey } = link
+    const about = { accountId: account.id, userName, email, secretVersion }
+    // SES's answer to an earlier try was lost, and the person was faster than this try: the mail has arrived.
+    if (!(await createLink(ledger, { ...about, id, publicKey, days }))) {
+      await onRecord.recordSent('unknown: its link was claimed')
+      return { mailedTo: email }
+    }
+  }
   const values = {
     accountName: account.name,
     accountId: account.id,
     userName,
     signInUrl: signInUrl(partition, account.id),
     mustChangePassword: admin.passwordResetRequired ? 'yes' : '',
-    secretName,
+    linkUrl: link ? `${config.linkUrl}#${link.scalar}` : '',
+    linkDays: String(config.linkDays),
+    secretName: link ? '' : secretName,
     managementAccountId,
     region,
-    handover: config.handover,
+    handover: link ? '' : (config.handover ?? ''),
     contact: config.contact,
     organizationName: config.organizationName,
   }
@@ -61,12 +98,7 @@ export async function sendLoginEmail(
     text: fillText(text, values),
     tags: { vend: vend.id },
   }
-  const onRecord = {
-    // A new version of the password needs a new mail.
-    isSent: () => isMailed(record, { userName, email, secretVersion }),
-    recordSent: (messageId: string) =>
-      recordMail(ledger, { accountId: account.id, userName, email, secretVersion, messageId }),
-  }
-  await tellOnce(ses, mail, onRecord, config)
+  // Recorded after it was sent: a mail that comes twice is better than a mail that never comes.
+  await onRecord.recordSent(await sendMail(ses, mail, config))
   return { mailedTo: email }
 }

@@ -3,7 +3,8 @@
 /** Whether an execution's input is an event: from EventBridge, or from the sweep in the place of a lost event. */
 export const isEvent = (input: unknown) => typeof input === 'object' && input !== null && 'detail-type' in input
 
-const ourSource = 'account-vending'
+/** The source of this service's own events. */
+export const ourSource = 'account-vending'
 
 /** The input with which the sweep starts the workflow: the event that did not come, with this service as its source. */
 export const eventOfSweep = (accountId: string) => ({
@@ -12,5 +13,20 @@ export const eventOfSweep = (accountId: string) => ({
   detail: { eventName: 'AccountJoinedOrganization', accountId },
 })
 
+type Shape = { source?: unknown; 'detail-type'?: unknown; detail?: unknown }
+const isOurs = (input: unknown, detailType: string): input is Shape =>
+  isEvent(input) && (input as Shape).source === ourSource && (input as Shape)['detail-type'] === detailType
+
 /** Whether an execution's input is from the sweep. */
-export const isOfSweep = (input: unknown) => isEvent(input) && (input as { source?: unknown }).source === ourSource
+export const isOfSweep = (input: unknown) => isOurs(input, eventOfSweep('')['detail-type'])
+
+/** The event that a password was shown. */
+export const linkClaimed = 'Link Claimed'
+/** The event that somebody else claimed a password. */
+export const claimDisowned = 'Claim Disowned'
+
+/** The administrator whose claim was disowned, if an execution's input is the event about that. */
+export const disownedIn = (input: unknown) => {
+  const { accountId, userName } = (isOurs(input, claimDisowned) ? (input.detail ?? {}) : {}) as Record<string, unknown>
+  return typeof accountId === 'string' && typeof userName === 'string' ? { accountId, userName } : undefined
+}

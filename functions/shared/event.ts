@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 import { InvalidInputError } from './errors.ts'
-import { isEvent } from './event-shape.ts'
+import { disownedIn, isEvent } from './event-shape.ts'
 import { accountId } from './request.ts'
 import { parseInput } from './parse.ts'
 
@@ -77,6 +77,8 @@ export const accountOfEvent = (event: unknown, managementAccountId: string): str
  */
 export const accountAskedFor = (input: unknown, managementAccountId: string): string | undefined => {
   try {
+    const disowned = disownedIn(input)
+    if (disowned) return accountId.safeParse(disowned.accountId).data
     if (isEvent(input)) return accountOfEvent(input, managementAccountId)
   } catch {
     return undefined

@@ -140,8 +140,11 @@ const withStart = (advice: string) =>
     redrive.startsWith('R') ? 'Start the same request again' : 'start the same request again',
   )
 
-/** How a person reaches the service that an execution belongs to: with `npx vend`, and with the AWS CLI. */
-const reach = (executionArn: string, endpointUrl: string | undefined) => {
+/**
+ * How a person reaches the service that an execution or its state machine belongs to: with `npx vend`, and with the AWS
+ * CLI.
+ */
+export const reach = (executionArn: string, endpointUrl: string | undefined) => {
   const { region, managementAccountId } = placeOf(executionArn)
   const stage = /:account-vending-([^:]+)/.exec(executionArn)?.[1] ?? 'prod'
   // Only the local organization of npm start has this stage. It takes an account's id as its access key id.

@@ -116,9 +116,11 @@ type LeaseRequest = {
   askHash: string
   requestedBy: string
   /** The record as it was read; undefined if there was none. */
-  record: Pick<AccountRecord, 'lease' | 'updatedAt' | 'vendedBy' | 'vendedEarlier'> | undefined
+  record: Pick<AccountRecord, 'lease' | 'updatedAt' | 'passwords' | 'vendedBy' | 'vendedEarlier'> | undefined
   /** The account is back: what was made before no longer counts. Which passwords are ours stays on record. */
   returned?: boolean
+  /** Users whose secrets get a new password. */
+  renew?: string[]
 }
 
 // A late try of an execution comes within minutes, so that few other vends can finish before it.
@@ -140,12 +142,13 @@ export const hasVended = (record: Vended | undefined, executionArn: string) =>
  */
 export const takeLease = async (
   ledger: Ledger,
-  { vend, account, ask, askHash, requestedBy, record, returned = false }: LeaseRequest,
+  { vend, account, ask, askHash, requestedBy, record, returned = false, renew = [] }: LeaseRequest,
 ) => {
   const at = now()
   const isOwn = record?.lease?.holder === vend.executionArn
   // When this execution has vended, `vendedBy` no longer names the vend before it.
   const vendedEarlier = vendedUntilNow(record ?? {}).slice(-mostVendedEarlier)
+  const renewed = renew.map((userName) => [userName.toLowerCase(), { vendId: vend.id, at, renewing: true }] as const)
   const taken = await updateAccount(ledger, account.id, {
     set: {
       accountName: account.name,
@@ -158,8 +161,9 @@ export const takeLease = async (
       ...(!isOwn && { steps: { AcceptRequest: { state: 'AcceptRequest', at } } }),
       ...(returned && { groups: {}, admins: {} }),
       ...(vendedEarlier.length && { vendedEarlier }),
+      ...(renew.length && { passwords: { ...record?.passwords, ...Object.fromEntries(renewed) } }),
     },
-    setIfMissing: { passwords: {}, mails: {}, ...(!returned && { groups: {}, admins: {} }) },
+    setIfMissing: { ...(!renew.length && { passwords: {} }), mails: {}, ...(!returned && { groups: {}, admins: {} }) },
     remove: ['failure', ...(returned ? (['vendedAt', 'vendedBy'] as const) : [])],
     // The lease alone is not enough: a try that was stopped may write late, after the same execution was redriven and
     // gave the lease back.
@@ -241,6 +245,18 @@ export const mailTo = (
 ) => {
   const before = entryOf(mails, mailKey(userName, email.toLowerCase()))
   return entryOf(mails, mailKey(userName, email)) ?? (before && !before.email ? before : undefined)
+}
+
+/** Whether the last mail to the user went to another address: that mail's link must not open the user's password. */
+export const wasMailedElsewhere = (
+  { mails }: Pick<AccountRecord, 'mails'>,
+  { userName, email }: { userName: string; email: string },
+) => {
+  const last = Object.entries(mails)
+    .filter(([name]) => name.startsWith(`${userName.toLowerCase()} `))
+    .sort(([, a], [, b]) => a.at.localeCompare(b.at))
+    .at(-1)
+  return last !== undefined && last[0] !== mailKey(userName, last[1].email ? email : email.toLowerCase())
 }
 
 /** Whether the user was mailed at this address about this version of the password. */

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { addressIdentity } from './address.ts'
+import { isAllowedRecipient } from './address.ts'
 import { InvalidInputError, RecipientNotAllowedError } from './errors.ts'
 
 // The limits are AWS's: IAM and STS quotas (IAM User Guide, reference_iam-quotas), and the tag pattern of
@@ -142,9 +142,16 @@ export const adminsRequest = fields(requestShape)
 export const manualRequest = fields({
   accountId,
   ...requestShape,
+  /** The administrator on record who gets a new password and a new link. */
+  renew: z.optional(userName),
   /** Who made the request, for the record. The API writes the caller's ARN here. */
   requestedBy: z.optional(z.string('must be text').check(z.maxLength(2048, 'must have at most 2048 characters'))),
-})
+}).check(
+  z.refine(({ renew, admins, groups }) => renew === undefined || (admins === undefined && groups.length === 0), {
+    path: ['renew'],
+    error: 'renews the link of one administrator on record, and cannot be combined with admins or groups',
+  }),
+)
 export type AdminsRequest = z.output<typeof adminsRequest>
 
 /** The part of `vending.yml` that completes a request. */
@@ -154,6 +161,7 @@ export type Defaults = {
   tags: Record<string, string>
   passwordResetRequired: boolean
   allowedRecipients: string[]
+  delivery: 'link' | 'secret'
 }
 
 export const groupSchema = z.object({
@@ -310,8 +318,7 @@ export const completeRequest = (request: AdminsRequest, defaults: Defaults, targ
 
   const where = request.admins ? 'admins' : 'vending.yml admins'
   for (const [i, { email }] of admins.entries()) {
-    const domain = email.slice(email.lastIndexOf('@') + 1).toLowerCase()
-    if (!defaults.allowedRecipients.map(addressIdentity).some((to) => to === domain || to === addressIdentity(email)))
+    if (!isAllowedRecipient(defaults.allowedRecipients, email))
       throw new RecipientNotAllowedError(
         `${where}[${i}].email: ${email}${email === target.accountEmail ? ' (the account’s own address)' : ''} is not within ` +
           `allowedRecipients of vending.yml (${defaults.allowedRecipients.join(', ')})`,

@@ -28,6 +28,13 @@ const ofEveryAccount = z.refine<{ policies: string[] }[]>(
   'must name AWS managed policies only: the ARN of any other policy belongs to one account',
 )
 
+const wholeNumber = (least: number, most: number, what: string) => {
+  const message = `must be a whole number of ${what} from ${least} to ${most}`
+  return z
+    .number({ error: ({ input }) => `${message}${typeof input === 'string' ? ', without quotes' : ''}` })
+    .check(z.int(message), z.gte(least, message), z.lte(most, message))
+}
+
 /** What `vending.yml` holds. */
 export const vendingSchema = fields({
   sender,
@@ -36,7 +43,19 @@ export const vendingSchema = fields({
   ),
   organizationName: line('one line of text'),
   contact: line('one line of text'),
-  handover: text(/^[^]{1,2000}$/, 'must be 1 to 2000 characters of text'),
+  delivery: z._default(z.enum(['link', 'secret'], 'must be link or secret'), 'link'),
+  linkDays: z._default(wholeNumber(1, 30, 'days'), 7),
+  linkDomain: z.optional(
+    fields({
+      name: domain,
+      certificate: text(
+        /^arn:aws[\w-]*:acm:[\w-]+:\d{12}:certificate\/[\w-]+$/,
+        'must be the ARN of a certificate of ACM, like arn:aws:acm:us-east-1:111122223333:certificate/…',
+      ),
+    }),
+  ),
+  linkConcurrency: z._default(wholeNumber(1, 100, 'executions at a time'), 5),
+  handover: z.optional(text(/^[^]{1,2000}$/, 'must be 1 to 2000 characters of text')),
   runbook: z.optional(text(/^https:\/\/[^\s]{1,500}$/, 'must be a URL that begins with https://')),
   automatic: z.enum(['organizations', 'control-tower'], 'must be organizations or control-tower'),
   accessRole: z.optional(text(/^[\w+=,.@-]{1,64}$/, 'must be the name of a role: 1 to 64 letters, digits or _+=,.@-')),
@@ -63,10 +82,20 @@ export const vendingSchema = fields({
   allowedRecipients: lines(domainOrEmail, 'domains and addresses').check(atLeastOne),
   // SES API Reference, SendEmail: a message has at most 50 recipients.
   notify: lines(email, 'addresses').check(atLeastOne, z.maxLength(50, 'must have at most 50 addresses')),
-  secretReaders: lines(principal, 'ARNs of roles and users').check(atLeastOne),
+  secretReaders: z._default(lines(principal, 'ARNs of roles and users'), []),
   operators: lines(principal, 'ARNs of roles and users'),
   requesters: lines(principal, 'ARNs of roles and users'),
-})
+}).check(
+  // Without these, nobody could hand over a password.
+  z.refine(({ delivery, secretReaders }) => delivery === 'link' || secretReaders.length > 0, {
+    path: ['secretReaders'],
+    error: 'must name at least one role or user with delivery: secret, or nobody could read the passwords',
+  }),
+  z.refine(({ delivery, handover }) => delivery === 'link' || handover !== undefined, {
+    path: ['handover'],
+    error: 'must say how an administrator gets the password with delivery: secret',
+  }),
+)
 
 export type Vending = z.output<typeof vendingSchema> & { accessRole: string }
 

@@ -1,6 +1,7 @@
 // What vending.yml decides about the deployed resources, for custom.deployment in serverless.yml.
 // CommonJS, because osls reads variables from .js and .cjs files only.
 const { loadVending, packagedVendingFile } = require('./check-vending.ts')
+const { linkRoutes } = require('./link-routes.ts')
 const { partitionOf, regionIssues } = require('./region.ts')
 const { senderAddress, senderIdentities } = require('../../functions/shared/vending.ts')
 
@@ -24,7 +25,7 @@ const trustOf = (arns, partition) => ({
       },
       Action: 'sts:AssumeRole',
       Condition: {
-        ArnLike: { 'aws:PrincipalArn': arns.length ? arns : [`arn:${partition}:iam::000000000000:role/nobody`] },
+        ArnLike: { 'aws:PrincipalArn': arns.length ? arns : [nobody(partition)] },
       },
     },
   ],
@@ -35,6 +36,8 @@ const mailResources = [
   ...senderIdentities(vending).map((identity) => `identity/${identity}`),
   `configuration-set/${vending.configurationSet ?? '*'}`,
 ].map((resource) => ({ 'Fn::Sub': 'arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:' + resource }))
+
+const nobody = (partition) => `arn:${partition}:iam::000000000000:role/nobody`
 
 const enabled = (door) => (vending.automatic === door ? 'ENABLED' : 'DISABLED')
 
@@ -48,7 +51,12 @@ module.exports = ({ options }) => {
   }
   return {
     accessRole: vending.accessRole,
-    secretReaders: vending.secretReaders,
+    secretReaders: vending.secretReaders.length ? vending.secretReaders : [nobody(partitionOf(region))],
+    linkRoutes: linkRoutes(vending),
+    linkConcurrency: vending.linkConcurrency,
+    linkUrl: vending.linkDomain
+      ? `https://${vending.linkDomain.name}/link`
+      : { 'Fn::Sub': 'https://${HttpApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}/link' },
     operatorsTrust: trustOf(vending.operators, partitionOf(region)),
     requestersTrust: trustOf(vending.requesters, partitionOf(region)),
     organizationsRules: enabled('organizations'),

@@ -103,6 +103,19 @@ const unregistered = async (folder: string) => {
   return (error: string) => isJson && !retried.has(error)
 }
 
+/**
+ * Takes the text of the SDK's list of partitions, and returns it with the partitions that this service can be packaged
+ * for (region.ts). Their regular expressions find the Regions, so no Region is listed.
+ */
+export const shortPartitions = (source: string) => {
+  const [, json = ''] = /^export const partitionsInfo = (\{.+\});\s*$/s.exec(source) ?? []
+  const { partitions, ...more } = JSON.parse(json) as { partitions: { id: string }[] }
+  const kept = partitions
+    .filter(({ id }) => id === 'aws' || id === 'aws-us-gov')
+    .map((partition) => ({ ...partition, regions: {} }))
+  return `export const partitionsInfo = ${JSON.stringify({ partitions: kept, ...more })}`
+}
+
 /** Leaves out the operations of clients that a program does not use, and the classes of their errors. */
 export const slimSchemas: Plugin = {
   name: 'slim-schemas',
@@ -125,6 +138,9 @@ export const slimSdk: Plugin = {
     build.onLoad({ filter: filterOf(Object.keys(standIns)) }, async ({ path: file }) => ({
       contents: await readFile(standIns[under(file)] ?? '', 'utf8'),
       loader: 'ts',
+    }))
+    build.onLoad({ filter: /\/util-endpoints\/lib\/aws\/partitions\.js$/ }, async ({ path: file }) => ({
+      contents: shortPartitions(await readFile(file, 'utf8')),
     }))
     build.onLoad({ filter: /\/@aws-sdk\/client-[\w-]+\/dist-es\/models\/errors\.js$/ }, async ({ path: file }) => ({
       contents: shortErrors(await readFile(file, 'utf8')),

@@ -92,8 +92,8 @@ const answer = async ({ functions, roles, region, accountId, invoke }: Api, requ
     .flatMap(({ name, routes }) => routes.map((route) => ({ name, ...route })))
     .find((route) => route.method === request.method && pathParameters(route.path, path))
   if (!route) return message(404, 'Not Found')
-  const role = await whoSigned(roles, region, request)
-  if (!role || !mayInvoke(role, request.method, path)) return message(403, 'Forbidden')
+  const role = route.authorizer && (await whoSigned(roles, region, request))
+  if (route.authorizer && (!role || !mayInvoke(role, request.method, path))) return message(403, 'Forbidden')
   try {
     const result = (await invoke(route.name, {
       version: '2.0',
@@ -104,8 +104,15 @@ const answer = async ({ functions, roles, region, accountId, invoke }: Api, requ
       pathParameters: pathParameters(route.path, path),
       requestContext: {
         accountId,
-        http: { method: request.method, path },
-        authorizer: { iam: { userArn: `arn:aws:sts::${accountId}:assumed-role/${role.name}/local` } },
+        http: {
+          method: request.method,
+          path,
+          sourceIp: '127.0.0.1',
+          userAgent: request.headers['user-agent'] ?? '',
+        },
+        ...(role && {
+          authorizer: { iam: { userArn: `arn:aws:sts::${accountId}:assumed-role/${role.name}/local` } },
+        }),
       },
       body: request.body || undefined,
       isBase64Encoded: false,

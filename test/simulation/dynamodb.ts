@@ -48,11 +48,11 @@ const clone = <T>(value: T): T => {
 
 /**
  * DynamoDB in memory, as far as the ledger uses it: one table with a string key `pk`; GetItem, PutItem, UpdateItem
- * with SET (values, if_not_exists) and REMOVE; conditions of `=`, `<`, attribute_exists, attribute_not_exists, AND,
- * and OR in parentheses; Scan with a filter of begins_with, in the order in which items were made. It refuses any
- * other expression. `units` are the request units by which on-demand capacity is billed. For `lag` milliseconds after a
- * write, a read that is not consistent returns what was there before the write: DynamoDB may do so “usually within one
- * second” (DynamoDB Developer Guide, HowItWorks.ReadConsistency).
+ * with SET (values, if_not_exists) and REMOVE; conditions of `=`, `<>`, `<`, `>`, attribute_exists,
+ * attribute_not_exists, AND, and OR in parentheses; Scan with a filter of begins_with, in the order in which items
+ * were made. It refuses any other expression. `units` are the request units by which on-demand capacity is billed.
+ * For `lag` milliseconds after a write, a read that is not consistent returns what was there before the write:
+ * DynamoDB may do so “usually within one second” (DynamoDB Developer Guide, HowItWorks.ReadConsistency).
  */
 export const inMemoryDynamoDB = (tableName: string, now: () => number, { lag = 0 } = {}) => {
   const items = new Map<string, Item>()
@@ -98,13 +98,15 @@ export const inMemoryDynamoDB = (tableName: string, now: () => number, { lag = 0
   const holds = (item: Item | undefined, input: Input, condition: string): boolean => {
     const [, negated, asked] = /^attribute_(not_)?exists\(([^()]+)\)$/.exec(condition) ?? []
     if (asked) return (read(item, pathOf(input, asked)) === undefined) === Boolean(negated)
-    const [, path, comparator, placeholder] = /^([\w#.]+) ([=<]) (:\w+)$/.exec(condition) ?? []
+    const [, path, comparator, placeholder] = /^([\w#.]+) (=|<>|<|>) (:\w+)$/.exec(condition) ?? []
     if (!path || !placeholder) throw unsupported(`the condition ${condition}`)
     const there = read(item, pathOf(input, path))
     const other = valueOf(input, placeholder)
-    if (comparator === '=') return isDeepStrictEqual(there, other)
-    if (other.S === undefined) throw unsupported('< of anything but strings')
-    return there?.S !== undefined && Buffer.compare(Buffer.from(there.S), Buffer.from(other.S)) < 0
+    if (comparator === '=' || comparator === '<>') return isDeepStrictEqual(there, other) === (comparator === '=')
+    if (other.S === undefined) throw unsupported(`${comparator} of anything but strings`)
+    if (there?.S === undefined) return false
+    const order = Buffer.compare(Buffer.from(there.S), Buffer.from(other.S))
+    return comparator === '<' ? order < 0 : order > 0
   }
   const checkCondition = (before: Item | undefined, input: Input) => {
     const conditions = input.ConditionExpression?.split(' AND ') ?? []

@@ -1,4 +1,5 @@
 import { install } from '@sinonjs/fake-timers'
+import { webCrypto } from './web-crypto.ts'
 
 /** When every world begins. */
 export const epoch = Date.parse('2026-11-01T09:20:50Z')
@@ -7,8 +8,8 @@ const turn = setImmediate
 
 /**
  * Runs something in virtual time: computing takes no time, and when everything waits, the clock jumps to the next
- * timer. Meanwhile `Date`, timers and `Math.random` are replaced for the whole thread. `run` must not use sockets or
- * files.
+ * timer. Meanwhile `Date`, timers, `Math.random` and WebCrypto are replaced for the whole thread. `run` must not use
+ * sockets or files.
  */
 export const inVirtualTime = async <Result>(random: () => number, run: () => Promise<Result>): Promise<Result> => {
   const clock = install({
@@ -23,6 +24,8 @@ export const inVirtualTime = async <Result>(random: () => number, run: () => Pro
     fake(run, delay > 0 && delay < 1 ? 1 : delay, ...given)) as typeof fake
   const ownRandom = Math.random
   Math.random = random
+  const ownCrypto = Object.getOwnPropertyDescriptor(globalThis, 'crypto') ?? {}
+  Object.defineProperty(globalThis, 'crypto', { value: webCrypto, configurable: true })
   try {
     let ended = false
     const result = run().finally(() => (ended = true))
@@ -37,6 +40,7 @@ export const inVirtualTime = async <Result>(random: () => number, run: () => Pro
     }
   } finally {
     Math.random = ownRandom
+    Object.defineProperty(globalThis, 'crypto', ownCrypto)
     clock.uninstall()
   }
 }

@@ -84,6 +84,7 @@ export const theDefaults = (overrides: Partial<Defaults> = {}): Defaults => ({
   tags: { ManagedBy: 'account-vending' },
   passwordResetRequired: true,
   allowedRecipients: ['example.com'],
+  delivery: 'link',
   ...overrides,
 })
 

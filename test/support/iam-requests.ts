@@ -25,6 +25,11 @@ const actsOn = (place: Place): Record<string, (input: Input) => Ask | Ask[]> => 
   const { of, inOrganization } = arnsOf(place)
   const text = (value: unknown) => (typeof value === 'string' ? value : '')
   const table = ({ TableName }: Input) => ({ resource: of('dynamodb', `table/${text(TableName)}`) })
+  /** An operation on one item. `where` is the part of the input that has the item's key. */
+  const item = (where: 'Key' | 'Item') => (input: Input) => ({
+    ...table(input),
+    context: { 'dynamodb:LeadingKeys': [(input[where] as { pk: { S: string } }).pk.S] },
+  })
   const secret = (nameOrArn: unknown) => ({
     resource: text(nameOrArn).startsWith('arn:')
       ? text(nameOrArn)
@@ -36,13 +41,10 @@ const actsOn = (place: Place): Record<string, (input: Input) => Ask | Ask[]> => 
     'organizations:DescribeAccount': ({ AccountId }) => ({ resource: inOrganization(text(AccountId)) }),
     'organizations:ListParents': ({ ChildId }) => ({ resource: inOrganization(text(ChildId)) }),
     'dynamodb:DescribeTable': table,
-    'dynamodb:GetItem': table,
-    'dynamodb:PutItem': (input) => {
-      const { pk } = input['Item'] as { pk: { S: string } }
-      return { ...table(input), context: { 'dynamodb:LeadingKeys': [pk.S] } }
-    },
+    'dynamodb:GetItem': item('Key'),
+    'dynamodb:PutItem': item('Item'),
     'dynamodb:Scan': table,
-    'dynamodb:UpdateItem': table,
+    'dynamodb:UpdateItem': item('Key'),
     'states:StartExecution': ({ stateMachineArn }) => ({ resource: text(stateMachineArn) }),
     'states:DescribeExecution': ({ executionArn }) => ({ resource: text(executionArn) }),
     'states:DescribeStateMachine': ({ stateMachineArn }) => ({ resource: text(stateMachineArn) }),
@@ -60,10 +62,12 @@ const actsOn = (place: Place): Record<string, (input: Input) => Ask | Ask[]> => 
     'secretsmanager:PutSecretValue': byId,
     'secretsmanager:RestoreSecret': byId,
     'events:PutEvents': ({ Entries }) =>
-      (Entries as { Source: string; EventBusName?: string }[]).map(({ Source, EventBusName = 'default' }) => ({
-        resource: of('events', `event-bus/${EventBusName}`),
-        context: { 'events:source': Source },
-      })),
+      (Entries as { Source: string; DetailType: string; EventBusName?: string }[]).map(
+        ({ Source, DetailType, EventBusName = 'default' }) => ({
+          resource: of('events', `event-bus/${EventBusName}`),
+          context: { 'events:source': Source, 'events:detail-type': DetailType },
+        }),
+      ),
     'ses:SendEmail': ({ Source, ConfigurationSetName }) => {
       const address = /<(.+)>/.exec(text(Source))?.[1] ?? text(Source)
       const context = { 'ses:FromAddress': address }

@@ -47,7 +47,7 @@ const withKey = <Value>(names: string[], make: (name: string) => [key: string, v
 
 // Functions and their logs
 
-type Fn = { Timeout: number; environment: object }
+type Fn = { Timeout: number; environment: object; more?: object }
 const fn = (environment: object = {}, Timeout = 60): Fn => ({ Timeout, environment })
 const workflowByName = {
   STATE_MACHINE_ARN: `arn:\${AWS::Partition}:states:${here}:stateMachine:${ours}`,
@@ -58,8 +58,12 @@ const functions: Record<string, Fn> = {
   CreateAdminGroup: fn(entering),
   StorePassword: fn({ PASSWORD_KEY_ARN: '${PasswordKey.Arn}' }),
   CreateAdminUser: fn(entering),
-  SendLoginEmail: fn(),
+  SendLoginEmail: fn({ LINK_URL: 'https://${HttpApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}/link' }),
+  SealPassword: fn(),
   RecordVended: fn(),
+  // Everybody can call this function. A flood of calls must not take the sandboxes of the others.
+  ClaimLink: { ...fn({}, 10), more: { ReservedConcurrentExecutions: 5 } },
+  ReportClaim: fn(workflowByName),
   ReportFailure: fn(workflowByName),
   Sweep: fn(workflowByName, 900),
   // API Gateway waits 30 seconds for an answer.
@@ -70,7 +74,7 @@ export const functionNames = Object.keys(functions)
 const camel = (name: string) => name.charAt(0).toLowerCase() + name.slice(1)
 const folder = (name: string) => name.replace(/(?<=.)[A-Z]/g, (letter) => `-${letter}`).toLowerCase()
 
-const lambdaFunction = (name: string, { Timeout, environment }: Fn): Said => ({
+const lambdaFunction = (name: string, { Timeout, environment, more }: Fn): Said => ({
   Type: 'AWS::Lambda::Function',
   Properties: {
     FunctionName: `${ours}-${camel(name)}`,
@@ -85,6 +89,7 @@ const lambdaFunction = (name: string, { Timeout, environment }: Fn): Said => ({
     Timeout,
     Role: `\${${name}Role.Arn}`,
     TracingConfig: { Mode: 'Active' },
+    ...more,
     // No other variable: Powertools, for example, logs whole events if a variable says so.
     Environment: {
       Variables: { LEDGER_TABLE: '${Ledger}', POWERTOOLS_SERVICE_NAME: 'account-vending', ...environment },
@@ -108,13 +113,13 @@ const byApi = {
 
 // The API
 
-const route = (name: string, RouteKey: string): Said => ({
+const route = (name: string, RouteKey: string, authorization: object = { AuthorizationType: 'AWS_IAM' }): Said => ({
   Type: 'AWS::ApiGatewayV2::Route',
   Properties: {
     ApiId: '${HttpApi}',
     RouteKey,
     Target: `integrations/\${HttpApiIntegration${name}}`,
-    AuthorizationType: 'AWS_IAM',
+    ...authorization,
   },
 })
 const integration = (name: string): Said => ({
@@ -156,6 +161,13 @@ const api: Table = {
   },
   HttpApiRoutePostAccountsAccountidVarAdmins: route('RequestAdmins', 'POST /accounts/{accountId}/admins'),
   HttpApiRouteGetAccountsAccountidVar: route('GetAccount', 'GET /accounts/{accountId}'),
+  // The page that opens links, for people who do not sign in to AWS.
+  HttpApiRouteGetLink: route('ClaimLink', 'GET /link', {}),
+  HttpApiRouteHeadLink: route('ClaimLink', 'HEAD /link', {}),
+  HttpApiRoutePostLinkClaim: route('ClaimLink', 'POST /link/claim', {}),
+  HttpApiRoutePostLinkDisown: route('ClaimLink', 'POST /link/disown', {}),
+  HttpApiIntegrationClaimLink: integration('ClaimLink'),
+  ClaimLinkLambdaPermissionHttpApi: permission('ClaimLink', byApi),
   HttpApiIntegrationRequestAdmins: integration('RequestAdmins'),
   HttpApiIntegrationGetAccount: integration('GetAccount'),
   RequestAdminsLambdaPermissionHttpApi: permission('RequestAdmins', byApi),

@@ -33,10 +33,11 @@ const byRule = (SourceArn: string) => ({ Principal: 'events.amazonaws.com', Sour
 
 // Rules and dead letters
 
-type Target = 'VendAccount' | 'ReportFailure' | 'Sweep'
+type Target = 'VendAccount' | 'ReportFailure' | 'ReportClaim' | 'Sweep'
 const targetArn: Record<Target, object> = {
   VendAccount: { Arn: '${VendAccount}', RoleArn: '${StartVendRole.Arn}' },
   ReportFailure: { Arn: '${ReportFailureLambdaFunction.Arn}' },
+  ReportClaim: { Arn: '${ReportClaimLambdaFunction.Arn}' },
   Sweep: { Arn: '${SweepLambdaFunction.Arn}' },
 }
 const rule = (Id: Target, when: object, State = 'ENABLED'): Said => ({
@@ -55,6 +56,9 @@ const rule = (Id: Target, when: object, State = 'ENABLED'): Said => ({
       },
     ],
   },
+})
+const ownEvent = (...types: string[]) => ({
+  EventPattern: { source: ['account-vending'], 'detail-type': types, account: [self] },
 })
 const event = (source: string, detailType: string | undefined, detail: object) => ({
   EventPattern: {
@@ -106,7 +110,11 @@ const rules: Table = {
       stateMachineArn: ['${VendAccount}'],
     }),
   ),
+  ClaimRule: rule('ReportClaim', ownEvent('Link Claimed', 'Claim Disowned')),
+  ClaimDisownedRule: rule('VendAccount', ownEvent('Claim Disowned')),
   SweepRule: rule('Sweep', { ScheduleExpression: 'cron(10 6 * * ? *)' }),
+  ReportClaimPermission: permission('ReportClaim', byRule('${ClaimRule.Arn}')),
+  ReportClaimLambdaEvConf: asynchronous('ReportClaim'),
   SweepPermission: permission('Sweep', byRule('${SweepRule.Arn}')),
   ReportFailurePermission: permission('ReportFailure', byRule(anyRule)),
   ReportFailureLambdaEvConf: asynchronous('ReportFailure'),
@@ -171,6 +179,9 @@ const keys: Table = {
         onKey('CreateAdminUser', { AWS: '${CreateAdminUserRole.Arn}' }, 'kms:Decrypt', {
           StringEquals: throughSecretsManager,
         }),
+        onKey('SealPassword', { AWS: '${SealPasswordRole.Arn}' }, 'kms:Decrypt', {
+          StringEquals: throughSecretsManager,
+        }),
         onKey('SecretReaders', { AWS: accountRoot }, 'kms:Decrypt', {
           ArnLike: { 'aws:PrincipalArn': tableVending.secretReaders },
           StringEquals: throughSecretsManager,
@@ -233,30 +244,50 @@ const signIn = {
   StringNotEquals: { 'aws:ResourceAccount': self },
 }
 const mail = { StringEquals: { 'ses:FromAddress': 'the-sender@example.com' } }
-const notes = (prefix: string) => ({
+/** Items of the ledger of one kind only. */
+const items = (prefix: string) => ({
   'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': `${prefix}#*` },
   Null: { 'dynamodb:LeadingKeys': 'false' },
 })
+const records = { Ledger: items('account') }
+const handovers = { Handovers: items('handover') }
+const links = { Links: items('link') }
+const notes = (prefix: string) => ({ Notes: items(prefix) })
 export const roleTable: Record<string, RoleRow> = {
-  AcceptRequestRole: role(lambda),
-  CreateAdminGroupRole: role(lambda, { SignIn: signIn }),
-  StorePasswordRole: role(lambda),
-  CreateAdminUserRole: role(lambda, { SignIn: signIn }),
-  SendLoginEmailRole: role(lambda, { Mail: mail }),
+  AcceptRequestRole: role(lambda, { ...records, ...handovers }),
+  CreateAdminGroupRole: role(lambda, { ...records, SignIn: signIn }),
+  StorePasswordRole: role(lambda, records),
+  CreateAdminUserRole: role(lambda, { ...records, SignIn: signIn }),
+  SendLoginEmailRole: role(lambda, { ...records, ...handovers, ...links, Mail: mail }),
+  SealPasswordRole: role(lambda, { ...records, ...handovers }),
   RecordVendedRole: role(lambda, {
+    ...records,
     Events: {
       'ForAllValues:StringEquals': { 'events:source': 'account-vending' },
       Null: { 'events:source': 'false' },
     },
   }),
-  ReportFailureRole: role(lambda, { Notes: notes('failure'), Mail: mail }),
+  ClaimLinkRole: role(lambda, {
+    ...handovers,
+    ...links,
+    Events: {
+      'ForAllValues:StringEquals': {
+        'events:source': 'account-vending',
+        'events:detail-type': ['Link Claimed', 'Claim Disowned'],
+      },
+      Null: { 'events:source': 'false', 'events:detail-type': 'false' },
+    },
+  }),
+  ReportClaimRole: role(lambda, { ...handovers, ...notes('claim'), Mail: mail }),
+  ReportFailureRole: role(lambda, { ...records, ...notes('failure'), Mail: mail }),
   SweepRole: role(lambda, {
-    Notes: notes('sweep'),
+    ...records,
+    ...notes('sweep'),
     Secrets: { NumericGreaterThanEquals: { 'secretsmanager:RecoveryWindowInDays': '7' } },
     Mail: mail,
   }),
-  RequestAdminsRole: role(lambda, { Notes: notes('idempotency') }),
-  GetAccountRole: role(lambda),
+  RequestAdminsRole: role(lambda, notes('idempotency')),
+  GetAccountRole: role(lambda, records),
   WorkflowRole: role(service('states.amazonaws.com', fromHere)),
   StartVendRole: role(service('events.amazonaws.com', fromHere)),
   OperatorRole: role(people(['111122223333', '444455556666'], tableVending.operators)),

@@ -40,6 +40,7 @@ for (const [name, value] of Object.entries({
   AWS_REGION: 'us-east-1',
   LEDGER_TABLE: 'ledger',
   ACCESS_ROLE_NAME: 'role',
+  LINK_URL: 'https://access.example.com/link',
   PASSWORD_KEY_ARN: 'arn:aws:kms:us-east-1:111122223333:key/any',
   STATE_MACHINE_ARN: 'arn:aws:states:us-east-1:111122223333:stateMachine:any',
 }))
@@ -74,6 +75,9 @@ test.each([
   ['create-admin-user', { DynamoDBClient: usualOfDynamoDB, SecretsManagerClient: usual, STSClient: usual }],
   // A mail that was sent must be recorded, or the next try sends it again.
   ['send-login-email', { DynamoDBClient: '10 standard', SESClient: once }],
+  ['seal-password', { DynamoDBClient: usualOfDynamoDB, SecretsManagerClient: usual }],
+  ['claim-link', { DynamoDBClient: usualOfDynamoDB, EventBridgeClient: usual }],
+  ['report-claim', { DynamoDBClient: usualOfDynamoDB, OrganizationsClient: usual, SESClient: once }],
   ['record-vended', { DynamoDBClient: usualOfDynamoDB, EventBridgeClient: usual }],
   [
     'report-failure',

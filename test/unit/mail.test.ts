@@ -75,7 +75,8 @@ const found = (pattern: RegExp, text: string) =>
   [...new Set(Array.from(text.matchAll(pattern), ([, name]) => name))].sort()
 
 const loginEmail = [
-  ...['accountId', 'accountName', 'contact', 'handover', 'managementAccountId', 'mustChangePassword'],
+  ...['accountId', 'accountName', 'contact', 'handover', 'linkDays', 'linkUrl', 'managementAccountId'],
+  'mustChangePassword',
   ...['organizationName', 'region', 'secretName', 'signInUrl', 'userName'],
 ]
 const failureNotice = [
@@ -96,7 +97,12 @@ const failureNotice = [
 ]
 
 describe.each([
-  ['send-login-email/login-email', loginEmail, ['handover', 'mustChangePassword'], ['{{signInUrl}}']],
+  [
+    'send-login-email/login-email',
+    loginEmail,
+    ['handover', 'linkUrl', 'mustChangePassword', 'secretName'],
+    ['{{linkUrl}}', '{{signInUrl}}'],
+  ],
   [
     'report-failure/failure-notice',
     failureNotice,
@@ -164,7 +170,7 @@ test('the login mail says that nobody mails the password, and recommends MFA', a
     await compileMail('functions/send-login-email/login-email.mjml'),
     await readFile('functions/send-login-email/login-email.txt', 'utf8'),
   ]) {
-    expect(mail).toContain('Nobody will send you the password by mail.')
+    expect(mail).toContain('Nobody will send you the password itself by mail.')
     expect(mail).toContain('Turn on MFA')
     expect(mail).not.toMatch(/{{\W*password/i)
   }

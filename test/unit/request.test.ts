@@ -302,7 +302,7 @@ describe('manualRequest', () => {
   })
 
   test('refuses each unknown field and names the known ones', () => {
-    const message = 'is not a known field; allowed fields are accountId, admins, groups, again, requestedBy'
+    const message = 'is not a known field; allowed fields are accountId, admins, groups, again, renew, requestedBy'
     expect(issuesOf(() => parseInput(manualRequest, { accountId, administrators: [], Groups: [] }))).toEqual([
       { field: 'administrators', message },
       { field: 'Groups', message },

@@ -15,6 +15,9 @@ const config: MailConfig = {
   organizationName: 'Example Organization',
   handover: 'Ask the platform team.\nIn person or by phone.',
   contact: 'platform-team@example.com',
+  delivery: 'secret',
+  linkDays: 7,
+  linkUrl: 'https://access.example.com/link',
 }
 
 type Input = Parameters<typeof sendLoginEmail>[1]

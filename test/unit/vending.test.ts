@@ -78,6 +78,25 @@ test('accepts 50 addresses under notify, and addresses with any character that R
   expect(load({ notify, allowedRecipients: ["o'brien@example.com", 'example.com'] }).notify).toEqual(notify)
 })
 
+describe('delivery', () => {
+  test('is by link, for seven days, unless the file says otherwise; then nobody has to read secrets', () => {
+    expect(load({ delivery: undefined, secretReaders: undefined, handover: undefined })).toMatchObject({
+      delivery: 'link',
+      linkDays: 7,
+      linkConcurrency: 5,
+      secretReaders: [],
+    })
+  })
+
+  test('by secret needs somebody who may read the secrets, and words for the mail', () => {
+    const message = refusal(() => load({ delivery: 'secret', secretReaders: [], handover: undefined }))
+    expect(message).toContain('secretReaders: must name at least one role or user with delivery: secret')
+    expect(message).toContain('handover: must say how an administrator gets the password with delivery: secret')
+    const secret = { delivery: 'secret', handover: 'Ask us.' }
+    expect(load(secret)).toMatchObject(secret)
+  })
+})
+
 test('accepts a file without optional keys, and a file with all keys', () => {
   expect(load({ tags: undefined }).tags).toEqual({})
   expect(load({ operators: [], requesters: [] })).toMatchObject({ operators: [], requesters: [] })
@@ -118,7 +137,13 @@ describe('is refused with file, key and what is allowed:', () => {
     ['contact', ['a'], line],
     ['handover', '', 'must be 1 to 2000 characters of text'],
     ['handover', 'a'.repeat(2001), 'must be 1 to 2000 characters of text'],
-    ['handover', undefined, 'must be 1 to 2000 characters of text'],
+    ['delivery', 'mail', 'must be link or secret'],
+    ['linkDays', 0, 'must be a whole number of days from 1 to 30'],
+    ['linkDays', 31, 'must be a whole number of days from 1 to 30'],
+    ['linkDays', '7', 'must be a whole number of days from 1 to 30, without quotes'],
+    ['linkConcurrency', 0, 'must be a whole number of executions at a time from 1 to 100'],
+    ['linkDomain', { name: 'https://access.example.com' }, 'must be a domain like example.com', 'linkDomain.name'],
+    ['linkDomain', { name: 'access.example.com' }, 'must be the ARN of a certificate', 'linkDomain.certificate'],
     ['runbook', 'http://wiki.example.com', 'must be a URL that begins with https://'],
     ['runbook', 'https://wiki.example.com/two words', 'must be a URL'],
     ['runbook', 'javascript:alert(1)', 'must be a URL'],
@@ -170,7 +195,6 @@ describe('is refused with file, key and what is allowed:', () => {
     ['notify', Array.from({ length: 51 }, (_, i) => `a${i}@example.com`), 'must have at most 50 addresses'],
     ['tags', { 'AWS:Team': 'x' }, 'not begin with aws: in upper or lower case', 'tags.AWS:Team'],
     ['notify', ['platform'], 'must be an e-mail address', 'notify[0]'],
-    ['secretReaders', [], 'must have at least one entry'],
     ['secretReaders', ['*'], principal, 'secretReaders[0]'],
     ['secretReaders', ['arn:aws:iam::111122223333:root'], principal, 'secretReaders[0]'],
     ['operators', ['111122223333'], principal, 'operators[0]'],

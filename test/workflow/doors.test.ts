@@ -38,6 +38,7 @@ describe('with automatic: organizations', () => {
       'StorePassword',
       'CreateAdminUser',
       'SendLoginEmail',
+      'SealPassword',
       'RecordVended',
     ])
     expect(groups).toEqual([
@@ -155,6 +156,7 @@ describe('with automatic: organizations', () => {
           'StorePassword',
           'CreateAdminUser',
           'SendLoginEmail',
+          'SealPassword',
         ]),
       )
     })

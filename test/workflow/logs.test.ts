@@ -4,6 +4,7 @@ import { addAccount } from '../../local/aws/world.ts'
 import { startOrganization } from '../../local/start-organization.ts'
 import { enter, vend } from '../../local/vend-input.ts'
 import { accountCreated, accountCreationFailed } from '../support/events.ts'
+import { claimOf, postLink, scalarIn } from '../support/link.ts'
 import { vendingFile } from '../support/organization.ts'
 
 // Inputs are not logged: a word that is in every part of every input is in no line that any function logs. Names of
@@ -71,10 +72,14 @@ test('a word in every part of every input is in no log line of any function, whe
   expect((await vend(organization, api('GET', path, ''))).response?.status).toBe(200)
   await vend(organization, { door: 'event', event: marked(accountCreationFailed('EMAIL_ALREADY_EXISTS')) })
   await organization.sweep()
+  const mail = made.mails[0]!
+  const claim = await claimOf(scalarIn(mail.text ?? ''), made.accountId ?? '')
+  expect((await postLink(organization.apiUrl, '/link/claim', claim)).status).toBe(200)
+  await organization.settled()
 
   // Each step fails under an error of AWS once, and its failure is reported.
   const steps = ['accept-request', 'create-admin-group', 'store-password', 'create-admin-user', 'send-login-email']
-  for (const step of [...steps, 'record-vended']) {
+  for (const step of [...steps, 'seal-password', 'record-vended']) {
     failing = step
     const { execution } = await vend(organization, manual())
     expect({ step, status: execution?.status }).toEqual({ step, status: 'FAILED' })
@@ -88,6 +93,11 @@ test('a word in every part of every input is in no log line of any function, whe
   expect(refused.response?.status).toBe(500)
   failing = 'get-account'
   expect((await vend(organization, api('GET', path, ''))).response?.status).toBe(500)
+  failing = 'claim-link'
+  expect((await postLink(organization.apiUrl, '/link/disown', { ...claim, [canary]: canary })).status).toBe(500)
+  failing = 'report-claim'
+  expect((await postLink(organization.apiUrl, '/link/disown', claim)).status).toBe(200)
+  await organization.settled()
   failing = 'sweep'
   await organization.sweep().catch(() => undefined)
   failing = undefined

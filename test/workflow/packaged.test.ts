@@ -40,11 +40,15 @@ test('both sets of rules are packaged; `automatic` decides which set is enabled'
     'AccountCreatedRule',
     'AccountCreationFailedRule',
     'AccountJoinedRule',
+    'ClaimDisownedRule',
+    'ClaimRule',
     'SweepRule',
     'VendFailedRule',
   ])
   expect(enabledRules(controlTower)).toEqual([
     'BaselineEnabledRule',
+    'ClaimDisownedRule',
+    'ClaimRule',
     'ManagedAccountCreatedRule',
     'ManagedAccountCreationFailedRule',
     'ManagedAccountUpdateFailedRule',
@@ -242,7 +246,16 @@ describe('the local organization runs the package:', () => {
 test('each function is packaged, with a bundle of at most 300 KB', async () => {
   for (const [name, bundle] of await bundleFunctions(organizations.file))
     expect(Buffer.byteLength(bundle), name).toBeLessThanOrEqual(300 * 1024)
-  expect(readdirSync(organizations.folder).filter((file) => file.endsWith('.zip'))).toHaveLength(10)
+  expect(readdirSync(organizations.folder).filter((file) => file.endsWith('.zip'))).toHaveLength(13)
+})
+
+test('no function holds both the password and the key of a link', () => {
+  const actions = (role: string) => JSON.stringify(organizations.resources[role]?.Properties['Policies'])
+  expect(actions('SealPasswordRole')).toContain('secretsmanager:GetSecretValue')
+  for (const action of ['ses:', 'sts:', tableVending.accessRole])
+    expect(actions('SealPasswordRole')).not.toContain(action)
+  for (const action of ['secretsmanager:', 'kms:', 'ses:', 'sts:', '"states:', tableVending.accessRole])
+    expect(actions('ClaimLinkRole')).not.toContain(action)
 })
 
 test('send-login-email cannot read secrets, store-password cannot enter accounts, create-admin-user cannot send mail', () => {

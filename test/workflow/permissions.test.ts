@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from 'vitest'
-import { startOrganization } from '../../local/start-organization.ts'
+import { type LocalOrganization, startOrganization } from '../../local/start-organization.ts'
 import { ensureAccount } from '../../local/make-account.ts'
 import { vend } from '../../local/vend-input.ts'
 import { addUser, createWorld } from '../../local/aws/world.ts'
@@ -12,6 +12,7 @@ import { accountCreated, accountCreationFailed, managedAccount } from '../suppor
 import { type Document, isAllowed, referenceOf, type Statement } from '../support/iam-evaluator.ts'
 import { type Asked, dependentOn, requestsOf } from '../support/iam-requests.ts'
 import { readMemberAccountTemplate } from '../support/member-account.ts'
+import { claimOf, postLink, scalarIn } from '../support/link.ts'
 import { vendingFile } from '../support/organization.ts'
 import { arnIn, packaged, type Packaged, resolveIn } from '../support/packaged.ts'
 
@@ -104,6 +105,7 @@ const scenarios = async () => {
   const own = 'arn:aws:iam::700000000002:policy/own'
   failing.policies.set(own, { name: 'own', document: JSON.stringify(administratorAccess) })
   await manual('700000000002', { admins: [{ userName: 'ada', email: 'ada@example.com', policies: [own] }] })
+  await handover(organization)
   // For each step, the condition of one write fails, so that the step reads the record to find out why.
   for (const { name } of organization.deployed.functions) refusing.add(name)
   account('700000000008')
@@ -143,6 +145,25 @@ const scenarios = async () => {
   await organization.sweep()
   await organization.settled()
   await organization.close()
+}
+
+/** The link of an administrator: a try with wrong digits, a claim, and a visitor who says that it was not they. */
+const handover = async (organization: LocalOrganization) => {
+  const link = async (admins: object[]) => {
+    const input = JSON.stringify({ accountId: '700000000002', admins })
+    const { mails } = await vend(organization, { door: 'manual', input })
+    return claimOf(scalarIn(mails.at(-1)?.text ?? ''), '700000000002')
+  }
+  const claim = await link([{ userName: 'grace', email: 'grace@example.com' }])
+  await postLink(organization.apiUrl, '/link/claim', { ...claim, digits: '0000' })
+  await postLink(organization.apiUrl, '/link/claim', claim)
+  await postLink(organization.apiUrl, '/link/disown', claim)
+  await organization.settled()
+  await vend(organization, {
+    door: 'manual',
+    input: JSON.stringify({ accountId: '700000000002', renew: 'grace' }),
+  })
+  await organization.settled()
 }
 
 const simulations = async () => {
@@ -292,8 +313,13 @@ const askWithoutCalls = () => {
     OperatorRole: ['POST /accounts/{accountId}/admins', 'GET /accounts/{accountId}'],
     RequesterRole: ['GET /accounts/{accountId}'],
   }
-  const routes = ofType('AWS::ApiGatewayV2::Route').map(([, { Properties }]) => Properties['RouteKey'] as string)
-  expect(routes.sort()).toEqual([...mayInvoke['OperatorRole']!].sort())
+  const routes = ofType('AWS::ApiGatewayV2::Route').map(
+    ([, { Properties }]) => Properties as { RouteKey: string; AuthorizationType: string },
+  )
+  const open = routes.filter(({ AuthorizationType }) => AuthorizationType !== 'AWS_IAM').map(({ RouteKey }) => RouteKey)
+  expect(open.sort()).toEqual(['GET /link', 'HEAD /link', 'POST /link/claim', 'POST /link/disown'])
+  const keys = routes.map(({ RouteKey }) => RouteKey).filter((key) => !open.includes(key))
+  expect(keys.sort()).toEqual([...mayInvoke['OperatorRole']!].sort())
   for (const [by, keys] of Object.entries(mayInvoke))
     for (const key of keys) ask({ ...own, by, action: 'execute-api:Invoke', resource: route(key) })
   ask({ ...own, by: person, action: 'sts:AssumeRole', resource: arnIn(service, 'OperatorRole') })
@@ -501,11 +527,40 @@ const secrets: [string, string][] = [
   ['store-password', 'secretsmanager:TagResource'],
   ['create-admin-user', 'secretsmanager:GetSecretValue'],
   ['sweep', 'secretsmanager:DeleteSecret'],
+  ['seal-password', 'secretsmanager:GetSecretValue'],
 ]
-const mailing = ['send-login-email', 'report-failure', 'sweep']
+const mailing = ['send-login-email', 'report-failure', 'report-claim', 'sweep']
 const entering = ['create-admin-group', 'create-admin-user']
 const writingLedger = ['accept-request', 'store-password', 'record-vended', 'report-failure', 'sweep']
-const noting = ['request-admins', 'report-failure', 'sweep']
+const noting = ['request-admins', 'report-failure', 'report-claim', 'sweep']
+/** Every function that reads or writes single items, with its own kinds of items. */
+const itemsOf: Record<string, string[]> = {
+  'accept-request': ['account', 'handover'],
+  'create-admin-group': ['account'],
+  'store-password': ['account'],
+  'create-admin-user': ['account'],
+  'send-login-email': ['account', 'handover', 'link'],
+  'seal-password': ['account', 'handover'],
+  'record-vended': ['account'],
+  'claim-link': ['handover', 'link'],
+  'report-claim': ['handover', 'claim'],
+  'report-failure': ['account', 'failure'],
+  'request-admins': ['idempotency'],
+  'get-account': ['account'],
+  sweep: ['account', 'sweep'],
+}
+const kindsOfItems = [...new Set(Object.values(itemsOf).flat())]
+/** What ClaimLink, which everybody can call, must never be able to do. */
+const tooMuchForClaimLink: [by: string, action: string][] = [
+  ['seal-password', 'secretsmanager:GetSecretValue'],
+  ['seal-password', 'kms:Decrypt'],
+  ['send-login-email', 'ses:SendEmail'],
+  ['create-admin-user', 'sts:AssumeRole'],
+  ['sweep', 'states:StartExecution'],
+  ['sweep', 'dynamodb:Scan'],
+  ['send-login-email', 'dynamodb:PutItem'],
+  ['sweep', 'organizations:DescribeAccount'],
+]
 const noteOfAnother = (by: string) => (by === 'report-failure' ? 'sweep#2026-11-25#a' : 'failure#a#1#FAILED')
 const starting = ['sweep', 'request-admins', 'StartVendRole']
 const onUser = ['CreateUser', 'TagUser', 'CreateLoginProfile', 'UpdateLoginProfile', 'AttachUserPolicy']
@@ -519,6 +574,38 @@ const denied: [what: string, of: [by: string, action: string], wrong: (request: 
   ...secrets.flatMap(([by, action]): typeof denied => [
     ['a secret of another prefix', [by, action], at(/:account-vending\//, ':another/')],
   ]),
+  ...tooMuchForClaimLink.map((of): (typeof denied)[number] => [
+    'too much for ClaimLink',
+    of,
+    itself({ by: 'claim-link' }),
+  ]),
+  ...Object.entries(itemsOf).flatMap(([by, kinds]): typeof denied =>
+    kindsOfItems
+      .filter((kind) => !kinds.includes(kind))
+      .map((kind) => [
+        `an item of ${kind}#`,
+        [by, 'dynamodb:GetItem'],
+        under({ 'dynamodb:LeadingKeys': [`${kind}#700000000001`] }),
+      ]),
+  ),
+  ...['accept-request', 'get-account', 'report-claim', 'store-password'].map((by): (typeof denied)[number] => [
+    'writing a handover, for who does not hand over',
+    ['seal-password', 'dynamodb:UpdateItem'],
+    (request) => ({ ...under({ 'dynamodb:LeadingKeys': ['handover#700000000001#ada'] })(request), by }),
+  ]),
+  [
+    'making a link, for who knows the password',
+    ['send-login-email', 'dynamodb:PutItem'],
+    itself({ by: 'seal-password' }),
+  ],
+  ['an account, for who seals', ['create-admin-user', 'sts:AssumeRole'], itself({ by: 'seal-password' })],
+  ['a mail, for who seals', ['send-login-email', 'ses:SendEmail'], itself({ by: 'seal-password' })],
+  [
+    'another event, for everybody',
+    ['claim-link', 'events:PutEvents'],
+    under({ 'events:detail-type': 'Account Vended' }),
+  ],
+  ['a password, for who tells of claims', secrets[7]!, itself({ by: 'report-claim' })],
   ['a password, for who makes it', secrets[5]!, itself({ by: 'store-password' })],
   ['a password, for who mails', secrets[5]!, itself({ by: 'send-login-email' })],
   ['a password, for who writes groups', secrets[5]!, itself({ by: 'create-admin-group' })],

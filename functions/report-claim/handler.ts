@@ -1,0 +1,22 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { OrganizationsClient } from '@aws-sdk/client-organizations'
+import { SESClient } from '@aws-sdk/client-ses'
+import vending from '../../vending.yml'
+import { readEnv } from '../shared/env.ts'
+import { step } from '../shared/step.ts'
+import { reportClaim, reportClaimInput } from './report-claim.ts'
+
+const env = readEnv('LEDGER_TABLE', 'STATE_MACHINE_ARN')
+const clients = {
+  ses: new SESClient({ maxAttempts: 1 }),
+  organizations: new OrganizationsClient(),
+  ledger: { dynamodb: new DynamoDBClient(), tableName: env.LEDGER_TABLE },
+}
+
+export const handler = step(reportClaimInput, (input) =>
+  reportClaim(clients, input, {
+    ...vending,
+    stateMachineArn: env.STATE_MACHINE_ARN,
+    endpointUrl: process.env['AWS_ENDPOINT_URL'],
+  }),
+)
