@@ -1,7 +1,7 @@
 import { chmodSync, writeFileSync } from 'node:fs'
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
-import { stringify } from 'csv-stringify/sync'
 import { isNamed } from '../functions/shared/aws-errors.ts'
+import { credentialsFile } from '../functions/shared/credentials-file.ts'
 import { type AccountRecord, entryOf, readAccount } from '../functions/shared/record-and-lease.ts'
 import { secretName } from '../functions/shared/secret-name.ts'
 import { signInUrl } from '../functions/shared/sign-in-url.ts'
@@ -40,23 +40,14 @@ export async function csv(clients: Clients, { accountId, userName, stage, option
   const found = await Promise.all(
     userNames.map((name) => passwordOf(clients.secrets, record, { ...asked, userName: name })),
   )
-  const rows = found.flatMap((one) => (one.url ? [one] : []))
+  const rows = found.flatMap((one) => (one.signInUrl ? [one] : []))
   const missing = found.flatMap(({ userName, reason }) => (reason ? [{ userName, reason }] : []))
   if (!rows.length && record === null)
     throw new RefusedError(
       `Account vending has no record of account ${accountId}, so no vend has created users there. Check the status of the account:\n  npx vend status ${accountId}${options}`,
     )
   if (!rows.length) throw new RefusedError(missing.map(({ reason }) => reason).join('\n'))
-  const text = stringify(
-    rows.map(({ userName, password, url }) => [userName, password, url]),
-    {
-      header: true,
-      columns: ['User name', 'Password', 'Console sign-in URL'],
-      record_delimiter: '\r\n',
-      // IAM allows a user name like =1+1, which a spreadsheet would calculate. A password never begins in this way.
-      escape_formulas: true,
-    },
-  )
+  const text = credentialsFile(rows)
   return { text, userNames: rows.map(({ userName }) => userName), missing }
 }
 
@@ -143,7 +134,7 @@ const passwordOf = async (
   try {
     const { SecretString = '', ARN = '' } = await secrets.send(new GetSecretValueCommand({ SecretId: name }))
     // arn:PARTITION:secretsmanager:…
-    return { userName, password: SecretString, url: signInUrl(ARN.split(':')[1] ?? 'aws', accountId) }
+    return { userName, password: SecretString, signInUrl: signInUrl(ARN.split(':')[1] ?? 'aws', accountId) }
   } catch (error) {
     if (isNamed(error, 'ResourceNotFoundException')) {
       const renewal = record && renewalOf(record, userName)

@@ -12,7 +12,7 @@ export type Box = {
 const curve = { name: 'ECDH', namedCurve: 'P-256' }
 const utf8 = (text: string) => new TextEncoder().encode(text)
 
-const toBase64url = (bytes: ArrayBuffer | Uint8Array) =>
+export const toBase64url = (bytes: ArrayBuffer | Uint8Array) =>
   btoa(String.fromCharCode(...new Uint8Array(bytes)))
     .replaceAll('+', '-')
     .replaceAll('/', '_')
@@ -48,8 +48,13 @@ const deriveKey = async (privateKey: Key, publicKey: Key, info: string) => {
 const infoOf = (id: string, ephemeral: string, publicKey: string) =>
   `account-vending link ${id} ${ephemeral} ${publicKey}`
 
-// The length of a box must not tell the length of the password.
-const padded = (text: string) => text.padEnd(Math.ceil(text.length / 512) * 512)
+/** UTF-8 with spaces up to a multiple of 512 bytes: the length of a box must not tell the length of the password. */
+const padded = (text: string) => {
+  const bytes = utf8(text)
+  const whole = new Uint8Array(Math.ceil(bytes.length / 512) * 512).fill(32)
+  whole.set(bytes)
+  return whole
+}
 
 /** Seals a JSON text for a link. The box can be opened only with the scalar of this link, and only under this id. */
 export const sealBox = async ({
@@ -65,7 +70,7 @@ export const sealBox = async ({
   const ephemeral = toBase64url(await crypto.subtle.exportKey('raw', pair.publicKey))
   const key = await deriveKey(pair.privateKey, await importPoint(publicKey), infoOf(id, ephemeral, publicKey))
   const iv = crypto.getRandomValues(new Uint8Array(12))
-  const sealed = await crypto.subtle.encrypt({ name: 'AES-GCM', iv, additionalData: utf8(id) }, key, utf8(padded(text)))
+  const sealed = await crypto.subtle.encrypt({ name: 'AES-GCM', iv, additionalData: utf8(id) }, key, padded(text))
   return { ephemeral, iv: toBase64url(iv), sealed: toBase64url(sealed) }
 }
 
