@@ -36,7 +36,7 @@ const readYaml = (file: string) =>
     Record<string, unknown>
   >
 
-type Definition = { States: Record<string, unknown> }
+export type Definition = { States: Record<string, unknown> }
 
 /** Reads the workflow's definition. The functions are references that are not resolved. */
 export const readDefinition = () => readYaml('statemachine/vend-account.asl.yml') as Definition
@@ -146,15 +146,16 @@ const readApiRoles = (resolve: Resolve) => {
 /**
  * Reads what `npm run deploy` deploys from serverless.yml, infra/ and statemachine/: rules, functions, workflow, and
  * what the API's roles may call. CloudFormation's references become values of the local organization.
+ * `definition` is the workflow's definition, if it is not the one in statemachine/.
  * Throws an Error for a reference that it does not know.
  */
-export const readDeployed = (vending: Vending, place: Place) => {
+export const readDeployed = (vending: Vending, place: Place, definition = readDefinition()) => {
   const references = referencesOf(vending, place)
   const { refer, resolve } = resolverOf(references)
   return {
     rules: readRules(resolve),
     functions: readFunctions(resolve, vending),
-    definition: resolve(readDefinition()) as Definition,
+    definition: resolve(definition) as Definition,
     stateMachineArn: refer('VendAccount'),
     ledgerTable: refer('Ledger'),
     passwordKeyArn: refer('PasswordKey.Arn'),

@@ -1,16 +1,20 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { parse, stringify } from 'yaml'
+import type { Definition } from '../../local/deployed.ts'
 import { bundleTogether } from './bundle.ts'
-import { type mistakes, withMistake } from './mistakes.ts'
+import { definitionWith, type Mistake, withMistake } from './mistakes.ts'
 import { configs, type Plan } from './plan.ts'
 import { type Result, runWorld } from './run-world.ts'
 import { loadTogether, type Service } from './service.ts'
 
 type Config = Plan['config']
 export type Services = Record<Config, Service>
-/** The functions under every configuration, as one text, and the vending.yml of each configuration. */
-export type Bundle = { files: Record<Config, string>; text: string }
+/**
+ * The functions under every configuration, as one text, and the vending.yml of each configuration. `definition` is the
+ * workflow's definition, if it is not the one that is deployed.
+ */
+export type Bundle = { files: Record<Config, string>; text: string; definition?: Definition }
 
 /** Writes a vending.yml for each configuration into a folder, and returns the paths by configuration. */
 export const writeConfigs = (folder: string) => {
@@ -24,18 +28,19 @@ export const writeConfigs = (folder: string) => {
   ) as Bundle['files']
 }
 
-/** Bundles the functions, with a mistake in them if one is given. */
-export const bundleAll = async (files: Bundle['files'], mistake?: (typeof mistakes)[number]): Promise<Bundle> => ({
+/** Bundles the functions, with a mistake in them or in the definition if one is given. */
+export const bundleAll = async (files: Bundle['files'], mistake?: Mistake): Promise<Bundle> => ({
   files,
-  text: await bundleTogether(files, mistake ? [withMistake(mistake)] : []),
+  text: await bundleTogether(files, mistake && 'file' in mistake ? [withMistake(mistake)] : []),
+  ...(mistake && 'change' in mistake && { definition: definitionWith(mistake) }),
 })
 
 /**
  * Loads the functions of a bundle, and runs a few worlds under each configuration. The first use of an SDK client takes
  * other turns than later ones: after these worlds, a seed gives the same world however many worlds ran before.
  */
-export const loadWarm = async ({ files, text }: Bundle): Promise<Services> => {
-  const services = loadTogether(files, text)
+export const loadWarm = async ({ files, text, definition }: Bundle): Promise<Services> => {
+  const services = loadTogether(files, text, definition)
   for (const service of Object.values(services))
     for (let seed = -1; seed > -5; seed--)
       await runWorld({ plain: service, groups: service, 'control-tower': service }, seed).catch(() => undefined)

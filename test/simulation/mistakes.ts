@@ -1,9 +1,20 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import type { Plugin } from 'esbuild'
+import { allStates, type Definition, type State } from '../../local/aws/step-functions-definition.ts'
+import { readDefinition } from '../../local/deployed.ts'
 
 /** A mistake that somebody could make: in a file of functions/, `right` becomes `wrong`. */
-type Mistake = { name: string; file: string; changes: [right: string, wrong: string][] }
+type MistakeInFunctions = { name: string; file: string; changes: [right: string, wrong: string][] }
+/** A mistake that somebody could make in the workflow's definition. */
+type MistakeInDefinition = { name: string; change: (states: Record<string, State>) => void }
+export type Mistake = MistakeInFunctions | MistakeInDefinition
+
+/** Removes the retries of a state after an error. */
+const withoutRetry = (state: string, error: string) => (states: Record<string, State>) => {
+  const wrong = states[state]
+  if (wrong?.Retry) wrong.Retry = wrong.Retry.filter(({ ErrorEquals }) => !ErrorEquals.includes(error))
+}
 
 /** Mistakes that the simulation must find, each by itself. */
 export const mistakes: Mistake[] = [
@@ -181,10 +192,29 @@ export const mistakes: Mistake[] = [
     file: 'shared/record-and-lease.ts',
     changes: [["    remove: ['lease'],\n", '']],
   },
+  {
+    name: 'CreateAdminGroup is not retried after throttling',
+    change: withoutRetry('CreateAdminGroup', 'ThrottlingException'),
+  },
+  {
+    name: 'CreateAdminUser does not wait until IAM has caught up',
+    change: withoutRetry('CreateAdminUser', 'NoSuchEntityException'),
+  },
+  {
+    name: 'RecordVended is not retried after its function was killed',
+    change: withoutRetry('RecordVended', 'Runtime.ExitError'),
+  },
+  {
+    name: 'an account that just joined is waited for 5 minutes only',
+    change: (states) => {
+      for (const retrier of states['CreateAdminGroup']?.Retry ?? [])
+        if (retrier.ErrorEquals.includes('AccountJustJoinedError')) retrier.MaxAttempts = 20
+    },
+  },
 ]
 
 /** Bundles the functions with a mistake in them. */
-export const withMistake = ({ name, file, changes }: Mistake): Plugin => ({
+export const withMistake = ({ name, file, changes }: MistakeInFunctions): Plugin => ({
   name: 'mistake',
   setup(build) {
     const place = path.join(import.meta.dirname, '..', '..', 'functions', file)
@@ -200,3 +230,14 @@ export const withMistake = ({ name, file, changes }: Mistake): Plugin => ({
     })
   },
 })
+
+/** Returns the workflow's definition with a mistake in it. */
+export const definitionWith = ({ name, change }: MistakeInDefinition) => {
+  const definition = readDefinition()
+  const before = JSON.stringify(definition)
+  change(Object.fromEntries(allStates(definition as Definition)))
+  // The definition has moved on: the mistake must move with it.
+  if (JSON.stringify(definition) === before)
+    throw new Error(`The mistake “${name}” does not fit the definition any more`)
+  return definition
+}

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { loadVending } from '../../infra/build/check-vending.ts'
 import { type Clock, startClock } from '../../local/clock.ts'
-import { type DeployedFunction, readDeployed } from '../../local/deployed.ts'
+import { type Definition, type DeployedFunction, readDeployed } from '../../local/deployed.ts'
 import type { answering } from '../../local/aws/endpoint.ts'
 import { bundleFunctions, type Handler, lambdaInvoker, loadBundle, loadFunction } from '../../local/run-function.ts'
 import { createWorld } from '../../local/aws/world.ts'
@@ -43,15 +43,21 @@ const inWorlds = () => {
 /**
  * Loads the deployed functions once for many worlds, as warm Lambdas: their memory outlives a world, as it outlives a
  * vend on AWS. `bundles` are the functions' texts; without it the functions are bundled from their sources.
+ * `definition` is the workflow's definition, if it is not the one that is deployed.
  */
-export const loadService = async (vendingFile: string, bundles?: Map<string, string>) => {
+export const loadService = async (vendingFile: string, bundles?: Map<string, string>, definition?: Definition) => {
   const texts = bundles ?? (await bundleFunctions(vendingFile))
   const loading = inWorlds()
-  return serve(vendingFile, loading.clock, (fn) => loadFunction(texts.get(fn.name) ?? '', fn, loading))
+  const load: Load = (fn) => loadFunction(texts.get(fn.name) ?? '', fn, loading)
+  return serve(vendingFile, { clock: loading.clock, load, definition })
 }
 
 /** Loads the functions under several configurations from the text that `bundleTogether` gives. */
-export const loadTogether = <Config extends string>(vendingFiles: Record<Config, string>, bundle: string) => {
+export const loadTogether = <Config extends string>(
+  vendingFiles: Record<Config, string>,
+  bundle: string,
+  definition?: Definition,
+) => {
   const loading = inWorlds()
   let ofLoading: Record<string, string> = {}
   // All functions share the libraries, which see the environment of the function that runs.
@@ -69,15 +75,21 @@ export const loadTogether = <Config extends string>(vendingFiles: Record<Config,
       return lambdaInvoker(fn, module.handler)
     }
   return Object.fromEntries(
-    Object.entries<string>(vendingFiles).map(([config, file]) => [config, serve(file, loading.clock, load(config))]),
+    Object.entries<string>(vendingFiles).map(([config, file]) => [
+      config,
+      serve(file, { clock: loading.clock, load: load(config), definition }),
+    ]),
   ) as Record<Config, Service>
 }
 
 /** The service: `invoke` runs a function in the world whose endpoint is given. */
-const serve = (vendingFile: string, clock: Clock, load: Load) => {
+const serve = (
+  vendingFile: string,
+  { clock, load, definition }: { clock: Clock; load: Load; definition: Definition | undefined },
+) => {
   const vending = loadVending(vendingFile)
   const { managementAccountId, region, partition } = createWorld()
-  const deployed = readDeployed(vending, { partition, region, accountId: managementAccountId })
+  const deployed = readDeployed(vending, { partition, region, accountId: managementAccountId }, definition)
   const functions = new Map(
     deployed.functions.map((fn) => {
       const environment = {
