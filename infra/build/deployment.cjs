@@ -1,7 +1,7 @@
 // What vending.yml decides about the deployed resources, for custom.deployment in serverless.yml.
 // CommonJS, because osls reads variables from .js and .cjs files only.
 const { loadVending, packagedVendingFile } = require('./check-vending.ts')
-const { linkRoutes } = require('./link-routes.ts')
+const { linkRouteIds, linkRoutes, linkThrottle } = require('./link-routes.ts')
 const { partitionOf, regionIssues } = require('./region.ts')
 const { senderAddress, senderIdentities } = require('../../functions/shared/vending.ts')
 
@@ -53,6 +53,10 @@ module.exports = ({ options }) => {
     accessRole: vending.accessRole,
     secretReaders: vending.secretReaders.length ? vending.secretReaders : [nobody(partitionOf(region))],
     linkRoutes: linkRoutes(vending),
+    linkThrottle: linkThrottle(vending),
+    linkRouteIds: linkRouteIds(vending),
+    linkDomain: vending.linkDomain ?? {},
+    linkDomainResources: vending.linkDomain ? '${file(infra/link-domain.yml)}' : {},
     linkConcurrency: vending.linkConcurrency,
     linkUrl: vending.linkDomain
       ? `https://${vending.linkDomain.name}/link`

@@ -132,6 +132,8 @@ const integration = (name: string): Said => ({
     TimeoutInMillis: 30_000,
   },
 })
+/** The routes that everybody can call. */
+export const openRoutes = ['GET /link', 'HEAD /link', 'POST /link/claim', 'POST /link/disown']
 const api: Table = {
   HttpApi: {
     Type: 'AWS::ApiGatewayV2::Api',
@@ -145,6 +147,7 @@ const api: Table = {
       StageName: '$default',
       AutoDeploy: true,
       DefaultRouteSettings: { ThrottlingBurstLimit: 20, ThrottlingRateLimit: 10 },
+      RouteSettings: withKey(openRoutes, (key) => [key, { ThrottlingBurstLimit: 20, ThrottlingRateLimit: 10 }]),
       AccessLogSettings: {
         DestinationArn: '${HttpApiLogGroup.Arn}',
         Format: JSON.stringify({

@@ -11,7 +11,7 @@ import { bundleFunctions } from '../../local/run-function.ts'
 import { ledgerMock } from '../support/builders.ts'
 import type { Statement } from '../support/iam-evaluator.ts'
 import { packaged, type Packaged } from '../support/packaged.ts'
-import { said, serviceTable, tableVending } from '../support/template-table.ts'
+import { openRoutes, said, serviceTable, tableVending } from '../support/template-table.ts'
 import { dashboardTable, roleTable, watchTable } from '../support/template-watch.ts'
 
 // Tests what `npm run package` makes, offline and without credentials, for both values of `automatic`.
@@ -247,6 +247,44 @@ test('each function is packaged, with a bundle of at most 300 KB', async () => {
   for (const [name, bundle] of await bundleFunctions(organizations.file))
     expect(Buffer.byteLength(bundle), name).toBeLessThanOrEqual(300 * 1024)
   expect(readdirSync(organizations.folder).filter((file) => file.endsWith('.zip'))).toHaveLength(13)
+})
+
+describe('the page that opens links', () => {
+  test('has limits of its own, at routes that exist before the stage', () => {
+    const stage = organizations.resources['HttpApiStage'] as { DependsOn?: string | string[] }
+    for (const key of openRoutes) {
+      const [id] = Object.entries(organizations.resources).find(([, { Properties }]) => Properties['RouteKey'] === key)!
+      expect(stage.DependsOn).toContain(id)
+    }
+  })
+
+  test('is not deployed with delivery: secret', async () => {
+    const { resources } = await packaged({ ...tableVending, delivery: 'secret', handover: 'Ask us.' })
+    const keys = Object.values(resources).map(({ Properties }) => Properties['RouteKey'])
+    expect(keys.filter((key) => openRoutes.includes(String(key)))).toEqual([])
+    expect(resources).not.toHaveProperty('ClaimLinkLambdaPermissionHttpApi')
+    expect(resources['HttpApiStage']?.Properties['RouteSettings']).toEqual({})
+  })
+
+  test('has the host name, the concurrency and the lifetime that vending.yml says', async () => {
+    const certificate = 'arn:aws:acm:us-east-1:111122223333:certificate/a'
+    const linkDomain = { name: 'access.example.com', certificate }
+    const { resources, outputs } = await packaged({ ...tableVending, linkDomain, linkConcurrency: 7 })
+    expect(resources['LinkDomain']?.Properties).toEqual({
+      DomainName: 'access.example.com',
+      DomainNameConfigurations: [{ CertificateArn: certificate, EndpointType: 'REGIONAL', SecurityPolicy: 'TLS_1_2' }],
+    })
+    expect(said(resources['LinkDomainMapping']?.Properties)).toEqual({
+      ApiId: '${HttpApi}',
+      DomainName: '${LinkDomain}',
+      Stage: '${HttpApiStage}',
+    })
+    expect(said(outputs)).toMatchObject({ LinkDomainTarget: { Value: '${LinkDomain.RegionalDomainName}' } })
+    expect(resources['SendLoginEmailLambdaFunction']?.Properties).toMatchObject({
+      Environment: { Variables: { LINK_URL: 'https://access.example.com/link' } },
+    })
+    expect(resources['ClaimLinkLambdaFunction']?.Properties['ReservedConcurrentExecutions']).toBe(7)
+  })
 })
 
 test('no function holds both the password and the key of a link', () => {
