@@ -21,6 +21,8 @@ export type DeployedFunction = {
   name: string
   environment: Record<string, string>
   timeoutSeconds: number
+  /** How many invocations run at a time; undefined if as many as there are. */
+  reservedConcurrency?: number
   /** Everybody may call a route that has no authorizer. */
   routes: { method: string; path: string; authorizer?: object }[]
 }
@@ -113,6 +115,8 @@ type ConfiguredFunction = {
   handler: string
   environment?: object
   timeout?: number
+  /** A variable that stands for `linkConcurrency` of vending.yml. */
+  reservedConcurrency?: string
   /** Text where a variable stands for the routes. */
   events?: { httpApi: DeployedFunction['routes'][number] }[] | string
 }
@@ -120,10 +124,11 @@ const readFunctions = (resolve: Resolve, vending: Vending) => {
   const serverless = readYaml('serverless.yml')
   const provider = serverless['provider'] as { environment: object; timeout: number }
   return Object.values(serverless['functions'] as Record<string, ConfiguredFunction>).map(
-    ({ handler, environment, timeout, events = [] }): DeployedFunction => ({
+    ({ handler, environment, timeout, reservedConcurrency, events = [] }): DeployedFunction => ({
       name: handler.split('/')[1] ?? '',
       environment: resolve({ ...provider.environment, ...environment }) as Record<string, string>,
       timeoutSeconds: timeout ?? provider.timeout,
+      ...(reservedConcurrency !== undefined && { reservedConcurrency: vending.linkConcurrency }),
       routes: (typeof events === 'string' ? linkRoutes(vending) : events).map(({ httpApi }) => httpApi),
     }),
   )

@@ -2,6 +2,7 @@ import { setTimeout } from 'node:timers/promises'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import type { sweep } from '../functions/sweep/sweep.ts'
 import { loadVending } from '../infra/build/check-vending.ts'
+import { linkThrottle } from '../infra/build/link-routes.ts'
 import type { Vending } from '../functions/shared/vending.ts'
 import { type ApiRole, startApi } from './aws/api-gateway.ts'
 import { cloudFormation } from './aws/cloudformation.ts'
@@ -175,7 +176,9 @@ export const startOrganization = async ({ vendingFile, speed = defaultSpeed, sta
   const apiRoles = apiRolesOf(deployed)
   const api = await startApi(
     {
+      now: clock.now,
       functions: deployed.functions,
+      throttle: linkThrottle(vending),
       roles: apiRoles,
       region,
       accountId: managementAccountId,

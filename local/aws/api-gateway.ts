@@ -78,15 +78,58 @@ const message = (status: number, text: string): HttpResponse => ({
 })
 
 type Api = {
+  /** Milliseconds since 1970. */
+  now: () => number
   functions: DeployedFunction[]
+  /** The limits of routes that have their own, by the routes' keys. */
+  throttle: Record<string, Throttle>
   roles: ApiRole[]
   region: string
   accountId: string
   invoke: (name: string, event: unknown) => Promise<unknown>
 }
 
+type Throttle = { ThrottlingBurstLimit: number; ThrottlingRateLimit: number }
+
+/** A token bucket for each route, as API Gateway throttles (API Gateway Developer Guide, http-api-throttling). */
+const throttling = (now: () => number, limits: Record<string, Throttle>) => {
+  const buckets = new Map<string, { tokens: number; at: number }>()
+  return (routeKey: string) => {
+    const limit = limits[routeKey]
+    if (!limit) return false
+    const { tokens, at } = buckets.get(routeKey) ?? { tokens: limit.ThrottlingBurstLimit, at: now() }
+    const filled = tokens + ((now() - at) / 1000) * limit.ThrottlingRateLimit
+    const left = Math.min(filled, limit.ThrottlingBurstLimit) - 1
+    buckets.set(routeKey, { tokens: Math.max(left, 0), at: now() })
+    return left < 0
+  }
+}
+
+/** Lets a function run as often at a time as its reserved concurrency says. Answers undefined if it runs too often. */
+const reserving = (functions: DeployedFunction[]) => {
+  const running = new Map<string, number>()
+  return async <Answer>(name: string, run: () => Promise<Answer>) => {
+    const { reservedConcurrency = Infinity } = functions.find((fn) => fn.name === name) ?? {}
+    const before = running.get(name) ?? 0
+    if (before >= reservedConcurrency) return undefined
+    running.set(name, before + 1)
+    try {
+      return await run()
+    } finally {
+      running.set(name, (running.get(name) ?? 1) - 1)
+    }
+  }
+}
+
+type LambdaAnswer = { statusCode: number; headers: Record<string, string>; body: string }
+type Limits = { isThrottled: (routeKey: string) => boolean; withinReserve: ReturnType<typeof reserving> }
+
 /** Answers a request: finds its route, checks the caller, and invokes the function with payload version 2.0. */
-const answer = async ({ functions, roles, region, accountId, invoke }: Api, request: ApiRequest) => {
+const answer = async (
+  { functions, roles, region, accountId, invoke }: Api,
+  { isThrottled, withinReserve }: Limits,
+  request: ApiRequest,
+) => {
   const [path = '', query = ''] = request.path.split('?')
   const route = functions
     .flatMap(({ name, routes }) => routes.map((route) => ({ name, ...route })))
@@ -94,10 +137,12 @@ const answer = async ({ functions, roles, region, accountId, invoke }: Api, requ
   if (!route) return message(404, 'Not Found')
   const role = route.authorizer && (await whoSigned(roles, region, request))
   if (route.authorizer && (!role || !mayInvoke(role, request.method, path))) return message(403, 'Forbidden')
+  const routeKey = `${route.method} ${route.path}`
+  if (isThrottled(routeKey)) return message(429, 'Too Many Requests')
   try {
-    const result = (await invoke(route.name, {
+    const event = {
       version: '2.0',
-      routeKey: `${route.method} ${route.path}`,
+      routeKey,
       rawPath: path,
       rawQueryString: query,
       headers: request.headers,
@@ -116,7 +161,9 @@ const answer = async ({ functions, roles, region, accountId, invoke }: Api, requ
       },
       body: request.body || undefined,
       isBase64Encoded: false,
-    })) as { statusCode: number; headers: Record<string, string>; body: string }
+    }
+    const result = (await withinReserve(route.name, () => invoke(route.name, event))) as LambdaAnswer | undefined
+    if (!result) return message(503, 'Service Unavailable')
     return { status: result.statusCode, headers: result.headers, body: result.body }
   } catch {
     return message(500, 'Internal Server Error')
@@ -128,9 +175,10 @@ const answer = async ({ functions, roles, region, accountId, invoke }: Api, requ
  * Returns its URL, `request`, which sends a signed request, and `close`.
  */
 export const startApi = async (api: Api, port = 0) => {
+  const limits = { isThrottled: throttling(api.now, api.throttle), withinReserve: reserving(api.functions) }
   const server = await serve(async ({ method, url, headers, body }) => {
     const texts = Object.entries(headers).map(([name, value]) => [name, String(value)])
-    return answer(api, { method, path: url, headers: Object.fromEntries(texts) as ApiRequest['headers'], body })
+    return answer(api, limits, { method, path: url, headers: Object.fromEntries(texts) as ApiRequest['headers'], body })
   }, port)
   return {
     ...server,

@@ -1,4 +1,4 @@
-import { linkId } from '../../functions/shared/sealed-box.ts'
+import { type Box, linkId } from '../../functions/shared/sealed-box.ts'
 
 /** The secret part of the link in a mail. */
 export const scalarIn = (text: string) => {
@@ -14,8 +14,11 @@ export const claimOf = async (scalar: string, accountId: string, nonce = 'n'.rep
   nonce,
 })
 
+/** What the page gets. */
+export type Answer = { state: string; publicKey: string; box: Box; at: string }
+
 /** Sends a request of the page, which nobody signs. */
 export const postLink = async (apiUrl: string, path: '/link/claim' | '/link/disown', body: object) => {
   const response = await fetch(apiUrl + path, { method: 'POST', body: JSON.stringify(body) })
-  return { status: response.status, headers: response.headers, body: (await response.json()) as Record<string, never> }
+  return { status: response.status, headers: response.headers, body: (await response.json()) as Answer }
 }
