@@ -1,19 +1,8 @@
 import { defineConfig } from 'vitest/config'
-import { builtIn } from './infra/build/esbuild.ts'
+import { builtInTexts } from './test/support/built-in.ts'
 
 export default defineConfig({
-  plugins: [
-    {
-      // The same texts that the bundles get.
-      name: 'built-in',
-      enforce: 'pre',
-      async load(id) {
-        const text = await builtIn(id)
-        if (text === undefined) return undefined
-        return `export default ${id.endsWith('.yml') ? text : JSON.stringify(text)}`
-      },
-    },
-  ],
+  plugins: [builtInTexts],
   test: {
     include: ['test/{unit,workflow}/**/*.test.ts'],
     globalSetup: 'test/support/build-command.ts',

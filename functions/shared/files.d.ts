@@ -11,3 +11,7 @@ declare module '*.txt' {
   const text: string
   export default text
 }
+declare module '*.html' {
+  const page: { html: string; csp: string }
+  export default page
+}

@@ -2,13 +2,15 @@ import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import type { BuildOptions, Plugin } from 'esbuild'
 import { compileMail } from './compile-mail.ts'
+import { compilePage } from './compile-page.ts'
 import { loadVending, packagedVendingFile } from './check-vending.ts'
 import { slimSchemas, slimSdk } from './slim-sdk.ts'
 
-/** The text of what is built into the functions and is not code: mails, and the checked `vending.yml`. */
+/** The text of what is built into the functions and is not code: mails, a page, and the checked `vending.yml`. */
 export const builtIn = async (file: string, vendingFile = file): Promise<string | undefined> => {
   if (file.endsWith('.mjml')) return compileMail(file)
   if (file.endsWith('.txt')) return readFile(file, 'utf8')
+  if (file.endsWith('.html')) return JSON.stringify(await compilePage(file))
   if (file.endsWith('/vending.yml')) return JSON.stringify(loadVending(vendingFile))
   return undefined
 }
@@ -21,9 +23,9 @@ const builtInPlugin = (vendingFile?: string): Plugin => ({
       const { version } = JSON.parse(await readFile(file, 'utf8')) as { version: string }
       return { contents: JSON.stringify({ version }), loader: 'json' }
     })
-    build.onLoad({ filter: /\.(mjml|txt|yml)$/ }, async ({ path }) => {
+    build.onLoad({ filter: /\.(mjml|txt|html|yml)$/ }, async ({ path }) => {
       const contents = await builtIn(path, vendingFile)
-      return contents === undefined ? undefined : { contents, loader: path.endsWith('.yml') ? 'json' : 'text' }
+      return contents === undefined ? undefined : { contents, loader: /\.(html|yml)$/.test(path) ? 'json' : 'text' }
     })
   },
 })

@@ -1,6 +1,8 @@
 import { defineConfig } from 'vitest/config'
+import { builtInTexts } from '../support/built-in.ts'
 
 export default defineConfig({
+  plugins: [builtInTexts],
   test: {
     include: ['test/browser/*.test.ts'],
     // The tests run the commands that the page shows.

@@ -26,8 +26,8 @@ const apart = (vendingFiles: Record<string, string>): Plugin => ({
         return library
       }
       const file = path.join(path.dirname(importer), asked)
-      // Mails are the same in every function, and slow to compile.
-      return /\.(mjml|txt)$/.test(file) ? { path: file } : { path: file, namespace }
+      // Mails and the page are the same in every function, and slow to compile.
+      return /\.(mjml|txt|html)$/.test(file) ? { path: file } : { path: file, namespace }
     })
     build.onLoad({ filter: /\.(ts|yml)$/ }, async ({ path: file, namespace }) => {
       if (namespace === 'file') return undefined

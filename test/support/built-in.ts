@@ -1,0 +1,13 @@
+import type { Plugin } from 'vitest/config'
+import { builtIn } from '../../infra/build/esbuild.ts'
+
+/** Gives tests the same texts that the bundles get: mails, the page of a link, and `vending.yml`. */
+export const builtInTexts: Plugin = {
+  name: 'built-in',
+  enforce: 'pre',
+  async load(id) {
+    const text = await builtIn(id)
+    if (text === undefined) return undefined
+    return `export default ${/\.(html|yml)$/.test(id) ? text : JSON.stringify(text)}`
+  },
+}
