@@ -4,7 +4,8 @@ export type Clock = ReturnType<typeof startClock>
 /** Starts a clock that runs `speed` times as fast as real time, from the present time. */
 export const startClock = (speed: number) => {
   const start = Date.now()
-  const now = () => start + (Date.now() - start) * speed
+  let passed = 0
+  const now = () => start + (Date.now() - start) * speed + passed
   const timers = new Set<NodeJS.Timeout>()
   return {
     speed,
@@ -20,6 +21,10 @@ export const startClock = (speed: number) => {
         (seconds * 1000) / speed,
       )
       timers.add(timer)
+    },
+    /** Lets milliseconds pass at once. What waits for a timer goes on waiting. */
+    pass: (milliseconds: number) => {
+      passed += milliseconds
     },
     stop: () => timers.forEach((timer) => clearTimeout(timer)),
     /** A `Date` for code that is to use this clock. */

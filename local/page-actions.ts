@@ -13,6 +13,7 @@ export type Action =
   | { do: 'new-account'; breakage: Breakage }
   | { do: 'remove-obstacle'; accountId: string; obstacle: Obstacle }
   | { do: 'redrive'; executionArn: string }
+  | { do: 'pass-days'; days: number }
 
 export type NewAccount = ReturnType<typeof breaker>['newAccount']
 
@@ -43,6 +44,12 @@ export const pageActions = (organization: LocalOrganization, newAccount: NewAcco
     if (action.do === 'remove-obstacle') {
       const account = world.accounts.get(action.accountId)
       if (account) removeObstacle(account, action.obstacle, vending)
+      return {}
+    }
+    if (action.do === 'pass-days') {
+      if (!Number.isInteger(action.days) || action.days < 1 || action.days > 366)
+        throw new Error('days must be a whole number from 1 to 366')
+      organization.clock.pass(action.days * 24 * 60 * 60 * 1000)
       return {}
     }
     if (action.do === 'redrive') {

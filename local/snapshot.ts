@@ -1,6 +1,6 @@
 import { ourPath } from '../functions/shared/iam-client.ts'
 import { nextCommand } from '../functions/shared/next-command.ts'
-import { isEvent } from '../functions/shared/event-shape.ts'
+import { claimDisowned, isEvent, linkClaimed } from '../functions/shared/event-shape.ts'
 import { hasFailed, sentenceOf } from '../functions/shared/failure.ts'
 import { isTooDeep, parseJson } from '../functions/shared/parse.ts'
 import type { Mail } from './aws/ses.ts'
@@ -48,7 +48,7 @@ const shownFailure = (execution: Execution, endpointPort: string) => {
   return { error, explained: { what, advice, goOn, command, again, needsFile: request !== undefined } }
 }
 
-const shownAccount = ({ secrets }: World, account: Account) => {
+const shownAccount = ({ secrets }: World, account: Account, claims: ReturnType<typeof claimsOf>) => {
   const { id, name, state, users, deniedActions } = account
   return {
     id,
@@ -59,6 +59,7 @@ const shownAccount = ({ secrets }: World, account: Account) => {
       ours: path === ourPath,
       groups: [...groups].map((group) => group.name),
       signsIn: login !== undefined,
+      claim: claims.get(administratorKey({ accountId: id, userName: name })),
     })),
     secrets: [...secrets.keys()].filter((secretName) => secretName.startsWith(`account-vending/${id}/`)),
     deniedActions,
@@ -86,7 +87,20 @@ const shownExecution = (execution: Execution, endpointPort: string) => {
   }
 }
 
-const shownMail = ({ messageId, from, to, subject, text, html, at, function: by }: Mail) => ({
+/** What became of the link of each administrator, by account and user: the last of this service's events about it. */
+const claimsOf = (events: unknown[]) => {
+  const claims = new Map<string, 'password shown' | 'password shown to somebody else'>()
+  for (const event of events) {
+    const { 'detail-type': type, detail } = event as { 'detail-type': string; detail: Administrator }
+    if (type === linkClaimed) claims.set(administratorKey(detail), 'password shown')
+    if (type === claimDisowned) claims.set(administratorKey(detail), 'password shown to somebody else')
+  }
+  return claims
+}
+type Administrator = { accountId: string; userName: string }
+const administratorKey = ({ accountId, userName }: Administrator) => `${accountId} ${userName.toLowerCase()}`
+
+const shownMail = ({ messageId, from, to, subject, text, html, at, function: by }: Mail, apiUrl: string) => ({
   messageId,
   from,
   to,
@@ -94,6 +108,8 @@ const shownMail = ({ messageId, from, to, subject, text, html, at, function: by 
   text,
   html,
   at,
+  /** The address of the page that shows the password, as it is in the mail. */
+  link: text?.split(/\s+/).find((word) => word.startsWith(`${apiUrl}/link#`)),
   isNotice: by === 'report-failure',
 })
 
@@ -101,6 +117,7 @@ const shownMail = ({ messageId, from, to, subject, text, html, at, function: by 
 export const snapshotOf = async (organization: LocalOrganization) => {
   const { world, vending, clock, executions, endpointUrl, apiUrl, apiRoles, deadLetters } = organization
   const mails = await organization.mails()
+  const claims = claimsOf(organization.events)
   const endpointPort = new URL(endpointUrl).port
   const [operator] = apiRoles
   return {
@@ -110,13 +127,15 @@ export const snapshotOf = async (organization: LocalOrganization) => {
     region: world.region,
     automatic: vending.automatic,
     allowedRecipient: vending.allowedRecipients[0] ?? '',
+    /** For how many days a link in a mail can be opened; undefined if mails have no links. */
+    linkDays: vending.delivery === 'link' ? vending.linkDays : undefined,
     stateMachineArn: organization.deployed.stateMachineArn,
     endpointUrl,
     /** What `npx vend --local` takes. */
     endpointPort,
     apiUrl,
     apiKey: operator ? `${operator.accessKeyId}:${operator.secretAccessKey}` : '',
-    accounts: [...world.accounts.values()].toReversed().map((account) => shownAccount(world, account)),
+    accounts: [...world.accounts.values()].toReversed().map((account) => shownAccount(world, account, claims)),
     /** The names of the accounts that Organizations is creating. */
     creating: [...world.createRequests.values()].flatMap(({ state, accountName }) =>
       state === 'IN_PROGRESS' ? [accountName] : [],
@@ -126,6 +145,9 @@ export const snapshotOf = async (organization: LocalOrganization) => {
       .toReversed()
       .map((execution) => shownExecution(execution, endpointPort)),
     deadLetters: deadLetters.length,
-    mails: mails.slice(-most).toReversed().map(shownMail),
+    mails: mails
+      .slice(-most)
+      .toReversed()
+      .map((mail) => shownMail(mail, apiUrl)),
   }
 }

@@ -30,9 +30,10 @@ export const Accounts = ({ snapshot }: { snapshot: Snapshot }) => (
                 )}
               </th>
               <td>
-                {users.map(({ name, ours, groups }) => (
+                {users.map(({ name, ours, groups, claim }) => (
                   <div key={name}>
-                    {name} <small>{[...groups, ...(ours ? [] : ['not ours'])].join(', ')}</small>
+                    {name}{' '}
+                    <small>{[...groups, ...(ours ? [] : ['not ours']), ...(claim ? [claim] : [])].join(', ')}</small>
                   </div>
                 ))}
               </td>

@@ -1,7 +1,7 @@
 import type { Action } from '../page-actions.ts'
 
 /** Where the answer to an action stands: beside the button that was pressed. */
-export type Place = 'event' | 'own event' | 'manual' | 'api' | 'break' | 'execution'
+export type Place = 'time' | 'event' | 'own event' | 'manual' | 'api' | 'break' | 'execution'
 
 /** What an action led to. `kind` decides the text's colour; `waiting` is for what cannot help yet. */
 export type Answer = { kind: 'well' | 'waiting' | 'wrong'; text: string }

@@ -44,6 +44,13 @@ export const Inbox = ({ mails }: { mails: Snapshot['mails'] }) => {
             <br />
             <strong>{mail.subject}</strong>
           </p>
+          {mail.link && (
+            <p>
+              <a href={mail.link} target="_blank" rel="noreferrer">
+                Open the link in this mail
+              </a>
+            </p>
+          )}
           {look === 'text' || !mail.html ? (
             <pre tabIndex={0}>{mail.text}</pre>
           ) : (
