@@ -34,9 +34,11 @@ import path from 'node:path'
 import { promisify } from 'node:util'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { findStack } from '../../cli/service.ts'
+import { type Box, openBox } from '../../functions/shared/sealed-box.ts'
 import { loadVending } from '../../infra/build/check-vending.ts'
 import { isNamed } from '../../functions/shared/aws-errors.ts'
 import { signInUrl } from '../../functions/shared/sign-in-url.ts'
+import { claimOf, scalarIn } from '../support/link.ts'
 import { accountCreated } from '../support/events.ts'
 import { type Answer, askKms, callApi } from './api.ts'
 import { cleanUp, noteLeft } from './clean-up.ts'
@@ -194,6 +196,36 @@ const mails = async (): Promise<Mail[]> => {
   return messages[managementAccountId] ?? []
 }
 
+/** Sends a request to the deployed API. Signs the request if credentials are given. */
+const api = (request: Parameters<typeof callApi>[1], credentials?: Credentials): Promise<Answer> => {
+  const url = service['HttpApiUrl'] ?? ''
+  // MiniStack's API URL has a host name that DNS cannot resolve, so send the request to MiniStack's own address.
+  const at = process.env['AWS_ENDPOINT_URL']
+  const { hostname } = new URL(url)
+  const place =
+    isLocal && at ? { url: `http://${hostname.split('.')[0]}.execute-api.localhost:${new URL(at).port}`, at } : { url }
+  return callApi({ ...place, region }, request, credentials)
+}
+
+/** Opens the link of a mail as the page does, and answers what the page would show. */
+const claimed = async (mail: string, accountId: string) => {
+  const scalar = scalarIn(mail)
+  const claim = await claimOf(scalar, accountId)
+  const post = (body: object) =>
+    api({
+      method: 'POST',
+      path: '/link/claim',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+  expect(await post({ ...claim, digits: '' })).toMatchObject({ status: 403, body: { state: 'wrong-digits' } })
+  const { status, body } = await post(claim)
+  expect({ status, state: body['state'] }).toEqual({ status: 200, state: 'claimed-now' })
+  expect((await post({ ...claim, nonce: 'another'.padEnd(22, 'x') })).body).toMatchObject({ state: 'claimed' })
+  const { publicKey, box } = body as { publicKey: string; box: Box }
+  return JSON.parse(await openBox({ scalar, publicKey, box })) as object
+}
+
 type Expected = {
   userName: string
   groupName: string
@@ -260,9 +292,10 @@ const expectVended = async ({ accountId, email }: Account, expected: Expected) =
     expect(sent[0]?.To).toEqual([email])
     for (const body of [sent[0]?.BodyText, sent[0]?.BodyHtml]) {
       expect(body).toContain(signInUrl(partition, accountId))
-      expect(body).toContain(SecretId)
+      expect(body).toMatch(/\/link#[\w-]{43}/)
       expect(body).not.toContain(password)
     }
+    expect(await claimed(sent[0]?.BodyText ?? '', accountId)).toMatchObject({ accountId, userName, password })
   }
 
   const history = await historyOf(executionArn)
@@ -356,17 +389,6 @@ describe('the API', () => {
   const body = JSON.stringify({ admins: [{ userName: userByApi, groups: [group.name] }], groups: [group] })
   let operator: Credentials
   let requester: Credentials
-  const api = (request: Parameters<typeof callApi>[1], credentials?: Credentials): Promise<Answer> => {
-    const url = service['HttpApiUrl'] ?? ''
-    // MiniStack's API URL has a host name that DNS cannot resolve, so send the request to MiniStack's own address.
-    const at = process.env['AWS_ENDPOINT_URL']
-    const { hostname } = new URL(url)
-    const place =
-      isLocal && at
-        ? { url: `http://${hostname.split('.')[0]}.execute-api.localhost:${new URL(at).port}`, at }
-        : { url }
-    return callApi({ ...place, region }, request, credentials)
-  }
   const post = (accountId: string) => ({
     method: 'POST' as const,
     path: `/accounts/${accountId}/admins`,

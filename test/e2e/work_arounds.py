@@ -36,14 +36,18 @@ def whole_resource_arn(service, method, path, headers, body, params, region, acc
         return iam_actions._query_param(params, name)
 
     sender = email.utils.parseaddr(given("Source") or "")[1]
+    request = json.loads(body) if body[:1] == b"{" else {}
+    item = request.get("Item") or request.get("Key") or {}
+    entry = (request.get("Entries") or [{}])[0]
     condition_keys.set({
         # MiniStack does not resolve policy variables. With the variable's own text as the value, the comparison in
         # the policies succeeds: every account counts as a member of the organization.
         "aws:resourceorgid": "${aws:PrincipalOrgID}",
         "iam:policyarn": given("PolicyArn"),
         "ses:fromaddress": sender,
-        "dynamodb:leadingkeys": [json.loads(body)["Item"]["pk"]["S"]] if service == "dynamodb" and b'"Item"' in body else None,
-        "events:source": json.loads(body)["Entries"][0]["Source"] if service == "events" and b"Entries" in body else None,
+        "dynamodb:leadingkeys": [item["pk"]["S"]] if service == "dynamodb" and "pk" in item else None,
+        "events:source": entry.get("Source") if service == "events" else None,
+        "events:detail-type": entry.get("DetailType") if service == "events" else None,
     })
     if service == "ses" and sender:
         return f"arn:aws:ses:{region}:{account}:identity/{sender}"

@@ -1,34 +1,17 @@
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge'
 import { mockClient } from 'aws-sdk-client-mock'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { claimLink, disown } from '../../functions/claim-link/claim-link.ts'
 import { visitorOf } from '../../functions/claim-link/visitor.ts'
 import { createLink, handoverState, openLinks, readHandover, recordBox } from '../../functions/shared/handover.ts'
 import { makeLinkKey, openBox, sealBox } from '../../functions/shared/sealed-box.ts'
-import { startEndpoint } from '../../local/aws/endpoint.ts'
-import { createWorld } from '../../local/aws/world.ts'
-import { createLedger } from '../../local/create-ledger.ts'
+import { realLedger } from '../support/real-ledger.ts'
 
 // The claim is decided by conditions of DynamoDB, so a DynamoDB evaluates them here.
 
-const tableName = 'ledger'
 const eventBridge = mockClient(EventBridgeClient)
 const events = new EventBridgeClient({})
-let dynamodb: DynamoDBClient
-let close: () => Promise<unknown>
-beforeAll(async () => {
-  const world = createWorld()
-  const endpoint = await startEndpoint(world)
-  close = endpoint.close
-  dynamodb = new DynamoDBClient({
-    endpoint: endpoint.url,
-    region: world.region,
-    credentials: { accessKeyId: world.managementAccountId, secretAccessKey: 'local' },
-  })
-  await createLedger(dynamodb, tableName)
-})
-afterAll(() => close())
+const ledger = realLedger()
 
 const start = Date.parse('2026-11-27T09:00:00Z')
 let accounts = 100000001234
@@ -46,7 +29,6 @@ afterEach(() => {
 const later = (minutes: number) => vi.setSystemTime(Date.now() + minutes * 60_000)
 const day = 24 * 60
 
-const ledger = () => ({ dynamodb, tableName })
 const userName = 'ada'
 const version = 'v1'.padEnd(32, '0')
 
