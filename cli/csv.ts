@@ -1,4 +1,5 @@
 import { chmodSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { isNamed } from '../functions/shared/aws-errors.ts'
 import { credentialsFile } from '../functions/shared/credentials-file.ts'
@@ -176,6 +177,10 @@ export const writePrivately = (file: string, text: string, { force }: { force: b
     if (code === 'EEXIST')
       throw new UsageError(
         `${file} already exists. Name another file with --output, or replace this file with --force.`,
+      )
+    if (code === 'ENOENT')
+      throw new UsageError(
+        `${file} cannot be written: there is no folder ${path.dirname(file)}. Create the folder, or name another file with --output.`,
       )
     throw new UsageError(`${file} cannot be written: ${error instanceof Error ? error.message : String(error)}`)
   }

@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs'
 import { accountOfEvent } from '../functions/shared/event.ts'
 import { isEvent } from '../functions/shared/event-shape.ts'
 import { manualRequest } from '../functions/shared/request.ts'
 import { parseInput, readJson } from '../functions/shared/parse.ts'
+import { readNamedFile } from '../infra/build/named-file.ts'
 import { UsageError } from './command-errors.ts'
 import { fileOf } from './setting.ts'
 
@@ -10,10 +10,10 @@ export type Asked = { file?: string; admin?: string[]; again?: boolean }
 
 const readFile = (file: string): unknown => {
   try {
-    return readJson(readFileSync(fileOf(file), 'utf8'))
+    return readJson(readNamedFile(fileOf(file), `--file ${file}`))
   } catch (error) {
-    const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT'
-    throw new UsageError(`--file ${file}: ${isMissing ? 'there is no such file' : `must be JSON. ${String(error)}`}`)
+    if (error instanceof SyntaxError) throw new UsageError(`--file ${file}: must be JSON. ${error.message}`)
+    throw new UsageError((error as Error).message)
   }
 }
 

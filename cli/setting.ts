@@ -62,12 +62,8 @@ const readVending = async (config: string | undefined) => {
   const { loadVending } = await import('../infra/build/check-vending.ts')
   const file = config ? fileOf(config) : path.join(import.meta.dirname, '..', 'vending.yml')
   try {
-    return loadVending(file)
+    return loadVending(file, config ? `--config ${config}` : `The project’s vending.yml (${file})`)
   } catch (error) {
-    const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT'
-    if (isMissing && config) throw new UsageError(`--config ${config}: there is no such file.`)
-    if (isMissing)
-      throw new UsageError(`The project has no vending.yml: there is no ${file}. Name another file with --config.`)
     throw new UsageError(error instanceof Error ? error.message : String(error))
   }
 }

@@ -1,8 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { readJson } from '../functions/shared/parse.ts'
+import { readNamedFile } from '../infra/build/named-file.ts'
 import { keptByNpm } from '../infra/build/npm-options.ts'
 import { close, listen } from './http.ts'
 import { type Input, readInput } from './input.ts'
@@ -59,13 +59,22 @@ const parseOptions = () => {
   }
 }
 
-const readInputFile = (file: string): Input => {
+const readFile = (option: string, file: string) => {
   try {
-    const text = readFileSync(fromCallersFolder(file), 'utf8')
+    return readNamedFile(fromCallersFolder(file), `${option} ${file}`)
+  } catch (error) {
+    throw new UsageError(messageOf(error))
+  }
+}
+
+const readInputFile = (file: string): Input => {
+  const text = readFile('--event', file)
+  try {
     readJson(text)
     return readInput(text)
   } catch (error) {
-    throw new UsageError(`--event ${file}: ${messageOf(error)}`)
+    const problem = error instanceof SyntaxError ? `must be JSON. ${error.message}` : messageOf(error)
+    throw new UsageError(`--event ${file}: ${problem}`)
   }
 }
 
@@ -98,7 +107,12 @@ export const readOptions = async () => {
   const { help, once, json, port, event, strict, config } = parseOptions()
   if (help) return undefined
   const inputs = event.map((file) => ({ file, input: readInputFile(file) }))
-  const vendingFile = fromCallersFolder(config)
-  if (!existsSync(vendingFile)) throw new UsageError(`--config ${config}: there is no such file`)
-  return { json, strict, inputs, vendingFile, ports: once || json ? undefined : await freePorts(port) }
+  readFile('--config', config)
+  return {
+    json,
+    strict,
+    inputs,
+    vendingFile: fromCallersFolder(config),
+    ports: once || json ? undefined : await freePorts(port),
+  }
 }

@@ -18,22 +18,25 @@ const baselineOfAccount = z.object({
     .check(z.regex(/^arn:[\w-]+:organizations::\d{12}:account\/[\w-]+\/\d{12}$/, 'must be the ARN of an account')),
   statusSummary: z.object({ status: z.literal('SUCCEEDED', 'must be SUCCEEDED: the account is not enrolled yet') }),
 })
-const managedAccount = { account: z.object({ accountId }) }
+const managedAccount = { account: z.object({ accountId }, 'must be an object') }
 // Events of Organizations (by CloudTrail) and lifecycle events of Control Tower. Event versions add and drop fields, so
 // only the needed fields are read.
 const eventSchema = z.object({
   source: z.string('must be the source of an event'),
-  detail: z.looseObject({
-    eventName: z.optional(z.string()),
-    serviceEventDetails: z.optional(
-      z.looseObject({
-        createAccountStatus: result({ accountId }),
-        createManagedAccountStatus: result(managedAccount),
-        updateManagedAccountStatus: result(managedAccount),
-        enableBaselineStatus: z.optional(z.object({ enabledBaselineDetails: baselineOfAccount })),
-      }),
-    ),
-  }),
+  detail: z.looseObject(
+    {
+      eventName: z.optional(z.string()),
+      serviceEventDetails: z.optional(
+        z.looseObject({
+          createAccountStatus: result({ accountId }),
+          createManagedAccountStatus: result(managedAccount),
+          updateManagedAccountStatus: result(managedAccount),
+          enableBaselineStatus: z.optional(z.object({ enabledBaselineDetails: baselineOfAccount })),
+        }),
+      ),
+    },
+    'must be an object',
+  ),
 })
 
 /** The account ids in a value, each with the key that it is under. */

@@ -35,9 +35,13 @@ const fieldName = (path: PropertyKey[]) => {
   return name.length > 200 ? `${name.slice(0, 200)}…` : name || 'input'
 }
 
+const isMissing = (value: unknown, path: PropertyKey[]) =>
+  path.length > 0 &&
+  path.reduce((part, key) => (part as Record<PropertyKey, unknown> | undefined)?.[key], value) === undefined
+
 /**
  * Checks `value` against `schema`.
- * Throws `InvalidInputError`, which names each wrong field and what is allowed there.
+ * Throws `InvalidInputError`, which names each missing or wrong field and what is allowed there.
  */
 export const parseInput = <S extends z.ZodMiniType>(schema: S, value: unknown): z.output<S> => {
   if (isTooDeep(value))
@@ -50,7 +54,7 @@ export const parseInput = <S extends z.ZodMiniType>(schema: S, value: unknown): 
   const issues = result.error.issues.flatMap(({ path, message, ...issue }) =>
     (issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...path, key]) : [path]).map((where) => ({
       field: fieldName(where),
-      message,
+      message: isMissing(value, where) ? `is missing; ${message}` : message,
     })),
   )
   const seen = new Set<string>()

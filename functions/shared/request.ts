@@ -4,6 +4,7 @@ import { InvalidInputError, RecipientNotAllowedError } from './errors.ts'
 
 // The limits are AWS's: IAM and STS quotas (IAM User Guide, reference_iam-quotas), and the tag pattern of
 // Organizations.
+
 /**
  * A text that matches a pattern. A value of another type breaks another rule, and gets a message of its own: YAML and
  * JSON read 1234 as a number.

@@ -286,7 +286,7 @@ describe('manualRequest', () => {
     expect(issuesOf(() => parseInput(manualRequest, input))).toEqual([{ field: 'input', message: 'must be an object' }])
   })
 
-  test.each(['44445555666', '4444555566667', ' 444455556666', '４４４４５５５５６６６６', null, undefined])(
+  test.each(['44445555666', '4444555566667', ' 444455556666', '４４４４５５５５６６６６', null])(
     'refuses %o as account id',
     (id) => {
       expect(issuesOf(() => parseInput(manualRequest, { accountId: id }))).toEqual([
@@ -294,6 +294,13 @@ describe('manualRequest', () => {
       ])
     },
   )
+
+  test('calls a field missing that is not there, and says what is allowed', () => {
+    expect(issuesOf(() => parseInput(manualRequest, { admins: [{}] }))).toEqual([
+      { field: 'accountId', message: 'is missing; must be an account ID: 12 digits, as a string' },
+      { field: 'admins[0].userName', message: 'is missing; must be 1 to 64 letters, digits or _+=.@-' },
+    ])
+  })
 
   test('refuses a number as account id: YAML and JSON take 12 digits without quotes for a number', () => {
     expect(issuesOf(() => parseInput(manualRequest, { accountId: 444455556666 }))).toEqual([

@@ -91,7 +91,9 @@ describe('delivery', () => {
   test('by secret needs somebody who may read the secrets, and words for the mail', () => {
     const message = refusal(() => load({ delivery: 'secret', secretReaders: [], handover: undefined }))
     expect(message).toContain('secretReaders: must name at least one role or user with delivery: secret')
-    expect(message).toContain('handover: must say how an administrator gets the password with delivery: secret')
+    expect(message).toContain(
+      'handover: is missing; must say how an administrator gets the password with delivery: secret',
+    )
     const secret = { delivery: 'secret', handover: 'Ask us.' }
     expect(load(secret)).toMatchObject(secret)
   })
@@ -119,7 +121,7 @@ const userNameRule = 'must be 1 to 64 letters, digits or _+=.@-'
 
 describe('is refused with file, key and what is allowed:', () => {
   test.each<[key: string, value: unknown, allowed: string, at?: string]>([
-    ['sender', undefined, 'must be an address'],
+    ['sender', undefined, 'is missing; must be an address'],
     ['sender', 'Account Vending', 'must be an address'],
     ['sender', 'Zoë <zoe@example.com>', 'in ASCII'],
     ['sender', 'A <a@example.com>\nBcc: b@example.com', 'must be an address'],
@@ -130,7 +132,8 @@ describe('is refused with file, key and what is allowed:', () => {
     ['protected', { accounts: [444455556666], organizationalUnits: [] }, 'write it in quotes', 'protected.accounts[0]'],
     ['configurationSet', 'two words', 'must be the name of an SES configuration set'],
     ['configurationSet', 'a'.repeat(65), '1 to 64 letters'],
-    ['organizationName', undefined, line],
+    ['organizationName', undefined, `is missing; ${line}`],
+    ['organizationName', null, `organizationName: ${line}`],
     ['organizationName', '', line],
     ['organizationName', 'two\nlines', line],
     ['organizationName', 'a'.repeat(1001), line],
@@ -143,23 +146,28 @@ describe('is refused with file, key and what is allowed:', () => {
     ['linkDays', '7', 'must be a whole number of days from 1 to 30, without quotes'],
     ['linkConcurrency', 0, 'must be a whole number of executions at a time from 1 to 100'],
     ['linkDomain', { name: 'https://access.example.com' }, 'must be a domain like example.com', 'linkDomain.name'],
-    ['linkDomain', { name: 'access.example.com' }, 'must be the ARN of a certificate', 'linkDomain.certificate'],
+    [
+      'linkDomain',
+      { name: 'access.example.com' },
+      'is missing; must be the ARN of a certificate',
+      'linkDomain.certificate',
+    ],
     ['runbook', 'http://wiki.example.com', 'must be a URL that begins with https://'],
     ['runbook', 'https://wiki.example.com/two words', 'must be a URL'],
     ['runbook', 'javascript:alert(1)', 'must be a URL'],
     ['automatic', 'always', 'must be organizations or control-tower'],
-    ['automatic', undefined, 'must be organizations or control-tower'],
+    ['automatic', undefined, 'is missing; must be organizations or control-tower'],
     ['accessRole', 'a/b', 'must be the name of a role'],
     ['accessRole', 'a'.repeat(65), '1 to 64 letters'],
     ['groups', [], 'must have at least one entry'],
-    ['groups', undefined, 'must be a list of groups'],
+    ['groups', undefined, 'is missing; must be a list of groups'],
     ['groups', [{ name: 'two words' }], 'must be 1 to 128 letters', 'groups[0].name'],
     ['groups', [{ name: 'a', policies: ['*'] }], 'must be the name of an AWS managed policy', 'groups[0].policies[0]'],
     ['groups', [{ name: 'a', policy: 'b' }], 'name, policies, inline', 'groups[0]'],
-    ['groups', [{ name: 'a', inline: { b: {} } }], 'must be "2012-10-17"', 'groups[0].inline.b.Version'],
+    ['groups', [{ name: 'a', inline: { b: {} } }], 'is missing; must be "2012-10-17"', 'groups[0].inline.b.Version'],
     ['admins', [], 'must have at least one entry'],
     ['admins', [{ userName: 'ada lovelace' }], userNameRule, 'admins[0].userName'],
-    ['admins', [{}], userNameRule, 'admins[0].userName'],
+    ['admins', [{}], `is missing; ${userNameRule}`, 'admins[0].userName'],
     ['admins', [{ userName: 'ada', email: 'ada' }], 'must be an e-mail address', 'admins[0].email'],
     ['admins', [{ userName: 'ada', groups: ['Nobody'] }], 'defined groups are Administrators', 'admins[0].groups[0]'],
     ['admins', [{ userName: 'ada' }, { userName: 'ADA' }], 'is given twice', 'admins[1].userName'],
@@ -171,10 +179,15 @@ describe('is refused with file, key and what is allowed:', () => {
     ['passwordLength', 129, 'must be at most 128'],
     ['passwordLength', 32.5, 'must be a whole number from 24 to 128'],
     ['passwordLength', '32', 'must be a number from 24 to 128, without quotes'],
-    ['passwordLength', undefined, 'must be a number from 24 to 128'],
+    ['passwordLength', undefined, 'is missing; must be a number from 24 to 128'],
     ['passwordResetRequired', 'no', 'must be true or false'],
-    ['protected', undefined, 'must be an object'],
-    ['protected', { accounts: [] }, 'must be a list of organizational unit ids', 'protected.organizationalUnits'],
+    ['protected', undefined, 'is missing; must be an object'],
+    [
+      'protected',
+      { accounts: [] },
+      'is missing; must be a list of organizational unit ids',
+      'protected.organizationalUnits',
+    ],
     [
       'protected',
       { accounts: [1], organizationalUnits: [] },
@@ -198,7 +211,7 @@ describe('is refused with file, key and what is allowed:', () => {
     ['secretReaders', ['*'], principal, 'secretReaders[0]'],
     ['secretReaders', ['arn:aws:iam::111122223333:root'], principal, 'secretReaders[0]'],
     ['operators', ['111122223333'], principal, 'operators[0]'],
-    ['operators', undefined, 'must be a list of ARNs'],
+    ['operators', undefined, 'is missing; must be a list of ARNs'],
     ['requesters', ['arn:aws:iam::*:role/a'], principal, 'requesters[0]'],
   ])('%s: %j', (key, value, allowed, at = key) => {
     const message = refusal(() => load({ [key]: value }))
@@ -241,7 +254,14 @@ describe('is refused with file, key and what is allowed:', () => {
   })
 
   test.each(['a: [', 'a: 1\na: 2', '\ta: 1'])('what is no YAML, with its line: %o', (text) => {
-    expect(refusal(() => loadText(text))).toMatch(/^my-vending\.yml: .* at line \d/)
+    const message = refusal(() => loadText(text))
+    expect(message).toMatch(/^my-vending\.yml is not valid YAML: line \d, column \d\.\nThe mistake is /)
+    // The words of the library come last.
+    expect(message).toMatch(/then run the command again\. The YAML parser says:\n\n.* at line \d/)
+  })
+
+  test('what is no YAML, by the place of the mistake', () => {
+    expect(refusal(() => loadText('sender: a@example.com\ncontact: ask: us\n'))).toContain('YAML: line 2, column 10.')
   })
 })
 
@@ -254,6 +274,11 @@ test('a default administrator’s own address must be an allowed recipient', () 
   expect(load({ admins, allowedRecipients: ['other.example'] }).admins).toMatchObject(admins)
 })
 
-test('a missing file leaves as ENOENT', () => {
-  expect(() => loadVending(join(folder, 'no-such.yml'))).toThrow('ENOENT')
+test('a file that cannot be read is named, in a sentence', () => {
+  const missing = join(folder, 'no-such.yml')
+  expect(refusal(() => loadVending(missing))).toBe(`${missing}: there is no such file.`)
+  expect(refusal(() => loadVending(missing, '--config no-such.yml'))).toBe(
+    '--config no-such.yml: there is no such file.',
+  )
+  expect(refusal(() => loadVending(folder))).toBe(`${folder}: this is a folder, not a file.`)
 })

@@ -211,7 +211,7 @@ describe('vend', () => {
     )
     expect(ended).toMatchObject({
       code: 2,
-      stderr: expect.stringMatching(/^The project has no vending\.yml: there is no\s.*vending\.yml\. /) as string,
+      stderr: expect.stringMatching(/^The project’s vending\.yml \(\S+\): there is no such file\.\n$/) as string,
     })
   })
 
@@ -752,6 +752,11 @@ describe('csv', () => {
       stderr: expect.stringContaining('already exists') as string,
     })
     expect(readFileSync(name, 'utf8')).toBe('mine')
+    const nowhere = path.join(folder, 'nowhere')
+    expect(await vend('csv', id, '--output', path.join(nowhere, 'a.csv'))).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(`there is no folder ${nowhere}.`) as string,
+    })
     expect((await vend('csv', id, '--force')).code).toBe(0)
     expect(readFileSync(name, 'utf8')).toContain(header)
     expect(statSync(name).mode & 0o777).toBe(0o600)

@@ -160,8 +160,11 @@ describe('explains a mistake:', () => {
   })
 
   test('a file that does not exist or is not JSON', async () => {
-    expect((await start('--event', 'nowhere.json')).stderr).toContain('--event nowhere.json: ')
-    expect((await start('--config', 'nowhere.yml')).stderr).toBe('--config nowhere.yml: there is no such file\n')
+    for (const option of ['--event', '--config']) {
+      const { code, stderr } = await start(option, 'nowhere')
+      expect({ code, stderr }).toEqual({ code: 2, stderr: `${option} nowhere: there is no such file.\n` })
+    }
+    expect((await start('--event', '.')).stderr).toBe('--event .: this is a folder, not a file.\n')
     expect((await start(...file({ method: 'POST' }))).stderr).toContain('an API request needs a method')
     expect((await start(...file({ method: 'POST', path: '/accounts/444455556666/admins', bdy: {} }))).stderr).toContain(
       'not bdy',
