@@ -60,6 +60,8 @@ const selfExplanatory = [
   'AccountPendingError',
   'AccountNotActiveError',
   'RecipientNotAllowedError',
+  'UserNotOnRecordError',
+  'UserKeptError',
 ]
 export const isRefusal = (error: unknown): boolean => isNamed(error, ...selfExplanatory)
 

@@ -2,7 +2,10 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { styleText } from 'node:util'
 import packageFile from '../package.json' with { type: 'json' }
 import { exitCodeOf, sayError, UsageError } from './command-errors.ts'
+import { addCompletion, completionDescription } from './completion.ts'
 import type { Asked } from './request-options.ts'
+import type { Status } from './status.ts'
+import { addLinkCommands } from './link-commands.ts'
 import { fileOf, type Global, localPort, settingOf } from './setting.ts'
 import { width, wrap } from './show.ts'
 
@@ -36,6 +39,8 @@ Examples:
   npx vend plan 444455556666 --admin ada=ada@example.com
   npx vend start 444455556666 --wait
   npx vend list --status FAILED
+  npx vend links
+  npx vend link 444455556666 ada --wait
   npx vend csv 444455556666`,
   )
   .showHelpAfterError('(see npx vend --help)')
@@ -136,8 +141,15 @@ const ended = ['VENDED', 'AlreadyVended', 'AlreadyInProgress', 'NotNew']
 
 const nameOf = (executionArn: string) => executionArn.split(':').at(-1)
 
-/** Follows a vend until it ends, and sets the exit code. Ctrl-C ends only the following. */
-const follow = async (command: Command, asked: { accountId: string; executionArn?: string }) => {
+/**
+ * Follows a vend until it ends, and sets the exit code. `whyFailed` says what a vend that ended well did not do. Ctrl-C
+ * ends only the following.
+ */
+const follow = async (
+  command: Command,
+  asked: { accountId: string; executionArn?: string },
+  whyFailed: (account: Status) => string | undefined = () => undefined,
+) => {
   const { make, stage, json, options } = settingOf(command.optsWithGlobals<Global>())
   let { executionArn } = asked
   process.once('SIGINT', () => {
@@ -161,7 +173,9 @@ const follow = async (command: Command, asked: { accountId: string; executionArn
     note(
       `The vend is still running after an hour. Continue to follow it: npx vend status ${account.accountId} --watch${options}`,
     )
-  process.exitCode = ended.includes(account.status) ? 0 : 1
+  const why = whyFailed(account)
+  if (why) note(wrap(why))
+  process.exitCode = ended.includes(account.status) && !why ? 0 : 1
 }
 
 program
@@ -209,6 +223,10 @@ program
     if (showsProgress) process.stderr.write('\r\u001b[K')
     answer(json, accounts, () => showList(accounts, process.stdout.isTTY ? width : Infinity))
   })
+
+// link, links
+
+addLinkCommands(program, { accountId, answer, follow })
 
 // redrive
 
@@ -331,26 +349,6 @@ Exit codes: 0 written, 1 not written, or some users are missing, 2 a mistake in 
 
 // completion
 
-const completionDescription = 'print a script that completes commands and options in zsh, bash, fish or powershell'
-
-/** Adds the command that prints the completion scripts, and the command that these scripts call. */
-const addCompletion = async () => {
-  const { default: addTo } = await import('@bomb.sh/tab/commander')
-  addTo(program, { completionCommandName: 'completion' })
-  program.commands
-    .find((command) => command.name() === 'completion')
-    ?.description(completionDescription)
-    .addHelpText(
-      'after',
-      `
-Load the script when your shell starts. First run npm install --global . so that vend is on the PATH.
-  bash        in ~/.bashrc: source <(vend completion bash)
-              (needs the package bash-completion)
-  zsh         in ~/.zshrc, after compinit: source <(vend completion zsh)
-  fish        in ~/.config/fish/config.fish: vend completion fish | source
-  powershell  in $PROFILE: vend completion powershell | Out-String | Invoke-Expression`,
-    )
-}
 const isCompletion = ['completion', 'complete'].includes(process.argv[2] ?? '')
 // For the help only: loading the library takes as long as the help itself.
 if (!isCompletion) program.command('completion <shell>').description(completionDescription)
@@ -375,7 +373,7 @@ const withLocalPort = (argv: string[]) => {
 
 const run = async () => {
   try {
-    if (isCompletion) await addCompletion()
+    if (isCompletion) await addCompletion(program)
     for (const command of program.commands) command.showHelpAfterError(`(see npx vend ${command.name()} --help)`)
     await program.parseAsync(withLocalPort(process.argv))
   } catch (error) {

@@ -1,7 +1,9 @@
 import { OrganizationsClient } from '@aws-sdk/client-organizations'
 import { SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn'
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts'
+import { renewalOf } from '../functions/accept-request/asked.ts'
 import { findMemberAccount } from '../functions/shared/account.ts'
+import { readAccount } from '../functions/shared/record-and-lease.ts'
 import { completeRequest, manualRequest } from '../functions/shared/request.ts'
 import { parseInput } from '../functions/shared/parse.ts'
 import type { Vending } from '../functions/shared/vending.ts'
@@ -25,7 +27,7 @@ export async function start(
   clients: ReturnType<typeof startClients>,
   { accountId, request, stage, vending }: { accountId: string; request: object; stage: string; vending: Vending },
 ) {
-  const [{ stateMachineArn, partition, managementAccountId }, { Arn: requestedBy }] = await Promise.all([
+  const [{ stateMachineArn, ledger, partition, managementAccountId }, { Arn: requestedBy }] = await Promise.all([
     findService(clients, stage),
     clients.sts.send(new GetCallerIdentityCommand({})),
   ])
@@ -36,7 +38,9 @@ export async function start(
       protectedPlaces: vending.protected,
     })
     const asked = parseInput(manualRequest, request)
-    completeRequest(asked, vending, { accountId, accountEmail: account.email, partition })
+    if (asked.renew === undefined)
+      completeRequest(asked, vending, { accountId, accountEmail: account.email, partition })
+    else renewalOf(await readAccount(ledger, accountId), { renew: asked.renew }, vending)
   } catch (error) {
     if (!isRefusal(error)) throw error
     throw new RefusedError(`${sayError(error)} Nothing was started.`, { cause: error })

@@ -30,7 +30,7 @@ import {
   sizeIssues,
 } from '../shared/request.ts'
 import { placeOf, vendOf } from '../shared/vend.ts'
-import { askedBy, isDisowned, isRenewal, renewalOf } from './asked.ts'
+import { askedBy, isDisowned, isGone, isRenewal, renewalOf, withoutWhatIsGone } from './asked.ts'
 
 export const acceptRequestInput = z.object({
   /** The execution's input, as it came through one of the doors. */
@@ -112,12 +112,6 @@ const addToRecord = (record: AccountRecord | undefined, ask: Ask): Ask => {
     .flatMap((name) => entryOf(record?.groups, name) ?? [])
   return { groups: [...groups, ...others], admins }
 }
-
-const isGone = (record: AccountRecord | undefined) => record?.status === 'DEPARTED' || record?.status === 'CLOSED'
-
-/** Leaves out what is no longer in an account that left the organization or was closed. */
-const withoutWhatIsGone = (record: AccountRecord | undefined) =>
-  record && isGone(record) ? { ...record, groups: {}, admins: {} } : record
 
 /**
  * Decides what becomes of a request, by reading only, so that `vend plan` decides by this as well.
@@ -210,8 +204,8 @@ const busy = (accountId: string) => new AccountBusyError(`Another execution is v
  * NotNew.
  * Safe to run twice: an execution can take its own lease again.
  * Throws `InvalidInputError`, `ManagementAccountError`, `AccountNotFoundError`, `ProtectedAccountError`,
- * `AccountPendingError`, `AccountNotActiveError`, `RecipientNotAllowedError`, and `AccountBusyError` while another
- * execution vends the account.
+ * `AccountPendingError`, `AccountNotActiveError`, `RecipientNotAllowedError`, `UserNotOnRecordError`, `UserKeptError`,
+ * and `AccountBusyError` while another execution vends the account.
  */
 export async function acceptRequest(clients: Clients, input: z.output<typeof acceptRequestInput>, config: Config) {
   const decided = await decideRequest(clients, input, config)

@@ -1,5 +1,5 @@
 import { isAllowedRecipient } from '../shared/address.ts'
-import { InvalidInputError, RecipientNotAllowedError } from '../shared/errors.ts'
+import { RecipientNotAllowedError, UserKeptError, UserNotOnRecordError } from '../shared/errors.ts'
 import { accountOfEvent } from '../shared/event.ts'
 import { disownedIn, isEvent, isOfSweep } from '../shared/event-shape.ts'
 import { readHandover } from '../shared/handover.ts'
@@ -45,25 +45,38 @@ export const isRenewal = (asked: Asked): asked is Renewal => asked.renew !== und
 export const isDisowned = async (ledger: Ledger, { accountId, renew: userName = '' }: Asked) =>
   (await readHandover(ledger, { accountId, userName }))?.claim?.disownedAt !== undefined
 
+export const isGone = (record: AccountRecord | undefined) =>
+  record?.status === 'DEPARTED' || record?.status === 'CLOSED'
+
+/** Leaves out what is no longer in an account that left the organization or was closed. */
+export const withoutWhatIsGone = (record: AccountRecord | undefined) =>
+  record && isGone(record) ? { ...record, groups: {}, admins: {} } : record
+
 /**
  * The administrator who gets a new password, as on record.
- * Throws `InvalidInputError` and `RecipientNotAllowedError`.
+ * Throws `UserNotOnRecordError`, `UserKeptError` and `RecipientNotAllowedError`.
  */
 export const renewalOf = (
   record: AccountRecord | undefined,
-  { renew, silent }: Renewal,
+  { renew, silent }: Pick<Renewal, 'renew' | 'silent'>,
   { allowedRecipients }: { allowedRecipients: string[] },
 ): Ask => {
-  const known = entryOf(record?.admins, renew.toLowerCase())
-  if (!known || known.kept) {
-    const ours = Object.values(record?.admins ?? {}).flatMap(({ userName, kept }) => (kept ? [] : [userName]))
-    const message = `account vending has made no user ${renew} in this account; it has made ${ours.join(', ') || 'nobody'}`
-    throw new InvalidInputError([{ field: 'renew', message }])
+  const admins = withoutWhatIsGone(record)?.admins
+  const known = entryOf(admins, renew.toLowerCase())
+  if (!known) {
+    const ours = Object.values(admins ?? {}).flatMap(({ userName, kept }) => (kept ? [] : [userName]))
+    throw new UserNotOnRecordError(
+      `Account vending has created no user ${renew} in this account; it has created ${ours.join(', ') || 'nobody'}`,
+    )
   }
+  if (known.kept)
+    throw new UserKeptError(
+      `The user ${known.userName} existed before account vending, which has no password for this user`,
+    )
   const { kept: _, ...admin } = known
   if (!silent && !isAllowedRecipient(allowedRecipients, admin.email))
     throw new RecipientNotAllowedError(
-      `renew: ${admin.email}, the address of ${admin.userName}, is not within allowedRecipients of vending.yml (${allowedRecipients.join(', ')})`,
+      `The address of ${admin.userName}, ${admin.email}, is not within allowedRecipients of vending.yml (${allowedRecipients.join(', ')})`,
     )
   return { groups: [], admins: [admin] }
 }

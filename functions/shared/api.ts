@@ -16,6 +16,8 @@ const refusals: Record<string, [status: number, title: string]> = {
   ProtectedAccountError: [403, 'The account is protected'],
   RecipientNotAllowedError: [403, 'The recipient is not allowed'],
   AccountNotFoundError: [404, 'The account is not in the organization'],
+  UserNotOnRecordError: [404, 'Account vending did not create this user'],
+  UserKeptError: [409, 'The user is kept unchanged'],
   AccountPendingError: [409, 'The account is not active yet'],
   AccountNotActiveError: [409, 'The account is not active'],
   IdempotencyKeyReusedError: [422, 'The Idempotency-Key was used before with another request'],

@@ -39,6 +39,16 @@ export class RecipientNotAllowedError extends Error {
   override readonly name = 'RecipientNotAllowedError'
 }
 
+/** The ledger lists no user of that name in the account, so there is no link to renew. */
+export class UserNotOnRecordError extends Error {
+  override readonly name = 'UserNotOnRecordError'
+}
+
+/** The user existed before account vending and is kept unchanged, so account vending has no password for the user. */
+export class UserKeptError extends Error {
+  override readonly name = 'UserKeptError'
+}
+
 /** The account's State is PENDING_ACTIVATION. Worth waiting for. */
 export class AccountPendingError extends Error {
   override readonly name = 'AccountPendingError'

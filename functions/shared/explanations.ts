@@ -53,6 +53,16 @@ export const explanations: Record<string, Explanation> = {
     'The request names a mail address that vending.yml does not allow. Nothing was made.',
     'Add the address or its domain to “allowedRecipients” in vending.yml and deploy, or request another address. Then start again:',
   ),
+  UserNotOnRecordError: explain(
+    'correct',
+    'A new link was requested for a user that account vending did not create in this account. Nothing was made.',
+    'The cause lists the users that account vending has created. Ask for a link for one of these users:',
+  ),
+  UserKeptError: explain(
+    'correct',
+    'A new link was requested for a user that existed before account vending. Account vending never changes this user, and has no password for the user. Nothing was made.',
+    'Reset the password of this user in the IAM console, or ask for a link for a user that account vending has created:',
+  ),
   AccountBusyError: explain(
     'start',
     'Another execution was still vending this account when this execution stopped waiting.',

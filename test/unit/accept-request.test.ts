@@ -14,6 +14,8 @@ import {
   ManagementAccountError,
   ProtectedAccountError,
   RecipientNotAllowedError,
+  UserKeptError,
+  UserNotOnRecordError,
 } from '../../functions/shared/errors.ts'
 import {
   accountId,
@@ -420,6 +422,29 @@ describe('the error leaves under its name:', () => {
   test('RecipientNotAllowedError', async () => {
     await expect(accept(event, { allowedRecipients: ['other.example'] })).rejects.toThrow(RecipientNotAllowedError)
     expect(onRecord.changes()).toEqual([])
+  })
+
+  test.each([undefined, aVendedRecord(), aVendedRecord({ status: 'DEPARTED' })])(
+    'UserNotOnRecordError for a new link of a user who is not on record',
+    async (record) => {
+      holds(record)
+      const renew = record?.status === 'DEPARTED' ? 'administrator' : 'bob'
+      await expect(accept({ accountId, renew })).rejects.toThrow(UserNotOnRecordError)
+      expect(onRecord.changes()).toEqual([])
+    },
+  )
+
+  test('UserKeptError for a new link of a user who is kept', async () => {
+    holds(aVendedRecord({ admins: { administrator: { ...anAdmin(), kept: true } } }))
+    await expect(accept({ accountId, renew: 'Administrator' })).rejects.toThrow(UserKeptError)
+    expect(onRecord.changes()).toEqual([])
+  })
+
+  test('RecipientNotAllowedError for a new link to an address that is no longer allowed', async () => {
+    holds(aVendedRecord())
+    const renewed = accept({ accountId, renew: 'Administrator' }, { allowedRecipients: ['other.example'] })
+    await expect(renewed).rejects.toThrow(RecipientNotAllowedError)
+    await expect(renewed).rejects.toThrow('The address of Administrator, ')
   })
 
   test('an error of Step Functions', async () => {

@@ -45,7 +45,7 @@ const unforeseen: [what: string, error: unknown][] = [
   ...Object.entries(errors)
     .filter(
       ([name]) =>
-        !/^(InvalidInput|ManagementAccount|ProtectedAccount|RecipientNotAllowed|AccountNot|AccountPending|IdempotencyKey)/.test(
+        !/^(InvalidInput|ManagementAccount|ProtectedAccount|RecipientNotAllowed|AccountNot|AccountPending|IdempotencyKey|UserNotOnRecord|UserKept)/.test(
           name,
         ) || name === 'AccountNotReadyError',
     )

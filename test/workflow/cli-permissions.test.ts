@@ -84,6 +84,12 @@ test.each([
   { command: 'status', args: () => ['360000000003'], atLeast: ['states:DescribeExecution'] },
   { command: 'list', args: () => [], atLeast: ['dynamodb:Scan'] },
   {
+    command: 'link',
+    args: () => ['360000000003', 'Administrator'],
+    atLeast: ['dynamodb:GetItem', 'states:StartExecution'],
+  },
+  { command: 'links', args: () => [], atLeast: ['dynamodb:Scan'] },
+  {
     command: 'redrive',
     args: async () => {
       account('360000000004').deniedActions.push('iam:CreateUser')

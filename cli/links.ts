@@ -1,0 +1,85 @@
+import { styleText } from 'node:util'
+import { handoverState, scanHandovers } from '../functions/shared/handover.ts'
+import { mailTo, scanAccounts } from '../functions/shared/record-and-lease.ts'
+import type { Make } from './clients.ts'
+import { findService, serviceClients } from './service.ts'
+import { showTime, table, width } from './show.ts'
+import type { Status } from './status.ts'
+
+export const linksClients = (make: Make) => serviceClients(make)
+
+/** A link as the ledger knows it. Nothing here opens a link: no id, no key. */
+export type ListedLink = ReturnType<typeof handoverState> & {
+  accountId: string
+  accountName: string
+  userName: string
+  /** The address of the last link. */
+  email: string
+  /** ISO 8601. Missing if no mail to this address is on record. */
+  mailedAt?: string
+}
+
+/**
+ * Lists the administrators who have not opened their link, with `all` also those who have. Accounts that left the
+ * organization or were closed are left out: nobody can sign in there.
+ * Throws `NotDeployedError`.
+ */
+export async function links(
+  clients: ReturnType<typeof linksClients>,
+  { stage, all }: { stage: string; all: boolean },
+): Promise<ListedLink[]> {
+  const { ledger } = await findService(clients, stage)
+  const [handovers, accounts] = await Promise.all([scanHandovers(ledger), scanAccounts(ledger, ['mails'])])
+  return [...handovers.values()]
+    .flatMap((handover) => {
+      const { accountId, userName } = handover
+      const { accountName = '', status = '', mails = {} } = accounts.get(accountId) ?? {}
+      const shown = handoverState(handover)
+      if (['DEPARTED', 'CLOSED'].includes(status) || (shown.state === 'claimed' && !all)) return []
+      const last = Object.values(handover.links)
+        .sort((a, b) => a.madeAt.localeCompare(b.madeAt))
+        .at(-1)
+      const email = last?.email ?? ''
+      const mailedAt = mailTo({ mails }, { userName, email })?.at
+      return [{ accountId, accountName, userName, ...shown, email, ...(mailedAt && { mailedAt }) }]
+    })
+    .sort(
+      (a, b) =>
+        a.accountName.localeCompare(b.accountName) ||
+        a.accountId.localeCompare(b.accountId) ||
+        a.userName.localeCompare(b.userName),
+    )
+}
+
+const isAmong = (names: string[] = [], userName: string) =>
+  names.some((name) => name.toLowerCase() === userName.toLowerCase())
+
+/** Why a vend that has ended well mailed no new link to the user; undefined if it mailed the link. */
+export const whyNoLink = ({ status, asked }: Pick<Status, 'status' | 'asked'>, userName: string) => {
+  if (status !== 'VENDED') return undefined
+  if (isAmong(asked?.signingIn, userName))
+    return `No new link: ${userName} signs in already, and has a password of their own.`
+  if (isAmong(asked?.kept, userName))
+    return `No new link: ${userName} is kept, because somebody else created this user in the account.`
+  return undefined
+}
+
+const colours = { claimed: 'green', open: 'yellow', sealing: 'yellow', expired: 'red', disowned: 'red' } as const
+/** The state of a link, in its color. */
+export const showLinkState = (state: keyof typeof colours) => styleText(colours[state], state)
+
+const untilOf = (link: ListedLink) => ('until' in link ? showTime(link.until) : `claimed ${showTime(link.claimedAt)}`)
+
+/** The links for a person, a line each. `most` is the most columns of a line: a program wants each link whole. */
+export const showLinks = (found: ListedLink[], { all }: { all: boolean }, most = width) => {
+  if (!found.length) return all ? 'No link is on record.' : 'Every link on record was opened.'
+  const rows = found.map((link) => [
+    link.accountId,
+    link.accountName,
+    link.userName,
+    showLinkState(link.state),
+    link.mailedAt ? showTime(link.mailedAt) : '–',
+    untilOf(link),
+  ])
+  return `${table(['Account', 'Name', 'User', 'Link', 'Mailed at', 'Until'], rows, most)}\n${found.length} links`
+}
