@@ -48,7 +48,7 @@ export const mistakes: Mistake[] = [
   {
     name: 'a repair relies on a running execution',
     file: 'accept-request/accept-request.ts',
-    changes: [['(!asked.again && lease.ask', '(lease.ask']],
+    changes: [['(!input.again && lease.ask', '(lease.ask']],
   },
   {
     name: 'the lease is taken over as soon as its execution has ended',
