@@ -102,15 +102,14 @@ export async function claimLink({ ledger, events }: Clients, request: unknown, v
   if (!asked) return unknown
   const { handover, answer } = await openHandover(ledger, asked)
   if (!handover) return answer
-  const isOwn = handover.claim !== undefined && isRepeat(handover.claim, asked)
-  const stopped = isOwn ? undefined : obstacle(handover, asked.id)
+  const isOwn = ({ claim }: Handover) => claim !== undefined && isRepeat(claim, asked)
+  const stopped = isOwn(handover) ? undefined : obstacle(handover, asked.id)
   if (stopped) return stopped
-  const claimed = isOwn ? handover : await writeClaim(ledger, handover, { ...asked, ...visitor })
-  if (!claimed?.claim) {
-    // Somebody else claimed, or a new password was made, since the handover was read.
-    const now = await readHandover(ledger, handover)
-    return (now && obstacle(now, asked.id)) ?? failed
-  }
+  const written = isOwn(handover) ? handover : await writeClaim(ledger, handover, { ...asked, ...visitor })
+  // Somebody else claimed, or a new password was made, since the handover was read. Or the answer to this page's own
+  // claim was lost, and the SDK wrote it again.
+  const claimed = written ?? (await readHandover(ledger, handover))
+  if (!claimed?.claim || !isOwn(claimed)) return (claimed && obstacle(claimed, asked.id)) ?? failed
   await sendEvent(events, { detailType: linkClaimed, detail: eventOf(claimed, claimed.claim) })
   return boxOf(claimed, claimed.claim)
 }

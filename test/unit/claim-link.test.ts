@@ -1,6 +1,6 @@
 import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge'
 import { mockClient } from 'aws-sdk-client-mock'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { claimLink, disown } from '../../functions/claim-link/claim-link.ts'
 import { visitorOf } from '../../functions/claim-link/visitor.ts'
 import { createLink, handoverState, openLinks, readHandover, recordBox } from '../../functions/shared/handover.ts'
@@ -108,6 +108,22 @@ describe('a claim', () => {
     expect(await states(claim(id, { page: 'm' }))).toEqual([409, 'claimed'])
     expect(await states(claim(id))).toEqual([200, 'claimed-now'])
     expect(sentEvents()).toContain('Link Claimed')
+  })
+
+  test('whose answer by DynamoDB was lost is answered: the SDK writes it again, and the condition fails', async () => {
+    const { id } = await mailed()
+    const { middlewareStack } = ledger().dynamodb
+    middlewareStack.add(
+      (next, { commandName }) =>
+        async (given) => {
+          if (commandName === 'UpdateItemCommand') await next(given)
+          return next(given)
+        },
+      { step: 'finalizeRequest', name: 'twice' },
+    )
+    onTestFinished(() => void middlewareStack.remove('twice'))
+    expect(await states(claim(id))).toEqual([200, 'claimed-now'])
+    expect(sentEvents()).toEqual(['Link Claimed'])
   })
 
   test('spends all links of the administrator, and each visitor sees the other', async () => {
