@@ -20,6 +20,7 @@ import {
 import { isDeepStrictEqual } from 'node:util'
 import * as z from 'zod/mini'
 import { accountSchema } from '../shared/account.ts'
+import { allowsChange, awsPolicyAllowsChange } from '../shared/change-password.ts'
 import { explainDenial, iamArn, ourPath, type Permission } from '../shared/iam-client.ts'
 import { isNamed } from '../shared/aws-errors.ts'
 import {
@@ -31,7 +32,6 @@ import {
 import { hasSignedIn } from '../shared/has-signed-in.ts'
 import { type AccountRecord, beginStep, entryOf, recordKept } from '../shared/record-and-lease.ts'
 import type { Ledger } from '../shared/ledger.ts'
-import { matchesAction } from '../shared/policy.ts'
 import { type Admin, adminSchema, type Group, groupSchema, type PolicyDocument } from '../shared/request.ts'
 import { vendSchema } from '../shared/vend.ts'
 import { together } from '../shared/together.ts'
@@ -59,34 +59,6 @@ const collect = async <Page, Item>(pages: AsyncIterable<Page>, items: (page: Pag
   for await (const page of pages) all.push(...(items(page) ?? []))
   return all
 }
-
-// The AWS managed policies that allow iam:ChangePassword.
-const allowChangePassword = /:iam::aws:policy\/(AdministratorAccess|IAMFullAccess|IAMUserChangePassword)$/
-
-/**
- * Whether a resource of a policy is every user of our path, in this account. `user/${aws:username}` without a path is
- * not: our users have a path.
- */
-const allowsUsers = (resource: string, accountId: string) => {
-  const [, account, user = ''] = /^arn:[^:]+:iam::([^:]*):user\/(.*)$/.exec(resource) ?? []
-  const self = '${aws:username}'
-  return (
-    resource === '*' ||
-    ((account === '*' || account === accountId) && ['*', `*/${self}`, `${ourPath.slice(1)}${self}`].includes(user))
-  )
-}
-
-/** Whether a policy document lets each user of ours change their own password, without conditions. */
-const documentAllowsChange = ({ Statement }: PolicyDocument, accountId: string) =>
-  [Statement]
-    .flat()
-    .some(
-      ({ Effect, Action, Resource, Condition }) =>
-        Effect === 'Allow' &&
-        !Condition &&
-        matchesAction(Action, 'iam:ChangePassword') &&
-        [Resource ?? []].flat().some((resource) => allowsUsers(resource, accountId)),
-    )
 
 /** What `inspectAccount` needs to be allowed in the account. */
 export const inspectPermissions: Permission[] = [
@@ -252,7 +224,7 @@ const inspect = async (iam: IAMClient, { accountId, groups, admins, changePasswo
     return (
       group !== undefined &&
       (group.policies.some((arn) => arnsThatAllow.includes(arn)) ||
-        Object.values(group.inline).some((document) => documentAllowsChange(document, accountId)))
+        Object.values(group.inline).some((document) => allowsChange(document, accountId)))
     )
   }
   const userPolicies = ({ passwordResetRequired, groups, policies }: Admin) =>
@@ -273,11 +245,11 @@ const policyAllowsChange = async (iam: IAMClient, arn: string, accountId: string
   if (!policy) throw new PolicyNotFoundError(`The policy ${arn} does not exist in the account`)
   if (policy.Policy?.IsAttachable === false)
     throw new PolicyNotAttachableError(`AWS does not allow the policy ${arn} to be attached to users or groups`)
-  if (arn.includes(':iam::aws:')) return allowChangePassword.test(arn)
+  if (arn.includes(':iam::aws:')) return awsPolicyAllowsChange(arn)
   const { PolicyVersion } = await iam.send(
     new GetPolicyVersionCommand({ PolicyArn: arn, VersionId: policy.Policy?.DefaultVersionId }),
   )
-  return documentAllowsChange(
+  return allowsChange(
     JSON.parse(decodeURIComponent(PolicyVersion?.Document ?? '{"Statement":[]}')) as PolicyDocument,
     accountId,
   )
