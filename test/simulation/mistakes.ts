@@ -70,8 +70,8 @@ export const mistakes: Mistake[] = [
     file: 'send-login-email/send-login-email.ts',
     changes: [
       [
-        '  await tellOnce(ses, mail, onRecord, config)',
-        "  if (!onRecord.isSent()) await onRecord.recordSent('')\n  await tellOnce(ses, mail, onRecord, config)",
+        '  await onRecord.recordSent(await sendMail(ses, mail, config))',
+        "  await onRecord.recordSent('')\n  await onRecord.recordSent(await sendMail(ses, mail, config))",
       ],
     ],
   },
