@@ -83,7 +83,7 @@ export async function sendLoginEmail(
     signInUrl: signInUrl(partition, account.id),
     mustChangePassword: admin.passwordResetRequired ? 'yes' : '',
     linkUrl: link ? `${config.linkUrl}#${link.scalar}` : '',
-    linkDays: String(config.linkDays),
+    linkDays: config.linkDays === 1 ? '1 day' : `${config.linkDays} days`,
     secretName: link ? '' : secretName,
     managementAccountId,
     region,

@@ -109,6 +109,34 @@ test('the inbox shows a mail as HTML, at a phone’s width, and as text', async 
   expect(await page.locator('iframe').count()).toBe(0)
 })
 
+test('the link in a mail opens the page that shows the password once; after the link’s end it shows nothing', async () => {
+  await open()
+  const follow = async () => {
+    const [opened] = await Promise.all([
+      page.context().waitForEvent('page'),
+      page.getByRole('link', { name: 'Open the link in this mail' }).click(),
+    ])
+    await opened.getByLabel('Last four digits').fill('0000')
+    return opened
+  }
+  await inbox().filter({ hasText: 'as grace' }).click()
+  const shown = await follow()
+  await shown.getByLabel('Last four digits').fill('')
+  await shown.keyboard.press('Enter')
+  expect(shown.url()).not.toContain('#')
+  await shown.getByLabel('Last four digits').fill('0000')
+  await shown.getByRole('button', { name: 'Show my password' }).click()
+  await shown.getByText('grace', { exact: true }).waitFor()
+  await page.getByText('password shown').waitFor()
+
+  await inbox().filter({ hasText: 'as ada' }).click()
+  await page.getByRole('button', { name: 'Let 8 days pass' }).click()
+  await expect.poll(said).toContain('8 days have passed')
+  const late = await follow()
+  await late.getByRole('button', { name: 'Show my password' }).click()
+  await late.getByRole('heading', { name: /ended|expired/i }).waitFor()
+})
+
 test('the three doors open: a new account, an execution, a request', async () => {
   await open()
   await vendBy('Create an account')

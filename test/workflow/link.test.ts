@@ -55,6 +55,21 @@ test('the link in the mail shows the password that signs in', async () => {
   })
 })
 
+test('opening the address reveals nothing and spends nothing, also for a program that sends anything', async () => {
+  const { claim: asked } = await mailed()
+  const page = await fetch(`${organization.apiUrl}/link`)
+  expect(page.status).toBe(200)
+  expect(page.headers.get('content-type')).toBe('text/html; charset=utf-8')
+  expect(page.headers.get('content-security-policy')).toContain("default-src 'none'")
+  expect(await page.text()).toContain('Example Organization')
+  expect(await (await fetch(`${organization.apiUrl}/link`, { method: 'HEAD' })).text()).toBe('')
+  expect((await fetch(`${organization.apiUrl}/link`, { method: 'OPTIONS' })).status).toBe(404)
+  expect((await fetch(`${organization.apiUrl}/link/claim`)).status).toBe(404)
+  expect((await claim({ id: asked.id })).body).toEqual({ state: 'unknown' })
+  expect((await claim({ ...asked, digits: '' })).body.state).toBe('wrong-digits')
+  expect((await claim(asked)).status).toBe(200)
+})
+
 test('a claim is told to the administrator and to the account’s own address, and not twice', async () => {
   const { accountId, claim: asked } = await mailed()
   await claim(asked)

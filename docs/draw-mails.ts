@@ -1,0 +1,47 @@
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { fillHtml } from '../functions/shared/mail.ts'
+import { compileMail } from '../infra/build/compile-mail.ts'
+import { startChromium } from '../test/support/chromium.ts'
+
+// Draws the sign-in mail into docs/pictures, as a mail program of 600 pixels shows it, light and dark.
+
+const functions = path.join(import.meta.dirname, '../functions/send-login-email')
+const values = {
+  organizationName: 'Example Organization',
+  contact: 'platform-team@example.com',
+  accountName: 'Payments',
+  accountId: '444455556666',
+  userName: 'ada',
+  signInUrl: 'https://444455556666.signin.aws.amazon.com/console',
+  mustChangePassword: 'yes',
+  managementAccountId: '111122223333',
+  region: 'us-east-1',
+}
+const kinds = {
+  link: {
+    linkUrl: 'https://access.example.com/link#jHtIMdUbF1mNpgc0YGCp2Ir0WFQYOlIyLrm7GBPYzBI',
+    linkDays: '7 days',
+    handover: '',
+    secretName: '',
+  },
+  secret: {
+    linkUrl: '',
+    linkDays: '7 days',
+    handover: 'Ask the platform team for your password. They check who you are and hand it over by phone.',
+    secretName: 'account-vending/444455556666/ada',
+  },
+}
+
+const template = await compileMail(path.join(functions, 'login-email.mjml'))
+const browser = await startChromium()
+for (const [kind, about] of Object.entries(kinds))
+  for (const colorScheme of ['light', 'dark'] as const) {
+    const page = await browser.newPage({ viewport: { width: 600, height: 400 }, colorScheme })
+    await page.setContent(fillHtml(template, { ...values, ...about }))
+    const file = path.join(import.meta.dirname, `pictures/mail-${kind}-${colorScheme}.png`)
+    await page.screenshot({ path: file, fullPage: true })
+    process.stdout.write(`${path.relative(process.cwd(), file)} ${readFileSync(file).length} bytes\n`)
+    await page.close()
+  }
+await browser.close()
