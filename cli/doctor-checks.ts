@@ -7,12 +7,14 @@ import {
   GetTrailStatusCommand,
 } from '@aws-sdk/client-cloudtrail'
 import { type EventBridgeClient, ListRulesCommand, type Rule } from '@aws-sdk/client-eventbridge'
+import { GetPolicyCommand } from '@aws-sdk/client-iam'
 import { GetAccountSettingsCommand } from '@aws-sdk/client-lambda'
 import { DescribeOrganizationCommand } from '@aws-sdk/client-organizations'
 import { GetIdentityVerificationAttributesCommand } from '@aws-sdk/client-ses'
 import { GetAccountCommand } from '@aws-sdk/client-sesv2'
 import { isNamed } from '../functions/shared/aws-errors.ts'
 import { exampleValues } from '../infra/build/example-values.ts'
+import { arnOfPolicy } from '../functions/shared/request.ts'
 import { senderIdentities } from '../functions/shared/vending.ts'
 import { type Check, type Context, fail, ok, type Result, warn } from './doctor-context.ts'
 import {
@@ -65,6 +67,7 @@ export const checks: Record<string, Check> = {
   },
 
   principals: (context) => Promise.resolve(checkPrincipals(context)),
+  policies: checkPolicies,
 
   stack: async ({ clients, stage }) => {
     const stack = await findStack(clients.cloudFormation, stage)
@@ -186,6 +189,28 @@ function checkPrincipals({ vending, partition, accountId }: Context): Result {
         finding,
         'These roles and users can assume the roles of the API from their own account. Unless you intend this, correct the account ID in vending.yml.',
       )
+}
+
+/**
+ * Whether the AWS managed policies of vending.yml exist. They are the same in every account of a partition, so the
+ * management account knows them.
+ */
+async function checkPolicies({ clients, vending, partition }: Context): Promise<Result> {
+  const names = [...new Set([...vending.groups, ...vending.admins].flatMap(({ policies }) => policies))]
+  const missing: string[] = []
+  for (const name of names)
+    await clients.iam
+      .send(new GetPolicyCommand({ PolicyArn: arnOfPolicy(name, partition) }))
+      .catch((error: unknown) => {
+        if (!isNamed(error, 'NoSuchEntityException', 'InvalidInputException')) throw error
+        missing.push(name)
+      })
+  return missing.length
+    ? fail(
+        `vending.yml names AWS managed policies that do not exist: ${firstOf(missing)}.`,
+        'Correct the names in vending.yml. The name includes the path of the policy, as in job-function/Billing.',
+      )
+    : ok('All AWS managed policies that vending.yml names exist.')
 }
 
 const listRules = async (events: EventBridgeClient) => {

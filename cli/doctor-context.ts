@@ -1,5 +1,6 @@
 import { CloudTrailClient } from '@aws-sdk/client-cloudtrail'
 import { EventBridgeClient } from '@aws-sdk/client-eventbridge'
+import { IAMClient } from '@aws-sdk/client-iam'
 import { LambdaClient } from '@aws-sdk/client-lambda'
 import { OrganizationsClient } from '@aws-sdk/client-organizations'
 import { SESClient } from '@aws-sdk/client-ses'
@@ -13,6 +14,7 @@ export const doctorClients = (make: Make) => ({
   ...serviceClients(make),
   cloudTrail: make(CloudTrailClient),
   events: make(EventBridgeClient),
+  iam: make(IAMClient),
   lambda: make(LambdaClient),
   organizations: make(OrganizationsClient, keepingToTheRate),
   ses: make(SESClient),

@@ -237,10 +237,14 @@ type Issues = { field: string; message: string }[]
 /** The account that a request is for, and the partition of the organization. */
 type Target = { accountId: string; accountEmail: string; partition: string }
 
+/** The ARN of a policy that a request or vending.yml names. */
+export const arnOfPolicy = (policy: string, partition: string) =>
+  policy.startsWith('arn:') ? policy : `arn:${partition}:iam::aws:policy/${policy}`
+
 /** Makes ARNs of policy names. Adds an issue for a policy of another account or partition. */
 const toArns = (policies: string[], field: string, { accountId, partition }: Target, issues: Issues) =>
-  policies.map((policy, i) => {
-    if (!policy.startsWith('arn:')) return `arn:${partition}:iam::aws:policy/${policy}`
+  policies.map((name, i) => {
+    const policy = arnOfPolicy(name, partition)
     if (!policy.startsWith(`arn:${partition}:iam::aws:`) && !policy.startsWith(`arn:${partition}:iam::${accountId}:`))
       issues.push({
         field: `${field}.policies[${i}]`,

@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { parse, stringify } from 'yaml'
 import type { Interception } from '../../local/aws/endpoint.ts'
+import { addAccount } from '../../local/aws/world.ts'
 import { startOrganization } from '../../local/start-organization.ts'
 import { temporaryFolder } from './folder.ts'
 
@@ -34,3 +35,27 @@ export const anOrganization = async (
   return { ...organization, logs }
 }
 export type TestOrganization = Awaited<ReturnType<typeof anOrganization>>
+
+/** The values of an adopter, without any value of the example. */
+export const adoptersVending = {
+  sender: 'Account Vending <account-vending@mail.our-company.org>',
+  organizationName: 'Our Company',
+  contact: 'platform-team@our-company.org',
+  allowedRecipients: ['our-company.org'],
+  notify: ['platform-team@our-company.org'],
+  secretReaders: ['arn:aws:iam::999988887777:role/platform-team'],
+  operators: ['arn:aws:iam::999988887777:role/platform-team'],
+}
+export const adoptersAccountId = '999988887777'
+
+/** A local organization of an adopter, in which every check of the doctor is ok. */
+export const adoptersOrganization = async (intercept: (interception: Interception) => void = () => undefined) => {
+  const organization = await startOrganization({ vendingFile: vendingFile(adoptersVending), intercept })
+  // If a domain is verified, so are the domains below it.
+  organization.world.sesIdentities = new Set(['our-company.org'])
+  // The local organization's management account is the example's, which doctor and deploy refuse in vending.yml.
+  addAccount(organization.world, { id: adoptersAccountId, name: 'Ours', joinedMethod: 'INVITED' })
+  organization.world.managementAccountId = adoptersAccountId
+  for (const account of organization.world.accounts.values()) account.roleTrusts = adoptersAccountId
+  return organization
+}

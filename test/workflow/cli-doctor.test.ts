@@ -5,39 +5,26 @@ import { doctor } from '../../cli/doctor.ts'
 import { vendActions } from '../../cli/service-control-policies.ts'
 import { loadVending } from '../../infra/build/check-vending.ts'
 import type { Interception } from '../../local/aws/endpoint.ts'
-import { type LocalOrganization, startOrganization } from '../../local/start-organization.ts'
+import type { LocalOrganization } from '../../local/start-organization.ts'
 import { AwsError } from '../../local/aws/aws-error.ts'
 import type { World } from '../../local/aws/world.ts'
-import { addAccount } from '../../local/aws/world.ts'
 import { ensureAccount } from '../../local/make-account.ts'
 import { vend } from '../../local/vend-input.ts'
-import { vendingFile } from '../support/organization.ts'
+import {
+  adoptersAccountId as managementAccountId,
+  adoptersOrganization,
+  adoptersVending as ours,
+  vendingFile,
+} from '../support/organization.ts'
 
 // Makes one fact wrong at a time; all other facts stay right.
 
-const managementAccountId = '999988887777'
-/** The values of an adopter, without any value of the example. */
-const ours = {
-  sender: 'Account Vending <account-vending@mail.our-company.org>',
-  organizationName: 'Our Company',
-  contact: 'platform-team@our-company.org',
-  allowedRecipients: ['our-company.org'],
-  notify: ['platform-team@our-company.org'],
-  secretReaders: ['arn:aws:iam::999988887777:role/platform-team'],
-  operators: ['arn:aws:iam::999988887777:role/platform-team'],
-}
 const controlTower = { ...ours, automatic: 'control-tower' }
 
 let organization: LocalOrganization
 let intercept: (interception: Interception) => void = () => undefined
 beforeAll(async () => {
-  organization = await startOrganization({ vendingFile: vendingFile(ours), intercept: (call) => intercept(call) })
-  // If a domain is verified, so are the domains below it.
-  organization.world.sesIdentities = new Set(['our-company.org'])
-  // The local organization's management account is the example's, which the doctor refuses in vending.yml.
-  addAccount(organization.world, { id: managementAccountId, name: 'Ours', joinedMethod: 'INVITED' })
-  organization.world.managementAccountId = managementAccountId
-  for (const account of organization.world.accounts.values()) account.roleTrusts = managementAccountId
+  organization = await adoptersOrganization((call) => intercept(call))
 })
 afterAll(() => organization.close())
 
@@ -80,6 +67,7 @@ test('in a correct organization every check is ok and the service may be deploye
     'Region',
     'vending.yml',
     'principals',
+    'policies',
     'stack',
     'trail',
     'other stages',
@@ -365,6 +353,25 @@ describe('finds what is wrong, with a remedy:', () => {
           { vending: { ...ours, [key]: ['arn:aws:iam::999988887776:user/ada'] } },
         ] as [string, string, 'warn', string, (world: World) => () => void, Look],
     ),
+    ...[
+      ['of a group', 'AdminstratorAccess', { groups: [{ name: 'Admins', policies: ['AdminstratorAccess'] }] }],
+      ['of an administrator', 'Billing', { admins: [{ userName: 'ada', policies: ['ReadOnlyAccess', 'Billing'] }] }],
+      [
+        'by its ARN',
+        'arn:aws:iam::aws:policy/ReadOnly',
+        { admins: [{ userName: 'ada', policies: ['arn:aws:iam::aws:policy/ReadOnly'] }] },
+      ],
+    ].map(
+      ([what, name, vending]) =>
+        [
+          `a policy that does not exist, ${what as string}`,
+          'policies',
+          'fail',
+          `vending.yml names AWS managed policies that do not exist: ${name as string}.`,
+          named(),
+          { vending: { ...ours, ...(vending as object) } },
+        ] as [string, string, 'fail', string, (world: World) => () => void, Look],
+    ),
     [
       'Control Tower where Organizations vends',
       'trusted access',
@@ -563,6 +570,7 @@ test.each([
   ['organizations', 'ListPolicies', 'service control policies'],
   ['lambda', 'GetAccountSettings', 'Lambda concurrency'],
   ['events', 'ListRules', 'other stages'],
+  ['iam', 'GetPolicy', 'policies'],
   ['cloudformation', 'DescribeStacks', 'stack'],
   ['organizations', 'ListAccounts', 'access role', 'protected accounts'],
 ])(

@@ -2,10 +2,14 @@ import { spawn } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { addAccount } from '../../local/aws/world.ts'
-import { type LocalOrganization, startOrganization } from '../../local/start-organization.ts'
+import type { LocalOrganization } from '../../local/start-organization.ts'
 import { temporaryFolder } from '../support/folder.ts'
-import { vendingFile } from '../support/organization.ts'
+import {
+  adoptersAccountId as managementAccountId,
+  adoptersOrganization,
+  adoptersVending as ours,
+  vendingFile,
+} from '../support/organization.ts'
 
 // Tests `npm run package` and `npm run deploy` as a person runs them, up to the call of CloudFormation, which the local
 // organization does not imitate. test/e2e deploys to an AWS that imitates CloudFormation.
@@ -22,25 +26,10 @@ const parts = [
   'package.json',
   'tsconfig.json',
 ]
-const managementAccountId = '999988887777'
-const ours = {
-  sender: 'Account Vending <account-vending@mail.our-company.org>',
-  organizationName: 'Our Company',
-  contact: 'platform-team@our-company.org',
-  allowedRecipients: ['our-company.org'],
-  notify: ['platform-team@our-company.org'],
-  secretReaders: ['arn:aws:iam::999988887777:role/platform-team'],
-  operators: ['arn:aws:iam::999988887777:role/platform-team'],
-}
 
 let organization: LocalOrganization
 beforeAll(async () => {
-  organization = await startOrganization({ vendingFile: vendingFile(ours) })
-  organization.world.sesIdentities = new Set(['our-company.org'])
-  // The local organization's management account is the example's, which deploying refuses in vending.yml.
-  addAccount(organization.world, { id: managementAccountId, name: 'Ours', joinedMethod: 'INVITED' })
-  organization.world.managementAccountId = managementAccountId
-  for (const account of organization.world.accounts.values()) account.roleTrusts = managementAccountId
+  organization = await adoptersOrganization()
 })
 afterAll(() => organization.close())
 
