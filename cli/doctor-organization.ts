@@ -113,7 +113,7 @@ export const checkServiceControlPolicies: Check = async ({ clients, vending, acc
     ![accountId, ...vending.protected.organizationalUnits].includes(TargetId) &&
     !vending.protected.accounts.some((place) => place === TargetId || place === Name)
   const policies = await readPolicies(clients.organizations)
-  const obstacles = findObstacles(policies, vending.accessRole)
+  const obstacles = findObstacles(policies, vending)
     .map((obstacle) => ({ ...obstacle, targets: obstacle.targets.filter(isOurs) }))
     .filter(({ targets }) => targets.length)
   if (!obstacles.length)

@@ -43,6 +43,8 @@ export type Plan = {
   wouldSucceed: boolean
   reason: string
   groups: Line[]
+  /** Empty if the account's password policy stays as it is. */
+  passwordPolicy: Line[]
   users: (Line & { groups: string[]; policies: string[] })[]
   passwords: Line[]
   mails: Line[]
@@ -77,6 +79,7 @@ export async function plan(
     wouldSucceed: true,
     reason: '',
     groups: [],
+    passwordPolicy: [],
     users: [],
     passwords: [],
     mails: [],
@@ -96,8 +99,14 @@ export async function plan(
       permissions: inspectPermissions,
     })
     const [inspected, denied] = await Promise.all([
-      inspectAccount(clients.iamOf(credentials), { vend, account, ...ask, record }),
-      whatIsDenied(clients, account.id, vending.accessRole),
+      inspectAccount(clients.iamOf(credentials), {
+        vend,
+        account,
+        ...ask,
+        record,
+        passwordPolicy: vending.passwordPolicy,
+      }),
+      whatIsDenied(clients, account.id, vending),
     ])
     const { users, ...handedOver } = await peopleOf(clients.secrets, {
       account,
@@ -106,18 +115,15 @@ export async function plan(
       inspected,
       keyArn: service.passwordKeyArn,
     })
-    const groups = inspected.groups.map(({ asked, there }): Line => {
-      const name = there?.GroupName ?? asked.name
-      const policies = [...asked.policies.map(shortName), ...Object.keys(asked.inline)].join(', ') || 'no policies'
-      if (!there) return { name, what: 'created', why: policies }
-      if (there.isOurs) return { name, what: 'exists already', why: `${policies}; missing policies are added` }
-      return {
-        name,
-        what: 'kept unchanged',
-        why: `this group existed before and has exactly the requested policies: ${policies}`,
-      }
-    })
-    const found = { ...made, accountName: account.name, groups, users, ...handedOver, notes: denied.notes }
+    const found = {
+      ...made,
+      accountName: account.name,
+      groups: groupLines(inspected),
+      passwordPolicy: passwordPolicyLines(inspected),
+      users,
+      ...handedOver,
+      notes: denied.notes,
+    }
     return denied.reason
       ? { ...found, outcome: 'DeniedByPolicyError', wouldSucceed: false, reason: denied.reason }
       : { ...found, reason: reasons['Accepted'] ?? '' }
@@ -144,14 +150,41 @@ export async function plan(
  */
 const awsTime = ({ cloudFormation }: Clients) => Date.now() + cloudFormation.config.systemClockOffset
 
+type Inspected = Awaited<ReturnType<typeof inspectAccount>>
+
+const groupLines = ({ groups }: Inspected) =>
+  groups.map(({ asked, there }): Line => {
+    const name = there?.GroupName ?? asked.name
+    const policies = [...asked.policies.map(shortName), ...Object.keys(asked.inline)].join(', ') || 'no policies'
+    if (!there) return { name, what: 'created', why: policies }
+    if (there.isOurs) return { name, what: 'exists already', why: `${policies}; missing policies are added` }
+    return {
+      name,
+      what: 'kept unchanged',
+      why: `this group existed before and has exactly the requested policies: ${policies}`,
+    }
+  })
+
+const passwordPolicyLines = ({ passwordPolicy }: Inspected): Line[] => {
+  if (!passwordPolicy) return []
+  const settings = Object.entries(passwordPolicy).filter(([, value]) => value)
+  return [
+    {
+      name: 'password policy',
+      what: 'set',
+      why: settings.map(([key, value]) => (value === true ? key : `${key} ${value}`)).join(', '),
+    },
+  ]
+}
+
 const shortName = (arn: string) => arn.replace(/^.*:policy\//, '')
 
 /** Service control policies forbid writes, and a plan does not write. So the plan reads and evaluates the policies. */
-const whatIsDenied = async ({ organizations }: Clients, accountId: string, roleName: string) => {
+const whatIsDenied = async ({ organizations }: Clients, accountId: string, vending: Vending) => {
   try {
     const [policies, units] = await Promise.all([readPolicies(organizations), unitsAbove(organizations, accountId)])
     const above = [accountId, ...units]
-    const here = findObstacles(policies, roleName).flatMap(({ finding, certain, targets }) => {
+    const here = findObstacles(policies, vending).flatMap(({ finding, certain, targets }) => {
       const places = targets.filter(({ TargetId = '' }) => above.includes(TargetId)).map(placeOfTarget)
       return places.length ? [{ certain, words: `${finding} in ${firstOf(places)}` }] : []
     })
@@ -174,7 +207,7 @@ type Subject = {
   account: { id: string; email: string }
   vend: { id: string }
   record: AccountRecord | undefined
-  inspected: Awaited<ReturnType<typeof inspectAccount>>
+  inspected: Inspected
   keyArn: string
 }
 
@@ -195,6 +228,7 @@ const personOf = async (
     email,
     groups,
     policies,
+    inline = {},
     hasProfile,
     kept,
     signsIn,
@@ -202,7 +236,7 @@ const personOf = async (
   }: Subject['inspected']['admins'][number],
 ) => {
   const there = inspected.users.get(userName.toLowerCase())
-  const rights = { groups, policies: policies.map(shortName) }
+  const rights = { groups, policies: [...policies.map(shortName), ...Object.keys(inline)] }
   const line = (what: string, why: string): Line => ({ name: userName, what, why })
   const known = entryOf(record?.admins, userName.toLowerCase())
   const isMoved = known && !known.kept && addressIdentity(known.email) !== addressIdentity(email)
@@ -266,6 +300,7 @@ const secretOf = async (secrets: SecretsManagerClient, name: string, keyArn: str
 export const showPlan = ({ accountId, accountName, outcome, wouldSucceed, reason, notes, ...made }: Plan) => {
   const rows = [
     ...made.groups.map(({ name, what, why }) => [`group ${name}`, what, why]),
+    ...made.passwordPolicy.map(({ name, what, why }) => [name, what, why]),
     ...made.users.map(({ name, what, why, groups, policies }) => [
       `user ${name}`,
       what,

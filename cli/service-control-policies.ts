@@ -9,18 +9,24 @@ import { createAdminGroupPermissions } from '../functions/create-admin-group/cre
 import { createAdminUserPermissions } from '../functions/create-admin-user/create-admin-user.ts'
 import { ourPath } from '../functions/shared/iam-client.ts'
 import { matchesAction, matchesAny } from '../functions/shared/policy.ts'
+import type { Vending } from '../functions/shared/vending.ts'
 
 const anyAccount = '000000000000'
 
-/** The IAM actions that the workflow calls in an account, as its steps declare them. */
-export const vendActions = [createAdminGroupPermissions, createAdminUserPermissions].flatMap((permissionsFor) =>
-  permissionsFor({
+type Settings = Pick<Vending, 'accessRole' | 'mfa' | 'passwordPolicy'>
+
+/** The IAM actions that the workflow calls in an account with these settings, as its steps declare them. */
+export const vendActions = (settings: Settings) => {
+  const input = {
     vend: { id: '', executionArn: '' },
     account: { id: anyAccount },
     groups: [],
-    admin: { userName: 'Administrator', groups: [], policies: [] },
-  }).flatMap(({ actions }) => actions),
-)
+    admin: { userName: 'Administrator', groups: [], policies: [], ...(settings.mfa && { inline: {} }) },
+  }
+  return [...createAdminGroupPermissions(input, settings), ...createAdminUserPermissions(input)].flatMap(
+    ({ actions }) => actions,
+  )
+}
 
 type OneOrMany = string | string[]
 type Statement = {
@@ -120,13 +126,16 @@ const allow = (policies: ServiceControlPolicy[], action: string, roleName: strin
     (statement) => conditionsOf(statement).length <= (namesRole(comparing(''), statement, roleName) ? 1 : 0),
   )
 
-const obstaclesAt = (policies: ServiceControlPolicy[], roleName: string): Omit<Obstacle, 'targets'>[] => {
+const obstaclesAt = (
+  policies: ServiceControlPolicy[],
+  { roleName, actions: wanted }: { roleName: string; actions: string[] },
+): Omit<Obstacle, 'targets'>[] => {
   const denied = policies.flatMap((policy) =>
     (['yes', 'maybe'] as const).map((answer) => ({
       how: 'deny' as const,
       certain: answer === 'yes',
       words: answer === 'yes' ? `${policy.name} denies` : `${policy.name} may deny (depending on a condition)`,
-      actions: vendActions.filter((action) => denies(policy, action, roleName) === answer),
+      actions: wanted.filter((action) => denies(policy, action, roleName) === answer),
     })),
   )
   const names = firstOf(policies.map(({ name }) => name))
@@ -139,7 +148,7 @@ const obstaclesAt = (policies: ServiceControlPolicy[], roleName: string): Omit<O
     how: 'do not allow' as const,
     certain: answer === 'no',
     words: lacking[answer],
-    actions: vendActions.filter((action) => allow(policies, action, roleName) === answer),
+    actions: wanted.filter((action) => allow(policies, action, roleName) === answer),
   }))
   return [...denied, ...notAllowed].flatMap(({ words, actions, ...obstacle }) =>
     actions.length ? [{ ...obstacle, finding: `${words} ${firstOf([...new Set(actions)])}` }] : [],
@@ -147,16 +156,17 @@ const obstaclesAt = (policies: ServiceControlPolicy[], roleName: string): Omit<O
 }
 
 /**
- * Finds what the policies forbid the access role of a vend's actions, and where. At each target, some attached policy
- * must allow an action, and no attached policy may deny it. What is forbidden at a target is forbidden in every account
- * below the target. Source: AWS Organizations User Guide, "SCP evaluation".
+ * Finds what the policies forbid the access role of the actions of a vend with these settings, and where. At each
+ * target, some attached policy must allow an action, and no attached policy may deny it. What is forbidden at a target
+ * is forbidden in every account below the target. Source: AWS Organizations User Guide, "SCP evaluation".
  */
-export const findObstacles = (policies: ServiceControlPolicy[], roleName: string): Obstacle[] => {
+export const findObstacles = (policies: ServiceControlPolicy[], settings: Settings): Obstacle[] => {
+  const role = { roleName: settings.accessRole, actions: vendActions(settings) }
   const targets = new Map(policies.flatMap(({ targets }) => targets.map((target) => [target.TargetId, target])))
   const found = new Map<string, Obstacle>()
   for (const target of targets.values()) {
     const attached = policies.filter(({ targets }) => targets.some(({ TargetId }) => TargetId === target.TargetId))
-    for (const obstacle of obstaclesAt(attached, roleName)) {
+    for (const obstacle of obstaclesAt(attached, role)) {
       const known = found.get(obstacle.finding)
       if (known) known.targets.push(target)
       else found.set(obstacle.finding, { ...obstacle, targets: [target] })

@@ -3,11 +3,13 @@ import {
   GetGroupPolicyCommand,
   GetLoginProfileCommand,
   GetUserCommand,
+  GetUserPolicyCommand,
   IAMClient,
   ListAttachedGroupPoliciesCommand,
   ListAttachedUserPoliciesCommand,
   ListGroupPoliciesCommand,
   ListGroupsCommand,
+  ListUserPoliciesCommand,
   ListUsersCommand,
 } from '@aws-sdk/client-iam'
 import { ListSecretsCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
@@ -36,33 +38,50 @@ const arnsOf = (policies: { PolicyArn?: string | undefined }[] = []) => policies
 const tagsOf = (tags: { Key?: string | undefined; Value?: string | undefined }[] = []) =>
   Object.fromEntries(tags.map(({ Key = '', Value = '' }) => [Key, Value]))
 
+/** Reads inline policies. Answers the documents by name. */
+const documentsOf = async (
+  names: string[] = [],
+  read: (name: string) => Promise<{ PolicyDocument?: string | undefined }>,
+) =>
+  Object.fromEntries(
+    await Promise.all(
+      names.map(async (name): Promise<[string, unknown]> => {
+        const { PolicyDocument = '' } = await read(name)
+        return [name, JSON.parse(decodeURIComponent(PolicyDocument))]
+      }),
+    ),
+  )
+
 const groupIn = async (iam: IAMClient, GroupName: string) => {
   const [attached, inline, members] = await Promise.all([
     iam.send(new ListAttachedGroupPoliciesCommand({ GroupName })),
     iam.send(new ListGroupPoliciesCommand({ GroupName })),
     iam.send(new GetGroupCommand({ GroupName })),
   ])
-  const documents = (inline.PolicyNames ?? []).map(async (PolicyName): Promise<[string, unknown]> => {
-    const { PolicyDocument = '' } = await iam.send(new GetGroupPolicyCommand({ GroupName, PolicyName }))
-    return [PolicyName, JSON.parse(decodeURIComponent(PolicyDocument))]
-  })
+  const documents = await documentsOf(inline.PolicyNames, (PolicyName) =>
+    iam.send(new GetGroupPolicyCommand({ GroupName, PolicyName })),
+  )
   return {
     name: GroupName,
     policies: arnsOf(attached.AttachedPolicies),
-    inline: Object.fromEntries(await Promise.all(documents)),
+    inline: documents,
     users: (members.Users ?? []).map(({ UserName = '' }) => UserName),
   }
 }
 
 const userIn = async (iam: IAMClient, UserName: string) => {
-  const [user, attached, profile] = await Promise.all([
+  const [user, attached, inline, profile] = await Promise.all([
     iam.send(new GetUserCommand({ UserName })),
     iam.send(new ListAttachedUserPoliciesCommand({ UserName })),
+    iam.send(new ListUserPoliciesCommand({ UserName })),
     iam.send(new GetLoginProfileCommand({ UserName })).catch(() => undefined),
   ])
   return {
     tags: tagsOf(user.User?.Tags),
     policies: arnsOf(attached.AttachedPolicies),
+    inline: await documentsOf(inline.PolicyNames, (PolicyName) =>
+      iam.send(new GetUserPolicyCommand({ UserName, PolicyName })),
+    ),
     loginProfile: profile ? { passwordResetRequired: profile.LoginProfile?.PasswordResetRequired === true } : null,
   }
 }
@@ -90,13 +109,14 @@ export const contentOfAccount = async (organization: LocalOrganization, accountI
   const { Users = [] } = await iam.send(new ListUsersCommand({}))
   const users = await Promise.all(
     Users.map(async ({ UserName = '', Path = '' }) => {
-      const { tags, policies, loginProfile } = await userIn(iam, UserName)
+      const { tags, policies, inline, loginProfile } = await userIn(iam, UserName)
       return {
         name: UserName,
         path: Path,
         tags,
         groups: groups.filter(({ users }) => users.includes(UserName)).map(({ name }) => name),
         policies,
+        inline,
         kept: kept.includes(UserName.toLowerCase()),
         loginProfile,
       }

@@ -20,6 +20,7 @@ import {
   wasMailedElsewhere,
 } from '../shared/record-and-lease.ts'
 import type { Ledger } from '../shared/ledger.ts'
+import { withMfaPolicy, withoutMfaPolicy } from '../shared/mfa-policy.ts'
 import {
   type Admin,
   type AdminsRequest,
@@ -27,6 +28,7 @@ import {
   completeRequest,
   type Defaults,
   type Group,
+  type PolicyDocument,
   sizeIssues,
 } from '../shared/request.ts'
 import { placeOf, vendOf } from '../shared/vend.ts'
@@ -40,14 +42,14 @@ export const acceptRequestInput = z.object({
 
 const includesAll = <T>(all: T[], wanted: T[]) => wanted.every((item) => all.includes(item))
 
+type Inline = Record<string, PolicyDocument> | undefined
+const hasInline = (known: Inline, asked: Inline = {}) =>
+  Object.entries(asked).every(([name, document]) => isDeepStrictEqual(entryOf(known, name), document))
+
 const isOnRecord = (record: AccountRecord | undefined, { groups }: Ask) => {
   const groupDone = (asked: Group) => {
     const known = entryOf(record?.groups, asked.name.toLowerCase())
-    return (
-      known !== undefined &&
-      includesAll(known.policies, asked.policies) &&
-      Object.entries(asked.inline).every(([name, document]) => isDeepStrictEqual(entryOf(known.inline, name), document))
-    )
+    return known !== undefined && includesAll(known.policies, asked.policies) && hasInline(known.inline, asked.inline)
   }
   const adminDone = (asked: Admin) => {
     const known = entryOf(record?.admins, asked.userName.toLowerCase())
@@ -56,6 +58,7 @@ const isOnRecord = (record: AccountRecord | undefined, { groups }: Ask) => {
       addressIdentity(known.email) === addressIdentity(asked.email) &&
       includesAll(known.groups, asked.groups) &&
       includesAll(known.policies, asked.policies) &&
+      hasInline(known.inline, asked.inline) &&
       Object.entries(asked.tags).every(([tag, value]) => entryOf(known.tags, tag) === value)
     )
   }
@@ -65,7 +68,10 @@ const isOnRecord = (record: AccountRecord | undefined, { groups }: Ask) => {
 type Clients = { organizations: OrganizationsClient; sfn: SFNClient; ledger: Ledger }
 type Config = Defaults & { protected: ProtectedPlaces }
 
-/** A request must not change the permissions of the present members of a group. vending.yml may add to them. */
+/**
+ * A request must not change the permissions of the present members of a group. vending.yml may add to them, and may
+ * begin or cease to require MFA.
+ */
 const redefinedGroups = (
   record: AccountRecord | undefined,
   ask: Ask,
@@ -78,7 +84,7 @@ const redefinedGroups = (
     const wanted = ask.groups.find(isThis)
     const same =
       isDeepStrictEqual(new Set(known?.policies), new Set(wanted?.policies)) &&
-      isDeepStrictEqual(known?.inline, wanted?.inline)
+      isDeepStrictEqual(withoutMfaPolicy(known?.inline), withoutMfaPolicy(wanted?.inline))
     if (!known || same || config.groups.some(isThis)) return []
     const message = `the group ${name} already exists in the account, with other permissions; use another name for this group`
     return [{ field: `groups[${i}].name`, message }]
@@ -86,7 +92,10 @@ const redefinedGroups = (
 
 const union = <T>(first: T[] = [], second: T[]) => [...new Set([...first, ...second])]
 
-/** Adds a request to what is on record: a later request takes nothing away. */
+/**
+ * Adds a request to what is on record: a later request takes nothing away. The record does not decide about the policy
+ * for MFA: today's `vending.yml` does.
+ */
 const addToRecord = (record: AccountRecord | undefined, ask: Ask): Ask => {
   const admins = ask.admins.map((admin) => {
     const known = entryOf(record?.admins, admin.userName.toLowerCase())
@@ -100,7 +109,11 @@ const addToRecord = (record: AccountRecord | undefined, ask: Ask): Ask => {
   })
   const groups = ask.groups.map((group) => {
     const known = entryOf(record?.groups, group.name.toLowerCase())
-    return { ...group, policies: union(known?.policies, group.policies), inline: { ...known?.inline, ...group.inline } }
+    return {
+      ...group,
+      policies: union(known?.policies, group.policies),
+      inline: { ...withoutMfaPolicy(known?.inline), ...group.inline },
+    }
   })
   // The groups that these administrators are members of already belong to the vend as well.
   const asked = groups.map(({ name }) => name.toLowerCase())
@@ -110,6 +123,7 @@ const addToRecord = (record: AccountRecord | undefined, ask: Ask): Ask => {
   )
     .filter((name) => !asked.includes(name))
     .flatMap((name) => entryOf(record?.groups, name) ?? [])
+    .map((group) => ({ ...group, inline: withoutMfaPolicy(group.inline) }))
   return { groups: [...groups, ...others], admins }
 }
 
@@ -178,7 +192,10 @@ export async function decideRequest(
   // A link to an earlier address must not open the password any more: it may be the address of somebody else.
   const needsNewPassword = (admin: Admin) =>
     isRenewal(input) || (config.delivery === 'link' && record !== undefined && wasMailedElsewhere(record, admin))
-  const missing = addToRecord(record, { groups: ask.groups, admins: ask.admins.filter(isMissing) })
+  const missing = withMfaPolicy(addToRecord(record, { groups: ask.groups, admins: ask.admins.filter(isMissing) }), {
+    ...config,
+    partition,
+  })
   const tooLarge = sizeIssues(missing)
   if (tooLarge.length) throw new InvalidInputError(tooLarge)
   return {

@@ -73,7 +73,8 @@ export const renewalOf = (
     throw new UserKeptError(
       `The user ${known.userName} existed before account vending, which has no password for this user`,
     )
-  const { kept: _, ...admin } = known
+  // Today's vending.yml decides whether the policy for MFA is required.
+  const { kept: _kept, inline: _inline, ...admin } = known
   if (!silent && !isAllowedRecipient(allowedRecipients, admin.email))
     throw new RecipientNotAllowedError(
       `The address of ${admin.userName}, ${admin.email}, is not within allowedRecipients of vending.yml (${allowedRecipients.join(', ')})`,

@@ -14,6 +14,7 @@ import {
   paginateListGroups,
   paginateListUsers,
   PutGroupPolicyCommand,
+  UpdateAccountPasswordPolicyCommand,
   type Group as IamGroup,
   type User as IamUser,
 } from '@aws-sdk/client-iam'
@@ -32,9 +33,11 @@ import {
 import { hasSignedIn } from '../shared/has-signed-in.ts'
 import { type AccountRecord, beginStep, entryOf, recordKept } from '../shared/record-and-lease.ts'
 import type { Ledger } from '../shared/ledger.ts'
+import { mfaPolicy, mfaPolicyName } from '../shared/mfa-policy.ts'
 import { type Admin, adminSchema, type Group, groupSchema, type PolicyDocument } from '../shared/request.ts'
-import { vendSchema } from '../shared/vend.ts'
+import { placeOf, vendSchema } from '../shared/vend.ts'
 import { together } from '../shared/together.ts'
+import { passwordPolicyAfter, type WantedPasswordPolicy } from './password-policy.ts'
 
 export const createAdminGroupInput = z.object({
   vend: vendSchema,
@@ -44,6 +47,8 @@ export const createAdminGroupInput = z.object({
   admins: z.array(z.extend(adminSchema, { silent: z.optional(z.boolean()) })),
 })
 type Input = z.output<typeof createAdminGroupInput>
+/** The part of `vending.yml` that this step needs. */
+type Config = { passwordPolicy?: WantedPasswordPolicy | undefined }
 
 const ifFound = async <T>(answer: Promise<T>): Promise<T | undefined> => {
   try {
@@ -80,11 +85,10 @@ export const inspectPermissions: Permission[] = [
 ]
 
 /** What `createAdminGroup` needs to be allowed in the account. */
-export const createAdminGroupPermissions = ({
-  vend,
-  account,
-  groups,
-}: Pick<Input, 'vend' | 'groups'> & { account: { id: string } }): Permission[] => {
+export const createAdminGroupPermissions = (
+  { vend, account, groups }: Pick<Input, 'vend' | 'groups'> & { account: { id: string } },
+  { passwordPolicy }: Config,
+): Permission[] => {
   const ourGroups = iamArn(vend, account.id, `group${ourPath}*`)
   return [
     ...inspectPermissions,
@@ -94,11 +98,13 @@ export const createAdminGroupPermissions = ({
       resources: [ourGroups],
       policyArns: [...new Set(groups.flatMap(({ policies }) => policies))],
     },
+    ...(passwordPolicy ? [{ actions: ['iam:UpdateAccountPasswordPolicy'], resources: ['*'] }] : []),
   ]
 }
 
 /**
- * Inspects everything that this vend is going to touch in the account, then creates the groups with their policies.
+ * Inspects everything that this vend is going to touch in the account, then creates the groups with their policies, and
+ * sets the account's password policy if `vending.yml` requires a stronger one.
  *
  * Nothing is written before everything was inspected. Answers what `inspectAccount` says about the administrators and
  * the minimum password length, and the ARNs of the groups.
@@ -107,21 +113,27 @@ export const createAdminGroupPermissions = ({
 export async function createAdminGroup(
   { ledger, signIn }: { ledger: Ledger; signIn: () => Promise<IAMClient> },
   { vend, account, groups, admins }: Input,
+  { passwordPolicy }: Config,
 ) {
   // The session and the lease do not depend on each other. Both are needed before the first write.
   const [record, iam] = await together([
     beginStep(ledger, { accountId: account.id, vend, state: 'CreateAdminGroup' }),
     signIn(),
   ])
-  const inspected = await inspectAccount(iam, { vend, account, groups, admins, record })
+  const inspected = await inspectAccount(iam, { vend, account, groups, admins, record, passwordPolicy })
   // Every call below is made in the account, so a denial here is a denial by IAM and not by the ledger's table.
-  const made = await together(
-    inspected.groups.map(async ({ asked, there }) =>
-      there && !there.isOurs
-        ? { name: there.GroupName ?? asked.name, arn: there.Arn ?? '' }
-        : makeGroup(iam, asked, there),
+  const [made] = await together([
+    together(
+      inspected.groups.map(async ({ asked, there }) =>
+        there && !there.isOurs
+          ? { name: there.GroupName ?? asked.name, arn: there.Arn ?? '' }
+          : makeGroup(iam, asked, there),
+      ),
     ),
-  ).catch((error: unknown) => explainDenial(error, account))
+    inspected.passwordPolicy
+      ? iam.send(new UpdateAccountPasswordPolicyCommand(inspected.passwordPolicy))
+      : Promise.resolve(),
+  ]).catch((error: unknown) => explainDenial(error, account))
   const names = (admins: typeof inspected.admins) => admins.map(({ userName }) => userName)
   const kept = names(inspected.admins.filter(({ kept }) => kept))
   const signingIn = names(inspected.admins.filter(({ kept, signsIn }) => !kept && signsIn))
@@ -130,9 +142,10 @@ export async function createAdminGroup(
 }
 
 /** What to inspect in an account, and the part of its record that says what is ours there. */
-type Inspection = Input & {
-  record: Pick<AccountRecord, 'passwords' | 'groups'> | undefined
-}
+type Inspection = Input &
+  Config & {
+    record: Pick<AccountRecord, 'passwords' | 'groups'> | undefined
+  }
 
 /**
  * Inspects everything that a vend is going to touch in the account, by reading only. `vend plan` inspects by this as
@@ -147,21 +160,31 @@ type Inspection = Input & {
  * - `admins`: the requested administrators, each with `kept` (a user of that name is not ours and stays unchanged),
  *   `signsIn` (a person has used the user's present login profile) and the user's policies, among them
  *   IAMUserChangePassword where a reset is required and nothing else allows it;
- * - `minimumPasswordLength` of the account.
+ * - `passwordPolicy` to set in the account, undefined if the account's own is as strong as `vending.yml` requires;
+ * - `minimumPasswordLength` of the account, with that policy.
  *
  * Throws `GroupNotOursError`, `GroupDiffersError`, `PolicyNotFoundError`, `PolicyNotAttachableError`,
  * `DeniedByPolicyError`, and `AccountNotReadyError` while the policies of a new account's role are not in effect.
  */
-export const inspectAccount = async (iam: IAMClient, { vend, account, groups, admins, record }: Inspection) => {
+export const inspectAccount = async (
+  iam: IAMClient,
+  { vend, account, groups, admins, record, passwordPolicy }: Inspection,
+) => {
   const changePasswordArn = iamArn(vend, 'aws', 'policy/IAMUserChangePassword')
   const isOnRecord = (userName: string) => entryOf(record?.passwords, userName.toLowerCase()) !== undefined
   const isOurs = async ({ GroupName = '', Path }: IamGroup) =>
     Path === ourPath &&
     (entryOf(record?.groups, GroupName.toLowerCase()) !== undefined ||
       (await membersOf(iam, GroupName)).every(isOnRecord))
-  const found = await inspect(iam, { accountId: account.id, groups, admins, changePasswordArn, isOurs }).catch(
-    (error: unknown) => explainDenial(error, account),
-  )
+  const { partition } = placeOf(vend.executionArn)
+  const found = await inspect(iam, {
+    accountId: account.id,
+    partition,
+    groups,
+    admins,
+    changePasswordArn,
+    isOurs,
+  }).catch((error: unknown) => explainDenial(error, account))
   return {
     groups: groups.map((asked) => ({ asked, there: found.groups.get(asked.name.toLowerCase()) })),
     users: found.users,
@@ -176,7 +199,7 @@ export const inspectAccount = async (iam: IAMClient, { vend, account, groups, ad
         signsIn: hasSignedIn(user, user?.profile),
       }
     }),
-    minimumPasswordLength: found.minimumPasswordLength,
+    ...passwordPolicyAfter(found.passwordPolicy, passwordPolicy),
   }
 }
 
@@ -184,13 +207,14 @@ type GroupThere = IamGroup & { isOurs: boolean }
 
 type Lookup = {
   accountId: string
+  partition: string
   groups: Group[]
   admins: Admin[]
   changePasswordArn: string
   isOurs: (group: IamGroup) => Promise<boolean>
 }
 
-const inspect = async (iam: IAMClient, { accountId, groups, admins, changePasswordArn, isOurs }: Lookup) => {
+const inspect = async (iam: IAMClient, { accountId, partition, groups, admins, changePasswordArn, isOurs }: Lookup) => {
   const policyArns = [...new Set([...groups, ...admins].flatMap(({ policies }) => policies))]
   // Names are unique regardless of case, and IAM's Get operations need the exact name. So the names are listed.
   const [allUsers, allGroups, passwordPolicy, allowing] = await together([
@@ -213,7 +237,7 @@ const inspect = async (iam: IAMClient, { accountId, groups, admins, changePasswo
       const found = allGroups.find(({ GroupName }) => GroupName?.toLowerCase() === name)
       if (!found) return
       const there = { ...found, isOurs: await isOurs(found) }
-      await checkPermissions(iam, group, there)
+      await checkPermissions(iam, group, { ...there, partition })
       groupsThere.set(name, there)
     }),
   ])
@@ -236,7 +260,7 @@ const inspect = async (iam: IAMClient, { accountId, groups, admins, changePasswo
     users,
     groups: groupsThere,
     userPolicies,
-    minimumPasswordLength: passwordPolicy?.PasswordPolicy?.MinimumPasswordLength ?? 8,
+    passwordPolicy: passwordPolicy?.PasswordPolicy,
   }
 }
 
@@ -275,21 +299,30 @@ const permissionsOf = async (iam: IAMClient, GroupName: string | undefined) => {
 }
 
 /** Refuses a group that exists already and gives other permissions than were requested. */
-const checkPermissions = async (iam: IAMClient, wanted: Group, { GroupName, isOurs }: GroupThere) => {
+const checkPermissions = async (
+  iam: IAMClient,
+  wanted: Group,
+  { GroupName, isOurs, partition }: GroupThere & { partition: string },
+) => {
   const { policies, inline } = await permissionsOf(iam, GroupName)
   if (!isOurs) {
     if (!isDeepStrictEqual(policies, new Set(wanted.policies)) || !isDeepStrictEqual(inline, wanted.inline))
       throw new GroupNotOursError(
         `The group ${GroupName} already exists, was not created by account vending, and does not have exactly the ` +
-          `requested policies (${wanted.policies.join(', ')}), so administrators in this group would get other permissions. ` +
+          `requested policies (${[...wanted.policies, ...Object.keys(wanted.inline)].join(', ')}), so administrators in this group would get other permissions. ` +
           'Rename or delete that group, or request a group of another name',
       )
     return
   }
   // An earlier try may have left policies out, and they may be missing. Policies that exist must have been requested.
+  // So must their documents. But the policy for MFA may be there from a time when vending.yml required MFA, or from an
+  // earlier version of this service, whose policy is replaced.
+  const isExpected = (name: string) =>
+    (name === mfaPolicyName && name in wanted.inline) ||
+    isDeepStrictEqual(inline[name], { [mfaPolicyName]: mfaPolicy(partition), ...wanted.inline }[name])
   const other = [
     ...[...policies].filter((arn) => !wanted.policies.includes(arn ?? '')),
-    ...Object.keys(inline).filter((name) => !isDeepStrictEqual(inline[name], wanted.inline[name])),
+    ...Object.keys(inline).filter((name) => !isExpected(name)),
   ]
   if (other.length)
     throw new GroupDiffersError(

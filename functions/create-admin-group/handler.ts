@@ -1,5 +1,6 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { STSClient } from '@aws-sdk/client-sts'
+import vending from '../../vending.yml'
 import { signIn } from '../shared/iam-client.ts'
 import { readEnv } from '../shared/env.ts'
 import { step } from '../shared/step.ts'
@@ -10,6 +11,6 @@ const ledger = { dynamodb: new DynamoDBClient(), tableName: env.LEDGER_TABLE }
 const sts = new STSClient()
 
 export const handler = step(createAdminGroupInput, (input) => {
-  const session = { ...input, roleName: env.ACCESS_ROLE_NAME, permissions: createAdminGroupPermissions(input) }
-  return createAdminGroup({ ledger, signIn: () => signIn(sts, session) }, input)
+  const session = { ...input, roleName: env.ACCESS_ROLE_NAME, permissions: createAdminGroupPermissions(input, vending) }
+  return createAdminGroup({ ledger, signIn: () => signIn(sts, session) }, input, vending)
 })

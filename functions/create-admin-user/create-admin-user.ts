@@ -6,6 +6,7 @@ import {
   GetLoginProfileCommand,
   GetUserCommand,
   type IAMClient,
+  PutUserPolicyCommand,
   TagUserCommand,
   UpdateLoginProfileCommand,
 } from '@aws-sdk/client-iam'
@@ -38,7 +39,7 @@ const ownGroups = ({ admin, groups }: Pick<Input, 'groups'> & { admin: { groups:
 
 type Permitted = Pick<Input, 'vend' | 'groups'> & {
   account: { id: string }
-  admin: Pick<Input['admin'], 'userName' | 'groups' | 'policies'>
+  admin: Pick<Input['admin'], 'userName' | 'groups' | 'policies' | 'inline'>
 }
 
 /** What `createAdminUser` needs to be allowed in the account. */
@@ -58,6 +59,7 @@ export const createAdminUserPermissions = ({ vend, account, admin, groups }: Per
       resources: [user],
     },
     { actions: ['iam:AttachUserPolicy'], resources: [user], policyArns: admin.policies },
+    ...(admin.inline ? [{ actions: ['iam:PutUserPolicy'], resources: [user] }] : []),
     { actions: ['iam:AddUserToGroup'], resources: ownGroups({ admin, groups }).map(({ arn }) => arn) },
   ]
 }
@@ -73,7 +75,7 @@ type Clients = { secrets: SecretsManagerClient; ledger: Ledger; signIn: () => Pr
  * while the policies of a new account's role are not in effect.
  */
 export async function createAdminUser(clients: Clients, { vend, account, admin, groups, secret }: Input) {
-  const { userName: UserName, policies, tags, passwordResetRequired } = admin
+  const { userName: UserName, policies, inline = {}, tags, passwordResetRequired } = admin
   const [, iam, password] = await together([
     beginStep(clients.ledger, { accountId: account.id, vend, state: 'CreateAdminUser', userName: UserName }),
     clients.signIn(),
@@ -86,6 +88,9 @@ export async function createAdminUser(clients: Clients, { vend, account, admin, 
         iam.send(new AddUserToGroupCommand({ UserName, GroupName: name })),
       ),
       ...policies.map((PolicyArn) => iam.send(new AttachUserPolicyCommand({ UserName, PolicyArn }))),
+      ...Object.entries(inline).map(([PolicyName, document]) =>
+        iam.send(new PutUserPolicyCommand({ UserName, PolicyName, PolicyDocument: JSON.stringify(document) })),
+      ),
     ])
     // Last: a login profile that is new cannot be changed for seconds, which would delay the next try of this step.
     if (password) await setPassword(iam, { UserName, Password: password, PasswordResetRequired: passwordResetRequired })

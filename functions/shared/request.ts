@@ -1,6 +1,7 @@
 import * as z from 'zod/mini'
 import { isAllowedRecipient } from './address.ts'
 import { InvalidInputError, RecipientNotAllowedError } from './errors.ts'
+import { mfaPolicyName, withMfaPolicy } from './mfa-policy.ts'
 
 // The limits are AWS's: IAM and STS quotas (IAM User Guide, reference_iam-quotas), and the tag pattern of
 // Organizations.
@@ -116,7 +117,14 @@ export type PolicyDocument = z.output<typeof policyDocument>
 export const group = fields({
   name: groupName,
   policies: z._default(list(policy, 10, 'policies'), []),
-  inline: z._default(z.record(groupName, policyDocument, 'must be an object of policy names and documents'), {}),
+  inline: z
+    ._default(z.record(groupName, policyDocument, 'must be an object of policy names and documents'), {})
+    .check(
+      z.refine(
+        (inline) => !Object.hasOwn(inline, mfaPolicyName),
+        `must not name a policy ${mfaPolicyName}: this service gives that name to its own policy`,
+      ),
+    ),
 })
 
 export const admin = fields({
@@ -163,6 +171,7 @@ export type Defaults = {
   passwordResetRequired: boolean
   allowedRecipients: string[]
   delivery: 'link' | 'secret'
+  mfa?: 'required' | undefined
 }
 
 export const groupSchema = z.object({
@@ -177,6 +186,8 @@ export const adminSchema = z.object({
   policies: z.array(z.string()),
   tags: z.record(z.string(), z.string()),
   passwordResetRequired: z.boolean(),
+  /** Left out if there are none. */
+  inline: z.optional(z.record(z.string(), policyDocument)),
 })
 /** A group as it must be in the account: policies are ARNs. */
 export type Group = z.output<typeof groupSchema>
@@ -206,7 +217,9 @@ export const sizeIssues = (ask: Ask) => {
   for (const [i, { policies, inline }] of ask.groups.entries()) {
     limit(`groups[${i}].policies`, policies.length, 10, 'the number of policies')
     const documents = Object.values(inline).map((document) => JSON.stringify(document))
-    limit(`groups[${i}].inline`, characters(documents), 5120, 'the total length of all inline policies in characters')
+    const also = Object.hasOwn(inline, mfaPolicyName) ? `, including the policy ${mfaPolicyName},` : ''
+    const all = `the total length of all inline policies in characters${also}`
+    limit(`groups[${i}].inline`, characters(documents), 5120, all)
   }
   for (const [i, { groups, policies, tags }] of ask.admins.entries()) {
     limit(`admins[${i}].groups`, groups.length, 10, 'the number of groups')
@@ -277,7 +290,7 @@ const definedGroups = (request: AdminsRequest, defaults: Defaults, target: Targe
  * Completes a request with the organization's defaults.
  *
  * Without `admins`, the request is for the default administrators and all groups of `vending.yml`. With `admins`, it is
- * for only the groups that they need. Policy names become ARNs of `partition`.
+ * for only the groups that they need. Policy names become ARNs of `partition`. `withMfaPolicy` adds the policy for MFA.
  * Throws `InvalidInputError` (a group that is not defined, a name given twice, a policy of another account) and
  * `RecipientNotAllowedError`.
  */
@@ -318,7 +331,8 @@ export const completeRequest = (request: AdminsRequest, defaults: Defaults, targ
 
   const needed = new Set([...admins.flatMap(({ groups }) => groups), ...request.groups.map(({ name }) => name)])
   const askedGroups = [...groups.values()].filter(({ name }) => !request.admins || needed.has(name))
-  issues.push(...sizeIssues({ groups: askedGroups, admins }))
+  const ask = withMfaPolicy({ groups: askedGroups, admins }, { ...defaults, ...target })
+  issues.push(...sizeIssues(ask))
   if (issues.length) throw new InvalidInputError(issues)
 
   const where = request.admins ? 'admins' : 'vending.yml admins'
@@ -329,5 +343,5 @@ export const completeRequest = (request: AdminsRequest, defaults: Defaults, targ
           `allowedRecipients of vending.yml (${defaults.allowedRecipients.join(', ')})`,
       )
   }
-  return { groups: askedGroups, admins }
+  return ask
 }

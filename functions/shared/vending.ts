@@ -72,6 +72,19 @@ export const vendingSchema = fields({
       z.lte(128, 'must be at most 128, IAM’s limit'),
     ),
   passwordResetRequired: trueOrFalse,
+  mfa: z.optional(z.literal('required', 'must be required, or be left out')),
+  // The limits are those of IAM API Reference, UpdateAccountPasswordPolicy. Without a policy, IAM demands 8 characters.
+  passwordPolicy: z.optional(
+    fields({
+      minimumPasswordLength: wholeNumber(8, 128, 'characters'),
+      requireSymbols: z.optional(trueOrFalse),
+      requireNumbers: z.optional(trueOrFalse),
+      requireUppercaseCharacters: z.optional(trueOrFalse),
+      requireLowercaseCharacters: z.optional(trueOrFalse),
+      maxPasswordAge: z.optional(wholeNumber(1, 1095, 'days')),
+      passwordReusePrevention: z.optional(wholeNumber(1, 24, 'passwords')),
+    }),
+  ),
   protected: fields({
     accounts: lines(line('an account’s id, in quotes, or its name'), 'account ids or names'),
     organizationalUnits: lines(

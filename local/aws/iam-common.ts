@@ -3,7 +3,15 @@ import { type Account, type Group, isSeen, type User, type World } from './world
 
 // The query protocol sends every value as a string, whatever its type says.
 
-export const quotas = { users: 5000, groups: 300, groupsPerUser: 10, policies: 10, tags: 50, inlineBytes: 5120 }
+export const quotas = {
+  users: 5000,
+  groups: 300,
+  groupsPerUser: 10,
+  policies: 10,
+  tags: 50,
+  inlineOfGroup: 5120,
+  inlineOfUser: 2048,
+}
 
 export const noSuchEntity = (message: string) => new AwsError('NoSuchEntity', message, 404)
 export const alreadyExists = (message: string) => new AwsError('EntityAlreadyExists', message, 409)

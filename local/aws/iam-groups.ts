@@ -1,6 +1,4 @@
 import type * as IAM from '@aws-sdk/client-iam'
-import { parsePolicy } from './authorization.ts'
-import { AwsError } from './aws-error.ts'
 import {
   alreadyExists,
   below,
@@ -8,12 +6,11 @@ import {
   checkPath,
   checkQuota,
   groupOf,
-  noSuchEntity,
   onePage,
   quotas,
   userOf,
 } from './iam-common.ts'
-import { attach, attached, encodeDocument } from './iam-policies.ts'
+import { attach, attached, getInline, putInline } from './iam-policies.ts'
 import { describeUser } from './iam-users.ts'
 import { type Account, addGroup, type Group, type World } from './world.ts'
 
@@ -66,32 +63,17 @@ export const listAttachedGroupPolicies = (
   input: IAM.ListAttachedGroupPoliciesRequest,
 ) => onePage('AttachedPolicies', attached(groupOf(world, account, input.GroupName).policies), input)
 
-export const putGroupPolicy = (
-  world: World,
-  account: Account,
-  { GroupName, PolicyName, PolicyDocument = '' }: IAM.PutGroupPolicyRequest,
-) => {
-  const { name, inline } = groupOf(world, account, GroupName)
-  parsePolicy(PolicyDocument)
-  const all = new Map([...inline, [checkName('policyName', PolicyName, 128), PolicyDocument]])
-  if ([...all.values()].join('').replace(/\s/g, '').length > quotas.inlineBytes)
-    throw new AwsError(
-      'LimitExceeded',
-      `Maximum policy size of ${quotas.inlineBytes} bytes exceeded for group ${name}`,
-      409,
-    )
-  inline.set(PolicyName ?? '', PolicyDocument)
-}
+export const putGroupPolicy = (world: World, account: Account, input: IAM.PutGroupPolicyRequest) =>
+  putInline(groupOf(world, account, input.GroupName), input, { kind: 'group', most: quotas.inlineOfGroup })
 
 export const getGroupPolicy = (
   world: World,
   account: Account,
-  { GroupName, PolicyName = '' }: IAM.GetGroupPolicyRequest,
-) => {
-  const document = groupOf(world, account, GroupName).inline.get(PolicyName)
-  if (document === undefined) throw noSuchEntity(`The group policy with name ${PolicyName} cannot be found.`)
-  return { GroupName, PolicyName, PolicyDocument: encodeDocument(document) }
-}
+  { GroupName, PolicyName }: IAM.GetGroupPolicyRequest,
+) => ({
+  GroupName,
+  ...getInline(groupOf(world, account, GroupName), PolicyName, 'group'),
+})
 
 export const listGroupPolicies = (world: World, account: Account, input: IAM.ListGroupPoliciesRequest) =>
   onePage('PolicyNames', [...groupOf(world, account, input.GroupName).inline.keys()], input)

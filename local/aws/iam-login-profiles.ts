@@ -86,6 +86,43 @@ export const deleteLoginProfile = (world: World, account: Account, { UserName }:
   delete user.login
 }
 
+const numbers = {
+  MinimumPasswordLength: [6, 128],
+  MaxPasswordAge: [1, 1095],
+  PasswordReusePrevention: [1, 24],
+} as const
+const flags = [
+  'RequireSymbols',
+  'RequireNumbers',
+  'RequireUppercaseCharacters',
+  'RequireLowercaseCharacters',
+  'AllowUsersToChangePassword',
+  'HardExpiry',
+] as const
+
+/** Replaces the whole policy: what the input leaves out gets IAM's default. */
+export const updateAccountPasswordPolicy = (
+  _world: World,
+  account: Account,
+  input: IAM.UpdateAccountPasswordPolicyRequest,
+) => {
+  const policy: IAM.UpdateAccountPasswordPolicyRequest = {}
+  for (const [key, [least, most]] of Object.entries(numbers) as [keyof typeof numbers, readonly [number, number]][]) {
+    if (input[key] === undefined) continue
+    const value = Number(input[key])
+    if (value < least || value > most) {
+      const limit = value < least ? `greater than or equal to ${least}` : `less than or equal to ${most}`
+      const field = `${key[0]?.toLowerCase()}${key.slice(1)}`
+      throw invalid(
+        `1 validation error detected: Value '${value}' at '${field}' failed to satisfy constraint: Member must have value ${limit}`,
+      )
+    }
+    policy[key] = value
+  }
+  for (const key of flags) if (input[key] !== undefined) policy[key] = String(input[key]) === 'true'
+  account.passwordPolicy = policy
+}
+
 export const getAccountPasswordPolicy = (_world: World, { id, passwordPolicy }: Account) => {
   if (!passwordPolicy) throw noSuchEntity(`The Password Policy with domain name ${id} cannot be found.`)
   return {

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import type * as IAM from '@aws-sdk/client-iam'
+import { parsePolicy } from './authorization.ts'
 import { AwsError, unsupported } from './aws-error.ts'
-import { checkQuota, noSuchEntity, quotas } from './iam-common.ts'
+import { checkName, checkQuota, noSuchEntity, quotas } from './iam-common.ts'
 import { managedPolicies } from './iam-managed-policies.ts'
 import type { Account, World } from './world.ts'
 
@@ -28,6 +29,27 @@ export const attach = (account: Account, to: Set<string>, arn = '', quota: strin
   if (!policyExists(account, arn)) throw noSuchEntity(`Policy ${arn} does not exist or is not attachable.`)
   checkQuota(!to.has(arn) && to.size >= quotas.policies, quota, quotas.policies)
   to.add(arn)
+}
+
+type Holder = { name: string; inline: Map<string, string> }
+type Kind = 'group' | 'user'
+
+export const putInline = (
+  { name, inline }: Holder,
+  { PolicyName = '', PolicyDocument = '' }: { PolicyName?: string | undefined; PolicyDocument?: string | undefined },
+  { kind, most }: { kind: Kind; most: number },
+) => {
+  parsePolicy(PolicyDocument)
+  const all = new Map([...inline, [checkName('policyName', PolicyName, 128), PolicyDocument]])
+  if ([...all.values()].join('').replace(/\s/g, '').length > most)
+    throw new AwsError('LimitExceeded', `Maximum policy size of ${most} bytes exceeded for ${kind} ${name}`, 409)
+  inline.set(PolicyName, PolicyDocument)
+}
+
+export const getInline = ({ inline }: Holder, PolicyName = '', kind: Kind) => {
+  const document = inline.get(PolicyName)
+  if (document === undefined) throw noSuchEntity(`The ${kind} policy with name ${PolicyName} cannot be found.`)
+  return { PolicyName, PolicyDocument: encodeDocument(document) }
 }
 
 export const getPolicy = (_world: World, account: Account, { PolicyArn = '' }: IAM.GetPolicyRequest) => {

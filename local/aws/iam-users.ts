@@ -12,7 +12,7 @@ import {
   quotas,
   userOf,
 } from './iam-common.ts'
-import { attach, attached } from './iam-policies.ts'
+import { attach, attached, getInline, putInline } from './iam-policies.ts'
 import type { Caller } from './operation.ts'
 import { type Account, addUser, type User, type World } from './world.ts'
 
@@ -97,6 +97,17 @@ export const attachUserPolicy = (
 ) => {
   attach(account, userOf(world, account, UserName).policies, PolicyArn, 'PoliciesPerUser')
 }
+
+export const putUserPolicy = (world: World, account: Account, input: IAM.PutUserPolicyRequest) =>
+  putInline(userOf(world, account, input.UserName), input, { kind: 'user', most: quotas.inlineOfUser })
+
+export const getUserPolicy = (world: World, account: Account, { UserName, PolicyName }: IAM.GetUserPolicyRequest) => ({
+  UserName,
+  ...getInline(userOf(world, account, UserName), PolicyName, 'user'),
+})
+
+export const listUserPolicies = (world: World, account: Account, input: IAM.ListUserPoliciesRequest) =>
+  onePage('PolicyNames', [...userOf(world, account, input.UserName).inline.keys()], input)
 
 /** Nobody in the local organization has an MFA device. */
 export const listMFADevices = (world: World, account: Account, input: IAM.ListMFADevicesRequest) => {

@@ -16,6 +16,7 @@ import {
   deleteLoginProfile,
   getAccountPasswordPolicy,
   getLoginProfile,
+  updateAccountPasswordPolicy,
   updateLoginProfile,
 } from './iam-login-profiles.ts'
 import { getPolicy, getPolicyVersion } from './iam-policies.ts'
@@ -23,9 +24,12 @@ import {
   attachUserPolicy,
   createUser,
   getUser,
+  getUserPolicy,
   listAttachedUserPolicies,
   listMFADevices,
+  listUserPolicies,
   listUsers,
+  putUserPolicy,
   tagUser,
 } from './iam-users.ts'
 import { checkAllowed } from './authorization.ts'
@@ -50,12 +54,16 @@ const operations: Record<string, [ResourceOf, Run]> = {
   TagUser: [user, tagUser],
   AttachUserPolicy: [user, attachUserPolicy],
   ListAttachedUserPolicies: [user, listAttachedUserPolicies],
+  PutUserPolicy: [user, putUserPolicy],
+  GetUserPolicy: [user, getUserPolicy],
+  ListUserPolicies: [user, listUserPolicies],
   ListMFADevices: [user, listMFADevices],
   GetLoginProfile: [user, getLoginProfile],
   CreateLoginProfile: [user, createLoginProfile],
   UpdateLoginProfile: [user, updateLoginProfile],
   DeleteLoginProfile: [user, deleteLoginProfile],
   GetAccountPasswordPolicy: [() => '*', getAccountPasswordPolicy],
+  UpdateAccountPasswordPolicy: [() => '*', updateAccountPasswordPolicy],
   ListGroups: [(account, { PathPrefix = '/' }) => arn(account, `group${PathPrefix}`), listGroups],
   GetGroup: [group, getGroup],
   CreateGroup: [(account, { GroupName, Path = '/' }) => arn(account, `group${Path}${GroupName}`), createGroup],

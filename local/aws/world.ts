@@ -13,6 +13,8 @@ export type User = {
   tags: Map<string, string>
   /** ARNs of the attached policies. */
   policies: Set<string>
+  /** Documents of the inline policies, by name. */
+  inline: Map<string, string>
   groups: Set<Group>
   login?: { password: string; resetRequired: boolean; createdAt: number }
 }
@@ -332,6 +334,7 @@ export const addUser = (world: World, account: Account, { name, path = '/', crea
     createdAt,
     tags: new Map(),
     policies: new Set(),
+    inline: new Map(),
     groups: new Set(),
   }
   account.users.set(name.toLowerCase(), user)

@@ -113,7 +113,8 @@ const eventSelectors = [
 
 const queueName = 'conformance'
 export const roleName = 'OrganizationAccountAccessRole'
-const passwordPolicy = { MinimumPasswordLength: 20, RequireSymbols: true, RequireUppercaseCharacters: true }
+/** The password policy of the account that `iamOfStrict` is in. */
+export const passwordPolicy = { MinimumPasswordLength: 20, RequireSymbols: true, RequireUppercaseCharacters: true }
 
 /** The execution's input decides whether the workflow succeeds, waits or fails. */
 const definition = {

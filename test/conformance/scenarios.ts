@@ -12,9 +12,10 @@ import * as SFN from '@aws-sdk/client-sfn'
 import * as SQS from '@aws-sdk/client-sqs'
 import * as STS from '@aws-sdk/client-sts'
 import { setTimeout } from 'node:timers/promises'
+import { mfaPolicy } from '../../functions/shared/mfa-policy.ts'
 import * as ledger from '../../functions/shared/record-and-lease.ts'
 import * as notes from '../../functions/shared/notes.ts'
-import { type Aws, roleName, stackName, trailName } from './aws.ts'
+import { type Aws, passwordPolicy, roleName, stackName, trailName } from './aws.ts'
 
 /** Returns what to compare: an answer, or several named answers. `name` is the case's own, the same on both sides. */
 export type Run = (aws: Aws & { name: string }) => Promise<unknown>
@@ -60,6 +61,20 @@ const attachToUser = (UserName: string, PolicyArn = administrator) =>
   new IAM.AttachUserPolicyCommand({ UserName, PolicyArn })
 const putPolicy = (GroupName: string, PolicyDocument: string, PolicyName = 'inline') =>
   new IAM.PutGroupPolicyCommand({ GroupName, PolicyName, PolicyDocument })
+
+const putUserPolicy = (UserName: string, PolicyDocument: string, PolicyName = 'inline') =>
+  new IAM.PutUserPolicyCommand({ UserName, PolicyName, PolicyDocument })
+const getUserPolicy = (UserName: string) => new IAM.GetUserPolicyCommand({ UserName, PolicyName: 'inline' })
+
+const setPolicy = (policy: IAM.UpdateAccountPasswordPolicyRequest) => new IAM.UpdateAccountPasswordPolicyCommand(policy)
+/** A case that sets the account's password policy. The other cases need the policy of the beginning. */
+const setting =
+  (run: Run): Run =>
+  async (aws) => {
+    const answer = await run(aws)
+    await aws.iamOfStrict(setPolicy(passwordPolicy))
+    return answer
+  }
 
 const putDocument =
   (document: string): Run =>
@@ -192,6 +207,66 @@ const iam: Record<string, Record<string, Run>> = {
       return iam(attachToUser(name))
     },
   },
+  PutUserPolicy: {
+    'and over': async ({ iam, name }) => {
+      await iam(createUser(name))
+      const [put, over] = [
+        await iam(putUserPolicy(name, allow('s3:*'))),
+        await iam(putUserPolicy(name, allow('ec2:*'))),
+      ]
+      const { PolicyDocument } = await iam(getUserPolicy(name))
+      return { put, over, document: decodeURIComponent(PolicyDocument ?? '') }
+    },
+    'to nobody': ({ iam, name }) => iam(putUserPolicy(name, allow('s3:*'))),
+    'that is no JSON': async ({ iam, name }) => {
+      await iam(createUser(name))
+      return iam(putUserPolicy(name, 'nonsense'))
+    },
+    'that demands MFA': async ({ iam, name }) => {
+      await iam(createUser(name))
+      const put = await iam(putUserPolicy(name, JSON.stringify(mfaPolicy('aws'))))
+      const { PolicyDocument } = await iam(getUserPolicy(name))
+      return { put, document: decodeURIComponent(PolicyDocument ?? '') }
+    },
+    'of more than 2,048 characters': async ({ iam, name }) => {
+      await iam(createUser(name))
+      return iam(
+        putUserPolicy(
+          name,
+          JSON.stringify({
+            Version: '2012-10-17',
+            Statement: [{ Effect: 'Allow', Action: 's3:*', Resource: `arn:aws:s3:::${'x'.repeat(2048)}` }],
+          }),
+        ),
+      )
+    },
+  },
+  GetUserPolicy: {
+    'as it was put': async ({ iam, name }) => {
+      await iam(createUser(name))
+      await iam(putUserPolicy(name, allow('s3:*')))
+      const { PolicyDocument, ...rest } = await iam(getUserPolicy(name))
+      return { ...rest, document: decodeURIComponent(PolicyDocument ?? '') }
+    },
+    'that is not there': async ({ iam, name }) => {
+      await iam(createUser(name))
+      return iam(getUserPolicy(name))
+    },
+    'of nobody': ({ iam, name }) => iam(getUserPolicy(name)),
+  },
+  ListUserPolicies: {
+    'of a user': async ({ iam, name }) => {
+      await iam(createUser(name))
+      for (const policy of ['b', 'a']) await iam(putUserPolicy(name, allow('s3:*'), policy))
+      const { PolicyNames, ...rest } = await iam(new IAM.ListUserPoliciesCommand({ UserName: name }))
+      return { ...rest, names: PolicyNames?.toSorted() }
+    },
+    none: async ({ iam, name }) => {
+      await iam(createUser(name))
+      return iam(new IAM.ListUserPoliciesCommand({ UserName: name }))
+    },
+    'of nobody': ({ iam, name }) => iam(new IAM.ListUserPoliciesCommand({ UserName: name })),
+  },
   ListAttachedUserPolicies: {
     'of a user': async ({ iam, name }) => {
       await iam(createUser(name))
@@ -302,6 +377,31 @@ const iam: Record<string, Record<string, Run>> = {
   GetAccountPasswordPolicy: {
     'that is not there': ({ iam }) => iam(new IAM.GetAccountPasswordPolicyCommand({})),
     'of an account that has one': ({ iamOfStrict }) => iamOfStrict(new IAM.GetAccountPasswordPolicyCommand({})),
+  },
+  UpdateAccountPasswordPolicy: {
+    'replaces what was set before': setting(async ({ iamOfStrict }) => {
+      const get = async () => (await iamOfStrict(new IAM.GetAccountPasswordPolicyCommand({}))).PasswordPolicy
+      const first = await iamOfStrict(
+        setPolicy({
+          MinimumPasswordLength: 14,
+          RequireSymbols: true,
+          RequireNumbers: true,
+          MaxPasswordAge: 90,
+          PasswordReusePrevention: 24,
+          HardExpiry: true,
+        }),
+      )
+      const before = await get()
+      const second = await iamOfStrict(
+        setPolicy({ MinimumPasswordLength: 12, RequireUppercaseCharacters: true, AllowUsersToChangePassword: true }),
+      )
+      return { first, before, second, after: await get() }
+    }),
+    'with a length of 5': setting(({ iamOfStrict }) => iamOfStrict(setPolicy({ MinimumPasswordLength: 5 }))),
+    'with a length of 129': setting(({ iamOfStrict }) => iamOfStrict(setPolicy({ MinimumPasswordLength: 129 }))),
+    'with an age of 0': setting(({ iamOfStrict }) => iamOfStrict(setPolicy({ MaxPasswordAge: 0 }))),
+    'with an age of 1,096': setting(({ iamOfStrict }) => iamOfStrict(setPolicy({ MaxPasswordAge: 1096 }))),
+    'with 25 earlier passwords': setting(({ iamOfStrict }) => iamOfStrict(setPolicy({ PasswordReusePrevention: 25 }))),
   },
   ListGroups: {
     'by path prefix': async ({ iam, name }) => {

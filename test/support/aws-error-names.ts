@@ -15,9 +15,14 @@ const { Resources: roles } = parse(readFileSync(path.join(root, 'infra/function-
   customTags: ['!Sub', '!GetAtt', '!Ref'].map((tag) => ({ tag, resolve: (text: string) => text })),
 }) as { Resources: Record<string, Role> }
 
-const input = { vend: aVend(), account: anAccount(), groups: [{ ...aGroup(), arn: 'any' }], admin: anAdmin() }
+const input = {
+  vend: aVend(),
+  account: anAccount(),
+  groups: [{ ...aGroup(), arn: 'any' }],
+  admin: anAdmin({ inline: {} }),
+}
 const inSession: Record<string, { actions: string[] }[]> = {
-  CreateAdminGroup: createAdminGroupPermissions(input),
+  CreateAdminGroup: createAdminGroupPermissions(input, { passwordPolicy: { minimumPasswordLength: 14 } }),
   CreateAdminUser: createAdminUserPermissions(input),
 }
 

@@ -5,6 +5,7 @@ import { DescribeExecutionCommand, SFNClient } from '@aws-sdk/client-sfn'
 import { mockClient } from 'aws-sdk-client-mock'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { acceptRequest } from '../../functions/accept-request/accept-request.ts'
+import { mfaPolicy, mfaPolicyName } from '../../functions/shared/mfa-policy.ts'
 import { eventOfSweep } from '../../functions/shared/event-shape.ts'
 import {
   AccountBusyError,
@@ -45,7 +46,10 @@ const { dynamodb, ledger, ...onRecord } = ledgerMock()
 const { executionArn } = aVend()
 const vendId = createHash('sha256').update(executionArn).digest('hex').slice(0, 32)
 const event = aSample('create-account-result-succeeded')
-const config = { ...theDefaults(), protected: { accounts: ['Audit'], organizationalUnits: [] } }
+const config: Parameters<typeof acceptRequest>[2] = {
+  ...theDefaults(),
+  protected: { accounts: ['Audit'], organizationalUnits: [] },
+}
 
 const accept = (request: unknown, overrides: Partial<typeof config> = {}) =>
   acceptRequest(
@@ -303,6 +307,73 @@ describe('a manual request', () => {
     const groups = [{ name: 'constructor', policies: ['ReadOnlyAccess'] }]
     const answer = await accept({ accountId, groups })
     expect(answer).toMatchObject({ outcome: 'Accepted' })
+  })
+})
+
+describe('with `mfa: required`', () => {
+  const mfa = 'required' as const
+  const policy = { [mfaPolicyName]: mfaPolicy('aws') }
+  const readers = { name: 'Readers', policies: ['ReadOnlyAccess'] }
+  const known = aGroup({ name: 'Readers', policies: ['arn:aws:iam::aws:policy/ReadOnlyAccess'] })
+  const acceptedWith = async (request: object, overrides: Partial<typeof config> = {}) => {
+    const answer = await accept({ accountId, ...request }, overrides)
+    if (answer.outcome !== 'Accepted' || !('admins' in answer)) throw new Error(answer.outcome)
+    return answer
+  }
+
+  test('each group, and each administrator who is in no group, gets the policy', async () => {
+    const admins = [{ userName: 'ada', policies: ['AdministratorAccess'] }, { userName: 'grace' }]
+    const { groups, admins: people } = await acceptedWith({ admins, groups: [readers] }, { mfa })
+    expect(groups).toEqual([aGroup({ inline: policy }), { ...known, inline: policy }])
+    expect(people.map(({ userName, inline }) => [userName, inline])).toEqual([
+      ['ada', policy],
+      ['grace', undefined],
+    ])
+  })
+
+  test('an account that was vended before is not AlreadyVended: its groups get the policy, and nobody a new mail', async () => {
+    holds(aVendedRecord())
+    const { groups, admins } = await acceptedWith({}, { mfa })
+    expect(groups).toEqual([aGroup({ inline: policy })])
+    expect(admins).toEqual([])
+  })
+
+  test('an administrator who is in no group, and was vended before, gets the policy', async () => {
+    const alone = anAdmin({ groups: [], policies: [adminAccess] })
+    holds(aVendedRecord({ admins: { administrator: { ...alone, kept: false } } }))
+    const admins = [{ userName: 'Administrator', policies: ['AdministratorAccess'] }]
+    expect((await acceptedWith({ admins }, { mfa })).admins).toEqual([{ ...alone, inline: policy }])
+    holds(aVendedRecord({ admins: { administrator: { ...alone, inline: policy, kept: false } } }))
+    expect(await accept({ accountId, admins }, { mfa })).toEqual({ outcome: 'AlreadyVended', accountId })
+  })
+
+  test('a group on record that the request does not name gets the policy if its members are asked for', async () => {
+    const ada = { userName: 'ada', email: 'ada@example.com' }
+    holds(
+      aVendedRecord({
+        groups: { administrators: aGroup(), readers: known },
+        admins: { ada: { ...anAdmin({ ...ada, groups: ['Readers'] }), kept: false } },
+      }),
+    )
+    const { groups } = await acceptedWith({ admins: [ada] }, { mfa })
+    expect(groups).toEqual([aGroup({ inline: policy }), { ...known, inline: policy }])
+  })
+
+  test('a group of an earlier request can be requested again: the policy is no other permission', async () => {
+    holds(aVendedRecord({ groups: { administrators: aGroup(), readers: known } }))
+    expect((await acceptedWith({ groups: [readers] }, { mfa })).groups).toContainEqual({ ...known, inline: policy })
+  })
+
+  test('everything is AlreadyVended once the policy is on record', async () => {
+    holds(aVendedRecord({ groups: { administrators: aGroup({ inline: policy }) } }))
+    expect(await accept({ accountId }, { mfa })).toEqual({ outcome: 'AlreadyVended', accountId })
+  })
+
+  test('and without it again, nothing asks for the policy any more, and groups can still be requested', async () => {
+    const withPolicy = { administrators: aGroup({ inline: policy }), readers: { ...known, inline: policy } }
+    holds(aVendedRecord({ groups: withPolicy }))
+    expect(await accept({ accountId, groups: [readers] })).toEqual({ outcome: 'AlreadyVended', accountId })
+    expect((await acceptedWith({ groups: [readers], again: true })).groups).toEqual([aGroup(), known])
   })
 })
 

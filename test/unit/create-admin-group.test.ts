@@ -14,14 +14,18 @@ import {
   ListGroupsCommand,
   ListUsersCommand,
   PutGroupPolicyCommand,
+  UpdateAccountPasswordPolicyCommand,
   type User as IamUser,
 } from '@aws-sdk/client-iam'
 import { mockClient } from 'aws-sdk-client-mock'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { createAdminGroup } from '../../functions/create-admin-group/create-admin-group.ts'
+import { mfaPolicy, mfaPolicyName } from '../../functions/shared/mfa-policy.ts'
+import type { WantedPasswordPolicy } from '../../functions/create-admin-group/password-policy.ts'
 import {
   AccountNotReadyError,
   DeniedByPolicyError,
+  GroupDiffersError,
   GroupNotOursError,
   LeaseLostError,
   PolicyNotFoundError,
@@ -54,10 +58,12 @@ const customerManaged = `arn:aws:iam::${accountId}:policy/team/Core`
 const create = (
   input: { account?: Account; groups?: Group[]; admins?: Admin[] } = {},
   signIn = async () => new IAMClient({}),
+  passwordPolicy?: WantedPasswordPolicy,
 ) =>
   createAdminGroup(
     { ledger, signIn },
     { vend: aVend(), account: anAccount(), groups: [aGroup()], admins: [anAdmin()], ...input },
+    { passwordPolicy },
   )
 
 const anIamGroup = (overrides: Partial<IamGroup> = {}): IamGroup => {
@@ -307,6 +313,112 @@ describe('a group that is not ours', () => {
   })
 })
 
+describe('the policy for MFA', () => {
+  const mfa = { [mfaPolicyName]: mfaPolicy('aws') }
+  const has = (Path: string, documents: Record<string, PolicyDocument>) => {
+    hasGroups(anIamGroup({ Path }))
+    onRecord.holds(aRecord({ groups: { administrators: aGroup() } }))
+    iam
+      .on(ListAttachedGroupPoliciesCommand)
+      .resolves({ AttachedPolicies: [{ PolicyArn: adminAccess, PolicyName: 'name' }] })
+    iam.on(ListGroupPoliciesCommand).resolves({ PolicyNames: Object.keys(documents) })
+    for (const [PolicyName, document] of Object.entries(documents))
+      iam.on(GetGroupPolicyCommand, { PolicyName }).resolves({
+        GroupName: 'Administrators',
+        PolicyName,
+        PolicyDocument: encodeURIComponent(JSON.stringify(document)),
+      })
+  }
+  const put = () => iam.commandCalls(PutGroupPolicyCommand).map(({ args }) => args[0].input.PolicyDocument)
+  const wanted = aGroup({ inline: mfa })
+  const earlier = { [mfaPolicyName]: aDocument() }
+
+  test.each([
+    ['lacks it', {}],
+    ['has it', mfa],
+    ['has that of an earlier version of this service', earlier],
+  ])('is put into a group of ours that %s', async (_, documents) => {
+    has(ourPath, documents)
+    await create({ groups: [wanted] })
+    expect(put()).toEqual([JSON.stringify(mfaPolicy('aws'))])
+  })
+
+  test('stays in a group of ours when vending.yml no longer requires MFA', async () => {
+    has(ourPath, mfa)
+    await create()
+    expect(put()).toEqual([])
+  })
+
+  test('does not hide another policy under its name', async () => {
+    has(ourPath, earlier)
+    await expect(create()).rejects.toThrow(GroupDiffersError)
+  })
+
+  test('is never put into a group that is not ours: the group must have it, or is refused by name', async () => {
+    has('/', mfa)
+    expect((await create({ groups: [wanted] })).groups).toHaveLength(1)
+    expect(written()).toEqual([])
+    has('/', {})
+    const created = create({ groups: [wanted] })
+    await expect(created).rejects.toThrow(GroupNotOursError)
+    await expect(created).rejects.toThrow(`(${adminAccess}, ${mfaPolicyName})`)
+    expect(written()).toEqual([])
+  })
+})
+
+describe('the account’s password policy', () => {
+  const wanted = { minimumPasswordLength: 30, requireSymbols: true }
+  const createWith = (policy?: WantedPasswordPolicy) => create({}, undefined, policy)
+  const updates = () => iam.commandCalls(UpdateAccountPasswordPolicyCommand).map(({ args }) => args[0].input)
+
+  test('is set if vending.yml requires a stronger one, and decides how long the password must be', async () => {
+    iam
+      .on(GetAccountPasswordPolicyCommand)
+      .resolves({ PasswordPolicy: { MinimumPasswordLength: 12, AllowUsersToChangePassword: true, MaxPasswordAge: 90 } })
+    expect(await createWith(wanted)).toMatchObject({ minimumPasswordLength: 30 })
+    expect(updates()).toEqual([
+      {
+        MinimumPasswordLength: 30,
+        RequireSymbols: true,
+        RequireNumbers: false,
+        RequireUppercaseCharacters: false,
+        RequireLowercaseCharacters: false,
+        AllowUsersToChangePassword: true,
+        HardExpiry: false,
+        MaxPasswordAge: 90,
+      },
+    ])
+  })
+
+  test('is set in an account without one', async () => {
+    expect(await createWith(wanted)).toMatchObject({ minimumPasswordLength: 30 })
+    expect(updates()).toHaveLength(1)
+  })
+
+  test('is left as it is if it is as strong, and if vending.yml requires none', async () => {
+    iam
+      .on(GetAccountPasswordPolicyCommand)
+      .resolves({ PasswordPolicy: { MinimumPasswordLength: 40, RequireSymbols: true } })
+    expect(await createWith(wanted)).toMatchObject({ minimumPasswordLength: 40 })
+    expect(await createWith()).toMatchObject({ minimumPasswordLength: 40 })
+    expect(updates()).toEqual([])
+  })
+
+  test('is not touched before everything is inspected', async () => {
+    iam.on(GetPolicyCommand).rejects(awsError('NoSuchEntityException'))
+    await expect(createWith(wanted)).rejects.toThrow(PolicyNotFoundError)
+    expect(written()).toEqual([])
+  })
+
+  test.each(['AccessDenied', 'AccessDeniedException'])(
+    'that may not be set leaves as DeniedByPolicyError',
+    async (name) => {
+      iam.on(UpdateAccountPasswordPolicyCommand).rejects(awsError(name))
+      await expect(createWith(wanted)).rejects.toThrow(DeniedByPolicyError)
+    },
+  )
+})
+
 describe('a group of our path', () => {
   const hasMembers = (...names: string[]) =>
     iam
@@ -365,6 +477,7 @@ describe('IAMUserChangePassword', () => {
     const { admins } = await createAdminGroup(
       { ledger, signIn: async () => new IAMClient({}) },
       { vend, account: anAccount(), groups: [], admins: [anAdmin({ groups: [] })] },
+      {},
     )
     expect(admins[0]?.policies).toEqual(['arn:aws-us-gov:iam::aws:policy/IAMUserChangePassword'])
   })

@@ -6,12 +6,15 @@ import {
   GetLoginProfileCommand,
   GetUserCommand,
   IAMClient,
+  PutUserPolicyCommand,
   UpdateLoginProfileCommand,
 } from '@aws-sdk/client-iam'
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { mockClient } from 'aws-sdk-client-mock'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { createAdminUser } from '../../functions/create-admin-user/create-admin-user.ts'
+import { createAdminUser, createAdminUserPermissions } from '../../functions/create-admin-user/create-admin-user.ts'
+import { mfaPolicy, mfaPolicyName } from '../../functions/shared/mfa-policy.ts'
+import type { Admin } from '../../functions/shared/request.ts'
 import {
   AccountNotReadyError,
   DeniedByPolicyError,
@@ -120,6 +123,27 @@ describe('a new user', () => {
     const elsewhere = sentTo(iam).filter(([operation]) => operation !== 'CreateLoginProfile')
     expect(JSON.stringify(elsewhere)).not.toContain(password)
   })
+})
+
+test('inline policies are put before the user can sign in', async () => {
+  const inline = { [mfaPolicyName]: mfaPolicy('aws') }
+  await create({ admin: anAdmin({ groups: [], inline }) })
+  expect(iam.commandCalls(PutUserPolicyCommand).map(({ args }) => args[0].input)).toEqual([
+    {
+      UserName: 'Administrator',
+      PolicyName: mfaPolicyName,
+      PolicyDocument: JSON.stringify(mfaPolicy('aws')),
+    },
+  ])
+  const operations = sentTo(iam).map(([operation]) => operation)
+  expect(operations.indexOf('PutUserPolicy')).toBeLessThan(operations.indexOf('CreateLoginProfile'))
+})
+
+test('without inline policies, the session may not put one', () => {
+  const actions = (admin: Admin) =>
+    createAdminUserPermissions({ vend: aVend(), account: anAccount(), admin, groups }).flatMap(({ actions }) => actions)
+  expect(actions(anAdmin())).not.toContain('iam:PutUserPolicy')
+  expect(actions(anAdmin({ inline: {} }))).toContain('iam:PutUserPolicy')
 })
 
 describe('running twice', () => {

@@ -148,6 +148,40 @@ test('an account has no password policy until somebody sets one', async () => {
   expect((await get()).PasswordPolicy).toMatchObject({ MinimumPasswordLength: 6, ExpirePasswords: true })
 })
 
+test('an update replaces the whole password policy, within IAM’s limits', async () => {
+  const update = (policy: IAM.UpdateAccountPasswordPolicyRequest) =>
+    iam.send(new IAM.UpdateAccountPasswordPolicyCommand(policy))
+  const get = async () => (await iam.send(new IAM.GetAccountPasswordPolicyCommand({}))).PasswordPolicy
+  await update({ MinimumPasswordLength: 14, RequireSymbols: true, HardExpiry: false, MaxPasswordAge: 90 })
+  expect(await get()).toMatchObject({
+    MinimumPasswordLength: 14,
+    RequireSymbols: true,
+    HardExpiry: false,
+    MaxPasswordAge: 90,
+    ExpirePasswords: true,
+  })
+  for (const wrong of [
+    { MinimumPasswordLength: 5 },
+    { MinimumPasswordLength: 129 },
+    { MaxPasswordAge: 0 },
+    { MaxPasswordAge: 1096 },
+    { PasswordReusePrevention: 0 },
+    { PasswordReusePrevention: 25 },
+  ])
+    await expect(update(wrong)).rejects.toEqual(refusedAs('ValidationError', /Member must have value/))
+  await update({ PasswordReusePrevention: 5 })
+  expect(await get()).toEqual({
+    MinimumPasswordLength: 6,
+    RequireSymbols: false,
+    RequireNumbers: false,
+    RequireUppercaseCharacters: false,
+    RequireLowercaseCharacters: false,
+    AllowUsersToChangePassword: false,
+    PasswordReusePrevention: 5,
+    ExpirePasswords: false,
+  })
+})
+
 test('only existing policies can be attached, ten to a group, and attaching a policy twice does no harm', async () => {
   const attach = (PolicyArn: string) => iam.send(new IAM.AttachGroupPolicyCommand({ GroupName: 'Admins', PolicyArn }))
   await createGroup('Admins')
@@ -204,6 +238,24 @@ test('an inline policy comes back as it was put, and nonsense is refused', async
   const outOfPlace = [{ Principal: '*' }, { Action: 'everything' }, { Resource: ['*', 'bucket'] }].map(statement)
   for (const nonsense of ['nonsense', 'null', '{}', '{"Statement":[]}', ...outOfPlace])
     await expect(put(nonsense)).rejects.toEqual(refusedAs('MalformedPolicyDocumentException'))
+})
+
+test('a user has inline policies too, with at most 2,048 characters', async () => {
+  await createUser()
+  const put = (PolicyDocument: string, PolicyName = 'inline') =>
+    iam.send(new IAM.PutUserPolicyCommand({ UserName: 'ada', PolicyName, PolicyDocument }))
+  const document = (bucket: string) =>
+    JSON.stringify({ Statement: { Effect: 'Allow', Action: 's3:*', Resource: `arn:aws:s3:::${bucket}` } })
+  await put(document('a'))
+  await put(document('b'))
+  const got = await iam.send(new IAM.GetUserPolicyCommand({ UserName: 'ada', PolicyName: 'inline' }))
+  expect(decodeURIComponent(got.PolicyDocument ?? '')).toBe(document('b'))
+  expect((await iam.send(new IAM.ListUserPoliciesCommand({ UserName: 'ada' }))).PolicyNames).toEqual(['inline'])
+  await expect(put(document('x'.repeat(2000)), 'other')).rejects.toEqual(refusedAs('LimitExceededException'))
+  await expect(put('{}')).rejects.toEqual(refusedAs('MalformedPolicyDocumentException'))
+  await expect(iam.send(new IAM.GetUserPolicyCommand({ UserName: 'ada', PolicyName: 'other' }))).rejects.toEqual(
+    refusedAs('NoSuchEntityException', /user policy with name other/),
+  )
 })
 
 test('policies are described, customer-managed ones with their document', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { RecipientNotAllowedError } from '../../functions/shared/errors.ts'
+import { mfaPolicy, mfaPolicyName } from '../../functions/shared/mfa-policy.ts'
 import {
   admin,
   adminsRequest,
@@ -208,6 +209,35 @@ describe('refused, with the field and what is allowed:', () => {
       {
         field: 'admins[0]',
         message: 'the total length of all group names and policy ARNs in characters must be at most 480',
+      },
+    ])
+  })
+
+  test('a policy under the name of this service’s policy for MFA', () => {
+    const inline = { [mfaPolicyName]: aDocument() }
+    expect(issuesOf(() => complete({ groups: [{ name: 'Readers', inline }] }))).toEqual([
+      {
+        field: 'groups[0].inline',
+        message: 'must not name a policy account-vending-mfa: this service gives that name to its own policy',
+      },
+    ])
+  })
+
+  test('inline policies that leave no room for the policy for MFA', () => {
+    const room = 5120 - JSON.stringify(mfaPolicy('aws')).length
+    const ofLength = (length: number) => {
+      const document = aDocument({ Id: '' })
+      return aDocument({ Id: 'x'.repeat(length - JSON.stringify(document).length) })
+    }
+    const ask = (length: number, mfa?: 'required') => () =>
+      complete({ groups: [{ name: 'Readers', inline: { mine: ofLength(length) } }] }, { mfa })
+    expect(issuesOf(ask(room, 'required'))).toEqual([])
+    expect(issuesOf(ask(room + 1))).toEqual([])
+    expect(issuesOf(ask(room + 1, 'required'))).toEqual([
+      {
+        field: 'groups[1].inline',
+        message:
+          'the total length of all inline policies in characters, including the policy account-vending-mfa, must be at most 5120',
       },
     ])
   })

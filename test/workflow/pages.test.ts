@@ -24,7 +24,7 @@ const inSmallPages = ({ service, operation, input }: Interception) => {
   // The local organization's own report lists, too.
   if (
     !size ||
-    ['ListAttachedUserPolicies', 'ListSecrets'].includes(operation) ||
+    ['ListAttachedUserPolicies', 'ListUserPolicies', 'ListSecrets'].includes(operation) ||
     !(operation.startsWith('List') || operation === 'GetGroup') ||
     operation === 'ListParents'
   )
