@@ -183,6 +183,17 @@ export const known: Difference[] = [
     found: {
       'iam GetAccountPasswordPolicy: of an account that has one → PasswordPolicy.HardExpiry': ['nothing', 'false'],
       'iam GetAccountPasswordPolicy: of an account that has one → PasswordPolicy.MaxPasswordAge': ['nothing', '0'],
+      'iam UpdateAccountPasswordPolicy: replaces what was set before → after.HardExpiry': ['nothing', 'false'],
+      'iam UpdateAccountPasswordPolicy: replaces what was set before → after.MaxPasswordAge': ['nothing', '0'],
+    },
+  },
+  {
+    page: 'IAM API Reference, UpdateAccountPasswordPolicy',
+    aws: 'MinimumPasswordLength is 6 to 128, and MaxPasswordAge is 1 to 1,095. Passwords never expire if MaxPasswordAge is left out.',
+    right: 'local',
+    found: {
+      'iam UpdateAccountPasswordPolicy: with a length of 5': ['ValidationError 400', 'answers'],
+      'iam UpdateAccountPasswordPolicy: with an age of 0': ['ValidationError 400', 'answers'],
     },
   },
   {
@@ -208,6 +219,14 @@ export const known: Difference[] = [
     right: 'local',
     found: {
       'iam PutGroupPolicy: of more than 5,120 characters': ['LimitExceededException 409', 'answers'],
+    },
+  },
+  {
+    page: 'IAM User Guide, reference_iam-quotas',
+    aws: 'The inline policies of a user have at most 2,048 characters, not counting white space.',
+    right: 'local',
+    found: {
+      'iam PutUserPolicy: of more than 2,048 characters': ['LimitExceededException 409', 'answers'],
     },
   },
   {

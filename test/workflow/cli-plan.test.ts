@@ -34,6 +34,8 @@ const reads: Record<string, string[]> = {
     'ListAttachedGroupPolicies',
     'ListGroupPolicies',
     'ListMFADevices',
+    'GetUserPolicy',
+    'ListUserPolicies',
   ],
   sts: ['GetCallerIdentity'],
   organizations: [
@@ -72,6 +74,8 @@ const writes: Record<string, string[]> = {
     'AddUserToGroup',
     'AttachGroupPolicy',
     'PutGroupPolicy',
+    'PutUserPolicy',
+    'UpdateAccountPasswordPolicy',
   ],
   // AWS lists AssumeRole as a write, but it only makes a session. What the session may do is tested below.
   sts: ['AssumeRole'],
@@ -369,6 +373,7 @@ describe('tells', () => {
       wouldSucceed: true,
       reason: expect.any(String) as string,
       groups: [{ name: 'Administrators', what: 'created', why: 'AdministratorAccess' }],
+      passwordPolicy: [],
       users: [
         {
           name: 'Administrator',

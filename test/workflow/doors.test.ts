@@ -56,6 +56,7 @@ describe('with automatic: organizations', () => {
         tags: { ManagedBy: 'account-vending' },
         groups: ['Administrators'],
         policies: [],
+        inline: {},
         kept: false,
         loginProfile: { passwordResetRequired: true },
       },

@@ -50,6 +50,8 @@ const scenarios = async () => {
     vendingFile: vendingFile({
       ...vending,
       protected: { accounts: [], organizationalUnits: ['ou-exam-security'] },
+      mfa: 'required',
+      passwordPolicy: { minimumPasswordLength: 14 },
       groups: [
         {
           name: 'Administrators',
@@ -563,7 +565,14 @@ const tooMuchForClaimLink: [by: string, action: string][] = [
 ]
 const noteOfAnother = (by: string) => (by === 'report-failure' ? 'sweep#2026-11-25#a' : 'failure#a#1#FAILED')
 const starting = ['sweep', 'request-admins', 'StartVendRole']
-const onUser = ['CreateUser', 'TagUser', 'CreateLoginProfile', 'UpdateLoginProfile', 'AttachUserPolicy']
+const onUser = [
+  'CreateUser',
+  'TagUser',
+  'CreateLoginProfile',
+  'UpdateLoginProfile',
+  'AttachUserPolicy',
+  'PutUserPolicy',
+]
 const onGroup = ['CreateGroup', 'AttachGroupPolicy', 'PutGroupPolicy']
 const member = (action: string): [string, string] => [
   onGroup.includes(action) ? 'create-admin-group' : 'create-admin-user',
@@ -685,11 +694,18 @@ const denied: [what: string, of: [by: string, action: string], wrong: (request: 
     member('CreateUser'),
     itself({ action: `iam:${action}` }),
   ]),
-  ...['DeleteGroup', 'DetachGroupPolicy', 'DeleteGroupPolicy'].map((action): (typeof denied)[number] => [
-    'what nobody asked for',
-    member('CreateGroup'),
-    itself({ action: `iam:${action}` }),
-  ]),
+  [
+    'the password policy, for who makes users',
+    member('CreateUser'),
+    itself({ action: 'iam:UpdateAccountPasswordPolicy', resource: '*' }),
+  ],
+  ...['DeleteGroup', 'DetachGroupPolicy', 'DeleteGroupPolicy', 'DeleteAccountPasswordPolicy'].map(
+    (action): (typeof denied)[number] => [
+      'what nobody asked for',
+      member('CreateGroup'),
+      itself({ action: `iam:${action}` }),
+    ],
+  ),
 
   ...mailing.flatMap((by): typeof denied => [
     ['another sender', [by, 'ses:SendEmail'], under({ 'ses:FromAddress': 'somebody@example.com' })],
