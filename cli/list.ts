@@ -1,12 +1,15 @@
 import { styleText } from 'node:util'
 import { OrganizationsClient, paginateListAccounts } from '@aws-sdk/client-organizations'
 import { scanAccounts } from '../functions/shared/record-and-lease.ts'
+import { mailState, scanMails } from '../functions/shared/mail-events.ts'
 import { scanToldFailures } from '../functions/shared/notes.ts'
 import type { Vending } from '../functions/shared/vending.ts'
 import { keepingToTheRate, type Make } from './clients.ts'
 import { findService, serviceClients } from './service.ts'
 import { showTime, table, width } from './show.ts'
-import { everybodyKeptWords, isEverybodyKept, showState } from './status.ts'
+import { everybodyKeptWords, isEverybodyKept, showMail, showState } from './status.ts'
+
+type Mail = { userName: string } & ReturnType<typeof mailState>
 
 export type Listed = {
   accountId: string
@@ -18,6 +21,8 @@ export type Listed = {
   error?: string
   /** True if vends of the account created nobody, because every user existed already. */
   everybodyKept?: boolean
+  /** What became of the last mail to each administrator. */
+  mails?: Mail[]
   /** Why the account is never vended. */
   never?: string
 }
@@ -47,11 +52,17 @@ export async function list(
     }
     return accounts
   }
-  const [accounts, records, told] = await Promise.all([
+  const [accounts, records, told, mails] = await Promise.all([
     readAccounts(),
     scanAccounts(ledger, ['admins']),
     scanToldFailures(ledger),
+    scanMails(ledger),
   ])
+  const mailsOf = (accountId: string, admins: object) =>
+    Object.keys(admins).flatMap((name): Mail[] => {
+      const mail = mails.get(`${accountId}#${name}`)
+      return mail ? [{ userName: mail.userName, ...mailState(mail) }] : []
+    })
   const here = new Set(accounts.map(({ accountId }) => accountId))
   const departed = [...records].flatMap(([accountId, { accountName }]) =>
     here.has(accountId) ? [] : [{ accountId, name: accountName, state: '–' }],
@@ -67,11 +78,13 @@ export async function list(
       const unrecorded = told.has(account.accountId) ? 'FAILED' : 'NOT_VENDED'
       const { status = unrecorded, updatedAt, failure, admins = {} } = records.get(account.accountId) ?? {}
       const never = neverOf(account)
+      const mailed = mailsOf(account.accountId, admins)
       return {
         ...account,
         status,
         ...(never && { never }),
         ...(isEverybodyKept({ status, admins: Object.values(admins) }) && { everybodyKept: true }),
+        ...(mailed.length && { mails: mailed }),
         ...(updatedAt && { updatedAt }),
         ...(failure && { error: failure.error }),
       }
@@ -80,16 +93,31 @@ export async function list(
     .sort((a, b) => a.name.localeCompare(b.name) || a.accountId.localeCompare(b.accountId))
 }
 
+/** The mails of an account at a glance: those that did not arrive, by name. */
+const showMails = (mails: Mail[]) => {
+  const others = mails.filter(({ status }) => status !== 'delivered')
+  if (!others.length) return mails.length && 'mail delivered'
+  return others.map(({ userName, status }) => `mail ${showMail(status)}: ${userName}`).join(', ')
+}
+
 /** The accounts for a person, a line each. `most` is the most columns of a line: a program wants each account whole. */
 export const showList = (accounts: Listed[], most = width) => {
-  const rows = accounts.map(({ accountId, name, state, status, updatedAt, error, never, everybodyKept }) => [
-    accountId,
-    name,
-    state === 'ACTIVE' ? state : styleText('yellow', state),
-    showState(status),
-    [updatedAt && showTime(updatedAt), error, everybodyKept && everybodyKeptWords, never && `never vended: ${never}`]
-      .filter(Boolean)
-      .join('  '),
-  ])
+  const rows = accounts.map(
+    ({ accountId, name, state, status, updatedAt, error, never, everybodyKept, mails = [] }) => [
+      accountId,
+      name,
+      state === 'ACTIVE' ? state : styleText('yellow', state),
+      showState(status),
+      [
+        updatedAt && showTime(updatedAt),
+        error,
+        everybodyKept && everybodyKeptWords,
+        showMails(mails),
+        never && `never vended: ${never}`,
+      ]
+        .filter(Boolean)
+        .join('  '),
+    ],
+  )
   return `${table(['Account', 'Name', 'State', 'Vend', 'Last change'], rows, most)}\n${accounts.length} accounts`
 }

@@ -50,11 +50,11 @@ const readLetter = ({ Body, MessageAttributes = {} }: Message): Letter => {
 
 const nameOf = (target: string) => target.split(':').at(-1) ?? target
 /** The functions that EventBridge invokes. */
-const ourFunctions = ['reportFailure', 'sweep']
+const ourFunctions = ['reportFailure', 'reportClaim', 'recordMailEvent', 'sweep']
 
 export type Replayed = {
   messageId: string
-  /** VendAccount, reportFailure or sweep, or the ARN of any other target. */
+  /** VendAccount, the name of one of our functions, or the ARN of any other target. */
   target: string
   /** The event, and its account or execution. */
   about: string

@@ -7,6 +7,7 @@ import { isNamed } from '../functions/shared/aws-errors.ts'
 import { mayChange, readExecution } from '../functions/shared/execution.ts'
 import { type Failure, hasFailed, sentenceOf } from '../functions/shared/failure.ts'
 import type { Ledger } from '../functions/shared/ledger.ts'
+import type { MailStatus } from '../functions/shared/mail-events.ts'
 import { scanToldFailures } from '../functions/shared/notes.ts'
 import { keepingToTheRate, type Make } from './clients.ts'
 import { withoutField } from './command-errors.ts'
@@ -194,6 +195,23 @@ const colours: Record<string, 'green' | 'red' | 'yellow' | 'dim'> = {
 /** The status of a vend, in its color. */
 export const showState = (state: string) => styleText(colours[state] ?? 'bold', state)
 
+const mailColours: Partial<Record<MailStatus, 'green' | 'red' | 'yellow'>> = {
+  delivered: 'green',
+  delayed: 'yellow',
+  bounced: 'red',
+  complained: 'red',
+  rejected: 'red',
+}
+/** What became of a mail, in its color. */
+export const showMail = (status: MailStatus) => styleText(mailColours[status] ?? 'bold', status)
+
+const mailWords: Record<Exclude<MailStatus, 'sent' | 'delivered'>, string> = {
+  delayed: 'was delayed',
+  bounced: 'bounced',
+  complained: 'was marked as spam',
+  rejected: 'was rejected by SES',
+}
+
 /** The steps at which a vend failed: the last step that began, or the last step of each user. */
 const failedSteps = ({ status, timeline, failure }: Status) => {
   const last = timeline.at(-1)
@@ -215,6 +233,17 @@ const notMailedAgain = ({ timeline, admins }: Status) =>
       ? [`The sign-in mail for ${userName} was not sent again: mailed to ${email} at ${showTime(mailedAt)}.`]
       : []
   })
+
+/** What a person must know about a mail that did not simply arrive. */
+const mailsInTrouble = ({ admins }: Status) =>
+  admins.flatMap(({ userName, email, mail }) =>
+    mail && mail.status !== 'sent' && mail.status !== 'delivered'
+      ? [
+          `The sign-in mail for ${userName} to ${email} ${mailWords[mail.status]} at ${showTime(mail.at)}` +
+            `${mail.reason ? `: ${mail.reason}` : '.'}`,
+        ]
+      : [],
+  )
 
 /** What a person must know besides the status VENDED: nobody may be able to sign in who could not before. */
 export const everybodyKeptWords = 'every user was kept, none was created'
@@ -249,16 +278,22 @@ export const showStatus = (account: Status, { withSteps }: { withSteps: boolean 
       ? [
           '',
           table(
-            ['Administrator', 'Groups', 'Mailed to', 'At'],
-            admins.map(({ userName, kept, groups, email, mailedAt }) =>
+            ['Administrator', 'Groups', 'Mailed to', 'At', 'Mail'],
+            admins.map(({ userName, kept, groups, email, mailedAt, mail }) =>
               kept
-                ? [`${userName} (kept)`, '', '', '']
-                : [userName, groups.join(', '), mailedAt ? email : '–', mailedAt ? showTime(mailedAt) : ''],
+                ? [`${userName} (kept)`, '', '', '', '']
+                : [
+                    userName,
+                    groups.join(', '),
+                    mailedAt ? email : '–',
+                    mailedAt ? showTime(mailedAt) : '',
+                    mail ? showMail(mail.status) : '',
+                  ],
             ),
           ),
         ]
       : []),
-    ...notMailedAgain(account).map((words) => wrap(words, '  ')),
+    ...[...notMailedAgain(account), ...mailsInTrouble(account)].map((words) => wrap(words, '  ')),
     ...(failure ? ['', showFailure(failure)] : []),
   ].join('\n')
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { addressIdentity } from '../functions/shared/address.ts'
 import { addressOf } from './address.ts'
 import { AwsError } from './aws/aws-error.ts'
 import { managedAccountEvent } from './aws/control-tower.ts'
@@ -9,8 +10,8 @@ import type { LocalOrganization } from './start-organization.ts'
 
 /**
  * What can go wrong with a new account: its access role cannot be assumed for 3 minutes, IAM throttles for 3 minutes,
- * its event arrives twice at once, its event cannot be delivered to the workflow, or a service control policy denies
- * iam:CreateUser.
+ * its event arrives twice at once, its event cannot be delivered to the workflow, a service control policy denies
+ * iam:CreateUser, or the mail server of the account's address refuses the sign-in mail.
  */
 export const breakages = [
   'nothing',
@@ -19,14 +20,15 @@ export const breakages = [
   'duplicate-event',
   'event-not-delivered',
   'denied-by-policy',
+  'mail-bounces',
 ] as const
 export type Breakage = (typeof breakages)[number]
 
 const breakMilliseconds = 180_000
 
 const accountOfCreation = (event: object) => {
-  const { detail } = event as { detail: { serviceEventDetails: { createAccountStatus?: { accountId?: string } } } }
-  return detail.serviceEventDetails.createAccountStatus?.accountId ?? ''
+  const { detail } = event as { detail: { serviceEventDetails?: { createAccountStatus?: { accountId?: string } } } }
+  return detail.serviceEventDetails?.createAccountStatus?.accountId ?? ''
 }
 
 /**
@@ -52,6 +54,7 @@ export const breaker = () => {
     if (breakage === 'role-not-ready') account.roleUsableFrom = end
     if (breakage === 'throttling') throttledUntil.set(accountId, end)
     if (breakage === 'denied-by-policy') account.deniedActions.push('iam:CreateUser')
+    if (breakage === 'mail-bounces') world.refusingAddresses.add(addressIdentity(account.email))
   }
 
   const deliver = (

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
+import type { EventBridgeDestination, EventDestination, EventType, VdmOptions } from '@aws-sdk/client-sesv2'
 import { parse, type ScalarTag } from 'yaml'
 import { linkRoutes } from '../infra/build/link-routes.ts'
 import type { Vending } from '../functions/shared/vending.ts'
@@ -66,6 +67,7 @@ const referencesOf = (vending: Vending, { partition, region, accountId }: Place)
       'sls:stage': 'local',
       // The local organization replaces this address when its API starts.
       'self:custom.deployment.linkUrl': 'https://access.example.com/link',
+      'self:custom.deployment.configurationSet': vending.configurationSet ?? service,
       'self:custom.deployment.accessRole': vending.accessRole,
       'self:custom.deployment.organizationsRules': rulesState('organizations'),
       'self:custom.deployment.controlTowerRules': rulesState('control-tower'),
@@ -134,6 +136,41 @@ const readFunctions = (resolve: Resolve, vending: Vending) => {
   )
 }
 
+type SetResources = {
+  ConfigurationSet: { Properties: { VdmOptions: VdmOptions } }
+  MailEvents: {
+    Properties: {
+      EventDestination: Pick<EventDestination, 'Name' | 'Enabled'> & {
+        MatchingEventTypes: string[]
+        EventBridgeDestination: EventBridgeDestination
+      }
+    }
+  }
+}
+/**
+ * The configuration set of the mails. A set that vending.yml names is not deployed, and is here as if a person had made
+ * it like the deployed one.
+ */
+const readConfigurationSet = (refer: (reference: string) => string, resolve: Resolve) => {
+  const resources = readYaml('infra/mail-events.yml')['Resources'] as unknown as SetResources
+  const { MatchingEventTypes, ...destination } = resources.MailEvents.Properties.EventDestination
+  return {
+    name: refer('self:custom.deployment.configurationSet'),
+    set: {
+      vdmOptions: resources.ConfigurationSet.Properties.VdmOptions,
+      eventDestinations: [
+        {
+          ...(resolve(destination) as typeof destination),
+          // CloudFormation writes deliveryDelay where SES's API writes DELIVERY_DELAY.
+          MatchingEventTypes: MatchingEventTypes.map(
+            (type) => type.replace(/[A-Z]/g, '_$&').toUpperCase() as EventType,
+          ),
+        },
+      ],
+    },
+  }
+}
+
 type RoleResource = {
   Properties: { Policies: { PolicyDocument: { Statement: { Resource: string | string[] }[] } }[] }
 }
@@ -160,6 +197,7 @@ export const readDeployed = (vending: Vending, place: Place, definition = readDe
   return {
     rules: readRules(resolve),
     functions: readFunctions(resolve, vending),
+    configurationSet: readConfigurationSet(refer, resolve),
     definition: resolve(definition) as Definition,
     stateMachineArn: refer('VendAccount'),
     ledgerTable: refer('Ledger'),

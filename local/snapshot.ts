@@ -48,7 +48,13 @@ const shownFailure = (execution: Execution, endpointPort: string) => {
   return { error, explained: { what, advice, goOn, command, again, needsFile: request !== undefined } }
 }
 
-const shownAccount = ({ secrets }: World, account: Account, claims: ReturnType<typeof claimsOf>) => {
+type MailStates = Awaited<ReturnType<LocalOrganization['mailStates']>>
+
+const shownAccount = (
+  { secrets }: World,
+  account: Account,
+  { claims, mailStates }: { claims: ReturnType<typeof claimsOf>; mailStates: MailStates },
+) => {
   const { id, name, state, users, deniedActions } = account
   return {
     id,
@@ -59,6 +65,7 @@ const shownAccount = ({ secrets }: World, account: Account, claims: ReturnType<t
       ours: path === ourPath,
       groups: [...groups].map((group) => group.name),
       signsIn: login !== undefined,
+      mail: mailStates.get(`${id}#${name.toLowerCase()}`)?.status,
       claim: claims.get(administratorKey({ accountId: id, userName: name })),
     })),
     secrets: [...secrets.keys()].filter((secretName) => secretName.startsWith(`account-vending/${id}/`)),
@@ -116,7 +123,7 @@ const shownMail = ({ messageId, from, to, subject, text, html, at, function: by 
 /** Takes the page's snapshot of an organization. Accounts, executions and mails begin with the newest. */
 export const snapshotOf = async (organization: LocalOrganization) => {
   const { world, vending, clock, executions, endpointUrl, apiUrl, apiRoles, deadLetters } = organization
-  const mails = await organization.mails()
+  const [mails, mailStates] = await Promise.all([organization.mails(), organization.mailStates()])
   const claims = claimsOf(organization.events)
   const endpointPort = new URL(endpointUrl).port
   const [operator] = apiRoles
@@ -135,7 +142,9 @@ export const snapshotOf = async (organization: LocalOrganization) => {
     endpointPort,
     apiUrl,
     apiKey: operator ? `${operator.accessKeyId}:${operator.secretAccessKey}` : '',
-    accounts: [...world.accounts.values()].toReversed().map((account) => shownAccount(world, account, claims)),
+    accounts: [...world.accounts.values()]
+      .toReversed()
+      .map((account) => shownAccount(world, account, { claims, mailStates })),
     /** The names of the accounts that Organizations is creating. */
     creating: [...world.createRequests.values()].flatMap(({ state, accountName }) =>
       state === 'IN_PROGRESS' ? [accountName] : [],

@@ -3,6 +3,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import type { sweep } from '../functions/sweep/sweep.ts'
 import { loadVending } from '../infra/build/check-vending.ts'
 import { linkThrottle } from '../infra/build/link-routes.ts'
+import { scanMails } from '../functions/shared/mail-events.ts'
 import type { Vending } from '../functions/shared/vending.ts'
 import { type ApiRole, startApi } from './aws/api-gateway.ts'
 import { cloudFormation } from './aws/cloudformation.ts'
@@ -162,6 +163,7 @@ export const startOrganization = async ({ vendingFile, speed = defaultSpeed, sta
   const world = createOrganization(vending, clock, staleness)
   const { managementAccountId, region, partition } = world
   const deployed = readDeployed(vending, { partition, region, accountId: managementAccountId })
+  world.configurationSets.set(deployed.configurationSet.name, deployed.configurationSet.set)
   const { queue, functions, stepFunctions, bus, stack, operations } = startServices(world, deployed, clock, options)
   const endpoint = await startEndpoint(world, {
     ...(options.ports && { port: options.ports.endpoint }),
@@ -171,7 +173,6 @@ export const startOrganization = async ({ vendingFile, speed = defaultSpeed, sta
   })
   const dynamodb = new DynamoDBClient(configOf(endpoint.url, region, managementAccountId))
   await createLedger(dynamodb, deployed.ledgerTable)
-  dynamodb.destroy()
 
   const apiRoles = apiRolesOf(deployed)
   const api = await startApi(
@@ -203,6 +204,8 @@ export const startOrganization = async ({ vendingFile, speed = defaultSpeed, sta
     apiUrl: api.url,
     apiRoles,
     mails: endpoint.mails,
+    /** What the ledger knows about the last mail to each administrator, by `accountId#userName` in lower case. */
+    mailStates: () => scanMails({ dynamodb, tableName: deployed.ledgerTable }),
     executions: stepFunctions.executions,
     putEvent: bus.putEvent,
     startExecution: stepFunctions.start,
@@ -220,13 +223,14 @@ export const startOrganization = async ({ vendingFile, speed = defaultSpeed, sta
         Awaited<ReturnType<typeof sweep>> | undefined
       >,
     requestApi: api.request,
-    /** Waits until no execution is running and every failure is reported. */
+    /** Waits until no execution is running, every failure is reported, and every mail is delivered. */
     settled: async () => {
       const isRunning = () => [...stepFunctions.executions.values()].some(({ status }) => status === 'RUNNING')
-      while (!functions.isIdle() || isRunning()) await setTimeout(5)
+      while (!functions.isIdle() || isRunning() || !endpoint.areMailsDelivered()) await setTimeout(5)
     },
     close: async () => {
       clock.stop()
+      dynamodb.destroy()
       await api.close()
       await endpoint.close()
     },

@@ -3,22 +3,24 @@ import { isNamed } from '../shared/aws-errors.ts'
 import { AccountNotFoundError } from '../shared/errors.ts'
 import { type AccountRecord, mailTo, readAccount } from '../shared/record-and-lease.ts'
 import type { Ledger } from '../shared/ledger.ts'
-import { inPath } from '../shared/request.ts'
+import { mailState, mailTags, readMail } from '../shared/mail-events.ts'
+import { type Admin, inPath } from '../shared/request.ts'
 import { parseInput } from '../shared/parse.ts'
 
 type Clients = { organizations: OrganizationsClient; ledger: Ledger }
 
 /**
- * Reads the status of an account: the last request, the steps begun with their times, and what finished vends made.
+ * Reads the status of an account: the last request, the steps begun with their times, what finished vends made,
+ * and what became of each administrator's mail.
  * Throws `InvalidInputError` and `AccountNotFoundError`.
  */
 export async function getAccount({ organizations, ledger }: Clients, input: { accountId: string }) {
   const { accountId } = parseInput(inPath, input)
   const record = await readAccount(ledger, accountId)
-  return record ? recorded(accountId, record) : unrecorded(organizations, accountId)
+  return record ? recorded(ledger, accountId, record) : unrecorded(organizations, accountId)
 }
 
-const recorded = (accountId: string, record: AccountRecord) => ({
+const recorded = async (ledger: Ledger, accountId: string, record: AccountRecord) => ({
   accountId,
   accountName: record.accountName,
   status: record.status,
@@ -32,11 +34,17 @@ const recorded = (accountId: string, record: AccountRecord) => ({
     .map(({ mail: _, ...step }) => step)
     .sort((a, b) => a.at.localeCompare(b.at)),
   groups: Object.values(record.groups),
-  admins: Object.values(record.admins).map((admin) => ({
-    ...admin,
-    mailedAt: mailTo(record, admin)?.at,
-  })),
+  admins: await Promise.all(
+    Object.values(record.admins).map(async (admin) => ({ ...admin, ...(await mailOf(ledger, record, admin)) })),
+  ),
 })
+
+/** When an administrator was mailed, and what became of the mail. Older versions of this service did not record that. */
+const mailOf = async (ledger: Ledger, record: AccountRecord, admin: Admin) => {
+  const sent = mailTo(record, admin)
+  const mail = sent?.vendId ? await readMail(ledger, mailTags(sent.vendId, admin.userName)) : undefined
+  return { mailedAt: sent?.at, ...(mail && { mail: mailState(mail) }) }
+}
 
 const unrecorded = async (organizations: OrganizationsClient, accountId: string) => {
   try {

@@ -6,7 +6,7 @@ import { readEnv } from '../shared/env.ts'
 import { step } from '../shared/step.ts'
 import { reportClaim, reportClaimInput } from './report-claim.ts'
 
-const env = readEnv('LEDGER_TABLE', 'STATE_MACHINE_ARN')
+const env = readEnv('LEDGER_TABLE', 'STATE_MACHINE_ARN', 'CONFIGURATION_SET')
 const clients = {
   ses: new SESClient({ maxAttempts: 1 }),
   organizations: new OrganizationsClient(),
@@ -16,6 +16,7 @@ const clients = {
 export const handler = step(reportClaimInput, (input) =>
   reportClaim(clients, input, {
     ...vending,
+    configurationSet: env.CONFIGURATION_SET,
     stateMachineArn: env.STATE_MACHINE_ARN,
     endpointUrl: process.env['AWS_ENDPOINT_URL'],
   }),

@@ -7,7 +7,7 @@ import { readEnv } from '../shared/env.ts'
 import { step } from '../shared/step.ts'
 import { reportFailure, reportFailureInput } from './report-failure.ts'
 
-const env = readEnv('LEDGER_TABLE', 'STATE_MACHINE_ARN')
+const env = readEnv('LEDGER_TABLE', 'STATE_MACHINE_ARN', 'CONFIGURATION_SET')
 const clients = {
   ses: new SESClient({ maxAttempts: 1 }),
   sfn: new SFNClient(),
@@ -18,6 +18,7 @@ const clients = {
 export const handler = step(reportFailureInput, (input) =>
   reportFailure(clients, input, {
     ...vending,
+    configurationSet: env.CONFIGURATION_SET,
     stateMachineArn: env.STATE_MACHINE_ARN,
     endpointUrl: process.env['AWS_ENDPOINT_URL'],
   }),

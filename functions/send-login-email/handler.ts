@@ -5,7 +5,7 @@ import { readEnv } from '../shared/env.ts'
 import { step } from '../shared/step.ts'
 import { sendLoginEmail, sendLoginEmailInput } from './send-login-email.ts'
 
-const env = readEnv('LEDGER_TABLE', 'LINK_URL')
+const env = readEnv('LEDGER_TABLE', 'LINK_URL', 'CONFIGURATION_SET')
 const clients = {
   // SES does not recognize a repeated SendEmail, so every retry is in the definition.
   ses: new SESClient({ maxAttempts: 1 }),
@@ -14,5 +14,5 @@ const clients = {
 }
 
 export const handler = step(sendLoginEmailInput, (input) =>
-  sendLoginEmail(clients, input, { ...vending, linkUrl: env.LINK_URL }),
+  sendLoginEmail(clients, input, { ...vending, configurationSet: env.CONFIGURATION_SET, linkUrl: env.LINK_URL }),
 )

@@ -5,6 +5,7 @@ import { createLink } from '../shared/handover.ts'
 import { beginStep, isMailed, recordMail } from '../shared/record-and-lease.ts'
 import type { Ledger } from '../shared/ledger.ts'
 import { fillHtml, fillText } from '../shared/mail.ts'
+import { mailTags, recordSending } from '../shared/mail-events.ts'
 import { makeLinkKey } from '../shared/sealed-box.ts'
 import { sendMail, type SenderConfig } from '../shared/send-mail.ts'
 import { signInUrl } from '../shared/sign-in-url.ts'
@@ -20,6 +21,8 @@ export const sendLoginEmailInput = z.object({
     userName: z.string(),
     email: z.string(),
     passwordResetRequired: z.boolean(),
+    groups: z.optional(z.array(z.string())),
+    policies: z.optional(z.array(z.string())),
     /** Nothing goes to this address: somebody else may read its mail. */
     silent: z.optional(z.boolean()),
   }),
@@ -62,7 +65,7 @@ export async function sendLoginEmail(
     // A new version of the password needs a new mail.
     isSent: () => isMailed(record, { userName, email, secretVersion }),
     recordSent: (messageId: string) =>
-      recordMail(ledger, { accountId: account.id, userName, email, secretVersion, messageId }),
+      recordMail(ledger, { accountId: account.id, vendId: vend.id, userName, email, secretVersion, messageId }),
   }
   if (onRecord.isSent()) return { mailedTo: email }
   const link = config.delivery === 'link' ? await makeLinkKey() : undefined
@@ -96,8 +99,11 @@ export async function sendLoginEmail(
     subject: `Sign in to the AWS account ${account.name} (${account.id}) as ${userName}`,
     html: fillHtml(html, values),
     text: fillText(text, values),
-    tags: { vend: vend.id },
+    tags: mailTags(vend.id, userName),
   }
+  const { groups = [], policies = [] } = admin
+  const sent = { accountId: account.id, accountName: account.name, userName, email, groups, policies }
+  await recordSending(ledger, mail.tags, sent)
   // Recorded after it was sent: a mail that comes twice is better than a mail that never comes.
   await onRecord.recordSent(await sendMail(ses, mail, config))
   return { mailedTo: email }

@@ -44,9 +44,9 @@ export type AccountRecord = {
   passwords: Record<string, { vendId: string; at: string; renewing?: boolean }>
   /**
    * Mails that were sent, by user (in lower case) and address. Records that an older version of this service wrote have
-   * the whole address in lower case in the key, and no `email`.
+   * the whole address in lower case in the key, and no `email`. `vendId` names the vend that sent the mail.
    */
-  mails: Record<string, { messageId: string; secretVersion: string; at: string; email?: string }>
+  mails: Record<string, { messageId: string; secretVersion: string; at: string; email?: string; vendId?: string }>
   /** What finished vends made. Keys are in lower case, because IAM ignores case. */
   groups: Record<string, Group>
   admins: Record<string, Admin & { kept: boolean }>
@@ -265,15 +265,22 @@ export const isMailed = (
   { secretVersion, ...to }: { userName: string } & AboutPassword,
 ) => record !== undefined && mailTo(record, to)?.secretVersion === secretVersion
 
-type SentMail = { accountId: string; userName: string; email: string; secretVersion: string; messageId: string }
+type SentMail = {
+  accountId: string
+  vendId: string
+  userName: string
+  email: string
+  secretVersion: string
+  messageId: string
+}
 
 /** Records that a sign-in mail was sent. The mail is recorded whoever holds the lease by then, because it was sent. */
 export const recordMail = async (
   ledger: Ledger,
-  { accountId, userName, email, secretVersion, messageId }: SentMail,
+  { accountId, vendId, userName, email, secretVersion, messageId }: SentMail,
 ) => {
   const recorded = await updateAccount(ledger, accountId, {
-    set: { mails: entries({ [mailKey(userName, email)]: { messageId, secretVersion, at: now(), email } }) },
+    set: { mails: entries({ [mailKey(userName, email)]: { messageId, secretVersion, at: now(), email, vendId } }) },
     condition: recordExists,
   })
   if (!recorded) throw new Error(`The mail cannot be recorded: the ledger has no record of account ${accountId}`)

@@ -9,7 +9,7 @@ import { readEnv } from '../shared/env.ts'
 import { step } from '../shared/step.ts'
 import { sweep } from './sweep.ts'
 
-const env = readEnv('LEDGER_TABLE', 'STATE_MACHINE_ARN')
+const env = readEnv('LEDGER_TABLE', 'STATE_MACHINE_ARN', 'CONFIGURATION_SET')
 /** New clients for each sweep: the request rate that a client has learned is of no use a day later. */
 const makeClients = () => ({
   // Organizations allows a few calls of ListAccounts a second. In this mode the SDK keeps to that rate.
@@ -24,6 +24,7 @@ const makeClients = () => ({
 export const handler = step(z.unknown(), () =>
   sweep(makeClients(), {
     ...vending,
+    configurationSet: env.CONFIGURATION_SET,
     stateMachineArn: env.STATE_MACHINE_ARN,
     endpointUrl: process.env['AWS_ENDPOINT_URL'],
   }),

@@ -31,10 +31,10 @@ const trustOf = (arns, partition) => ({
   ],
 })
 
-/** The SES resources that a mail needs. Without a named configuration set, the identity may have a default one. */
+/** The SES resources that a mail needs. */
 const mailResources = [
   ...senderIdentities(vending).map((identity) => `identity/${identity}`),
-  `configuration-set/${vending.configurationSet ?? '*'}`,
+  `configuration-set/${vending.configurationSet ?? '${ConfigurationSet}'}`,
 ].map((resource) => ({ 'Fn::Sub': 'arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:' + resource }))
 
 const nobody = (partition) => `arn:${partition}:iam::000000000000:role/nobody`
@@ -67,6 +67,8 @@ module.exports = ({ options }) => {
     controlTowerRules: enabled('control-tower'),
     senderAddress: senderAddress(vending),
     mailResources,
+    configurationSet: vending.configurationSet ?? { Ref: 'ConfigurationSet' },
+    configurationSetResources: vending.configurationSet ? {} : '${file(infra/mail-events.yml)}',
     alarmSubscriptions: vending.notify.map((Endpoint) => ({ Protocol: 'email', Endpoint })),
   }
 }

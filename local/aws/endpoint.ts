@@ -54,7 +54,8 @@ export const answering = (
     if (upstream) return forward(upstream, http)
     const run: Operation | undefined = operations[service]?.[operation] ?? builtInOperations[service]?.[operation]
     if (run) return format.respond(operation, await run(world, input as never, caller))
-    if (service === 'ses' && operation === 'SendEmail' && mailCatcher) return mailCatcher.send(http, input, caller)
+    if (service === 'ses' && operation === 'SendEmail' && mailCatcher)
+      return mailCatcher.send(http, input as never, caller)
     if (service === 'dynamodb' && database) return forward(database.url, http)
     throw unsupported(`${service} ${operation}`)
   }
@@ -129,6 +130,8 @@ export const startEndpoint = async (world: World, { port = 0, ...options }: Opti
     url: server.url,
     /** The mails that were sent, in order. Empty if another service sends the mails. */
     mails: async () => (mailCatcher ? mailCatcher.mails() : []),
+    /** Whether SES has told what became of every mail. */
+    areMailsDelivered: () => !mailCatcher || mailCatcher.isIdle(),
     close: async () => {
       await Promise.all([server.close(), database?.close(), mailCatcher?.close()])
     },

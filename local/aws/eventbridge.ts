@@ -5,18 +5,19 @@ import { parseJson } from '../../functions/shared/parse.ts'
 import { AwsError } from './aws-error.ts'
 import type { World } from './world.ts'
 
-/** Whether a value in a pattern's list matches: an exact value, or `{ prefix }`. */
+/** Whether a value in a pattern's list matches: an exact value, `{ prefix }`, or `{ exists: true }`. */
 const matchesValue = (wanted: unknown, there: unknown) => {
   if (typeof wanted !== 'object' || wanted === null) return wanted === there
-  const [[name, prefix] = [], more] = Object.entries(wanted)
-  if (name !== 'prefix' || typeof prefix !== 'string' || more)
-    throw new Error(`The local EventBridge knows only exact values and prefixes, not ${JSON.stringify(wanted)}`)
-  return typeof there === 'string' && there.startsWith(prefix)
+  const [[name, content] = [], more] = Object.entries(wanted)
+  if (name === 'exists' && content === true && !more) return there !== undefined
+  if (name !== 'prefix' || typeof content !== 'string' || more)
+    throw new Error(`The local EventBridge knows only exact values, prefixes and exists, not ${JSON.stringify(wanted)}`)
+  return typeof there === 'string' && there.startsWith(content)
 }
 
 /**
- * Whether an event pattern matches an event. Supports what the deployed rules use: objects, and lists of exact values
- * and prefixes.
+ * Whether an event pattern matches an event. Supports what the deployed rules use: objects, and lists of exact values,
+ * prefixes and `exists`.
  * Throws an error for anything else in a pattern.
  */
 const matchesPattern = (pattern: unknown, event: unknown): boolean => {

@@ -1,10 +1,12 @@
 import { createRequire } from 'node:module'
-import type { GetIdentityVerificationAttributesRequest } from '@aws-sdk/client-ses'
+import type { GetIdentityVerificationAttributesRequest, SendEmailRequest } from '@aws-sdk/client-ses'
+import type { GetConfigurationSetRequest } from '@aws-sdk/client-sesv2'
 import { addressIdentity } from '../../functions/shared/address.ts'
 import { close, forward, type HttpRequest, urlOf } from '../http.ts'
 import { AwsError } from './aws-error.ts'
+import { busEvent } from './eventbridge.ts'
 import type { Caller, Operations } from './operation.ts'
-import type { World } from './world.ts'
+import type { ConfigurationSet, World } from './world.ts'
 
 /** A mail that SES accepted. `at` is in milliseconds since 1970, on the organization's clock. */
 export type Mail = {
@@ -46,12 +48,37 @@ const getAccount = ({ sesAccount }: World) => ({
     MaxSendRate: 14,
     SentLast24Hours: sesAccount.sentLast24Hours,
   },
+  ...(sesAccount.vdmAttributes && { VdmAttributes: sesAccount.vdmAttributes }),
+})
+
+const findSet = ({ configurationSets }: World, { ConfigurationSetName: name = '' }: GetConfigurationSetRequest) => {
+  const set = configurationSets.get(name)
+  if (!set) throw new AwsError('NotFoundException', `Configuration set <${name}> does not exist.`, 404)
+  return set
+}
+
+/** An operation of SES's API version 2. */
+const getConfigurationSet = (world: World, request: GetConfigurationSetRequest) => {
+  const { trackingDomain, vdmOptions } = findSet(world, request)
+  return {
+    ConfigurationSetName: request.ConfigurationSetName,
+    ...(trackingDomain && { TrackingOptions: { CustomRedirectDomain: trackingDomain } }),
+    ...(vdmOptions && { VdmOptions: vdmOptions }),
+    SendingOptions: { SendingEnabled: true },
+  }
+}
+
+/** An operation of SES's API version 2. */
+const getConfigurationSetEventDestinations = (world: World, request: GetConfigurationSetRequest) => ({
+  EventDestinations: findSet(world, request).eventDestinations,
 })
 
 /** SES's operations, except SendEmail: the mail catcher below takes the mails. */
 export const ses: Operations = {
   GetIdentityVerificationAttributes: getIdentityVerificationAttributes,
   GetAccount: getAccount,
+  GetConfigurationSet: getConfigurationSet,
+  GetConfigurationSetEventDestinations: getConfigurationSetEventDestinations,
 }
 
 // The mail catcher is CommonJS, and is loaded only where mails are sent.
@@ -78,6 +105,80 @@ const checkRecipients = (to: string[]) => {
     throw new AwsError('InvalidParameterValue', 'Missing or illegal address in To.')
 }
 
+type Sent = { messageId: string; from: string; to: string[]; tags: Record<string, string[]>; at: number }
+
+/** How long a mail is under way, in seconds. */
+const deliverySeconds = 1.5
+
+/**
+ * The event that tells what became of a mail. Source: SES Developer Guide, event-publishing-retrieving-sns-contents and
+ * monitoring-eventbridge.
+ */
+const mailEvent = (world: World, { messageId, from, to, tags, at }: Sent) => {
+  const mail = {
+    timestamp: new Date(at).toISOString(),
+    source: from,
+    sendingAccountId: world.managementAccountId,
+    messageId,
+    destination: to,
+    headersTruncated: false,
+    tags,
+  }
+  const timestamp = new Date(world.now()).toISOString()
+  const refused = to.filter((address) => world.refusingAddresses.has(addressIdentity(address)))
+  return refused.length
+    ? {
+        type: 'BOUNCE' as const,
+        event: busEvent(world, {
+          source: 'aws.ses',
+          detailType: 'Email Bounced',
+          detail: {
+            eventType: 'Bounce',
+            bounce: {
+              feedbackId: `${messageId}-1`,
+              bounceType: 'Permanent',
+              bounceSubType: 'General',
+              bouncedRecipients: refused.map((emailAddress) => ({
+                emailAddress,
+                action: 'failed',
+                status: '5.1.1',
+                diagnosticCode: 'smtp; 550 5.1.1 user unknown',
+              })),
+              timestamp,
+              reportingMTA: 'dns; local',
+            },
+            mail,
+          },
+        }),
+      }
+    : {
+        type: 'DELIVERY' as const,
+        event: busEvent(world, {
+          source: 'aws.ses',
+          detailType: 'Email Delivered',
+          detail: {
+            eventType: 'Delivery',
+            mail,
+            delivery: {
+              timestamp,
+              processingTimeMillis: deliverySeconds * 1000,
+              recipients: to,
+              smtpResponse: '250 2.0.0 OK',
+              reportingMTA: 'local',
+            },
+          },
+        }),
+      }
+}
+
+/** Finds the configuration set of a mail; undefined if the mail names none. */
+const setOf = ({ configurationSets }: World, name: string | undefined) => {
+  if (name === undefined) return undefined
+  const set = configurationSets.get(name)
+  if (!set) throw new AwsError('ConfigurationSetDoesNotExist', `Configuration set <${name}> does not exist.`)
+  return set
+}
+
 export type MailCatcher = Awaited<ReturnType<typeof startMailCatcher>>
 
 /** Starts SES's SendEmail, which is the package aws-ses-v2-local behind the checks that the package lacks. */
@@ -87,18 +188,44 @@ export const startMailCatcher = async (world: World) => {
   const url = urlOf(server)
   // The catcher has one store for the whole process, uses the real time, and keeps one recipient for each mail.
   const sent = new Map<string, { to: string[]; at: number; function: string | null }>()
+  let underWay = 0
 
-  const send = async (request: HttpRequest, input: Record<string, unknown>, caller: Caller) => {
-    checkSender(world, String(input['Source']))
-    const { ToAddresses: to = [] } = (input['Destination'] ?? {}) as { ToAddresses?: string[] }
+  /** Tells the event bus what became of a mail, if the mail's configuration set has an event destination for that. */
+  const deliver = (set: ConfigurationSet, mail: Sent) => {
+    underWay += 1
+    world.setTimer(deliverySeconds, () => {
+      underWay -= 1
+      const { type, event } = mailEvent(world, mail)
+      const isWanted = set.eventDestinations.some(
+        ({ Enabled, EventBridgeDestination, MatchingEventTypes = [] }) =>
+          Enabled && EventBridgeDestination && MatchingEventTypes.includes(type),
+      )
+      if (isWanted) world.emit(event)
+    })
+  }
+
+  const send = async (request: HttpRequest, input: Partial<SendEmailRequest>, caller: Caller) => {
+    const { Source: from = '', Destination: { ToAddresses: to = [] } = {}, ConfigurationSetName, Tags = [] } = input
+    checkSender(world, from)
     checkRecipients(to)
+    const set = setOf(world, ConfigurationSetName)
     const form = new URLSearchParams(request.body)
     form.set('Destination.ToAddresses.member.1', to.join(', '))
     const response = await forward(url, { ...request, body: form.toString() })
     const messageId = /<MessageId>(.*)<\/MessageId>/.exec(response.body)?.[1]
     if (!messageId)
       throw new AwsError('InvalidParameterValue', `The mail catcher does not accept this mail: ${response.body}`)
-    sent.set(messageId, { to, at: world.now(), function: caller.function })
+    const at = world.now()
+    sent.set(messageId, { to, at, function: caller.function })
+    const tags = Object.fromEntries(Tags.map(({ Name = '', Value = '' }) => [Name, [Value]]))
+    if (set)
+      deliver(set, {
+        messageId,
+        from,
+        to,
+        tags: { 'ses:configuration-set': [ConfigurationSetName ?? ''], ...tags },
+        at,
+      })
     return response
   }
 
@@ -109,5 +236,5 @@ export const startMailCatcher = async (world: World) => {
       return mail ? [{ messageId, from, subject, ...body, ...mail }] : []
     })
   }
-  return { url, send, mails, close: () => close(server) }
+  return { url, send, mails, isIdle: () => underWay === 0, close: () => close(server) }
 }

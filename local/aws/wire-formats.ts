@@ -101,7 +101,18 @@ const restOperations: Record<string, string> = {
   'GET /2016-08-19/account-settings': 'GetAccountSettings',
   'GET /v2/email/account': 'GetAccount',
 }
+const configurationSet = /^\/v2\/email\/configuration-sets\/([^/]+)(\/event-destinations)?$/
 const invocation = /^\/2015-03-31\/functions\/([^/]+)\/invocations$/
+
+const readRest = (method: string, path: string) => {
+  const [, setName, destinations] = (method === 'GET' && configurationSet.exec(path)) || []
+  if (setName)
+    return {
+      operation: destinations ? 'GetConfigurationSetEventDestinations' : 'GetConfigurationSet',
+      input: { ConfigurationSetName: decodeURIComponent(setName) },
+    }
+  return { operation: restOperations[`${method} ${path}`] ?? `${method} ${path}`, input: {} }
+}
 
 /** Tags.member.1.Key=a becomes { Tags: [{ Key: 'a' }] }. */
 const readForm = (body: string) => {
@@ -143,8 +154,7 @@ export const readRequest = (http: HttpRequest): AwsRequest => {
   if (path !== '/' && target === undefined)
     return {
       ...from,
-      operation: restOperations[`${method} ${path}`] ?? `${method} ${path}`,
-      input: {},
+      ...readRest(method, path),
       // REST services send an error's code in a header, but the SDK also finds it in the body.
       format: jsonFormat,
     }

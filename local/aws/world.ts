@@ -1,5 +1,6 @@
 import type { AdvancedEventSelector, EventSelector } from '@aws-sdk/client-cloudtrail'
 import type { PasswordPolicy } from '@aws-sdk/client-iam'
+import type { EventDestination, VdmAttributes, VdmOptions } from '@aws-sdk/client-sesv2'
 
 // The state of an AWS organization in memory. Times are milliseconds since 1970, on the organization's own clock.
 
@@ -112,6 +113,14 @@ export type Trail = {
 /** A service control policy; `targets` are ids of accounts, organizational units, or the root. */
 export type ServiceControlPolicy = { id: string; name: string; document: object; targets: string[] }
 
+/** A configuration set of SES, in the format of SES's API. */
+export type ConfigurationSet = {
+  eventDestinations: EventDestination[]
+  /** The domain of the addresses with which SES replaces links to count clicks. */
+  trackingDomain?: string
+  vdmOptions?: VdmOptions
+}
+
 export type Call = {
   service: string
   operation: string
@@ -146,7 +155,16 @@ export type World = {
   sessions: Map<string, Session>
   /** The verified addresses and domains of SES. */
   sesIdentities: Set<string>
-  sesAccount: { isInSandbox: boolean; isSendingEnabled: boolean; max24HourSend: number; sentLast24Hours: number }
+  sesAccount: {
+    isInSandbox: boolean
+    isSendingEnabled: boolean
+    max24HourSend: number
+    sentLast24Hours: number
+    vdmAttributes?: VdmAttributes
+  }
+  configurationSets: Map<string, ConfigurationSet>
+  /** The addresses whose mail servers refuse every mail. */
+  refusingAddresses: Set<string>
   lambdaLimits: { concurrentExecutions: number; unreservedConcurrentExecutions: number }
   trails: Trail[]
   /** Policies besides FullAWSAccess and those that the accounts' `deniedActions` stand for. */
@@ -219,6 +237,8 @@ export const createWorld = ({
     sessions: new Map(),
     sesIdentities: new Set(sesIdentities),
     sesAccount: { isInSandbox: false, isSendingEnabled: true, max24HourSend: 50_000, sentLast24Hours: 12 },
+    configurationSets: new Map(),
+    refusingAddresses: new Set(),
     lambdaLimits: { concurrentExecutions: 1000, unreservedConcurrentExecutions: 1000 },
     trails: [
       {

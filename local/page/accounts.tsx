@@ -1,5 +1,7 @@
 import type { Snapshot } from '../snapshot.ts'
 
+const troubles = ['bounced', 'complained', 'rejected']
+
 /** The organization's accounts with their users. */
 export const Accounts = ({ snapshot }: { snapshot: Snapshot }) => (
   <section aria-labelledby="accounts-title">
@@ -30,10 +32,11 @@ export const Accounts = ({ snapshot }: { snapshot: Snapshot }) => (
                 )}
               </th>
               <td>
-                {users.map(({ name, ours, groups, claim }) => (
+                {users.map(({ name, ours, groups, mail, claim }) => (
                   <div key={name}>
                     {name}{' '}
                     <small>{[...groups, ...(ours ? [] : ['not ours']), ...(claim ? [claim] : [])].join(', ')}</small>
+                    {mail && <small class={troubles.includes(mail) ? 'wrong' : ''}> mail {mail}</small>}
                   </div>
                 ))}
               </td>

@@ -209,6 +209,11 @@ const Breakages = ({ snapshot, act, message }: Props) => {
           'Denied by policy',
           'A service control policy denies iam:CreateUser. The execution fails and a failure notice is mailed. First lift the policy, then redrive: both buttons stand beside the execution.',
         )}
+        {make(
+          'mail-bounces',
+          'Mail bounces',
+          'The mail server of the account’s address refuses every mail. SES tells that a moment after the sign-in mail was sent, and the platform team gets a notice with the next command.',
+        )}
       </div>
       <Said at="break" message={message} />
       {deadLetters > 0 && (

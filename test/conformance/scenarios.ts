@@ -1449,7 +1449,7 @@ const dynamodb: Record<string, Record<string, Run>> = {
       await takeLease(aws)
       const accountId = aws.name
       await ledger.recordKept(aws.ledger, { accountId, vend, kept: ['Bob'], signingIn: [] })
-      const mailed = { accountId, userName: 'Ada', email: 'ada@example.com', secretVersion: first, messageId: 'one' }
+      const mailed = { accountId, vendId: vend.id, userName: 'Ada', email: 'ada@example.com', secretVersion: first, messageId: 'one' }
       await ledger.recordMail(aws.ledger, mailed)
       await ledger.recordRenewal(aws.ledger, { accountId, vend, userName: 'Ada' })
       return read(aws)
@@ -1476,6 +1476,7 @@ const dynamodb: Record<string, Record<string, Run>> = {
       settled(
         ledger.recordMail(aws.ledger, {
           accountId: aws.name,
+          vendId: vend.id,
           userName: 'Ada',
           email: 'a',
           secretVersion: first,

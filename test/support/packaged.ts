@@ -88,6 +88,7 @@ export const resolveIn = (service: Packaged, value: unknown): unknown => {
       'AWS::Region': region,
       'AWS::URLSuffix': 'amazonaws.com',
       HttpApi: 'local',
+      ConfigurationSet: 'account-vending-local',
     }
     return pseudo[name] ?? arnIn(service, name.replace(/\.Arn$/, ''))
   }

@@ -52,20 +52,26 @@ const fn = (environment: object = {}, Timeout = 60): Fn => ({ Timeout, environme
 const workflowByName = {
   STATE_MACHINE_ARN: `arn:\${AWS::Partition}:states:${here}:stateMachine:${ours}`,
 }
+const mailing = { CONFIGURATION_SET: tableVending.configurationSet }
+const noticing = { ...workflowByName, ...mailing }
 const entering = { ACCESS_ROLE_NAME: tableVending.accessRole }
 const functions: Record<string, Fn> = {
   AcceptRequest: fn(),
   CreateAdminGroup: fn(entering),
   StorePassword: fn({ PASSWORD_KEY_ARN: '${PasswordKey.Arn}' }),
   CreateAdminUser: fn(entering),
-  SendLoginEmail: fn({ LINK_URL: 'https://${HttpApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}/link' }),
+  SendLoginEmail: fn({
+    LINK_URL: 'https://${HttpApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}/link',
+    ...mailing,
+  }),
   SealPassword: fn(),
   RecordVended: fn(),
   // Everybody can call this function. A flood of calls must not take the sandboxes of the others.
   ClaimLink: { ...fn({}, 10), more: { ReservedConcurrentExecutions: 5 } },
-  ReportClaim: fn(workflowByName),
-  ReportFailure: fn(workflowByName),
-  Sweep: fn(workflowByName, 900),
+  ReportClaim: fn(noticing),
+  RecordMailEvent: fn(noticing),
+  ReportFailure: fn(noticing),
+  Sweep: fn(noticing, 900),
   // API Gateway waits 30 seconds for an answer.
   RequestAdmins: fn(workflowByName, 25),
   GetAccount: fn({}, 25),

@@ -33,11 +33,12 @@ const byRule = (SourceArn: string) => ({ Principal: 'events.amazonaws.com', Sour
 
 // Rules and dead letters
 
-type Target = 'VendAccount' | 'ReportFailure' | 'ReportClaim' | 'Sweep'
+type Target = 'VendAccount' | 'ReportFailure' | 'ReportClaim' | 'RecordMailEvent' | 'Sweep'
 const targetArn: Record<Target, object> = {
   VendAccount: { Arn: '${VendAccount}', RoleArn: '${StartVendRole.Arn}' },
   ReportFailure: { Arn: '${ReportFailureLambdaFunction.Arn}' },
   ReportClaim: { Arn: '${ReportClaimLambdaFunction.Arn}' },
+  RecordMailEvent: { Arn: '${RecordMailEventLambdaFunction.Arn}' },
   Sweep: { Arn: '${SweepLambdaFunction.Arn}' },
 }
 const rule = (Id: Target, when: object, State = 'ENABLED'): Said => ({
@@ -112,9 +113,25 @@ const rules: Table = {
   ),
   ClaimRule: rule('ReportClaim', ownEvent('Link Claimed', 'Claim Disowned')),
   ClaimDisownedRule: rule('VendAccount', ownEvent('Claim Disowned')),
+  MailEventRule: rule('RecordMailEvent', {
+    EventPattern: {
+      source: ['aws.ses'],
+      'detail-type': [
+        'Email Delivered',
+        'Email Delivery Delayed',
+        'Email Bounced',
+        'Email Complaint Received',
+        'Email Rejected',
+      ],
+      account: [self],
+      detail: { mail: { tags: { vend: [{ exists: true }], admin: [{ exists: true }] } } },
+    },
+  }),
   SweepRule: rule('Sweep', { ScheduleExpression: 'cron(10 6 * * ? *)' }),
   ReportClaimPermission: permission('ReportClaim', byRule('${ClaimRule.Arn}')),
   ReportClaimLambdaEvConf: asynchronous('ReportClaim'),
+  RecordMailEventPermission: permission('RecordMailEvent', byRule('${MailEventRule.Arn}')),
+  RecordMailEventLambdaEvConf: asynchronous('RecordMailEvent'),
   SweepPermission: permission('Sweep', byRule('${SweepRule.Arn}')),
   ReportFailurePermission: permission('ReportFailure', byRule(anyRule)),
   ReportFailureLambdaEvConf: asynchronous('ReportFailure'),
@@ -252,13 +269,14 @@ const items = (prefix: string) => ({
 const records = { Ledger: items('account') }
 const handovers = { Handovers: items('handover') }
 const links = { Links: items('link') }
+const mails = { SentMails: items('mail') }
 const notes = (prefix: string) => ({ Notes: items(prefix) })
 export const roleTable: Record<string, RoleRow> = {
   AcceptRequestRole: role(lambda, { ...records, ...handovers }),
   CreateAdminGroupRole: role(lambda, { ...records, SignIn: signIn }),
   StorePasswordRole: role(lambda, records),
   CreateAdminUserRole: role(lambda, { ...records, SignIn: signIn }),
-  SendLoginEmailRole: role(lambda, { ...records, ...handovers, ...links, Mail: mail }),
+  SendLoginEmailRole: role(lambda, { ...records, ...handovers, ...links, ...mails, Mail: mail }),
   SealPasswordRole: role(lambda, { ...records, ...handovers }),
   RecordVendedRole: role(lambda, {
     ...records,
@@ -279,6 +297,7 @@ export const roleTable: Record<string, RoleRow> = {
     },
   }),
   ReportClaimRole: role(lambda, { ...handovers, ...notes('claim'), Mail: mail }),
+  RecordMailEventRole: role(lambda, { ...mails, Mail: mail }),
   ReportFailureRole: role(lambda, { ...records, ...notes('failure'), Mail: mail }),
   SweepRole: role(lambda, {
     ...records,
@@ -287,7 +306,7 @@ export const roleTable: Record<string, RoleRow> = {
     Mail: mail,
   }),
   RequestAdminsRole: role(lambda, notes('idempotency')),
-  GetAccountRole: role(lambda, records),
+  GetAccountRole: role(lambda, { ...records, ...mails }),
   WorkflowRole: role(service('states.amazonaws.com', fromHere)),
   StartVendRole: role(service('events.amazonaws.com', fromHere)),
   OperatorRole: role(people(['111122223333', '444455556666'], tableVending.operators)),

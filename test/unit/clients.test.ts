@@ -40,6 +40,7 @@ for (const [name, value] of Object.entries({
   AWS_REGION: 'us-east-1',
   LEDGER_TABLE: 'ledger',
   ACCESS_ROLE_NAME: 'role',
+  CONFIGURATION_SET: 'account-vending',
   LINK_URL: 'https://access.example.com/link',
   PASSWORD_KEY_ARN: 'arn:aws:kms:us-east-1:111122223333:key/any',
   STATE_MACHINE_ARN: 'arn:aws:states:us-east-1:111122223333:stateMachine:any',
@@ -78,6 +79,7 @@ test.each([
   ['seal-password', { DynamoDBClient: usualOfDynamoDB, SecretsManagerClient: usual }],
   ['claim-link', { DynamoDBClient: usualOfDynamoDB, EventBridgeClient: usual }],
   ['report-claim', { DynamoDBClient: usualOfDynamoDB, OrganizationsClient: usual, SESClient: once }],
+  ['record-mail-event', { DynamoDBClient: usualOfDynamoDB, SESClient: once }],
   ['record-vended', { DynamoDBClient: usualOfDynamoDB, EventBridgeClient: usual }],
   [
     'report-failure',

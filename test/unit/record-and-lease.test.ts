@@ -190,7 +190,7 @@ describe('takeLease', () => {
   test('keeps what earlier vends made, and forgets their failure', async () => {
     await take()
     await begin({ state: 'StorePassword', userName: 'Administrator', storesPassword: true })
-    await recordMail(ledger, { accountId, ...mail })
+    await recordMail(ledger, { accountId, vendId: aVend().id, ...mail })
     await recordVend(ledger, { accountId, vend: aVend(), ...vended })
     expect(await take({ vend: anotherVend() })).toBe(true)
     await recordFailure(ledger, {
@@ -335,13 +335,14 @@ describe('beginStep', () => {
 describe('recordMail', () => {
   test('records a mail by user, whatever the case, and by the identity of the address', async () => {
     await take()
-    await recordMail(ledger, { accountId, ...mail, email: 'Payments@Example.com' })
+    await recordMail(ledger, { accountId, vendId: aVend().id, ...mail, email: 'Payments@Example.com' })
     const record = await readAccount(ledger, accountId)
     expect(record?.mails[mailKey('ADMINISTRATOR', 'Payments@EXAMPLE.com')]).toEqual({
       messageId: 'message-1',
       secretVersion: aVend().id,
       at: '2026-11-01T09:21:00.000Z',
       email: 'Payments@Example.com',
+      vendId: aVend().id,
     })
     expect(record?.mails[mailKey('ADMINISTRATOR', 'payments@example.com')]).toBeUndefined()
   })
@@ -360,7 +361,7 @@ describe('recordMail', () => {
 
   test('records a mail even if another execution holds the lease by now, because the mail was sent', async () => {
     await take({ vend: anotherVend() })
-    const record = await recordMail(ledger, { accountId, ...mail })
+    const record = await recordMail(ledger, { accountId, vendId: aVend().id, ...mail })
     expect(Object.keys(record.mails)).toHaveLength(1)
     expect(record.lease?.holder).toBe(anotherVend().executionArn)
   })

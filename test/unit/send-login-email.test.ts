@@ -59,7 +59,10 @@ describe('a first mail', () => {
       Message: {
         Subject: { Charset: 'UTF-8', Data: `Sign in to the AWS account Payments (${accountId}) as Administrator` },
       },
-      Tags: [{ Name: 'vend', Value: aVend().id }],
+      Tags: [
+        { Name: 'vend', Value: aVend().id },
+        { Name: 'admin', Value: '4194d1706ed1f408d5e02d672777019f' },
+      ],
     })
     expect(sent()[0]?.ConfigurationSetName).toBeUndefined()
     expect(onRecord.begun()).toEqual(['SendLoginEmail Administrator'])
@@ -71,6 +74,7 @@ describe('a first mail', () => {
           secretVersion: aVend().id,
           at: expect.any(String) as string,
           email: 'payments@example.com',
+          vendId: aVend().id,
         },
       ],
     ])

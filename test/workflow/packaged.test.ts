@@ -42,6 +42,7 @@ test('both sets of rules are packaged; `automatic` decides which set is enabled'
     'AccountJoinedRule',
     'ClaimDisownedRule',
     'ClaimRule',
+    'MailEventRule',
     'SweepRule',
     'VendFailedRule',
   ])
@@ -49,6 +50,7 @@ test('both sets of rules are packaged; `automatic` decides which set is enabled'
     'BaselineEnabledRule',
     'ClaimDisownedRule',
     'ClaimRule',
+    'MailEventRule',
     'ManagedAccountCreatedRule',
     'ManagedAccountCreationFailedRule',
     'ManagedAccountUpdateFailedRule',
@@ -246,7 +248,46 @@ describe('the local organization runs the package:', () => {
 test('each function is packaged, with a bundle of at most 300 KB', async () => {
   for (const [name, bundle] of await bundleFunctions(organizations.file))
     expect(Buffer.byteLength(bundle), name).toBeLessThanOrEqual(300 * 1024)
-  expect(readdirSync(organizations.folder).filter((file) => file.endsWith('.zip'))).toHaveLength(13)
+  expect(readdirSync(organizations.folder).filter((file) => file.endsWith('.zip'))).toHaveLength(14)
+})
+
+describe('the configuration set', () => {
+  test('is declared, tells the default event bus, and changes no link', () => {
+    const { ConfigurationSet, MailEvents, SendLoginEmailLambdaFunction, ReportFailureRole } = controlTower.resources
+    expect(ConfigurationSet).toEqual({
+      Type: 'AWS::SES::ConfigurationSet',
+      Properties: {
+        Name: 'account-vending-local',
+        VdmOptions: { DashboardOptions: { EngagementMetrics: 'DISABLED' } },
+      },
+    })
+    expect(said(MailEvents)).toEqual({
+      Type: 'AWS::SES::ConfigurationSetEventDestination',
+      Properties: {
+        ConfigurationSetName: '${ConfigurationSet}',
+        EventDestination: {
+          Name: 'events',
+          Enabled: true,
+          MatchingEventTypes: ['delivery', 'deliveryDelay', 'bounce', 'complaint', 'reject'],
+          EventBridgeDestination: {
+            EventBusArn: 'arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/default',
+          },
+        },
+      },
+    })
+    expect(said(SendLoginEmailLambdaFunction)).toMatchObject({
+      Properties: { Environment: { Variables: { CONFIGURATION_SET: '${ConfigurationSet}' } } },
+    })
+    expect(JSON.stringify(said(ReportFailureRole))).toContain(':configuration-set/${ConfigurationSet}"')
+  })
+
+  test('that vending.yml names is used, and none is declared', () => {
+    expect(organizations.resources).not.toHaveProperty('ConfigurationSet')
+    expect(organizations.resources).not.toHaveProperty('MailEvents')
+    expect(JSON.stringify(organizations.resources['ReportFailureRole'])).toContain(
+      `:configuration-set/${tableVending.configurationSet}"`,
+    )
+  })
 })
 
 describe('the page that opens links', () => {

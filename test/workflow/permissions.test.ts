@@ -106,6 +106,8 @@ const scenarios = async () => {
   // A customer-managed policy of the account, for a user, by its ARN.
   const own = 'arn:aws:iam::700000000002:policy/own'
   failing.policies.set(own, { name: 'own', document: JSON.stringify(administratorAccess) })
+  // SES tells of a mail that bounced, and of others that were delivered.
+  world.refusingAddresses.add('ada@example.com')
   await manual('700000000002', { admins: [{ userName: 'ada', email: 'ada@example.com', policies: [own] }] })
   await handover(organization)
   // For each step, the condition of one write fails, so that the step reads the record to find out why.
@@ -531,7 +533,7 @@ const secrets: [string, string][] = [
   ['sweep', 'secretsmanager:DeleteSecret'],
   ['seal-password', 'secretsmanager:GetSecretValue'],
 ]
-const mailing = ['send-login-email', 'report-failure', 'report-claim', 'sweep']
+const mailing = ['send-login-email', 'report-failure', 'report-claim', 'record-mail-event', 'sweep']
 const entering = ['create-admin-group', 'create-admin-user']
 const writingLedger = ['accept-request', 'store-password', 'record-vended', 'report-failure', 'sweep']
 const noting = ['request-admins', 'report-failure', 'report-claim', 'sweep']
@@ -541,14 +543,15 @@ const itemsOf: Record<string, string[]> = {
   'create-admin-group': ['account'],
   'store-password': ['account'],
   'create-admin-user': ['account'],
-  'send-login-email': ['account', 'handover', 'link'],
+  'send-login-email': ['account', 'handover', 'link', 'mail'],
   'seal-password': ['account', 'handover'],
   'record-vended': ['account'],
   'claim-link': ['handover', 'link'],
   'report-claim': ['handover', 'claim'],
   'report-failure': ['account', 'failure'],
   'request-admins': ['idempotency'],
-  'get-account': ['account'],
+  'record-mail-event': ['mail'],
+  'get-account': ['account', 'mail'],
   sweep: ['account', 'sweep'],
 }
 const kindsOfItems = [...new Set(Object.values(itemsOf).flat())]
@@ -722,6 +725,16 @@ const denied: [what: string, of: [by: string, action: string], wrong: (request: 
     ['a note that another writes', [by, 'dynamodb:PutItem'], under({ 'dynamodb:LeadingKeys': [noteOfAnother(by)] })],
     ['an item without a name', [by, 'dynamodb:PutItem'], itself({ context: {} })],
   ]),
+  [
+    'an account’s record, for who hears of mails',
+    ['record-mail-event', 'dynamodb:UpdateItem'],
+    under({ 'dynamodb:LeadingKeys': ['account#700000000001'] }),
+  ],
+  [
+    'the record of a mail that nobody sent',
+    ['send-login-email', 'dynamodb:PutItem'],
+    (request) => ({ ...under({ 'dynamodb:LeadingKeys': ['mail#a#b'] })(request), by: 'record-mail-event' }),
+  ],
   ['writing a record, for who only tells', ['sweep', 'dynamodb:UpdateItem'], itself({ by: 'get-account' })],
   ['writing a record, for the API', ['sweep', 'dynamodb:UpdateItem'], itself({ by: 'request-admins' })],
   ['the end of the ledger', ['sweep', 'dynamodb:DescribeTable'], itself({ action: 'dynamodb:DeleteTable' })],
@@ -746,6 +759,14 @@ const denied: [what: string, of: [by: string, action: string], wrong: (request: 
   ['a function that is no step', ['WorkflowRole', 'lambda:InvokeFunction'], at(/-local-.*/, '-local-reportFailure')],
   ['another service’s function', ['WorkflowRole', 'lambda:InvokeFunction'], at(/account-vending/, 'another')],
   ['a step, for the rules', ['WorkflowRole', 'lambda:InvokeFunction'], itself({ by: 'StartVendRole' })],
+  [
+    'what becomes of mails, for another rule',
+    ['events.amazonaws.com', 'lambda:InvokeFunction'],
+    () => ({
+      resource: arnIn(service, 'RecordMailEventLambdaFunction'),
+      context: { 'aws:SourceAccount': managementAccountId, 'aws:SourceArn': own('events', 'rule/another') },
+    }),
+  ],
   [
     'the sweep, for another rule',
     ['events.amazonaws.com', 'lambda:InvokeFunction'],
