@@ -98,6 +98,8 @@ test('a word in every part of every input is in no log line of any function, whe
   failing = 'report-claim'
   expect((await postLink(organization.apiUrl, '/link/disown', claim)).status).toBe(200)
   await organization.settled()
+  failing = 'record-mail-event'
+  await vend(organization, manual())
   failing = 'sweep'
   await organization.sweep().catch(() => undefined)
   failing = undefined

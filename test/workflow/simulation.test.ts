@@ -98,7 +98,7 @@ test('an account that joined more than an hour ago, without the role, gets 8 pau
 test('a vend takes as long as its calls: computing takes no time', async () => {
   const takes = (what: string) => ({ coldStart: 0, invocation: 0, transition: 0 })[what] ?? 100
   const { calls, start } = await simulation.vend({ seed: 'a', input: { accountId: '444455556666' }, takes })
-  expect(seconds((calls.at(-1)?.end ?? NaN) - start)).toBe(2.1)
+  expect(seconds((calls.at(-1)?.end ?? NaN) - start)).toBe(2.2)
 })
 
 test('each state that is entered and each retry counts as a transition', async () => {
