@@ -1449,7 +1449,14 @@ const dynamodb: Record<string, Record<string, Run>> = {
       await takeLease(aws)
       const accountId = aws.name
       await ledger.recordKept(aws.ledger, { accountId, vend, kept: ['Bob'], signingIn: [] })
-      const mailed = { accountId, vendId: vend.id, userName: 'Ada', email: 'ada@example.com', secretVersion: first, messageId: 'one' }
+      const mailed = {
+        accountId,
+        vendId: vend.id,
+        userName: 'Ada',
+        email: 'ada@example.com',
+        secretVersion: first,
+        messageId: 'one',
+      }
       await ledger.recordMail(aws.ledger, mailed)
       await ledger.recordRenewal(aws.ledger, { accountId, vend, userName: 'Ada' })
       return read(aws)
