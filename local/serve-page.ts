@@ -58,7 +58,7 @@ const notifyOfChanges = ({ world, executions, deadLetters }: LocalOrganization) 
   let seen = ''
   let counted = 0
   let changes = 0
-  /** Counts the calls, but not those with which the page reads the ledger: each of them would make the page read again. */
+  /** Counts the calls, except those that read the ledger for the page: they would make the page read again. */
   const countCalls = () => {
     for (; counted < world.calls.length; counted++) {
       const { service, function: by } = world.calls[counted]!

@@ -39,7 +39,7 @@ const recorded = async (ledger: Ledger, accountId: string, record: AccountRecord
   ),
 })
 
-/** When an administrator was mailed, and what became of the mail. Older versions of this service did not record that. */
+/** When an administrator was mailed, and what became of the mail. Older versions of this service did not record it. */
 const mailOf = async (ledger: Ledger, record: AccountRecord, admin: Admin) => {
   const sent = mailTo(record, admin)
   const mail = sent?.vendId ? await readMail(ledger, mailTags(sent.vendId, admin.userName)) : undefined

@@ -12,8 +12,8 @@ const optionalText = z.optional(z.string())
 const recipients = z.optional(z.array(z.object({ emailAddress: z.string(), diagnosticCode: optionalText })))
 
 /**
- * An event of SES. Source: SES Developer Guide, event-publishing-retrieving-sns-contents and monitoring-eventbridge. The
- * feedback that SES can send for an identity has no `eventType` and no tags.
+ * An event of SES. Source: SES Developer Guide, event-publishing-retrieving-sns-contents and monitoring-eventbridge.
+ * The feedback that SES can send for an identity has no `eventType` and no tags.
  */
 export const recordMailEventInput = z.object({
   /** When EventBridge got the event. */
@@ -61,7 +61,7 @@ type Config = SenderConfig & {
  *
  * Answers the status in the event, or Ignored for an event about another mail. Safe to run twice: the event with the
  * later time counts, whatever order the events come in, and each status is told once.
- * Throws what `sendMail` throws. Lambda then retries the event, and in the end keeps the event in the dead-letter queue.
+ * Throws what `sendMail` throws. Lambda then retries the event, and in the end keeps it in the dead-letter queue.
  */
 export async function recordMailEvent(
   { ses, ledger }: { ses: SESClient; ledger: Ledger },

@@ -55,7 +55,7 @@ export const answering = (
     const run: Operation | undefined = operations[service]?.[operation] ?? builtInOperations[service]?.[operation]
     if (run) return format.respond(operation, await run(world, input as never, caller))
     if (service === 'ses' && operation === 'SendEmail' && mailCatcher)
-      return mailCatcher.send(http, input as never, caller)
+      return mailCatcher.send(http, input, caller)
     if (service === 'dynamodb' && database) return forward(database.url, http)
     throw unsupported(`${service} ${operation}`)
   }

@@ -201,6 +201,15 @@ export const randomText = ({ random }: World, alphabet: string, length: number) 
 export const isSeen = (world: World, { createdAt }: { createdAt: number }) =>
   world.now() - createdAt >= world.forgetfulSeconds * 1000 || world.random() >= world.staleness
 
+const organizationTrail = (): Trail => ({
+  name: 'organization-trail',
+  homeRegion: 'us-east-1',
+  isMultiRegion: true,
+  isOrganization: true,
+  isLogging: true,
+  eventSelectors: [{ ReadWriteType: 'All', IncludeManagementEvents: true }],
+})
+
 const secondsPerYear = 365 * 24 * 60 * 60
 
 /** Creates an organization with its management account and a few older accounts. */
@@ -240,16 +249,7 @@ export const createWorld = ({
     configurationSets: new Map(),
     refusingAddresses: new Set(),
     lambdaLimits: { concurrentExecutions: 1000, unreservedConcurrentExecutions: 1000 },
-    trails: [
-      {
-        name: 'organization-trail',
-        homeRegion: 'us-east-1',
-        isMultiRegion: true,
-        isOrganization: true,
-        isLogging: true,
-        eventSelectors: [{ ReadWriteType: 'All', IncludeManagementEvents: true }],
-      },
-    ],
+    trails: [organizationTrail()],
     serviceControlPolicies: [],
     withoutFullAccess: new Set(),
     trustedServices: new Set(['cloudtrail.amazonaws.com']),

@@ -61,7 +61,7 @@ const at = (seconds: number) => `2026-11-27T09:00:${String(seconds).padStart(2, 
 const event = (
   eventType: string,
   detail: object,
-  { mailTags = tags as object, destination = ['ada@example.com'], time = at(59) } = {},
+  { mailTags = tags, destination = ['ada@example.com'], time = at(59) } = {},
 ) => ({
   version: '0',
   source: 'aws.ses',
