@@ -54,8 +54,7 @@ export const answering = (
     if (upstream) return forward(upstream, http)
     const run: Operation | undefined = operations[service]?.[operation] ?? builtInOperations[service]?.[operation]
     if (run) return format.respond(operation, await run(world, input as never, caller))
-    if (service === 'ses' && operation === 'SendEmail' && mailCatcher)
-      return mailCatcher.send(http, input, caller)
+    if (service === 'ses' && operation === 'SendEmail' && mailCatcher) return mailCatcher.send(http, input, caller)
     if (service === 'dynamodb' && database) return forward(database.url, http)
     throw unsupported(`${service} ${operation}`)
   }

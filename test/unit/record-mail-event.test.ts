@@ -58,10 +58,11 @@ const config = {
 
 // Events as SES sends them (SES Developer Guide, event-publishing-retrieving-sns-examples and monitoring-eventbridge).
 const at = (seconds: number) => `2026-11-27T09:00:${String(seconds).padStart(2, '0')}.500Z`
+type Sent = { mailTags?: Record<string, string>; destination?: string[]; time?: string }
 const event = (
   eventType: string,
   detail: object,
-  { mailTags = tags, destination = ['ada@example.com'], time = at(59) } = {},
+  { mailTags = tags, destination = ['ada@example.com'], time = at(59) }: Sent = {},
 ) => ({
   version: '0',
   source: 'aws.ses',
