@@ -53,6 +53,7 @@ let code: string | undefined
 let digits = ''
 let isBusy = false
 let handover: Handover | undefined
+// Whether the person has seen or copied the password: until then, the browser asks before this page closes.
 let isKept = false
 
 /** Takes the code out of the address bar, so that no history, bookmark or glance has the code. */
@@ -66,8 +67,9 @@ const start = () => {
 }
 
 const useLink = () => {
-  code = codeIn(linkInput.value)
-  if (code) {
+  const found = codeIn(linkInput.value)
+  if (found) {
+    code = found
     linkInput.value = ''
     show('ask-digits')
     digitsInput.focus()
@@ -145,7 +147,7 @@ const showAnswer = async (answer: Answer, { scalar, said }: { scalar: string; sa
 
 /** Sends what the person asks for, unless an earlier request is still on its way. `said` is where to tell of a wait. */
 const send = async (path: '/claim' | '/disown', said: string) => {
-  if (isBusy || !code) return
+  if (isBusy || !code || !digits) return
   isBusy = true
   const scalar = code
   document.body.setAttribute('aria-busy', 'true')
@@ -176,17 +178,23 @@ const claim = async () => {
   await send('/claim', 'digits-said')
 }
 
-const copy = async (text: string, what: string) => {
-  await navigator.clipboard.writeText(text).then(
-    () => write('shown-said', `The ${what} is copied.`),
-    () => write('shown-said', `Your browser does not let this page copy. Select the ${what}, and copy it yourself.`),
+/** Answers whether the browser copied the text. */
+const copy = (text: string, what: string) =>
+  navigator.clipboard.writeText(text).then(
+    () => {
+      write('shown-said', `The ${what} is copied.`)
+      return true
+    },
+    () => {
+      write('shown-said', `Your browser does not let this page copy. Select the ${what}, and copy it yourself.`)
+      return false
+    },
   )
-}
 
-const download = () => {
+const download = (credential: Handover) => {
   const link = document.createElement('a')
-  link.href = URL.createObjectURL(new Blob([credentialsFile([handover!])], { type: 'text/csv' }))
-  link.download = `${handover!.userName}_credentials.csv`
+  link.href = URL.createObjectURL(new Blob([credentialsFile([credential])], { type: 'text/csv' }))
+  link.download = `${credential.userName}_credentials.csv`
   link.click()
   URL.revokeObjectURL(link.href)
   isKept = true
@@ -196,16 +204,17 @@ const download = () => {
 submitted('link-form', useLink)
 submitted('digits-form', claim)
 pressed('disown', () => send('/disown', 'claimed-said'))
-pressed('copy-user-name', () => copy(handover!.userName, 'user name'))
-pressed('copy-password', async () => {
-  await copy(handover!.password, 'password')
-  isKept = true
+/** What can be done only when there is a password. */
+const pressedWhenShown = (id: string, run: (shown: Handover) => unknown) => pressed(id, () => handover && run(handover))
+pressedWhenShown('copy-user-name', ({ userName }) => copy(userName, 'user name'))
+pressedWhenShown('copy-password', async ({ password }) => {
+  if (await copy(password, 'password')) isKept = true
 })
-pressed('reveal', () => {
+pressedWhenShown('reveal', () => {
   mask(element('reveal-word').textContent === 'Hide')
   isKept = true
 })
-pressed('download', download)
+pressedWhenShown('download', download)
 for (const button of document.querySelectorAll('.another'))
   button.addEventListener('click', () => {
     show('ask-link')
