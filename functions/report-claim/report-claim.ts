@@ -2,6 +2,7 @@ import { DescribeAccountCommand, type OrganizationsClient } from '@aws-sdk/clien
 import type { SESClient } from '@aws-sdk/client-ses'
 import * as z from 'zod/mini'
 import { addressIdentity, isAllowedRecipient } from '../shared/address.ts'
+import { isNamed } from '../shared/aws-errors.ts'
 import { claimDisowned, linkClaimed } from '../shared/event-shape.ts'
 import { type Claim, type Handover, readHandover } from '../shared/handover.ts'
 import type { Ledger } from '../shared/ledger.ts'
@@ -46,7 +47,13 @@ export async function reportClaim(
   const claim = handover?.claim
   const isDisowned = detailType === claimDisowned
   if (!claim || (isDisowned && !claim.disownedAt)) return { told: [] }
-  const { Account } = await organizations.send(new DescribeAccountCommand({ AccountId: handover.accountId }))
+  const { Account } = await organizations
+    .send(new DescribeAccountCommand({ AccountId: handover.accountId }))
+    .catch((error: unknown) => {
+      // The account has left the organization. People are told all the same.
+      if (isNamed(error, 'AccountNotFoundException')) return { Account: undefined }
+      throw error
+    })
   const account = { name: Account?.Name ?? handover.accountId, email: Account?.Email ?? '' }
   const mail = isDisowned
     ? disownNotice({ handover, claim, account }, config)

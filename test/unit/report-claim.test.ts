@@ -101,3 +101,11 @@ test('a mail that SES refused is sent at the next try', async () => {
   await expect(report('Link Claimed')).rejects.toThrow('Throttling')
   expect((await report('Link Claimed')).told).toHaveLength(2)
 })
+
+test('people are told even if the account has left the organization', async () => {
+  organizations.on(DescribeAccountCommand).rejects(awsError('AccountNotFoundException'))
+  await claim()
+  expect(await report('Link Claimed')).toEqual({ told: ['ada@example.com'] })
+  await disown()
+  expect(await report('Claim Disowned')).toEqual({ told: ['platform-team@example.com'] })
+})
