@@ -11,6 +11,7 @@ import type { Execution } from '../../local/aws/step-functions-execution.ts'
 import { accountOfExecution } from '../../local/read-execution.ts'
 import type { Account, World } from '../../local/aws/world.ts'
 import type { inMemoryDynamoDB } from './dynamodb.ts'
+import { handoverInvariantsOf, type MailedLink } from './handover-invariants.ts'
 import { passingFaultsOf } from './passing-faults.ts'
 import type { Arrival, Plan } from './plan.ts'
 import type { Invocation } from './service.ts'
@@ -41,16 +42,17 @@ type Given = {
   ledger: ReturnType<typeof inMemoryDynamoDB>
   /** Step Functions' limit for an execution, in seconds. */
   executionSeconds: number
+  executions: () => Execution[]
 }
 type Acceptance = 'accepted' | 'unknown' | 'refused'
-type Mail = { Destination: { ToAddresses: string[] } }
+type Mail = { Destination: { ToAddresses: string[] }; Message: { Body: { Text: { Data: string } } } }
 type Send = { invocation: Invocation; recorded: boolean }
 
 /**
  * Checks the promises of the service in one world: some at every call, the others when the world ends. The first
  * violation is kept. docs/decisions/0008-fault-simulation.md explains the numbers.
  */
-export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }: Given) => {
+export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds, executions: all }: Given) => {
   let first: Violation | undefined
   const broken = (invariant: string, what: string) => void (first ??= new Violation(invariant, what))
 
@@ -66,7 +68,8 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }:
   const lastWrites = new Map<string, { status: string | undefined; by: string }>()
   const events: string[] = []
   const mails: string[] = []
-  let tellMail: (accountId: string, userName: string, email: string) => void = () => undefined
+  let tellMail: (accountId: string, userName: string, email: string, link: MailedLink | undefined) => void = () =>
+    undefined
 
   const record = (accountId: string) => {
     const item = ledger.item(`account#${accountId}`)
@@ -75,6 +78,15 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }:
 
   const passingFaults = passingFaultsOf({ plan, broken })
   const sweep = sweepInvariantsOf({ plan, world, record, broken })
+  const handover = handoverInvariantsOf({
+    world,
+    vending,
+    ledger,
+    executions: all,
+    hasChosen: (accountId, userName) => ownPasswords.has(`${accountId} ${lower(userName)}`),
+    isImpossible: (accountId) => isImpossible(accountId),
+    broken,
+  })
 
   // What account vending did not make
   type ThereBefore = { users: Set<string>; groups: Set<string> }
@@ -163,6 +175,7 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }:
     if (by) sweep.called({ service, operation, input }, error, by)
     if (error) return
     if (by) passingFaults.called(operation, by)
+    if (by) handover.called({ operation, input }, by)
     if (service === 'dynamodb' && operation === 'UpdateItem' && by?.name === 'send-login-email') {
       const names = Object.values((input['ExpressionAttributeNames'] ?? {}) as Record<string, string>)
       if (names.includes('mails'))
@@ -170,7 +183,7 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }:
     }
     if (service === 'dynamodb' && operation === 'UpdateItem' && by) {
       const { pk } = input['Key'] as { pk: { S: string } }
-      recordWritten(pk.S.replace('account#', ''), by.name)
+      if (pk.S.startsWith('account#')) recordWritten(pk.S.replace('account#', ''), by.name)
     }
     if (service !== 'iam' || !mutating.test(operation)) return
     const by_ = `${caller.function} ${operation}`
@@ -189,6 +202,7 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }:
   const mailed = (by: Invocation | undefined, mail: Mail) => {
     mails.push(JSON.stringify(mail))
     if (by) sweep.mailed(by, JSON.stringify(mail))
+    const link = by && handover.mailed(by, mail.Destination.ToAddresses, mail.Message.Body.Text.Data)
     if (by?.name === 'report-failure') {
       const { detail } = by.input as { detail: Ended }
       reported.add(endKey(detail))
@@ -204,7 +218,7 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }:
       broken('4 mailed', `a mail for ${admin.email} went to ${mail.Destination.ToAddresses.join()}`)
     const key = `${account.id} ${mailKey(admin.userName, admin.email)} ${secretVersion}`
     sends.set(key, [...(sends.get(key) ?? []), { invocation: by, recorded: false }])
-    tellMail(account.id, admin.userName, admin.email)
+    tellMail(account.id, admin.userName, admin.email, link)
   }
 
   const ended = (execution: Execution) => {
@@ -315,6 +329,7 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }:
         )
       if (
         ![...sends.keys()].some((sent) => sent.startsWith(`${key} `) && sent.endsWith(` ${version}`)) &&
+        !handover.isSilent(version) &&
         !isImpossible(account.id)
       )
         broken('4 mailed', `${user.name} of ${account.id} was not mailed for the password of today`)
@@ -336,13 +351,18 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }:
   }
 
   const checkSecrecy = (places: Record<string, string>) => {
-    for (const [place, text] of Object.entries(places))
+    handover.checkMails()
+    const scalars = handover.scalars()
+    for (const [place, text] of Object.entries(places)) {
+      if (place !== 'a mail' && scalars.some((scalar) => text.includes(scalar)))
+        broken('5 secrecy', `the key of a link is in ${place}`)
       for (const password of passwords)
         if (text.includes(password) || text.includes(JSON.stringify(password).slice(1, -1)))
           broken('5 secrecy', `a password is in ${place}`)
+    }
   }
 
-  const atEnd = (
+  const atEnd = async (
     executions: Execution[],
     { logs, deadLetters, trace }: { logs: string[]; deadLetters: unknown[]; trace: string[] },
   ) => {
@@ -352,6 +372,7 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }:
     checkMails()
     checkOwnPasswords('the end')
     sweep.atEnd(executions)
+    await handover.atEnd()
     for (const { id } of plan.accounts) {
       const account = world.accounts.get(id)
       if (!account) continue
@@ -386,10 +407,14 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }:
       'a mail': mails.join(),
       'the ledger': JSON.stringify(ledger.all()),
       'the trace': trace.join('\n'),
+      'an answer of the page': handover.answers(),
     })
   }
 
   return {
+    broken,
+    handover,
+    record,
     called,
     mailed,
     ended,
@@ -424,6 +449,7 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds }:
       ownPasswords.set(`${accountId} ${lower(userName)}`, password)
       choseOnce.add(`${accountId} ${lower(userName)}`)
     },
+    hasChosen: (accountId: string, userName: string) => ownPasswords.has(`${accountId} ${lower(userName)}`),
     signInDeleted: (accountId: string, userName: string) => ownPasswords.delete(`${accountId} ${lower(userName)}`),
     /** Checks the request that is made after everything else: the account can be vended again. */
     probed: (accountId: string, { status, error, output }: Execution) => {

@@ -86,6 +86,21 @@ export type AccountPlan = {
   isOld?: boolean
 }
 
+/** How likely it is for each sign-in mail that somebody comes to the page of its link. */
+export type Visits = {
+  scanner: number
+  /** The administrator, who may say that an earlier visit was not theirs. */
+  owner: number
+  /** Somebody else who has the mail. */
+  thief: number
+  /** Somebody with wrong digits. */
+  guesser: number
+  /** An operator mails a new link later. */
+  renewal: number
+  /** How likely it is that an answer of the page is lost on its way. */
+  lost: number
+}
+
 export type Plan = {
   seed: number
   config: 'plain' | 'groups' | 'control-tower'
@@ -120,6 +135,7 @@ export type Plan = {
    * the end. An empty list: this world has no sweep.
    */
   sweeps: number[]
+  visits: Visits
   /** When somebody creates a user in an account by hand. */
   intrusion?: { at: number; accountId: string; userName: string }
 }
@@ -130,6 +146,7 @@ export const configs: Record<Plan['config'], object> = {
   groups: {
     automatic: 'organizations',
     passwordResetRequired: false,
+    linkDays: 1,
     groups: [
       { name: 'Administrators', policies: ['AdministratorAccess'] },
       { name: 'Readers', policies: ['ReadOnlyAccess'] },
@@ -253,7 +270,7 @@ const isEvent = ({ door }: Arrival) => door !== 'manual' && door !== 'api'
  * Adds the sweep to a world: events are lost, accounts leave, are closed or suspended, and some joined before the
  * installation.
  */
-const withSweeps = (random: Rng, plan: Plan): Plan => {
+const withSweeps = (random: Rng, plan: Omit<Plan, 'visits'>): Omit<Plan, 'visits'> => {
   const chance = (probability: number) => random() < probability
   const besideSweep = () => sweepAt(oneOf(random, [0, 0, 1])) + (random() - 0.5) * 20
   const someTime = () => oneOf(random, [random() * 120, besideSweep(), random() * 40 * hour])
@@ -285,6 +302,15 @@ const withSweeps = (random: Rng, plan: Plan): Plan => {
   return { ...plan, accounts, arrivals, faults, heals, sweeps }
 }
 
+const drawVisits = (random: Rng): Visits => ({
+  scanner: oneOf(random, [0, 0, 0.5]),
+  owner: oneOf(random, [0, 0.6, 0.9]),
+  thief: oneOf(random, [0, 0, 0.4, 0.7]),
+  guesser: oneOf(random, [0, 0, 0.3]),
+  renewal: oneOf(random, [0, 0, 0.4]),
+  lost: oneOf(random, [0, 0, 0.2]),
+})
+
 export const drawPlan = (seed: number, random: Rng): Plan => {
   const config = oneOf(random, ['plain', 'plain', 'groups', 'control-tower'] as const)
   const accounts = Array.from({ length: random() < 0.92 ? 1 : 2 }, (_, i) => drawAccount(random, i))
@@ -301,7 +327,7 @@ export const drawPlan = (seed: number, random: Rng): Plan => {
         accountId: oneOf(random, accounts).id,
         request: drawRequest(random, config),
       })
-  const plan: Plan = {
+  const plan: Omit<Plan, 'visits'> = {
     seed,
     config,
     accounts,
@@ -338,5 +364,6 @@ export const drawPlan = (seed: number, random: Rng): Plan => {
       intrusion: { at: random() * 60, accountId: oneOf(random, accounts).id, userName: oneOf(random, userNames) },
     }),
   }
-  return random() < 0.25 ? withSweeps(random, plan) : plan
+  const drawn = random() < 0.25 ? withSweeps(random, plan) : plan
+  return { ...drawn, visits: drawVisits(random) }
 }

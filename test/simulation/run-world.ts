@@ -1,10 +1,12 @@
+import { AwsError } from '../../local/aws/aws-error.ts'
 import { answering, type Interception } from '../../local/aws/endpoint.ts'
-import { rulesFor } from '../../local/aws/eventbridge.ts'
+import { busEvent, rulesFor } from '../../local/aws/eventbridge.ts'
 import { signIn } from '../../local/aws/iam.ts'
 import type { Execution } from '../../local/aws/step-functions-execution.ts'
 import { startStepFunctions } from '../../local/aws/step-functions.ts'
 import { accountOfExecution } from '../../local/read-execution.ts'
 import { type Account, addAccount, addGroup, addUser, createWorld, type World } from '../../local/aws/world.ts'
+import { disownedIn } from '../../functions/shared/event-shape.ts'
 import { explanations, unforeseen } from '../../functions/shared/explanations.ts'
 import { ourPath } from '../../functions/shared/iam-client.ts'
 import { secretName } from '../../functions/shared/secret-name.ts'
@@ -17,6 +19,7 @@ import { oneOf, randomFrom } from './random.ts'
 import type { Service } from './service.ts'
 import { checkSchedule, listing, nextSweepDay, scheduledEvent, sweepAt } from './sweeps.ts'
 import { inVirtualTime, sleep } from './virtual-time.ts'
+import { visitsOf } from './visits.ts'
 
 export type Result = {
   seed: number
@@ -149,11 +152,12 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
     vending,
     ledger,
     executionSeconds: (deployed.definition as { TimeoutSeconds?: number }).TimeoutSeconds ?? 0,
+    executions: () => [...stepFunctions.executions.values()],
   })
 
   // The service
   let promptly = plan.isPrompt ? 2 : 0
-  type Mail = { Destination: { ToAddresses: string[] }; Message: { Subject: { Data: string }; Body: object } }
+  type Mail = Parameters<typeof invariants.mailed>[1] & { Message: { Subject: { Data: string } } }
   const sendEmail = (_: unknown, input: object) => {
     const mail = input as Mail
     const invocation = service.current()
@@ -163,15 +167,24 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
     return { MessageId: uuid() }
   }
   const putEvents = (_: unknown, input: object) => {
-    const { Entries } = input as { Entries: { Detail: string }[] }
+    const { Entries } = input as { Entries: { Source: string; DetailType: string; Detail: string }[] }
     invariants.told(Entries.map(({ Detail }) => Detail))
+    for (const { Source: source, DetailType: detailType, Detail } of Entries)
+      track(carry({ ...busEvent(world, { source, detailType, detail: JSON.parse(Detail) as object }), id: uuid() }))
     return { FailedEntryCount: 0, Entries: Entries.map(() => ({ EventId: uuid() })) }
   }
   const deadLetters: { name: string; event: unknown }[] = []
   const underWay = new Set<Promise<unknown>>()
+  /** An error of the simulation itself. */
+  let crash: Error | undefined
   const track = (work: Promise<unknown>) => {
     underWay.add(work)
-    void work.catch(() => undefined).finally(() => underWay.delete(work))
+    void work
+      .catch((error: unknown) => {
+        if (error instanceof Violation) invariants.broken(error.invariant, error.message)
+        else if (!(error instanceof AwsError)) crash ??= error as Error
+      })
+      .finally(() => underWay.delete(work))
   }
   const endpoint: Parameters<Service['invoke']>[2] = {
     log: (line) => logs.push(line),
@@ -279,8 +292,26 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
   const deliver = (event: unknown) => {
     for (const { target } of rulesFor(deployed.rules, event)) {
       if (target === 'VendAccount') startExecution(`${uuid()}_${uuid()}`, JSON.stringify(event))
-      else track(invokeAsync('report-failure', event))
+      else track(invokeAsync(service.functionNamed(target), event))
     }
+  }
+  /** Carries an event of the service itself, which may come late or twice. EventBridge seldom loses one. */
+  const carry = async (event: Omit<ReturnType<typeof busEvent>, 'id'> & { id: string }) => {
+    const { 'detail-type': what } = event
+    if (!rulesFor(deployed.rules, event).length) return
+    if (random() < plan.visits.lost / 10) {
+      count({ kind: 'event-lost', what })
+      return invariants.handover.lost(what, event.detail as Parameters<typeof invariants.handover.lost>[1])
+    }
+    if (random() < plan.visits.lost) {
+      count({ kind: 'event-late', what })
+      await sleep(random() * oneOf(random, [60, 4 * 3600]) * 1000)
+    }
+    deliver(event)
+    if (random() >= plan.visits.lost) return
+    count({ kind: 'event-twice', what })
+    await sleep(random() * 60_000)
+    deliver(event)
   }
   /** Fires the schedule on a day, `times` times: EventBridge delivers at least once. */
   const sweepOn = async (nth: number, times: number) => {
@@ -348,6 +379,7 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
   }
 
   // People
+  type Person = { accountId: string; userName: string; email: string }
   /** Deletes the console sign-in of a user, and requests a new one: once more, if the operator stops the first vend. */
   const renewSignIn = async (accountId: string, userName: string, email: string) => {
     await sleep(random() * day * 1000)
@@ -370,11 +402,19 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
   }
   const personSignsIn = async (accountId: string, userName: string, email: string) => {
     await sleep(random() * oneOf(random, [600, day, day]) * 1000)
+    const { secret, password } = storedPassword(accountId, userName)
+    if (password && !secret?.deletionAt) signInFirst({ accountId, userName, email }, password)
+  }
+  const storedPassword = (accountId: string, userName: string) => {
     const secret = world.secrets.get(secretName(accountId, userName))
-    const user = world.accounts.get(accountId)?.users.get(userName.toLowerCase())
     const password = [...(secret?.versions.values() ?? [])].find(({ stages }) => stages.includes('AWSCURRENT'))?.value
+    return { secret, password }
+  }
+  /** Signs in with the first password, and chooses an own one. */
+  const signInFirst = ({ accountId, userName, email }: Person, password: string) => {
+    const user = world.accounts.get(accountId)?.users.get(userName.toLowerCase())
     // Nobody can sign in between the storing of a new password and its setting. The person tries again later.
-    if (!password || !user?.login || secret?.deletionAt || isRunning(accountId)) return
+    if (!user?.login || invariants.hasChosen(accountId, userName) || isRunning(accountId)) return
     if (signIn(world, accountId, userName, password) === 'refused') {
       // An execution that was stopped between the two is redriven later.
       if (failed().some((execution) => accountOfExecution(execution) === accountId)) return
@@ -384,11 +424,32 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
     const chosen = `Chosen-by-${userName}-1`
     user.login = { ...user.login, password: chosen, resetRequired: false }
     invariants.choseOwn(accountId, userName, chosen)
+    invariants.handover.used(accountId, userName, password)
+    const { secret } = storedPassword(accountId, userName)
     if (secret && random() < 0.5) secret.deletionAt = clock.now() + 30 * day * 1000
     if (random() < plan.deletions) track(renewSignIn(accountId, user.name, email))
   }
-  invariants.onMail((accountId, userName, email) => {
+  const visits = visitsOf({
+    visits: plan.visits,
+    random,
+    invoke,
+    invariants: invariants.handover,
+    count,
+    trace,
+    use: (person, password) => {
+      // Meanwhile the password may have been replaced.
+      if (storedPassword(person.accountId, person.userName).password === password) signInFirst(person, password)
+    },
+    renew: ({ accountId, userName }) => {
+      const { kept = true } = invariants.record(accountId)?.admins[userName.toLowerCase()] ?? {}
+      if (kept || world.accounts.get(accountId)?.state !== 'ACTIVE') return
+      count({ kind: 'link-renewed', what: `of ${userName} of ${accountId}` })
+      startExecution(`renew-${uuid()}`, JSON.stringify({ accountId, renew: userName, requestedBy: 'operator' }))
+    },
+  })
+  invariants.onMail((accountId, userName, email, link) => {
     if (random() < plan.people) track(personSignsIn(accountId, userName, email))
+    if (link) for (const visit of visits.mailed(link)) track(visit)
   })
   const isRunning = (accountId: string) =>
     [...stepFunctions.executions.values()].some(
@@ -468,7 +529,8 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
     } else {
       superseded.add(executionArn)
       const asked = JSON.parse(input) as { accountId?: string }
-      const again = asked.accountId ? input : JSON.stringify({ accountId: accountOfExecution(execution) })
+      const renew = disownedIn(asked)?.userName
+      const again = asked.accountId ? input : JSON.stringify({ accountId: accountOfExecution(execution), renew })
       count({ kind: 'started-again', what: executionArn.slice(-8) })
       startExecution(`again-${uuid()}`, again)
     }
@@ -535,7 +597,7 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
     }
     await settled()
     await sweepAgain()
-    invariants.atEnd([...stepFunctions.executions.values()], { logs, deadLetters, trace: result.trace })
+    await invariants.atEnd([...stepFunctions.executions.values()], { logs, deadLetters, trace: result.trace })
 
     // After all that, an account can be vended again.
     for (const { id } of plan.probes ? plan.accounts : []) {
@@ -551,6 +613,7 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
     if (!(error instanceof Violation)) throw error
     result.violation = { invariant: error.invariant, what: error.message }
   }
+  if (crash) throw crash
   const caught = invariants.violation()
   if (caught) result.violation = { invariant: caught.invariant, what: caught.message }
   result.vends = [...stepFunctions.executions.values()].filter((one) => outcomeOf(one) === 'Vended').length

@@ -115,6 +115,12 @@ const serve = (
       if (!name) throw new Error(`There is no function ${arn}`)
       return name
     },
+    /** The function that a rule names as its target. */
+    functionNamed: (target: string) => {
+      const { name } = deployed.functions.find(({ name }) => camelCase(`-${name}`) === target) ?? {}
+      if (!name) throw new Error(`There is no function for the target ${target}`)
+      return name
+    },
     /** The invocation that makes the current call, if there is one. */
     current: () => running.getStore()?.invocation,
     /** Runs a function, and throws what it throws. A killed function throws the error that it was killed with. */
