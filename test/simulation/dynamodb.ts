@@ -218,6 +218,11 @@ export const inMemoryDynamoDB = (tableName: string, now: () => number, { lag = 0
     units,
     item: (pk: string) => items.get(pk),
     all: () => [...items.values()],
+    /** Deletes what has expired. DynamoDB does so within a few days, and not at once. */
+    expire: () => {
+      for (const [pk, { expiresAt }] of items)
+        if (expiresAt?.N !== undefined && Number(expiresAt.N) * 1000 <= now()) items.delete(pk)
+    },
     /** The stored bytes that DynamoDB bills: the items' sizes, and 100 bytes more for each item. */
     bytes: () => [...items.values()].reduce((sum, item) => sum + 100 + itemSize(item), 0),
     /** For the endpoint's `operations`. */

@@ -193,6 +193,84 @@ export const mistakes: Mistake[] = [
     changes: [["    remove: ['lease'],\n", '']],
   },
   {
+    name: 'a claim is answered before it is on record',
+    file: 'claim-link/claim-link.ts',
+    changes: [
+      [
+        'isOwn(handover) ? handover : await writeClaim(ledger, handover, { ...asked, ...visitor })',
+        `isOwn(handover) ? handover : {
+            ...handover,
+            claim: { linkId: asked.id, nonce: nonceHash(asked.nonce), at: new Date().toISOString(), ...visitor },
+          }`,
+      ],
+      [
+        'return boxOf(claimed, claimed.claim)',
+        `setTimeout(() => void writeClaim(ledger, handover, { ...asked, ...visitor }).catch(() => undefined), 100)
+  return boxOf(claimed, claimed.claim)`,
+      ],
+    ],
+  },
+  {
+    name: 'a claim has no condition',
+    file: 'shared/handover.ts',
+    changes: [["      ].join(' AND ')", "      ].join(' AND ') && 'attribute_exists(pk)'"]],
+  },
+  {
+    name: 'a GET claims',
+    file: 'claim-link/handler.ts',
+    changes: [
+      [
+        'routeKey, body, isBase64Encoded, requestContext }',
+        'routeKey, body, isBase64Encoded, requestContext, queryStringParameters }',
+      ],
+      ["if (method !== 'POST') return", "if (method !== 'POST' && !event.queryStringParameters) return"],
+      ['claimLink(clients, request, visitorOf', 'claimLink(clients, request ?? queryStringParameters, visitorOf'],
+    ],
+  },
+  {
+    name: 'the hash of a nonce is compared by its beginning',
+    file: 'claim-link/claim-link.ts',
+    changes: [['claim.nonce === nonceHash(nonce)', 'claim.nonce.startsWith(nonceHash(nonce).slice(0, 1))']],
+  },
+  {
+    name: 'a box is sealed without its link’s id',
+    file: 'shared/sealed-box.ts',
+    changes: [
+      [
+        "await crypto.subtle.encrypt({ name: 'AES-GCM', iv, additionalData: utf8(id) }",
+        "await crypto.subtle.encrypt({ name: 'AES-GCM', iv, additionalData: utf8('') }",
+      ],
+    ],
+  },
+  {
+    name: 'a link for a new password leaves the earlier links open',
+    file: 'shared/handover.ts',
+    changes: [
+      ['(attribute_not_exists(pk) OR secretVersion <> ${value(secretVersion)})', 'attribute_not_exists(pk)'],
+      [
+        'set: { updatedAt: madeAt, links: entries({ [id]: link }) },',
+        "set: { updatedAt: madeAt, secretVersion, links: entries({ [id]: link }) },\n    remove: ['claim', 'tries'],",
+      ],
+      [
+        '`${isFor(secretVersion)(placeholders)} AND attribute_not_exists(claim)`,\n  })\n  return added',
+        "'attribute_exists(pk)',\n  })\n  return added",
+      ],
+    ],
+  },
+  {
+    name: 'a password is sealed for links of any version',
+    file: 'seal-password/seal-password.ts',
+    changes: [
+      ['openLinks(handover, secretVersion)', 'openLinks(handover, handover?.secretVersion ?? null)'],
+      ['{ id, link, box, secretVersion }', "{ id, link, box, secretVersion: handover?.secretVersion ?? '' }"],
+    ],
+  },
+  {
+    name: 'the vend of a disowned claim mails',
+    file: 'send-login-email/send-login-email.ts',
+    changes: [['!secretVersion || admin.silent)', '!secretVersion)']],
+  },
+  {
     name: 'CreateAdminGroup is not retried after throttling',
     change: withoutRetry('CreateAdminGroup', 'ThrottlingException'),
   },

@@ -122,6 +122,9 @@ test('the worlds know every fault, door and circumstance', () => {
     accounts.some(({ suspendedAt, liftedAt }) => suspendedAt && liftedAt),
     accounts.some(({ suspendedAt, liftedAt }) => suspendedAt && !liftedAt),
     plans.some(({ deletions }) => deletions),
+    ...(['scanner', 'owner', 'thief', 'guesser', 'renewal', 'lost'] as const).map((visit) =>
+      plans.some(({ visits }) => visits[visit]),
+    ),
     plans.some(({ arrivals: [first, second] }) => second && first?.at === second.at),
   ])
     expect(has).toBeTruthy()
