@@ -65,8 +65,9 @@ export const whyNoLink = ({ status, asked }: Pick<Status, 'status' | 'asked'>, u
 }
 
 const colours = { claimed: 'green', open: 'yellow', sealing: 'yellow', expired: 'red', disowned: 'red' } as const
+export type LinkState = keyof typeof colours
 /** The state of a link, in its color. */
-export const showLinkState = (state: keyof typeof colours) => styleText(colours[state], state)
+export const showLinkState = (state: LinkState) => styleText(colours[state], state)
 
 const untilOf = (link: ListedLink) => ('until' in link ? showTime(link.until) : `claimed ${showTime(link.claimedAt)}`)
 

@@ -1,10 +1,12 @@
 import { styleText } from 'node:util'
 import { OrganizationsClient, paginateListAccounts } from '@aws-sdk/client-organizations'
+import { type Handover, handoverState, scanHandovers } from '../functions/shared/handover.ts'
 import { scanAccounts } from '../functions/shared/record-and-lease.ts'
 import { mailState, scanMails } from '../functions/shared/mail-events.ts'
 import { scanToldFailures } from '../functions/shared/notes.ts'
 import type { Vending } from '../functions/shared/vending.ts'
 import { keepingToTheRate, type Make } from './clients.ts'
+import { type LinkState, showLinkState } from './links.ts'
 import { findService, serviceClients } from './service.ts'
 import { showTime, table, width } from './show.ts'
 import { everybodyKeptWords, isEverybodyKept, showMail, showState } from './status.ts'
@@ -25,6 +27,8 @@ export type Listed = {
   mails?: Mail[]
   /** Why the account is never vended. */
   never?: string
+  /** How many administrators have a link in each state. Missing without a link. */
+  links?: Partial<Record<LinkState, number>>
 }
 
 export const listClients = (make: Make) => ({
@@ -52,17 +56,21 @@ export async function list(
     }
     return accounts
   }
-  const [accounts, records, told, mails] = await Promise.all([
+  const [accounts, records, told, mails, handovers] = await Promise.all([
     readAccounts(),
     scanAccounts(ledger, ['admins']),
     scanToldFailures(ledger),
     scanMails(ledger),
+    scanHandovers(ledger),
   ])
   const mailsOf = (accountId: string, admins: object) =>
     Object.keys(admins).flatMap((name): Mail[] => {
       const mail = mails.get(`${accountId}#${name}`)
       return mail ? [{ userName: mail.userName, ...mailState(mail) }] : []
     })
+  const handoversOf = new Map<string, Handover[]>()
+  for (const handover of handovers.values())
+    handoversOf.set(handover.accountId, [...(handoversOf.get(handover.accountId) ?? []), handover])
   const here = new Set(accounts.map(({ accountId }) => accountId))
   const departed = [...records].flatMap(([accountId, { accountName }]) =>
     here.has(accountId) ? [] : [{ accountId, name: accountName, state: '–' }],
@@ -79,6 +87,7 @@ export async function list(
       const { status = unrecorded, updatedAt, failure, admins = {} } = records.get(account.accountId) ?? {}
       const never = neverOf(account)
       const mailed = mailsOf(account.accountId, admins)
+      const links = isGone(status) ? undefined : countLinks(handoversOf.get(account.accountId))
       return {
         ...account,
         status,
@@ -87,6 +96,7 @@ export async function list(
         ...(mailed.length && { mails: mailed }),
         ...(updatedAt && { updatedAt }),
         ...(failure && { error: failure.error }),
+        ...(links && { links }),
       }
     })
     .filter((account) => !status.length || status.includes(account.status))
@@ -100,14 +110,34 @@ const showMails = (mails: Mail[]) => {
   return others.map(({ userName, status }) => `mail ${showMail(status)}: ${userName}`).join(', ')
 }
 
+/** Nobody can sign in to an account that left the organization or was closed. */
+const isGone = (status: string) => status === 'DEPARTED' || status === 'CLOSED'
+
+const countLinks = (handovers: Handover[] = []) => {
+  const counts: NonNullable<Listed['links']> = {}
+  for (const handover of handovers) {
+    const { state } = handoverState(handover)
+    counts[state] = (counts[state] ?? 0) + 1
+  }
+  return handovers.length ? counts : undefined
+}
+
+/** The states of the links: `open`, or with several links `1 open, 2 claimed`. */
+const showLinkCounts = (links: NonNullable<Listed['links']>) => {
+  const counts = Object.entries(links) as [LinkState, number][]
+  const isOne = counts.reduce((sum, [, count]) => sum + count, 0) === 1
+  return counts.map(([state, count]) => `${isOne ? '' : `${count} `}${showLinkState(state)}`).join(', ')
+}
+
 /** The accounts for a person, a line each. `most` is the most columns of a line: a program wants each account whole. */
 export const showList = (accounts: Listed[], most = width) => {
   const rows = accounts.map(
-    ({ accountId, name, state, status, updatedAt, error, never, everybodyKept, mails = [] }) => [
+    ({ accountId, name, state, status, updatedAt, error, never, everybodyKept, mails = [], links }) => [
       accountId,
       name,
       state === 'ACTIVE' ? state : styleText('yellow', state),
       showState(status),
+      links ? showLinkCounts(links) : '',
       [
         updatedAt && showTime(updatedAt),
         error,
@@ -119,5 +149,5 @@ export const showList = (accounts: Listed[], most = width) => {
         .join('  '),
     ],
   )
-  return `${table(['Account', 'Name', 'State', 'Vend', 'Last change'], rows, most)}\n${accounts.length} accounts`
+  return `${table(['Account', 'Name', 'State', 'Vend', 'Links', 'Last change'], rows, most)}\n${accounts.length} accounts`
 }

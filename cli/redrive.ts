@@ -7,7 +7,7 @@ import { type AccountRecord, leaseRestSeconds, readAccount } from '../functions/
 import { parseJson } from '../functions/shared/parse.ts'
 import type { Make } from './clients.ts'
 import { RefusedError } from './command-errors.ts'
-import { isTooOld, nextCommand, sameRequest, showCommand } from '../functions/shared/next-command.ts'
+import { isTooOld, nextCommand, renewedIn, sameRequest, showCommand } from '../functions/shared/next-command.ts'
 import { findService, serviceClients } from './service.ts'
 
 export const redriveClients = (make: Make) => ({ ...serviceClients(make), sfn: make(SFNClient) })
@@ -54,7 +54,8 @@ export async function redrive(
     throw new RefusedError(`${executionArn} is running. Follow it:\n  npx vend status ${accountId} --watch${options}`)
   if (execution.status === 'SUCCEEDED')
     throw new RefusedError(
-      `${executionArn} has succeeded, so nothing is left to redrive. To create again what is missing in the account:\n` +
+      `${executionArn} has succeeded, so nothing is left to redrive. ` +
+        `${renewedIn(execution.input) === undefined ? 'To create again what is missing in the account' : 'To mail another new link'}:\n` +
         showCommand(sameRequest(asked, { again: true })),
     )
   const { error, what, advice, goOn, ...next } = nextCommand(execution, { accountId, execution, options })

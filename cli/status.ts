@@ -12,6 +12,7 @@ import { scanToldFailures } from '../functions/shared/notes.ts'
 import { keepingToTheRate, type Make } from './clients.ts'
 import { withoutField } from './command-errors.ts'
 import { type NextCommand, nextCommand, showCommand } from '../functions/shared/next-command.ts'
+import { showLinkState } from './links.ts'
 import { findService, type Service, serviceClients } from './service.ts'
 import { showTime, table, wrap } from './show.ts'
 
@@ -245,6 +246,26 @@ const mailsInTrouble = ({ admins }: Status) =>
       : [],
   )
 
+/** Who was shown a password, and until when the other links open, a sentence for each administrator. */
+const handedOver = ({ admins }: Status) =>
+  admins.flatMap(({ userName, handover }) => {
+    if (!handover) return []
+    if ('claimedAt' in handover) return [claimedWords(userName, handover)]
+    return {
+      sealing: [`The link of ${userName} cannot be opened yet.`],
+      open: [`The link of ${userName} can be opened until ${showTime(handover.until)}.`],
+      expired: [`Nobody opened the link of ${userName} in time.`],
+    }[handover.state]
+  })
+
+type Shown = { claimedAt: string; network: string; browser: string; disownedAt?: string }
+const claimedWords = (userName: string, { claimedAt, network, browser, disownedAt }: Shown) => {
+  const shown = `The password of ${userName} was shown at ${showTime(claimedAt)} to ${network}, ${browser}.`
+  return disownedAt
+    ? `${shown} The owner of the link said at ${showTime(disownedAt)} that this was somebody else.`
+    : shown
+}
+
 /** What a person must know besides the status VENDED: nobody may be able to sign in who could not before. */
 export const everybodyKeptWords = 'every user was kept, none was created'
 export const isEverybodyKept = ({ status, admins }: { status: string; admins: { kept: boolean }[] }) =>
@@ -278,22 +299,25 @@ export const showStatus = (account: Status, { withSteps }: { withSteps: boolean 
       ? [
           '',
           table(
-            ['Administrator', 'Groups', 'Mailed to', 'At', 'Mail'],
-            admins.map(({ userName, kept, groups, email, mailedAt, mail }) =>
+            ['Administrator', 'Groups', 'Mailed to', 'At', 'Mail', 'Link'],
+            admins.map(({ userName, kept, groups, email, mailedAt, mail, handover }) =>
               kept
-                ? [`${userName} (kept)`, '', '', '', '']
+                ? [`${userName} (kept)`, '', '', '', '', '']
                 : [
                     userName,
                     groups.join(', '),
                     mailedAt ? email : '–',
                     mailedAt ? showTime(mailedAt) : '',
                     mail ? showMail(mail.status) : '',
+                    handover ? showLinkState(handover.state) : '',
                   ],
             ),
           ),
         ]
       : []),
-    ...[...notMailedAgain(account), ...mailsInTrouble(account)].map((words) => wrap(words, '  ')),
+    ...[...notMailedAgain(account), ...mailsInTrouble(account), ...handedOver(account)].map((words) =>
+      wrap(words, '  '),
+    ),
     ...(failure ? ['', showFailure(failure)] : []),
   ].join('\n')
 }

@@ -1,6 +1,7 @@
 import { DescribeAccountCommand, type OrganizationsClient } from '@aws-sdk/client-organizations'
 import { isNamed } from '../shared/aws-errors.ts'
 import { AccountNotFoundError } from '../shared/errors.ts'
+import { handoverState, readHandover } from '../shared/handover.ts'
 import { type AccountRecord, mailTo, readAccount } from '../shared/record-and-lease.ts'
 import type { Ledger } from '../shared/ledger.ts'
 import { mailState, mailTags, readMail } from '../shared/mail-events.ts'
@@ -10,8 +11,9 @@ import { parseInput } from '../shared/parse.ts'
 type Clients = { organizations: OrganizationsClient; ledger: Ledger }
 
 /**
- * Reads the status of an account: the last request, the steps begun with their times, what finished vends made,
- * and what became of each administrator's mail.
+ * Reads the status of an account: the last request, the steps begun with their times, what finished vends made, what
+ * became of each administrator's mail, and how far the handover of each password is. Never answers what opens a link,
+ * or a link's id.
  * Throws `InvalidInputError` and `AccountNotFoundError`.
  */
 export async function getAccount({ organizations, ledger }: Clients, input: { accountId: string }) {
@@ -35,7 +37,13 @@ const recorded = async (ledger: Ledger, accountId: string, record: AccountRecord
     .sort((a, b) => a.at.localeCompare(b.at)),
   groups: Object.values(record.groups),
   admins: await Promise.all(
-    Object.values(record.admins).map(async (admin) => ({ ...admin, ...(await mailOf(ledger, record, admin)) })),
+    Object.values(record.admins).map(async (admin) => {
+      const [mailed, handover] = await Promise.all([
+        mailOf(ledger, record, admin),
+        admin.kept ? undefined : readHandover(ledger, { accountId, userName: admin.userName }),
+      ])
+      return { ...admin, ...mailed, ...(handover && { handover: handoverState(handover) }) }
+    }),
   ),
 })
 

@@ -5,8 +5,10 @@ import { ExecutionNotSettledError } from '../shared/errors.ts'
 import { accountAskedFor } from '../shared/event.ts'
 import { describeExecution, isDefinitionOld } from '../shared/execution.ts'
 import { explanationOf } from '../shared/failure.ts'
+import { handoverState, readHandover } from '../shared/handover.ts'
 import { explainFailure } from '../shared/next-command.ts'
 import { type AccountRecord, isMailed, readAccount, recordFailure } from '../shared/record-and-lease.ts'
+import type { Ledger } from '../shared/ledger.ts'
 import { fillHtml, fillText } from '../shared/mail.ts'
 import { failureNote, noteOnce, readNote, sameFailureNote } from '../shared/notes.ts'
 import { parseJson } from '../shared/parse.ts'
@@ -93,7 +95,13 @@ export async function reportFailure(clients: Clients, input: z.output<typeof rep
   )
   const same = sameFailureNote(executionArn, explained)
   const before = await readNote<{ stopDate: string }>(clients.ledger, same)
-  const subject = { name: await nameOf(clients.organizations, accountId, record), accountId, executionArn, record }
+  const [name, sealing] = await Promise.all([
+    nameOf(clients.organizations, accountId, record),
+    record?.executionArn === executionArn && config.delivery === 'link'
+      ? sealingOf(clients.ledger, accountId ?? '', record.asked.users)
+      : [],
+  ])
+  const subject = { name, accountId, executionArn, record, sealing, goOn: explained.goOn }
   const isAgain = before !== undefined && before.stopDate !== String(stopDate)
   const notice = isAgain ? noticeAgain(explained, subject) : executionNotice(explained, subject)
   const told = await tell(clients.ses, notice, note, config)
@@ -116,6 +124,12 @@ const nameOf = async (
   }
 }
 
+/** The users whose link cannot be opened yet. */
+const sealingOf = async (ledger: Ledger, accountId: string, userNames: string[]) => {
+  const handovers = await Promise.all(userNames.map((userName) => readHandover(ledger, { accountId, userName })))
+  return userNames.filter((_, i) => handovers[i] && handoverState(handovers[i]).state === 'sealing')
+}
+
 const tell = async (ses: SESClient, notice: Notice, note: ReturnType<typeof inNote>, config: Config) => {
   const values = { ...notice, runbook: config.runbook ?? '' }
   const mail = {
@@ -132,6 +146,9 @@ type Subject = {
   accountId: string | undefined
   executionArn: string
   record: AccountRecord | undefined
+  /** Users whose link cannot be opened yet. */
+  sealing: string[]
+  goOn: ReturnType<typeof explainFailure>['goOn']
 }
 
 const titleOf = ({ name, accountId }: Subject) => {
@@ -139,7 +156,10 @@ const titleOf = ({ name, accountId }: Subject) => {
   return name ? `Vending account ${name} (${accountId}) failed` : `Vending account ${accountId} failed`
 }
 
-const executionNotice = ({ status: _, ...explained }: ReturnType<typeof explainFailure>, subject: Subject): Notice => ({
+const executionNotice = (
+  { status: _, goOn: __, ...explained }: ReturnType<typeof explainFailure>,
+  subject: Subject,
+): Notice => ({
   ...explained,
   title: titleOf(subject),
   ...progress(subject),
@@ -168,7 +188,7 @@ const noticeAgain = (
  * What this execution finished and what it did not finish, a line each. A step is finished when the next step has
  * begun.
  */
-const progress = ({ record, executionArn, accountId = '' }: Omit<Subject, 'name'>) => {
+const progress = ({ record, executionArn, accountId = '', sealing, goOn }: Omit<Subject, 'name'>) => {
   if (!record) return { done: '', notDone: 'Nothing was made or changed in the account.' }
   if (record.executionArn !== executionArn)
     return {
@@ -190,6 +210,13 @@ const progress = ({ record, executionArn, accountId = '' }: Omit<Subject, 'name'
   const isAmong = (names: string[], userName: string) =>
     names.some((name) => name.toLowerCase() === userName.toLowerCase())
   const line = (isDone: boolean, text: string) => ({ isDone, text: `– ${text}` })
+  const mailLine = (userName: string) => {
+    const mail = `sign-in mail for ${userName}`
+    const isMailed = isUserMailed(record, userName)
+    if (!isMailed || !isAmong(sealing, userName)) return line(isMailed, mail)
+    const next = goOn === 'redrive' ? 'a redrive seals it' : 'the next vend of this user seals it or mails a new link'
+    return line(false, `${mail}: mailed, but the link cannot be used yet; ${next}`)
+  }
   const linesOf = (userName: string) => {
     if (isAmong(kept, userName)) return [line(true, `user ${userName} kept unchanged: not created by account vending`)]
     if (isAmong(signingIn, userName))
@@ -200,7 +227,7 @@ const progress = ({ record, executionArn, accountId = '' }: Omit<Subject, 'name'
         `password of ${userName} in Secrets Manager: ${secretName(accountId, userName)}`,
       ),
       line(hasBegun('SendLoginEmail', userName), `user ${userName} with console sign-in`),
-      line(isUserMailed(record, userName), `sign-in mail for ${userName}`),
+      mailLine(userName),
     ]
   }
   const lines = [

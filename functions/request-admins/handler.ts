@@ -4,7 +4,7 @@ import { SFNClient } from '@aws-sdk/client-sfn'
 import vending from '../../vending.yml'
 import { api } from '../shared/api.ts'
 import { readEnv } from '../shared/env.ts'
-import { requestAdmins } from './request-admins.ts'
+import { requestAdmins, requestLink } from './request-admins.ts'
 
 const env = readEnv('LEDGER_TABLE', 'STATE_MACHINE_ARN')
 const clients = {
@@ -14,16 +14,16 @@ const clients = {
 }
 
 export const handler = api(async ({ pathParameters, headers, body, isBase64Encoded, requestContext }) => {
-  const accepted = await requestAdmins(
-    clients,
-    {
-      accountId: pathParameters?.['accountId'] ?? '',
-      body: isBase64Encoded ? Buffer.from(body ?? '', 'base64').toString() : (body ?? ''),
-      idempotencyKey: headers['idempotency-key'],
-      callerArn: requestContext.authorizer.iam.userArn,
-      stateMachineArn: env.STATE_MACHINE_ARN,
-    },
-    vending,
-  )
+  const { accountId = '', userName } = pathParameters ?? {}
+  const input = {
+    accountId,
+    body: isBase64Encoded ? Buffer.from(body ?? '', 'base64').toString() : (body ?? ''),
+    idempotencyKey: headers['idempotency-key'],
+    callerArn: requestContext.authorizer.iam.userArn,
+    stateMachineArn: env.STATE_MACHINE_ARN,
+  }
+  const accepted = await (userName === undefined
+    ? requestAdmins(clients, input, vending)
+    : requestLink(clients, { ...input, userName }, vending))
   return { status: 202, headers: { location: `/accounts/${accepted.accountId}`, 'retry-after': '5' }, body: accepted }
 })

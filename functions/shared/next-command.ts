@@ -1,5 +1,5 @@
 import type { DescribeExecutionOutput } from '@aws-sdk/client-sfn'
-import { isEvent, isOfSweep } from './event-shape.ts'
+import { disownedIn, isEvent, isOfSweep } from './event-shape.ts'
 import {
   type FailedStatus,
   type Failure,
@@ -58,6 +58,15 @@ const inputOf = (text: string | undefined) => {
   return isTooDeep(parsed) ? undefined : parsed
 }
 
+/** The administrator whose link an execution renews, because an operator asked or because a claim was disowned. */
+export const renewedIn = (input: string | undefined) => {
+  const parsed = inputOf(input)
+  if (isEvent(parsed)) return disownedIn(parsed)?.userName
+  if (typeof parsed !== 'object' || parsed === null || !('renew' in parsed)) return undefined
+  const { renew, accountId: _, requestedBy: __, again: ___, ...more } = parsed as Record<string, unknown>
+  return typeof renew === 'string' && !Object.keys(more).length ? renew : undefined
+}
+
 const requestIn = ({ accountId, input }: Target): Asked & { accountId: string } => {
   const parsed = inputOf(input)
   // What an event asks for is what a start without options asks for: the defaults.
@@ -66,11 +75,16 @@ const requestIn = ({ accountId, input }: Target): Asked & { accountId: string } 
   return request
 }
 
+const linkCommand = ({ accountId, options }: Omit<Target, 'input'>, userName: string) =>
+  `npx vend link ${accountId} ${userName}${options}`
+
 /**
  * The command that makes the request of an execution again. Where options cannot make the request, the command names
  * request.json, and `request` is what this file must hold. `again` also inspects what is on record.
  */
 export const sameRequest = (target: Target, { again = false } = {}): { command: string; request?: object } => {
+  const renew = renewedIn(target.input)
+  if (renew !== undefined) return { command: linkCommand(target, quoted(renew)) }
   const request = { ...requestIn(target), ...(again && { again }) }
   const start = `npx vend start ${target.accountId}`
   const same = optionsOf(request)
@@ -116,11 +130,19 @@ export const nextCommand = (
   }
   const same = sameRequest({ ...asked, input: execution?.input })
   const why = execution && isTooOld(execution) ? tooOld : isDefinitionOld ? definitionOld : undefined
+  const renew = renewedIn(execution?.input)
+  const isOfEvent = isEvent(inputOf(execution?.input))
+  if (renew !== undefined && isOfEvent && (goOn !== 'redrive' || why))
+    return { ...told, ...same, goOn: 'start', advice: [why, afterDisowned(renew)].filter(Boolean).join(' ') }
   if (goOn === 'redrive' && why) return { ...told, ...same, goOn: 'start', advice: `${why} ${withStart(told.advice)}` }
   if (goOn === 'redrive') return { ...told, command: `npx vend redrive ${target ?? accountId}${options}` }
   if (goOn === 'start' || same.request) return { ...told, ...same }
+  if (renew !== undefined) {
+    const advice = told.advice.includes('request.json') ? correctLink : told.advice
+    return { ...told, advice, command: linkCommand(asked, 'USER') }
+  }
   // Nobody wrote an event as a request, so there is nothing to correct in a file.
-  if (isEvent(inputOf(execution?.input)))
+  if (isOfEvent)
     return {
       ...told,
       ...same,
@@ -130,6 +152,11 @@ export const nextCommand = (
   const request = requestIn({ ...asked, input: execution?.input })
   return { ...told, command: `npx vend start ${accountId} --file request.json${options}`, request }
 }
+
+const correctLink = 'Correct what the cause names, then ask for the link again:'
+/** The execution would have set a password without a mail. A new link is mailed, so an operator must decide. */
+const afterDisowned = (userName: string) =>
+  `Somebody else may know the password of ${userName} and read the mails to ${userName}. When you know that the right person reads the mailbox, make a new password and a new link. All earlier links then stop working:`
 
 const tooOld = 'Step Functions redrives an execution only within 14 days after its end, and this execution is older.'
 const definitionOld = 'The workflow was changed after this execution started, and a redrive would run the old workflow.'
@@ -198,10 +225,18 @@ export const explainFailure = (
     { accountId, execution, options, isDefinitionOld, target: isOnRecord ? accountId : executionArn },
   )
   const asked = inputOf(input)
-  const again = JSON.stringify(isEvent(asked) || asked === undefined ? { accountId } : asked)
+  const renew = renewedIn(input)
+  const again = JSON.stringify(
+    renew !== undefined
+      ? { accountId, renew: goOn === 'correct' ? 'USER' : renew }
+      : isEvent(asked) || asked === undefined
+        ? { accountId }
+        : asked,
+  )
   const { region } = placeOf(executionArn)
   return {
     ...next,
+    goOn,
     status,
     cause: [sentenceOf(execution.cause), goOn === 'correct' && sentInput(input)].filter(Boolean).join('\n'),
     request: request ? JSON.stringify(request) : '',

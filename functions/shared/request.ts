@@ -145,6 +145,8 @@ const requestShape = {
 }
 /** The path parameters of an API request. */
 export const inPath = z.object({ accountId })
+/** The path parameters of a request for a new link. */
+export const inLinkPath = z.object({ accountId, userName })
 /** What can be requested for an account: the body of an API request. */
 export const adminsRequest = fields(requestShape)
 /** The input of a manual execution. */

@@ -250,16 +250,18 @@ export const openDoors = async (vendingFile: string, bundles?: Map<string, strin
         return error
       }),
     /** API Gateway passes a request to its function. */
-    api: ({ method, pathId, key, body, isBase64Encoded }: ApiRequest) =>
+    api: ({ method, pathId, pathUser, key, body, isBase64Encoded }: ApiRequest) =>
       inNewWorld(async (door) => {
         const name = method === 'POST' ? 'request-admins' : 'get-account'
+        const asksForLink = method === 'POST' && pathUser !== undefined
+        const path = `/accounts/{accountId}${method === 'POST' ? '/admins' : ''}${asksForLink ? '/{userName}/link' : ''}`
         const answer = (await service.invoke(
           name,
           {
             version: '2.0',
-            routeKey: method === 'POST' ? 'POST /accounts/{accountId}/admins' : 'GET /accounts/{accountId}',
+            routeKey: `${method} ${path}`,
             headers: key === undefined ? {} : { 'idempotency-key': key },
-            pathParameters: { accountId: pathId },
+            pathParameters: { accountId: pathId, ...(asksForLink && { userName: pathUser }) },
             requestContext: {
               authorizer: { iam: { userArn: 'arn:aws:sts::111122223333:assumed-role/operator/fuzz' } },
             },

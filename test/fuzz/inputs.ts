@@ -165,6 +165,10 @@ export const executionInput = fc
       weight: 6,
       arbitrary: mutated(fc.tuple(anId, aRequest).map(([accountId, request]) => ({ accountId, ...request }))),
     },
+    {
+      weight: 1,
+      arbitrary: mutated(fc.record({ accountId: anId, renew: fc.constantFrom('ada', 'Administrator', 'constructor') })),
+    },
     { weight: 2, arbitrary: event },
     { weight: 2, arbitrary: anyJson },
   )
@@ -192,6 +196,11 @@ const body = fc.oneof(
 export const apiRequest = fc.record({
   method: fc.constantFrom('POST', 'POST', 'POST', 'GET'),
   pathId: fc.oneof({ weight: 5, arbitrary: anId }, { weight: 1, arbitrary: anyText }),
+  /** The user of a request for a new link. */
+  pathUser: fc.option(fc.oneof(fc.constantFrom('ada', 'Administrator', 'constructor'), anyText), {
+    freq: 3,
+    nil: undefined,
+  }),
   key: fc.option(fc.oneof(fc.constant('key-1'), anyText), { nil: undefined }),
   body: fc.oneof(
     { weight: 300, arbitrary: body },

@@ -169,6 +169,10 @@ const api: Table = {
     },
   },
   HttpApiRoutePostAccountsAccountidVarAdmins: route('RequestAdmins', 'POST /accounts/{accountId}/admins'),
+  HttpApiRoutePostAccountsAccountidVarAdminsUsernameVarLink: route(
+    'RequestAdmins',
+    'POST /accounts/{accountId}/admins/{userName}/link',
+  ),
   HttpApiRouteGetAccountsAccountidVar: route('GetAccount', 'GET /accounts/{accountId}'),
   // The page that opens links, for people who do not sign in to AWS.
   HttpApiRouteGetLink: route('ClaimLink', 'GET /link', {}),

@@ -1,8 +1,11 @@
+import { GetItemCommand } from '@aws-sdk/client-dynamodb'
 import { DescribeAccountCommand, OrganizationsClient } from '@aws-sdk/client-organizations'
+import { marshall } from '@aws-sdk/util-dynamodb'
 import { mockClient } from 'aws-sdk-client-mock'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { getAccount } from '../../functions/get-account/get-account.ts'
 import { AccountNotFoundError, InvalidInputError } from '../../functions/shared/errors.ts'
+import type { Handover } from '../../functions/shared/handover.ts'
 import {
   accountId,
   aGroup,
@@ -21,15 +24,22 @@ const { dynamodb, ledger, ...onRecord } = ledgerMock()
 
 const get = (id = accountId) => getAccount({ organizations: new OrganizationsClient({}), ledger }, { accountId: id })
 
+const holds = (record: Parameters<typeof onRecord.holds>[0], handover?: Handover) => {
+  onRecord.holds(record)
+  dynamodb
+    .on(GetItemCommand, { Key: marshall({ pk: `handover#${accountId}#administrator` }) })
+    .resolves(handover ? { Item: marshall(handover) } : {})
+}
+
 beforeEach(() => {
-  onRecord.holds(undefined)
+  holds(undefined)
   organizations.reset()
   organizations.onAnyCommand().resolves({})
   organizations.on(DescribeAccountCommand).resolves({ Account: anOrganizationsAccount() })
 })
 
 test('returns everything on record about a vended account', async () => {
-  onRecord.holds(aVendedRecord())
+  holds(aVendedRecord())
   expect(await get()).toEqual({
     accountId,
     accountName: 'Payments',
@@ -50,12 +60,12 @@ test('returns everything on record about a vended account', async () => {
       },
     ],
   })
-  expect(operationsOf(dynamodb)).toEqual(['GetItem'])
+  expect(operationsOf(dynamodb)).toEqual(['GetItem', 'GetItem'])
   expect(organizations.calls()).toEqual([])
 })
 
 test('running twice returns the same, and changes nothing', async () => {
-  onRecord.holds(aVendedRecord())
+  holds(aVendedRecord())
   expect(await get()).toEqual(await get())
   expect(onRecord.changes()).toEqual([])
 })
@@ -66,7 +76,7 @@ test('returns the steps in the order of their times', async () => {
     AcceptRequest: { state: 'AcceptRequest', at: '2026-11-01T09:21:10.000Z' },
     CreateAdminGroup: { state: 'CreateAdminGroup', at: '2026-11-01T09:21:20.000Z' },
   }
-  onRecord.holds(aRecord({ steps }))
+  holds(aRecord({ steps }))
   expect((await get()).timeline.map(({ state }) => state)).toEqual([
     'AcceptRequest',
     'CreateAdminGroup',
@@ -76,20 +86,52 @@ test('returns the steps in the order of their times', async () => {
 
 test('returns a failure', async () => {
   const failure = { error: 'GroupNotOursError', cause: 'why', at: '2026-11-01T09:22:00.000Z' }
-  onRecord.holds(aRecord({ status: 'FAILED', failure }))
+  holds(aRecord({ status: 'FAILED', failure }))
   expect(await get()).toMatchObject({ status: 'FAILED', failure })
 })
 
 test('returns when the mail to the present address was sent, and no other mail', async () => {
-  onRecord.holds(
-    aVendedRecord({ admins: { administrator: { ...anAdmin({ email: 'ada@example.com' }), kept: false } } }),
-  )
+  holds(aVendedRecord({ admins: { administrator: { ...anAdmin({ email: 'ada@example.com' }), kept: false } } }))
   const [admin] = (await get()).admins
   expect(admin).toMatchObject({ email: 'ada@example.com', mailedAt: undefined })
 })
 
+describe('how far the handover of the password is', () => {
+  const expiresAt = '2099-11-08T09:21:20.000Z'
+  const link = { publicKey: 'hidden', email: 'a@example.com', madeAt: '2026-11-01T09:21:20.000Z', expiresAt }
+  const box = { ephemeral: 'hidden', iv: 'hidden', sealed: 'hidden' }
+  const claim = { linkId: 'hidden', nonce: 'hidden', at: '2026-11-02T09:00:00.000Z', network: 'n', browser: 'Firefox' }
+  const handover = (more: Partial<Handover>): Handover => ({
+    accountId,
+    userName: 'Administrator',
+    secretVersion: 'hidden',
+    links: { hidden: { ...link, box } },
+    updatedAt: '2026-11-01T09:21:20.000Z',
+    ...more,
+  })
+  const shown = { claimedAt: claim.at, network: 'n', browser: 'Firefox' }
+  test.each<[state: string, Partial<Handover>, object]>([
+    ['sealing', { links: { hidden: link } }, { until: expiresAt }],
+    ['open', {}, { until: expiresAt }],
+    ['expired', { links: { hidden: { ...link, box, expiresAt: link.madeAt } } }, { until: link.madeAt }],
+    ['claimed', { claim }, shown],
+    ['disowned', { claim: { ...claim, disownedAt: claim.at } }, { ...shown, disownedAt: claim.at }],
+  ])('is told if it is %s, without what opens or names a link', async (state, more, expected) => {
+    holds(aVendedRecord(), handover(more))
+    const told = await get()
+    expect(told.admins[0]).toMatchObject({ userName: 'Administrator', handover: { state, ...expected } })
+    expect(JSON.stringify(told.admins)).not.toContain('hidden')
+  })
+
+  test('is not read for a user who is kept', async () => {
+    holds(aVendedRecord({ admins: { administrator: { ...anAdmin(), kept: true } } }))
+    expect((await get()).admins[0]).not.toHaveProperty('handover')
+    expect(operationsOf(dynamodb)).toEqual(['GetItem'])
+  })
+})
+
 test('does not reveal who holds the lease or whose passwords are ours', async () => {
-  onRecord.holds(aVendedRecord({ lease: { holder: 'hidden', ask: 'hidden', renewedAt: 0 } }))
+  holds(aVendedRecord({ lease: { holder: 'hidden', ask: 'hidden', renewedAt: 0 } }))
   const told = await get()
   expect(JSON.stringify(told)).not.toContain('hidden')
   expect(told).not.toHaveProperty('passwords')

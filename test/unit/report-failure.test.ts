@@ -85,11 +85,12 @@ const isExecution = (overrides: Partial<DescribeExecutionOutput> = {}) =>
   })
 
 /** Sets the account's record in the ledger. The ledger also returns the notes that were written. */
-const holds = (record: AccountRecord | undefined) => {
+const holds = (record: AccountRecord | undefined, handover?: object) => {
   onRecord.holds(record)
   dynamodb.on(GetItemCommand).callsFake(({ Key }: { Key: Record<string, never> }) => {
     const name = String(unmarshall(Key)['pk'])
     if (name.startsWith('account#')) return record ? { Item: marshall(record, { removeUndefinedValues: true }) } : {}
+    if (name.startsWith('handover#')) return handover ? { Item: marshall(handover) } : {}
     const note = written().find(({ pk }) => pk === name)
     return note ? { Item: marshall(note) } : {}
   })
@@ -137,7 +138,15 @@ describe('an execution that failed', () => {
     expect(await report()).toEqual({ told: config.notify })
     expect(operationsOf(sfn)).toEqual(['DescribeExecution'])
     expect(operationsOf(organizations)).toEqual([])
-    expect(operationsOf(dynamodb)).toEqual(['GetItem', 'GetItem', 'GetItem', 'PutItem', 'PutItem', 'UpdateItem'])
+    expect(operationsOf(dynamodb)).toEqual([
+      'GetItem',
+      'GetItem',
+      'GetItem',
+      'GetItem',
+      'PutItem',
+      'PutItem',
+      'UpdateItem',
+    ])
     expect(onRecord.changes()).toEqual([
       {
         set: {
@@ -328,6 +337,46 @@ describe('the command that continues', () => {
       }[goOn],
     )
     expect(requestFile()).toBe(goOn === 'correct' ? JSON.stringify({ accountId }) : '')
+  })
+
+  const renewal = JSON.stringify({ accountId, renew: 'ada', requestedBy: 'arn:aws:iam::111122223333:user/boss' })
+  test.each<[string, string, string]>([
+    ['SecretNotFoundError', 'ada', `'{"accountId":"${accountId}","renew":"ada"}'`],
+    ['UserNotOnRecordError', 'USER', `'{"accountId":"${accountId}","renew":"USER"}'`],
+    ['InvalidInputError', 'USER', `'{"accountId":"${accountId}","renew":"USER"}'`],
+  ])('renews the link again after %s', async (error, user, input) => {
+    isExecution({ error, input: renewal })
+    await report()
+    expect([command(), awsCommand()]).toEqual([
+      `npx vend link ${accountId} ${user} --stage dev --region us-east-1`,
+      startByAws(input),
+    ])
+    expect(notice().text).not.toContain('request.json')
+  })
+
+  test.each<[string, string]>([
+    ['ThrottlingException', `npx vend redrive ${accountId} --stage dev --region us-east-1`],
+    ['SecretNotFoundError', `npx vend link ${accountId} ada --stage dev --region us-east-1`],
+    ['RecipientNotAllowedError', `npx vend link ${accountId} ada --stage dev --region us-east-1`],
+    ['InvalidInputError', `npx vend link ${accountId} ada --stage dev --region us-east-1`],
+  ])('after %s of a disowned claim redrives, or names the new link with a warning', async (error, expected) => {
+    const detail = { accountId, userName: 'ada', at: '2026-11-01T09:21:00.000Z', network: 'n', browser: 'Firefox' }
+    const event = { source: 'account-vending', 'detail-type': 'Claim Disowned', detail }
+    isExecution({ error, input: JSON.stringify(event) })
+    await report()
+    expect(command()).toBe(expected)
+    const warns = notice().text.replace(/\s+/g, ' ').includes('Somebody else may know the password of ada')
+    expect(warns).toBe(expected.includes(' link '))
+    if (warns) expect(awsCommand()).toBe(startByAws(`'{"accountId":"${accountId}","renew":"ada"}'`))
+  })
+
+  test('quotes the user of a refused renewal for the shell, and needs a file for a renewal with more fields', async () => {
+    isExecution({ error: 'AccountBusyError', input: JSON.stringify({ accountId, renew: '$(x) y' }) })
+    await report()
+    expect(command()).toBe(`npx vend link ${accountId} '$(x) y' --stage dev --region us-east-1`)
+    isExecution({ error: 'InvalidInputError', input: JSON.stringify({ accountId, renew: 'ada', admins: [] }) })
+    await report(aStatusEvent('FAILED', executionArn, 1))
+    expect(command()).toContain('--file request.json')
   })
 
   test('names the execution for a redrive if the record has another execution', async () => {
@@ -530,6 +579,35 @@ describe('the list of what is done and what is not done', () => {
     },
   })
   const groups = '– groups Administrators, Readers'
+  const link = { publicKey: 'key', email: 'bob@example.com', madeAt: at, expiresAt: '2099-11-08T09:21:00.000Z' }
+  const box = { ephemeral: 'e', iv: 'i', sealed: 's' }
+  const notYet = '– sign-in mail for Bob: mailed, but the link cannot be used yet; '
+  test.each<[string, string, object, boolean, string]>([
+    ['not sealed, and a redrive helps', 'ThrottlingException', link, false, `${notYet}a redrive seals it`],
+    [
+      'not sealed, and a redrive cannot help',
+      'SecretNotFoundError',
+      link,
+      false,
+      `${notYet}the next vend of this user seals it or mails a new link`,
+    ],
+    ['sealed', 'ThrottlingException', { ...link, box }, true, '– the record that the vend is finished'],
+  ])('says whether a mailed link can be used: %s', async (_, error, made, isMailed, notDone) => {
+    const record = aRecord({
+      asked: { groups: [], users: ['Bob'] },
+      steps: {
+        ...begun('StorePassword Bob', 'CreateAdminUser Bob', 'SealPassword Bob'),
+        ...sending('Bob', 'bob@example.com'),
+      },
+      mails: { 'bob bob@example.com': mail('bob@example.com') },
+    })
+    holds(record, { accountId, userName: 'Bob', secretVersion: aVend().id, links: { id: made }, updatedAt: at })
+    isExecution({ error })
+    await report()
+    expect(under('Done')).toEqual(isMailed ? of('Bob') : of('Bob').slice(0, 2))
+    expect(under('Not done')).toEqual([notDone])
+  })
+
   const of = (user: string) => [
     `– password of ${user} in Secrets Manager: account-vending/444455556666/${user.toLowerCase()}`,
     `– user ${user} with console sign-in`,

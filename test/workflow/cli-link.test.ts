@@ -1,7 +1,9 @@
 import { execFile } from 'node:child_process'
 import path from 'node:path'
 import { promisify } from 'node:util'
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { scanHandovers } from '../../functions/shared/handover.ts'
 import { signIn } from '../../local/aws/iam.ts'
 import { addAccount, addUser } from '../../local/aws/world.ts'
 import { vend as vendThrough } from '../../local/vend-input.ts'
@@ -54,6 +56,12 @@ const passwordOf = (accountId: string, userName: string) =>
   [...(organization.world.secrets.get(`account-vending/${accountId}/${userName}`)?.versions.values() ?? [])].find(
     ({ stages }) => stages.includes('AWSCURRENT'),
   )?.value ?? ''
+const ledger = () => {
+  const { endpointUrl, world, deployed } = organization
+  const credentials = { accessKeyId: world.managementAccountId, secretAccessKey: 'local' }
+  const dynamodb = new DynamoDBClient({ endpoint: endpointUrl, region: world.region, credentials })
+  return { dynamodb, tableName: deployed.ledgerTable }
+}
 const executions = () => organization.executions.size
 
 describe('link', () => {
@@ -119,6 +127,63 @@ describe('link', () => {
   })
 })
 
+describe('the API', () => {
+  const post = (accountId: string, userName: string, { body = '', headers = {} } = {}) => ({
+    method: 'POST',
+    path: `/accounts/${accountId}/admins/${userName}/link`,
+    headers,
+    body,
+  })
+  type Answer = { execution: string; type: string; field: string; detail: string }
+  const ask = async (...args: Parameters<typeof post>) => {
+    const { status, headers, body } = await organization.requestApi(post(...args))
+    return { status, location: headers['location'], body: JSON.parse(body) as Answer }
+  }
+
+  test('mails a new link, once for each Idempotency-Key', async () => {
+    const { id } = await vended('ada')
+    const once = { headers: { 'idempotency-key': `link-${id}` } }
+    const first = await ask(id, 'Ada', once)
+    await organization.settled()
+    const again = await ask(id, 'Ada', once)
+    expect(first).toMatchObject({ status: 202, location: `/accounts/${id}` })
+    expect(again).toEqual(first)
+    await organization.settled()
+    expect(await keysFor(id)).toHaveLength(2)
+    expect(await ask(id, 'bob', { headers: { 'idempotency-key': 'unused' } })).toMatchObject({ status: 404 })
+    const admins = { ...post(id, 'ada', once), path: `/accounts/${id}/admins` }
+    expect((await organization.requestApi(admins)).status).toBe(422)
+  })
+
+  test('refuses an unknown user with 404, a kept user with 409, and a body with 400; nothing starts', async () => {
+    const account = newAccount()
+    addUser(organization.world, account, { name: 'grace' })
+    const admins = ['ada', 'grace'].map((name) => ({ userName: name, email: `${name}@example.com` }))
+    await vendThrough(organization, { door: 'manual', input: JSON.stringify({ accountId: account.id, admins }) })
+    const before = executions()
+    expect(await ask(account.id, 'bob')).toMatchObject({
+      status: 404,
+      body: {
+        type: 'urn:account-vending:UserNotOnRecordError',
+        detail: 'Account vending has created no user bob in this account; it has created ada',
+      },
+    })
+    expect(await ask(account.id, 'grace')).toMatchObject({
+      status: 409,
+      body: { type: 'urn:account-vending:UserKeptError' },
+    })
+    expect(await ask(account.id, 'ada', { body: '{"admins":[]}' })).toMatchObject({
+      status: 400,
+      body: { field: 'body' },
+    })
+    expect(await ask(account.id, 'a%20b')).toMatchObject({ status: 400, body: { field: 'userName' } })
+    expect(await ask('999999999999', 'ada')).toMatchObject({ status: 404, body: { field: 'accountId' } })
+    expect((await organization.requestApi(post(account.id, 'ada'), 'requester')).status).toBe(403)
+    expect((await fetch(`${organization.apiUrl}${post(account.id, 'ada').path}`, { method: 'POST' })).status).toBe(403)
+    expect(executions()).toBe(before)
+  })
+})
+
 describe('links', () => {
   test('lists who has not opened the link, and with --all also who has', async () => {
     const { id, name } = await vended('ada', 'bob', 'cleo')
@@ -160,4 +225,37 @@ describe('links', () => {
     await organization.sweep()
     expect(JSON.stringify(await vendJson('links', '--all'))).not.toContain(id)
   })
+})
+
+test('status, list and the API tell how far each handover is, and never what opens or names a link', async () => {
+  const { id } = await vended('ada', 'bob')
+  const [first = '', second = ''] = await keysFor(id)
+  await claim(first, id)
+  await organization.settled()
+  const get = () => organization.requestApi({ method: 'GET', path: `/accounts/${id}`, headers: {}, body: '' })
+  const answers = await Promise.all([
+    get().then(({ body }) => body),
+    ...[['status', id], ['list'], ['links', '--all']].flatMap((words) =>
+      [words, [...words, '--json']].map(async (args) => (await vend(...args)).stdout),
+    ),
+  ])
+  const [api = '', status = '', statusJson = '', list = '', listJson = ''] = answers
+  const states = (text: string) =>
+    (JSON.parse(text) as { admins: { handover: { state: string } }[] }).admins.map(({ handover }) => handover.state)
+  expect(states(api).sort()).toEqual(['claimed', 'open'])
+  expect(states(statusJson).sort()).toEqual(['claimed', 'open'])
+  expect(status.replace(/\s+/g, ' ')).toMatch(/The password of \w+ was shown at .* UTC to 127\.0\.0\.0\/24, /)
+  expect(status).toMatch(/The link of \w+ can be opened until .* UTC\./)
+  expect(list).toMatch(new RegExp(`${id} .* VENDED +(1 open, 1 claimed|1 claimed, 1 open) `))
+  expect(JSON.parse(listJson)).toContainEqual(
+    expect.objectContaining({ accountId: id, links: { open: 1, claimed: 1 } }) as object,
+  )
+  const handovers = await scanHandovers(ledger())
+  const hidden = [...handovers.values()].flatMap(({ links, claim }) => [
+    ...Object.keys(links),
+    ...Object.values(links).flatMap(({ publicKey, box }) => [publicKey, ...Object.values(box ?? {})]),
+    ...(claim ? [claim.nonce] : []),
+  ])
+  expect(hidden.length).toBeGreaterThan(9)
+  for (const word of [...hidden, first, second]) for (const text of answers) expect(text).not.toContain(word)
 })

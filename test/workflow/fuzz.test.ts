@@ -54,7 +54,15 @@ test.each<[what: string, file: string, right: string, wrong: string]>([
         accountId: '444455556666',
         admins: [{ userName: 'ada', email: 'ada@example.com', tags: { Team: 'red' } }],
       }),
-    () => doors.api({ method: 'POST', pathId: accountId, key: undefined, body: manyUnknown, isBase64Encoded: false }),
+    () =>
+      doors.api({
+        method: 'POST',
+        pathId: accountId,
+        pathUser: undefined,
+        key: undefined,
+        body: manyUnknown,
+        isBase64Encoded: false,
+      }),
     () => doors.step(`{"accountId":"444455556666","admins":${'['.repeat(100_000)}${']'.repeat(100_000)}}`),
   ]
   const found = []

@@ -130,9 +130,14 @@ const scenarios = async () => {
       },
     })
   account('700000000004')
+  for (const id of ['700000000004', '700000000002'])
+    await vend(organization, {
+      door: 'api',
+      request: { method: 'GET', path: `/accounts/${id}`, headers: {}, body: '' },
+    })
   await vend(organization, {
     door: 'api',
-    request: { method: 'GET', path: '/accounts/700000000004', headers: {}, body: '' },
+    request: { method: 'POST', path: '/accounts/700000000002/admins/grace/link', headers: {}, body: '' },
   })
   // Two events at the same moment. One execution asks whether the other execution is still running.
   account('700000000005')
@@ -314,7 +319,11 @@ const askWithoutCalls = () => {
     })
   }
   const mayInvoke: Record<string, string[]> = {
-    OperatorRole: ['POST /accounts/{accountId}/admins', 'GET /accounts/{accountId}'],
+    OperatorRole: [
+      'POST /accounts/{accountId}/admins',
+      'POST /accounts/{accountId}/admins/{userName}/link',
+      'GET /accounts/{accountId}',
+    ],
     RequesterRole: ['GET /accounts/{accountId}'],
   }
   const routes = ofType('AWS::ApiGatewayV2::Route').map(
@@ -548,10 +557,10 @@ const itemsOf: Record<string, string[]> = {
   'record-vended': ['account'],
   'claim-link': ['handover', 'link'],
   'report-claim': ['handover', 'claim'],
-  'report-failure': ['account', 'failure'],
-  'request-admins': ['idempotency'],
+  'report-failure': ['account', 'failure', 'handover'],
+  'request-admins': ['account', 'idempotency'],
   'record-mail-event': ['mail'],
-  'get-account': ['account', 'mail'],
+  'get-account': ['account', 'mail', 'handover'],
   sweep: ['account', 'sweep'],
 }
 const kindsOfItems = [...new Set(Object.values(itemsOf).flat())]
