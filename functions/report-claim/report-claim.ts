@@ -44,9 +44,9 @@ export async function reportClaim(
   config: Config,
 ) {
   const handover = await readHandover(ledger, detail)
-  const claim = handover?.claim
   const isDisowned = detailType === claimDisowned
-  if (!claim || (isDisowned && !claim.disownedAt)) return { told: [] }
+  const claim = isDisowned ? handover?.lastDisowned : handover?.claim
+  if (!handover || !claim) return { told: [] }
   const { Account } = await organizations
     .send(new DescribeAccountCommand({ AccountId: handover.accountId }))
     .catch((error: unknown) => {

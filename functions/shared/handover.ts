@@ -45,6 +45,8 @@ export type Handover = {
   links: Record<string, Link>
   /** The first claim spends all links. */
   claim?: Claim
+  /** The last claim that was not the administrator's. A newer link removes `claim`, and not this. */
+  lastDisowned?: Claim
   /** Wrong digits since the last pause. `lockedUntil` is empty while the links are not locked. */
   tries?: { wrong: number; at: string; lockedUntil: string }
   updatedAt: string
@@ -216,7 +218,11 @@ export const changeClaim = (
   change: Partial<Pick<Claim, 'disownedAt' | 'isDisownSent'>>,
 ) =>
   changeHandover(ledger, handover, {
-    set: { updatedAt: now(), claim: entries<Claim>(change) },
+    set: {
+      updatedAt: now(),
+      claim: entries<Claim>(change),
+      ...(change.disownedAt && handover.claim && { lastDisowned: { ...handover.claim, ...change } }),
+    },
     condition: ({ name, value }) =>
       `claim.linkId = ${value(handover.claim?.linkId)} AND claim.${name('at')} = ${value(handover.claim?.at)}`,
   })

@@ -180,7 +180,7 @@ export const handoverInvariantsOf = ({
       handoverOf({ accountId, userName })?.secretVersion !== version
     for (const claim of disownedClaims) {
       const key = `${keyOf(claim)} ${claim.at}`
-      if (!isVoided(claim) && !told.has(`${claimDisowned} ${key}`) && !lost.has(`${claimDisowned} ${key}`))
+      if (!told.has(`${claimDisowned} ${key}`) && !lost.has(`${claimDisowned} ${key}`))
         broken(`nobody was told that the claim of ${whoseOf(claim)} was disowned`)
       const password = passwordOf(claim)
       if (lost.has(`${claimDisowned} ${key}`) || used.has(`${keyOf(claim)} ${password}`) || !isThere(claim)) continue

@@ -109,3 +109,14 @@ test('people are told even if the account has left the organization', async () =
   await disown()
   expect(await report('Claim Disowned')).toEqual({ told: ['platform-team@example.com'] })
 })
+
+test('a disowned claim is told even if a newer link was made before the event came', async () => {
+  await claim()
+  await disown()
+  const { id, publicKey } = await makeLinkKey()
+  const newer = { ...administrator(), id, publicKey, email: 'ada@example.com', secretVersion: 'version-2', days: 7 }
+  await createLink(ledger(), newer)
+  expect(await report('Claim Disowned')).toEqual({ told: ['platform-team@example.com'] })
+  expect(textOf()).toContain('203.0.113.0/24')
+  expect(await report('Claim Disowned')).toEqual({ told: [] })
+})
