@@ -7,7 +7,7 @@ import page from './page/page.html'
  * GET, and no body for HEAD. Reads nothing and changes nothing, so a program that follows links spends none.
  */
 export const pageAnswer = (
-  { organizationName, contact }: Pick<Vending, 'organizationName' | 'contact'>,
+  { organizationName, contact, mfa }: Pick<Vending, 'organizationName' | 'contact' | 'mfa'>,
   method: string,
 ) => ({
   status: 200,
@@ -20,5 +20,5 @@ export const pageAnswer = (
     'x-content-type-options': 'nosniff',
     'x-robots-tag': 'noindex',
   },
-  body: method === 'HEAD' ? '' : fillHtml(page.html, { organizationName, contact }),
+  body: method === 'HEAD' ? '' : fillHtml(page.html, { organizationName, contact, mfa: mfa ?? '' }),
 })

@@ -33,7 +33,7 @@ export const sendLoginEmailInput = z.object({
 type Input = z.output<typeof sendLoginEmailInput>
 
 export type MailConfig = SenderConfig &
-  Pick<Vending, 'delivery' | 'linkDays'> & {
+  Pick<Vending, 'delivery' | 'linkDays' | 'mfa'> & {
     organizationName: string
     handover?: string | undefined
     contact: string
@@ -85,6 +85,7 @@ export async function sendLoginEmail(
     userName,
     signInUrl: signInUrl(partition, account.id),
     mustChangePassword: admin.passwordResetRequired ? 'yes' : '',
+    mfa: config.mfa ?? '',
     linkUrl: link ? `${config.linkUrl}#${link.scalar}` : '',
     linkDays: config.linkDays === 1 ? '1 day' : `${config.linkDays} days`,
     secretName: link ? '' : secretName,

@@ -50,6 +50,13 @@ describe('the page’s answer', () => {
     expect(pageAnswer(vending, 'HEAD')).toEqual({ status, headers, body: '' })
   })
 
+  test('says that nothing works without MFA, if vending.yml requires MFA', () => {
+    expect(body).not.toContain('denies everything')
+    const required = pageAnswer({ ...vending, mfa: 'required' }, 'GET')
+    expect(required.body).toMatch(/Until then, AWS denies everything\s+else\./)
+    expect(required.headers).toEqual(headers)
+  })
+
   test('refers to nothing outside itself', () => {
     expect([...body.matchAll(/\b(?:src|href|action|srcset)="([^"]*)"/g)].map(([, url]) => url)).toEqual(['data:,'])
     expect(body).not.toMatch(/https?:|\/\/\w|@import|url\(|sourceMappingURL/)

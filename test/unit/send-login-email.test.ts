@@ -107,6 +107,14 @@ describe('a first mail', () => {
     for (const body of bodies()) expect(body).not.toContain('choose a new password')
   })
 
+  test('says that nothing works without MFA, if vending.yml requires MFA', async () => {
+    await send()
+    for (const body of bodies()) expect(body).not.toContain('denies everything')
+    ses.resetHistory()
+    await send({}, { mfa: 'required' })
+    for (const body of bodies()) expect(body).toMatch(/Until then, AWS\s+denies everything else\./)
+  })
+
   test('is sent with the configuration set of vending.yml', async () => {
     await send({}, { configurationSet: 'vending' })
     expect(sent()[0]?.ConfigurationSetName).toBe('vending')
