@@ -91,7 +91,7 @@ export async function plan(
     if (decided.outcome !== 'Accepted')
       return { ...made, outcome: decided.outcome, reason: reasons[decided.outcome] ?? '' }
 
-    const { vend, account, record, ask } = decided
+    const { vend, account, record, ask, renew, silent } = decided
     const credentials = await assumeAccountRole(clients.sts, {
       account,
       vend,
@@ -113,6 +113,8 @@ export async function plan(
       vend,
       record,
       inspected,
+      renew,
+      silent,
       keyArn: service.passwordKeyArn,
     })
     const found = {
@@ -208,6 +210,10 @@ type Subject = {
   vend: { id: string }
   record: AccountRecord | undefined
   inspected: Inspected
+  /** Users who get a new password, which ends all earlier links. */
+  renew: string[]
+  /** Nothing is mailed to the administrator. */
+  silent: boolean
   keyArn: string
 }
 
@@ -222,7 +228,7 @@ const peopleOf = async (secrets: SecretsManagerClient, subject: Subject) => {
 
 const personOf = async (
   secrets: SecretsManagerClient,
-  { account, vend, record, inspected, keyArn }: Subject,
+  { account, vend, record, inspected, renew, silent, keyArn }: Subject,
   {
     userName,
     email,
@@ -257,7 +263,9 @@ const personOf = async (
     }
   const secret = await secretOf(secrets, secretName(account.id, userName), keyArn)
   const isUsed =
-    secret.state === 'there' && !isRenewed(record, { userName, hasProfile, version: secret.version, vendId: vend.id })
+    secret.state === 'there' &&
+    !renew.includes(userName) &&
+    !isRenewed(record, { userName, hasProfile, version: secret.version, vendId: vend.id })
   const isTold = isUsed && isMailed(record, { userName, email, secretVersion: secret.version ?? '' })
   return {
     user: {
@@ -279,7 +287,11 @@ const personOf = async (
       : secret.state === 'deleted'
         ? line('restored secret, new password', `${secret.name} is scheduled for deletion`)
         : line(secret.state === 'there' ? 'existing secret, new password' : 'new secret', secret.name),
-    mail: isTold ? line('none', `${email} was mailed about this password before`) : line('sent', `${email}${moved}`),
+    mail: silent
+      ? line('none', `somebody else may read the mails to ${email}`)
+      : isTold
+        ? line('none', `${email} was mailed about this password before`)
+        : line('sent', `${email}${moved}`),
   }
 }
 

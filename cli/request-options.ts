@@ -1,5 +1,5 @@
 import { accountOfEvent } from '../functions/shared/event.ts'
-import { isEvent } from '../functions/shared/event-shape.ts'
+import { disownedIn, isEvent } from '../functions/shared/event-shape.ts'
 import { manualRequest } from '../functions/shared/request.ts'
 import { parseInput, readJson } from '../functions/shared/parse.ts'
 import { readNamedFile } from '../infra/build/named-file.ts'
@@ -59,7 +59,7 @@ export const requestOrEventOf = (accountId: string, asked: Asked): unknown => {
 }
 
 const eventFor = (accountId: string, event: unknown) => {
-  const named = accountOfEvent(event, '')
+  const named = disownedIn(event)?.accountId ?? accountOfEvent(event, '')
   if (named !== accountId)
     throw new UsageError(`The event is about account ${named}, and the command is about account ${accountId}.`)
   return event

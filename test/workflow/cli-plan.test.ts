@@ -160,6 +160,24 @@ const scenarios: Record<string, () => Promise<Scenario>> = {
   'a vended account': async () => ({ accountId: (await vended()).id }),
   'a vended account, again': async () => ({ accountId: (await vended()).id, request: { again: true } }),
   'a vended account, for somebody else': async () => ({ accountId: (await vended()).id, request: ada }),
+  'a new link': async () => ({ accountId: (await vended(ada)).id, request: { renew: 'Ada' } }),
+  'a new link for a user who signs in already': async () => {
+    const account = await vended(ada)
+    account.users.get('ada')!.passwordLastUsed = organization.clock.now()
+    return { accountId: account.id, request: { renew: 'ada' } }
+  },
+  'a new link for nobody': async () => ({ accountId: (await vended(ada)).id, request: { renew: 'bob' } }),
+  'a new link for a user who is kept': async () => {
+    const account = newAccount()
+    addUser(organization.world, account, { name: 'ada' })
+    await vend(organization, { door: 'manual', input: JSON.stringify({ accountId: account.id, ...ada }) })
+    return { accountId: account.id, request: { renew: 'ada' } }
+  },
+  'a claim that nobody disowned': async () => {
+    const { id } = await vended(ada)
+    const detail = { accountId: id, userName: 'ada' }
+    return { accountId: id, request: { source: 'account-vending', 'detail-type': 'Claim Disowned', detail } }
+  },
   'a user who signs in already': async () => {
     const account = await vended()
     account.users.get('administrator')!.passwordLastUsed = organization.clock.now()
@@ -451,6 +469,32 @@ describe('tells', () => {
       passwords: [{ what: 'existing secret, new password' }],
       mails: [{ what: 'sent' }],
     })
+  })
+
+  test('what a new link changes', async () => {
+    expect(await outcomeOf('a new link')).toMatchObject({
+      outcome: 'Accepted',
+      wouldSucceed: true,
+      users: [{ name: 'ada', what: 'exists already' }],
+      passwords: [{ what: 'existing secret, new password' }],
+      mails: [{ what: 'sent' }],
+    })
+    expect(await outcomeOf('a new link for a user who signs in already')).toMatchObject({
+      users: [{ what: 'signs in already' }],
+      passwords: [{ what: 'none' }],
+      mails: [{ what: 'none' }],
+    })
+    expect(await outcomeOf('a new link for nobody')).toMatchObject({
+      outcome: 'UserNotOnRecordError',
+      wouldSucceed: false,
+      reason: 'Account vending has created no user bob in this account; it has created ada.',
+    })
+    expect(await outcomeOf('a new link for a user who is kept')).toMatchObject({
+      outcome: 'UserKeptError',
+      wouldSucceed: false,
+    })
+    // The ledger is believed, and not the event.
+    expect(await outcomeOf('a claim that nobody disowned')).toMatchObject({ outcome: 'AlreadyVended', mails: [] })
   })
 
   test('exactly what the vend then makes, keeps and mails', async () => {
