@@ -128,6 +128,20 @@ const addToRecord = (record: AccountRecord | undefined, ask: Ask): Ask => {
 }
 
 /**
+ * Whether another execution may be making a user. It may have mailed the user's link already, and puts the user on
+ * record when it has finished.
+ */
+const isBeingMade = async (
+  sfn: SFNClient,
+  record: AccountRecord | undefined,
+  { renew, executionArn }: { renew: string; executionArn: string },
+) => {
+  const { lease, admins } = record ?? {}
+  if (!lease || lease.holder === executionArn || entryOf(admins, renew.toLowerCase())) return false
+  return isRunning(sfn, lease.holder)
+}
+
+/**
  * Decides what becomes of a request, by reading only, so that `vend plan` decides by this as well.
  *
  * `outcome` is Accepted, or one of the end states AlreadyVended, AlreadyInProgress, NotNew. Throws what `acceptRequest`
@@ -165,6 +179,7 @@ export async function decideRequest(
   if (byEvent && record?.vendedAt && record.status !== 'DEPARTED') return nothingToDo('AlreadyVended')
   if (installedAt && installedAt > new Date(account.joinedAt)) return nothingToDo('NotNew')
 
+  if (isRenewal(input) && (await isBeingMade(sfn, record, { ...input, executionArn }))) throw busy(id)
   const ask = isRenewal(input)
     ? renewalOf(record, input, config)
     : completeRequest(input, config, { accountId: id, accountEmail: account.email, partition })

@@ -505,6 +505,15 @@ describe('the error leaves under its name:', () => {
     },
   )
 
+  test('AccountBusyError for a new link of a user whom a running execution is making', async () => {
+    holds(heldByAnother(10))
+    sfn.on(DescribeExecutionCommand).resolves({ status: 'RUNNING' })
+    await expect(accept({ accountId, renew: 'administrator' })).rejects.toThrow(AccountBusyError)
+    sfn.on(DescribeExecutionCommand).resolves({ status: 'FAILED' })
+    await expect(accept({ accountId, renew: 'administrator' })).rejects.toThrow(UserNotOnRecordError)
+    expect(onRecord.changes()).toEqual([])
+  })
+
   test('UserKeptError for a new link of a user who is kept', async () => {
     holds(aVendedRecord({ admins: { administrator: { ...anAdmin(), kept: true } } }))
     await expect(accept({ accountId, renew: 'Administrator' })).rejects.toThrow(UserKeptError)
