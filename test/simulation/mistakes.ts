@@ -258,14 +258,6 @@ export const mistakes: Mistake[] = [
     ],
   },
   {
-    name: 'a password is sealed for links of any version',
-    file: 'seal-password/seal-password.ts',
-    changes: [
-      ['openLinks(handover, secretVersion)', 'openLinks(handover, handover?.secretVersion ?? null)'],
-      ['{ id, link, box, secretVersion }', "{ id, link, box, secretVersion: handover?.secretVersion ?? '' }"],
-    ],
-  },
-  {
     name: 'the vend of a disowned claim mails',
     file: 'send-login-email/send-login-email.ts',
     changes: [['!secretVersion || admin.silent)', '!secretVersion)']],

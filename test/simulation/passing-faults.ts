@@ -1,3 +1,4 @@
+import { disownedIn } from '../../functions/shared/event-shape.ts'
 import type { Execution } from '../../local/aws/step-functions-execution.ts'
 import { accountOfExecution } from '../../local/read-execution.ts'
 import type { AccountPlan, Plan } from './plan.ts'
@@ -67,6 +68,11 @@ const refusals: Record<string, (circumstances: Circumstances) => boolean> = {
   UserNotOursError: ({ plan }) => plan.intrusion !== undefined,
   AccountNotActiveError: ({ account }) => account?.suspendedAt !== undefined || account?.closedAt !== undefined,
   AccountNotFoundError: ({ account }) => account?.departsAt !== undefined,
+  // A new link, or a disowned claim, of a user whose vend failed before the user was on record.
+  UserNotOnRecordError: ({ execution }) => {
+    const asked = JSON.parse(execution.input) as { renew?: string }
+    return asked.renew !== undefined || disownedIn(asked) !== undefined
+  },
   MailQuotaExceededError: ({ plan }) => plan.faults.ses === 'ses-quota',
   MessageRejected: ({ plan }) => plan.faults.ses === 'ses-refused',
   // The execution failed or was stopped, and another one took over the account before the redrive.
