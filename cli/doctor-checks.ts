@@ -17,6 +17,7 @@ import { exampleValues } from '../infra/build/example-values.ts'
 import { arnOfPolicy } from '../functions/shared/request.ts'
 import { senderIdentities } from '../functions/shared/vending.ts'
 import { type Check, type Context, fail, ok, type Result, warn } from './doctor-context.ts'
+import { checkMailEvents } from './doctor-mail-events.ts'
 import {
   checkAccessRole,
   checkProtectedAccounts,
@@ -145,6 +146,8 @@ export const checks: Record<string, Check> = {
       left === Infinity ? 'SES is out of the sandbox and has no daily quota.' : `SES is out of the sandbox; ${quota}.`,
     )
   },
+
+  'SES mail events': checkMailEvents,
 
   'trusted access': checkTrustedAccess,
   'access role': checkAccessRole,

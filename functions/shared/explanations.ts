@@ -165,7 +165,7 @@ export const explanations: Record<string, Explanation> = {
   ),
   ConfigurationSetDoesNotExistException: explain(
     'redrive',
-    'SES does not know the configuration set in vending.yml.',
+    'SES does not know the configuration set of the mails.',
     'Create the configuration set, or correct “configurationSet” in vending.yml and deploy. Then redrive the execution:',
   ),
   ConfigurationSetSendingPausedException: explain(

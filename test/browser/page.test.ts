@@ -205,6 +205,7 @@ test.each([360, 768, 1280])(
       'Duplicate event',
       'Event not delivered',
       'Denied by policy',
+      'Mail bounces',
     ]) {
       const pressed = page.getByRole('button', { name: button, exact: true })
       await pressed.evaluate((one) => one.scrollIntoView({ block: 'center' }))

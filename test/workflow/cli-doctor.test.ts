@@ -1,4 +1,5 @@
 import type { AdvancedFieldSelector } from '@aws-sdk/client-cloudtrail'
+import type { EventDestination, EventType } from '@aws-sdk/client-sesv2'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { makeClients } from '../support/clients.ts'
 import { doctor } from '../../cli/doctor.ts'
@@ -7,7 +8,7 @@ import { loadVending } from '../../infra/build/check-vending.ts'
 import type { Interception } from '../../local/aws/endpoint.ts'
 import type { LocalOrganization } from '../../local/start-organization.ts'
 import { AwsError } from '../../local/aws/aws-error.ts'
-import type { World } from '../../local/aws/world.ts'
+import type { ConfigurationSet, World } from '../../local/aws/world.ts'
 import { ensureAccount } from '../../local/make-account.ts'
 import { vend } from '../../local/vend-input.ts'
 import {
@@ -56,6 +57,26 @@ const set =
     world[key] = value
     return () => void (world[key] = before)
   }
+const mailEventTypes: EventType[] = ['DELIVERY', 'DELIVERY_DELAY', 'BOUNCE', 'COMPLAINT', 'REJECT']
+const toBus = (...MatchingEventTypes: EventType[]): EventDestination => ({
+  Name: 'events',
+  Enabled: true,
+  MatchingEventTypes,
+  EventBridgeDestination: { EventBusArn: 'arn:aws:events:us-east-1:111122223333:event-bus/default' },
+})
+const engaged = { VdmEnabled: 'ENABLED', DashboardAttributes: { EngagementMetrics: 'ENABLED' } } as const
+/** Changes the service's configuration set. */
+const mailEvents = (change: Partial<ConfigurationSet>, name = 'account-vending-local') => {
+  const right = { eventDestinations: [toBus(...mailEventTypes)], vdmOptions: metricsOff }
+  return set('configurationSets', new Map([[name, { ...right, ...change }]]))
+}
+const metricsOff = { DashboardOptions: { EngagementMetrics: 'DISABLED' } } as const
+const both =
+  (...changes: ((world: World) => () => void)[]) =>
+  (world: World) => {
+    const restores = changes.map((change) => change(world))
+    return () => restores.forEach((restore) => restore())
+  }
 const notOk = ({ findings }: Awaited<ReturnType<typeof look>>) => findings.filter(({ status }) => status !== 'ok')
 
 test('in a correct organization every check is ok and the service may be deployed', async () => {
@@ -73,6 +94,7 @@ test('in a correct organization every check is ok and the service may be deploye
     'other stages',
     'SES sender',
     'SES sending',
+    'SES mail events',
     'trusted access',
     'access role',
     'protected accounts',
@@ -87,9 +109,29 @@ test('it also works before the first deployment', async () => {
     status: 'ok',
     finding: 'account-vending-prod is not deployed yet.',
   })
+  expect(findings.find(({ check }) => check === 'SES mail events')).toMatchObject({
+    status: 'ok',
+    finding: 'The deployment creates the configuration set account-vending-prod.',
+  })
   // For the stage prod, the rules of the stage local belong to another stage.
   expect(findings.find(({ check }) => check === 'other stages')).toMatchObject({ status: 'fail' })
   expect(mayDeploy).toBe(false)
+})
+
+test('a configuration set must not have the name that the first deployment needs', async () => {
+  const { findings } = await lookIn(mailEvents({}, 'account-vending-prod'), { stage: 'prod' })
+  expect(findings.find(({ check }) => check === 'SES mail events')).toMatchObject({
+    status: 'fail',
+    finding: 'SES has a configuration set account-vending-prod already, so the deployment could not create it.',
+  })
+})
+
+test('an own configuration set must exist', async () => {
+  const { findings } = await look({ vending: { ...ours, configurationSet: 'mails-of-ours' } })
+  expect(findings.find(({ check }) => check === 'SES mail events')).toMatchObject({
+    status: 'fail',
+    finding: 'SES has no configuration set mails-of-ours in this Region.',
+  })
 })
 
 const trail = {
@@ -224,6 +266,71 @@ describe('finds what is wrong, with a remedy:', () => {
       'warn',
       '1 are left',
       set('sesAccount', { ...ses, sentLast24Hours: 49_999 }),
+    ],
+    [
+      'a configuration set that somebody has deleted',
+      'SES mail events',
+      'warn',
+      'SES has no configuration set account-vending-local',
+      set('configurationSets', new Map()),
+    ],
+    [
+      'a type of events that is missing',
+      'SES mail events',
+      'fail',
+      'sends no events of these types to EventBridge: DELIVERY_DELAY, REJECT.',
+      mailEvents({ eventDestinations: [toBus('DELIVERY', 'BOUNCE', 'COMPLAINT')] }),
+    ],
+    [
+      'an event destination that is not enabled',
+      'SES mail events',
+      'fail',
+      'to EventBridge: DELIVERY, DELIVERY_DELAY, BOUNCE, COMPLAINT, REJECT.',
+      mailEvents({ eventDestinations: [{ ...toBus(...mailEventTypes), Enabled: false }] }),
+    ],
+    [
+      'events that go to another place than EventBridge',
+      'SES mail events',
+      'fail',
+      'to EventBridge: DELIVERY,',
+      mailEvents({
+        eventDestinations: [
+          { Name: 'topic', Enabled: true, MatchingEventTypes: mailEventTypes, SnsDestination: { TopicArn: 'arn' } },
+        ],
+      }),
+    ],
+    [
+      'click tracking in any event destination',
+      'SES mail events',
+      'fail',
+      'an event destination has the types CLICK.',
+      mailEvents({
+        eventDestinations: [
+          toBus(...mailEventTypes),
+          { Name: 'clicks', Enabled: true, MatchingEventTypes: ['SEND', 'CLICK'], SnsDestination: { TopicArn: 'arn' } },
+        ],
+      }),
+    ],
+    [
+      'a redirect domain',
+      'SES mail events',
+      'fail',
+      'the set has the redirect domain clicks.our-company.org.',
+      mailEvents({ trackingDomain: 'clicks.our-company.org' }),
+    ],
+    [
+      'engagement metrics of the set',
+      'SES mail events',
+      'fail',
+      'the engagement metrics of the Virtual Deliverability Manager are enabled.',
+      mailEvents({ vdmOptions: { DashboardOptions: { EngagementMetrics: 'ENABLED' } } }),
+    ],
+    [
+      'engagement metrics of the account, of which the set says nothing',
+      'SES mail events',
+      'fail',
+      'the engagement metrics of the Virtual Deliverability Manager are enabled.',
+      both(mailEvents({ vdmOptions: {} }), set('sesAccount', { ...ses, vdmAttributes: engaged })),
     ],
     [
       'no concurrency left',
@@ -493,6 +600,25 @@ describe('does not call right wrong:', () => {
     ['one good trail among bad ones', set('trails', [{ ...trail, name: 'bad', isLogging: false }, trail])],
     ['advanced selectors of writes', set('trails', [advanced({ Field: 'readOnly', Equals: ['false'] })])],
     ['a sender verified as an address', set('sesIdentities', new Set(['account-vending@mail.our-company.org']))],
+    [
+      'engagement metrics of the account that the set turns off',
+      set('sesAccount', {
+        isInSandbox: false,
+        isSendingEnabled: true,
+        max24HourSend: -1,
+        sentLast24Hours: 0,
+        vdmAttributes: engaged,
+      }),
+    ],
+    [
+      'types of events in several destinations',
+      mailEvents({ eventDestinations: [toBus('DELIVERY', 'SEND'), toBus(...mailEventTypes.slice(1))] }),
+    ],
+    [
+      'an own configuration set',
+      mailEvents({}, 'mails-of-ours'),
+      { vending: { ...ours, configurationSet: 'mails-of-ours' } },
+    ],
     ['another stage’s rule that is disabled', set('otherRules', [rule('account-vending-dev-A', { enabled: false })])],
     [
       'another stage’s rule for its own failures',
@@ -566,12 +692,14 @@ test.each([
   ['cloudtrail', 'GetEventSelectors', 'trail'],
   ['ses', 'GetIdentityVerificationAttributes', 'SES sender'],
   ['ses', 'GetAccount', 'SES sending'],
+  ['ses', 'GetConfigurationSet', 'SES mail events'],
+  ['ses', 'GetConfigurationSetEventDestinations', 'SES mail events'],
   ['organizations', 'ListAWSServiceAccessForOrganization', 'trusted access'],
   ['organizations', 'ListPolicies', 'service control policies'],
   ['lambda', 'GetAccountSettings', 'Lambda concurrency'],
   ['events', 'ListRules', 'other stages'],
   ['iam', 'GetPolicy', 'policies'],
-  ['cloudformation', 'DescribeStacks', 'stack'],
+  ['cloudformation', 'DescribeStacks', 'stack', 'SES mail events'],
   ['organizations', 'ListAccounts', 'access role', 'protected accounts'],
 ])(
   'without the permission %s:%s the check names it, and the other checks go on',

@@ -78,7 +78,11 @@ const deadLetter = () =>
   )
 
 test.each([
-  { command: 'doctor', args: () => [], atLeast: ['sts:AssumeRole', 'ses:GetAccount', 'iam:GetPolicy'] },
+  {
+    command: 'doctor',
+    args: () => [],
+    atLeast: ['sts:AssumeRole', 'ses:GetAccount', 'ses:GetConfigurationSet', 'iam:GetPolicy'],
+  },
   { command: 'plan', args: () => [account('360000000002').id], atLeast: ['sts:AssumeRole', 'dynamodb:GetItem'] },
   { command: 'start', args: () => [account('360000000003').id], atLeast: ['states:StartExecution'] },
   { command: 'status', args: () => ['360000000003'], atLeast: ['states:DescribeExecution'] },

@@ -51,7 +51,12 @@ const reads: Record<string, string[]> = {
     'ListAWSServiceAccessForOrganization',
   ],
   secretsmanager: ['DescribeSecret', 'GetSecretValue', 'GetRandomPassword', 'ListSecrets'],
-  ses: ['GetIdentityVerificationAttributes', 'GetAccount'],
+  ses: [
+    'GetIdentityVerificationAttributes',
+    'GetAccount',
+    'GetConfigurationSet',
+    'GetConfigurationSetEventDestinations',
+  ],
   cloudtrail: ['DescribeTrails', 'GetTrailStatus', 'GetEventSelectors'],
   cloudformation: ['DescribeStacks'],
   lambda: ['GetAccountSettings'],
