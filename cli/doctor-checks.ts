@@ -13,6 +13,7 @@ import { DescribeOrganizationCommand } from '@aws-sdk/client-organizations'
 import { GetIdentityVerificationAttributesCommand } from '@aws-sdk/client-ses'
 import { GetAccountCommand } from '@aws-sdk/client-sesv2'
 import { isNamed } from '../functions/shared/aws-errors.ts'
+import { firstSignInDoubts } from '../infra/build/default-request.ts'
 import { exampleValues } from '../infra/build/example-values.ts'
 import { arnOfPolicy } from '../functions/shared/request.ts'
 import { senderIdentities } from '../functions/shared/vending.ts'
@@ -65,6 +66,15 @@ export const checks: Record<string, Check> = {
           'Put your own values into vending.yml. With the example’s values, nobody gets a mail and nobody can read a password.',
         )
       : ok('vending.yml is valid and has none of the example’s values.')
+  },
+
+  'first sign-in': ({ vending }) => {
+    const doubts = firstSignInDoubts(vending)
+    return Promise.resolve(
+      doubts.length
+        ? warn(`${doubts.join('. ')}.`, 'Change the policy, or try a first sign-in before you rely on it.')
+        : ok('No policy in vending.yml denies an administrator the password change at the first sign-in.'),
+    )
   },
 
   principals: (context) => Promise.resolve(checkPrincipals(context)),

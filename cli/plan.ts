@@ -124,7 +124,7 @@ export async function plan(
       passwordPolicy: passwordPolicyLines(inspected),
       users,
       ...handedOver,
-      notes: denied.notes,
+      notes: [...denied.notes, ...inspected.doubts.map((doubt) => `${doubt}.`)],
     }
     return denied.reason
       ? { ...found, outcome: 'DeniedByPolicyError', wouldSucceed: false, reason: denied.reason }

@@ -21,10 +21,11 @@ import {
 import { isDeepStrictEqual } from 'node:util'
 import * as z from 'zod/mini'
 import { accountSchema } from '../shared/account.ts'
-import { allowsChange, awsPolicyAllowsChange } from '../shared/change-password.ts'
+import { findDenials, isChangeAllowed, sayDenial } from '../shared/change-password.ts'
 import { explainDenial, iamArn, ourPath, type Permission } from '../shared/iam-client.ts'
 import { isNamed } from '../shared/aws-errors.ts'
 import {
+  FirstSignInDeniedError,
   GroupDiffersError,
   GroupNotOursError,
   PolicyNotAttachableError,
@@ -161,10 +162,12 @@ type Inspection = Input &
  *   `signsIn` (a person has used the user's present login profile) and the user's policies, among them
  *   IAMUserChangePassword where a reset is required and nothing else allows it;
  * - `passwordPolicy` to set in the account, undefined if the account's own is as strong as `vending.yml` requires;
- * - `minimumPasswordLength` of the account, with that policy.
+ * - `minimumPasswordLength` of the account, with that policy;
+ * - `doubts`: a sentence for each policy that may deny an administrator the password change at the first sign-in.
  *
  * Throws `GroupNotOursError`, `GroupDiffersError`, `PolicyNotFoundError`, `PolicyNotAttachableError`,
- * `DeniedByPolicyError`, and `AccountNotReadyError` while the policies of a new account's role are not in effect.
+ * `FirstSignInDeniedError`, `DeniedByPolicyError`, and `AccountNotReadyError` while the policies of a new account's
+ * role are not in effect.
  */
 export const inspectAccount = async (
   iam: IAMClient,
@@ -185,21 +188,29 @@ export const inspectAccount = async (
     changePasswordArn,
     isOurs,
   }).catch((error: unknown) => explainDenial(error, account))
+  const people = admins.map((admin) => {
+    const user = found.users.get(admin.userName.toLowerCase())
+    return {
+      ...admin,
+      userName: user?.UserName ?? admin.userName,
+      policies: found.userPolicies(admin),
+      kept: user !== undefined && (user.Path !== ourPath || !isOnRecord(admin.userName)),
+      hasProfile: user?.profile !== undefined,
+      signsIn: hasSignedIn(user, user?.profile),
+    }
+  })
+  // A password that is replaced for nobody to use (`silent`) is never refused.
+  const signingInFirst = people.filter(({ kept, signsIn, silent }) => !kept && !signsIn && !silent)
+  const place = { accountId: account.id, partition }
+  const denials = findDenials({ groups, admins: signingInFirst }, place, found.documents)
+  const certain = denials.filter(({ isCertain }) => isCertain)
+  if (certain.length) throw new FirstSignInDeniedError(certain.map(sayDenial).join('; '))
   return {
     groups: groups.map((asked) => ({ asked, there: found.groups.get(asked.name.toLowerCase()) })),
     users: found.users,
-    admins: admins.map((admin) => {
-      const user = found.users.get(admin.userName.toLowerCase())
-      return {
-        ...admin,
-        userName: user?.UserName ?? admin.userName,
-        policies: found.userPolicies(admin),
-        kept: user !== undefined && (user.Path !== ourPath || !isOnRecord(admin.userName)),
-        hasProfile: user?.profile !== undefined,
-        signsIn: hasSignedIn(user, user?.profile),
-      }
-    }),
+    admins: people,
     ...passwordPolicyAfter(found.passwordPolicy, passwordPolicy),
+    doubts: denials.map(sayDenial),
   }
 }
 
@@ -217,11 +228,11 @@ type Lookup = {
 const inspect = async (iam: IAMClient, { accountId, partition, groups, admins, changePasswordArn, isOurs }: Lookup) => {
   const policyArns = [...new Set([...groups, ...admins].flatMap(({ policies }) => policies))]
   // Names are unique regardless of case, and IAM's Get operations need the exact name. So the names are listed.
-  const [allUsers, allGroups, passwordPolicy, allowing] = await together([
+  const [allUsers, allGroups, passwordPolicy, policies] = await together([
     collect(paginateListUsers({ client: iam, pageSize: 1000 }, {}), ({ Users }) => Users),
     collect(paginateListGroups({ client: iam, pageSize: 1000 }, {}), ({ Groups }) => Groups),
     ifFound(iam.send(new GetAccountPasswordPolicyCommand({}))),
-    together(policyArns.map((arn) => policyAllowsChange(iam, arn, accountId))),
+    together(policyArns.map(async (arn) => [arn, await readPolicy(iam, arn)] as const)),
   ])
   const users = new Map<string, IamUser & { profile: LoginProfile | undefined }>()
   const groupsThere = new Map<string, GroupThere>()
@@ -242,41 +253,32 @@ const inspect = async (iam: IAMClient, { accountId, partition, groups, admins, c
     }),
   ])
 
-  const arnsThatAllow = policyArns.filter((_, i) => allowing[i])
-  const groupAllows = (name: string) => {
-    const group = groups.find((group) => group.name === name)
-    return (
-      group !== undefined &&
-      (group.policies.some((arn) => arnsThatAllow.includes(arn)) ||
-        Object.values(group.inline).some((document) => allowsChange(document, accountId)))
-    )
-  }
-  const userPolicies = ({ passwordResetRequired, groups, policies }: Admin) =>
-    passwordResetRequired && !groups.some(groupAllows) && !policies.some((arn) => arnsThatAllow.includes(arn))
-      ? [...policies, changePasswordArn]
-      : policies
+  const documents = new Map(policies.flatMap(([arn, document]) => (document ? [[arn, document] as const] : [])))
+  const userPolicies = (admin: Admin) =>
+    admin.passwordResetRequired && !isChangeAllowed(admin, { groups, documents, accountId })
+      ? [...admin.policies, changePasswordArn]
+      : admin.policies
 
   return {
     users,
     groups: groupsThere,
+    documents,
     userPolicies,
     passwordPolicy: passwordPolicy?.PasswordPolicy,
   }
 }
 
-const policyAllowsChange = async (iam: IAMClient, arn: string, accountId: string) => {
+/** The document of a customer managed policy. Throws for a policy that cannot be attached. */
+const readPolicy = async (iam: IAMClient, arn: string): Promise<PolicyDocument | undefined> => {
   const policy = await ifFound(iam.send(new GetPolicyCommand({ PolicyArn: arn })))
   if (!policy) throw new PolicyNotFoundError(`The policy ${arn} does not exist in the account`)
   if (policy.Policy?.IsAttachable === false)
     throw new PolicyNotAttachableError(`AWS does not allow the policy ${arn} to be attached to users or groups`)
-  if (arn.includes(':iam::aws:')) return awsPolicyAllowsChange(arn)
+  if (arn.includes(':iam::aws:')) return undefined
   const { PolicyVersion } = await iam.send(
     new GetPolicyVersionCommand({ PolicyArn: arn, VersionId: policy.Policy?.DefaultVersionId }),
   )
-  return allowsChange(
-    JSON.parse(decodeURIComponent(PolicyVersion?.Document ?? '{"Statement":[]}')) as PolicyDocument,
-    accountId,
-  )
+  return JSON.parse(decodeURIComponent(PolicyVersion?.Document ?? '{"Statement":[]}')) as PolicyDocument
 }
 
 const membersOf = async (iam: IAMClient, GroupName: string) =>

@@ -102,6 +102,11 @@ export class PolicyNotAttachableError extends Error {
   override readonly name = 'PolicyNotAttachableError'
 }
 
+/** A policy denies an administrator the password change at the first sign-in, so nobody could ever sign in. */
+export class FirstSignInDeniedError extends Error {
+  override readonly name = 'FirstSignInDeniedError'
+}
+
 /** A group of that name exists, is not ours and does not have exactly the requested policies. */
 export class GroupNotOursError extends Error {
   override readonly name = 'GroupNotOursError'

@@ -113,6 +113,11 @@ export const explanations: Record<string, Explanation> = {
     'AWS does not allow a requested policy to be attached to users or groups. Nothing was made.',
     'Save an input with another policy as request.json, and start again:',
   ),
+  FirstSignInDeniedError: explain(
+    'start',
+    'A policy denies an administrator the password change at the first sign-in, so the administrator could never get in. Nothing was made.',
+    'Exempt iam:ChangePassword and iam:GetAccountPasswordPolicy in the policy that the cause names, or set “passwordResetRequired” to false for this administrator. Then start again:',
+  ),
   GroupNotOursError: explain(
     'start',
     'A group of that name already exists in the account and gives permissions other than the requested ones. The group was left unchanged, and nobody was added to it.',

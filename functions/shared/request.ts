@@ -1,5 +1,6 @@
 import * as z from 'zod/mini'
 import { isAllowedRecipient } from './address.ts'
+import { findDenials, sayDenial } from './change-password.ts'
 import { InvalidInputError, RecipientNotAllowedError } from './errors.ts'
 import { mfaPolicyName, withMfaPolicy } from './mfa-policy.ts'
 
@@ -288,13 +289,31 @@ const definedGroups = (request: AdminsRequest, defaults: Defaults, target: Targe
   return groups
 }
 
+/** Finds policies that make a first sign-in impossible, as far as the account need not be read. Answers the issues. */
+const denialIssues = (ask: Ask, request: AdminsRequest, defaults: Defaults, target: Target): Issues => {
+  const placeOfGroup = (name: string) => {
+    const isThis = (group: { name: string }) => group.name.toLowerCase() === name.toLowerCase()
+    const i = request.groups.findIndex(isThis)
+    return i >= 0 ? `groups[${i}]` : `vending.yml groups[${defaults.groups.findIndex(isThis)}]`
+  }
+  const placeOfAdmin = (name: string | undefined) =>
+    `${request.admins ? 'admins' : 'vending.yml admins'}[${ask.admins.findIndex(({ userName }) => userName === name)}]`
+  return findDenials(ask, target)
+    .filter(({ isCertain }) => isCertain)
+    .map((denial) => {
+      const { policy, isInline, group, userNames } = denial
+      const holder = group === undefined ? placeOfAdmin(userNames[0]) : placeOfGroup(group)
+      return { field: `${holder}.${isInline ? `inline.${policy}` : 'policies'}`, message: sayDenial(denial) }
+    })
+}
+
 /**
  * Completes a request with the organization's defaults.
  *
  * Without `admins`, the request is for the default administrators and all groups of `vending.yml`. With `admins`, it is
  * for only the groups that they need. Policy names become ARNs of `partition`. `withMfaPolicy` adds the policy for MFA.
- * Throws `InvalidInputError` (a group that is not defined, a name given twice, a policy of another account) and
- * `RecipientNotAllowedError`.
+ * Throws `InvalidInputError` (a group that is not defined, a name given twice, a policy of another account, a policy
+ * that makes a first sign-in impossible) and `RecipientNotAllowedError`.
  */
 export const completeRequest = (request: AdminsRequest, defaults: Defaults, target: Target): Ask => {
   const issues: Issues = []
@@ -334,7 +353,7 @@ export const completeRequest = (request: AdminsRequest, defaults: Defaults, targ
   const needed = new Set([...admins.flatMap(({ groups }) => groups), ...request.groups.map(({ name }) => name)])
   const askedGroups = [...groups.values()].filter(({ name }) => !request.admins || needed.has(name))
   const ask = withMfaPolicy({ groups: askedGroups, admins }, { ...defaults, ...target })
-  issues.push(...sizeIssues(ask))
+  issues.push(...sizeIssues(ask), ...denialIssues(ask, request, defaults, target))
   if (issues.length) throw new InvalidInputError(issues)
 
   const where = request.admins ? 'admins' : 'vending.yml admins'

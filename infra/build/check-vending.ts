@@ -1,9 +1,9 @@
 import path from 'node:path'
 import { parseDocument } from 'yaml'
 import { InvalidInputError } from '../../functions/shared/errors.ts'
-import { completeRequest } from '../../functions/shared/request.ts'
 import { parseInput } from '../../functions/shared/parse.ts'
 import { type Vending, vendingSchema } from '../../functions/shared/vending.ts'
+import { defaultRequest, standIn } from './default-request.ts'
 import { readNamedFile } from './named-file.ts'
 
 const fromEnvironment = process.env['VENDING_FILE']
@@ -34,21 +34,9 @@ export const loadVending = (
   named = file === fromEnvironment ? `The environment variable VENDING_FILE names ${file}` : file,
 ): Vending => {
   const document = readYaml(file, named)
-  const standIn = 'account@account.invalid'
   try {
     const vending = parseInput(vendingSchema, document.toJS())
-    // The defaults are completed for every account. This completes them for a stand-in account, to refuse here what
-    // could not work for any account.
-    const recipients = { allowedRecipients: [...vending.allowedRecipients, standIn] }
-    completeRequest(
-      { groups: [] },
-      { ...vending, ...recipients },
-      {
-        accountId: '111122223333',
-        accountEmail: standIn,
-        partition: /arn:(aws[\w-]*):iam::aws:/.exec(JSON.stringify([vending.groups, vending.admins]))?.[1] ?? 'aws',
-      },
-    )
+    defaultRequest(vending)
     return {
       ...vending,
       accessRole:

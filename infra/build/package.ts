@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util'
 import { bundling } from './esbuild.ts'
 import { billOfMaterials, bundledPackages, licenseIssues, licenseText } from './licenses.ts'
 import { loadVending, packagedVendingFile } from './check-vending.ts'
+import { firstSignInDoubts } from './default-request.ts'
 import { keptByNpm } from './npm-options.ts'
 
 const root = path.join(import.meta.dirname, '..', '..')
@@ -66,7 +67,8 @@ export const targetOf = (args: string[]) => {
  */
 export const packageService = async (args: string[]) => {
   const { stage, region, package: folder } = targetOf(args)
-  loadVending(packagedVendingFile)
+  const doubts = firstSignInDoubts(loadVending(packagedVendingFile))
+  for (const doubt of doubts) process.stderr.write(`Warning about vending.yml: ${doubt}.\n`)
   const functions = readdirSync(path.join(root, 'functions')).filter((name) => name !== 'shared')
   const packages = await bundledPackages({
     ...bundling(packagedVendingFile),

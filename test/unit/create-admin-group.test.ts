@@ -25,6 +25,7 @@ import type { WantedPasswordPolicy } from '../../functions/create-admin-group/pa
 import {
   AccountNotReadyError,
   DeniedByPolicyError,
+  FirstSignInDeniedError,
   GroupDiffersError,
   GroupNotOursError,
   LeaseLostError,
@@ -525,7 +526,10 @@ describe('IAMUserChangePassword', () => {
     ['users of another account', allow('iam:*', { Resource: 'arn:aws:iam::999999999999:user/*' })],
     ['a pattern of many stars, which takes no time', allow(`iam:${'*'.repeat(64)}x`)],
     ['a condition', allow('iam:*', { Condition: { Bool: { 'aws:MultiFactorAuthPresent': 'true' } } })],
-    ['a denial', allow('iam:*', { Effect: 'Deny' })],
+    [
+      'a denial with a condition',
+      allow('iam:*', { Effect: 'Deny', Condition: { Bool: { 'aws:SecureTransport': 'false' } } }),
+    ],
   ])('is added where an inline policy has %s', async (_, document) => {
     expect(await policiesOf({ inline: { mine: document } })).toEqual([changePassword])
   })
@@ -550,6 +554,69 @@ describe('IAMUserChangePassword', () => {
     const groups = [aGroup(), aGroup({ name: 'Readers', policies: [readOnlyAccess] })]
     const { admins } = await create({ groups, admins: [anAdmin({ groups: ['Readers'] })] })
     expect(admins[0]?.policies).toEqual([changePassword])
+  })
+})
+
+describe('a policy that denies the password change at the first sign-in', () => {
+  const denial = (more: object = {}) =>
+    aDocument({ Statement: [{ Effect: 'Deny', Action: 'iam:*', Resource: '*', ...more }] })
+  const ifNoMfa = denial({ Condition: { BoolIfExists: { 'aws:MultiFactorAuthPresent': 'false' } } })
+  const inGroup = { groups: [aGroup({ policies: [customerManaged] })] }
+
+  test.each([
+    [
+      'a customer managed policy of the group',
+      inGroup,
+      `The policy ${customerManaged} of the group Administrators denies Administrator`,
+    ],
+    [
+      'a customer managed policy of the user',
+      { admins: [anAdmin({ policies: [customerManaged] })] },
+      `The policy ${customerManaged} denies`,
+    ],
+    [
+      'an inline policy of a group that is on record',
+      { groups: [aGroup({ inline: { DenyIam: denial() } })] },
+      'The policy DenyIam of the group',
+    ],
+  ])('%s is refused by name, and nothing is written', async (_, asked, message) => {
+    hasDocument(denial())
+    await expect(create(asked)).rejects.toThrow(FirstSignInDeniedError)
+    await expect(create(asked)).rejects.toThrow(message)
+    expect(written()).toEqual([])
+  })
+
+  test('names every such policy', async () => {
+    hasDocument(denial())
+    const created = create({ groups: [aGroup({ policies: [customerManaged], inline: { DenyIam: denial() } })] })
+    await expect(created).rejects.toThrow(/Core of the group Administrators denies.*; The policy DenyIam of/)
+  })
+
+  test.each([
+    ['with a condition', () => hasDocument(ifNoMfa), {}],
+    ['that covers no user of ours', () => hasDocument(denial({ Resource: 'arn:aws:iam::*:user/bob' })), {}],
+    ['and the user need not change the password', () => undefined, { passwordResetRequired: false }],
+    ['and the password is replaced for nobody to use', () => undefined, { silent: true }],
+    ['and the user is not in that group', () => undefined, { groups: [] }],
+    [
+      'and the user signs in already',
+      () => {
+        onRecord.holds(aRecord({ passwords: ourPassword }))
+        hasUsers(anIamUser({ PasswordLastUsed: new Date(1) }))
+        hasProfile('Administrator')
+      },
+      {},
+    ],
+    ['and the user is kept', () => hasUsers(anIamUser({ Path: '/' })), {}],
+  ])('is not refused: %s', async (_, given, admin) => {
+    hasDocument(denial())
+    given()
+    expect((await create({ ...inGroup, admins: [{ ...anAdmin(), ...admin }] })).groups).toEqual([madeGroup])
+  })
+
+  test('leaves no doubts in the state of the execution', async () => {
+    hasDocument(ifNoMfa)
+    expect(Object.keys(await create(inGroup)).sort()).toEqual(['admins', 'groups', 'minimumPasswordLength'])
   })
 })
 

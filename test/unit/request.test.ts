@@ -153,6 +153,49 @@ describe('refused, with the field and what is allowed:', () => {
     ])
   })
 
+  describe('a policy that denies the password change at the first sign-in', () => {
+    const denyIam = aDocument({ Statement: [{ Effect: 'Deny', Action: 'iam:*', Resource: '*' }] })
+    const group = { name: 'NoIam', inline: { Fine: aDocument(), DenyIam: denyIam } }
+    const bob = { userName: 'bob', groups: ['NoIam'] }
+    const message =
+      'The policy DenyIam of the group NoIam denies bob the password change at the first sign-in. ' +
+      'Exempt both iam:ChangePassword and iam:GetAccountPasswordPolicy from the Deny, or set passwordResetRequired to false'
+
+    test('of a group of the request, as filed in the field', () => {
+      expect(issuesOf(() => complete({ admins: [bob], groups: [{ name: 'Readers' }, group] }))).toEqual([
+        { field: 'groups[1].inline.DenyIam', message },
+      ])
+    })
+
+    test('of a group of vending.yml', () => {
+      const groups = [
+        { name: 'Administrators', policies: [], inline: {} },
+        { policies: [], ...group },
+      ]
+      expect(issuesOf(() => complete({ admins: [bob] }, { groups }))).toEqual([
+        { field: 'vending.yml groups[1].inline.DenyIam', message },
+      ])
+    })
+
+    test('AWS’s own, of the user or of the group', () => {
+      const policies = ['ReadOnlyAccess', 'AWSDenyAll']
+      const fieldsOf = (asked: Parameters<typeof complete>[0]) =>
+        issuesOf(() => complete(asked)).map(({ field }) => field)
+      expect(fieldsOf({ admins: [{ userName: 'ada' }, { userName: 'bob', policies }] })).toEqual(['admins[1].policies'])
+      expect(fieldsOf({ admins: [bob], groups: [{ name: 'NoIam', policies }] })).toEqual(['groups[0].policies'])
+    })
+
+    test('is no issue without a reset, with a condition, or in a group of nobody', () => {
+      complete({ admins: [{ ...bob, passwordResetRequired: false }], groups: [group] })
+      complete({ admins: [{ userName: 'bob', groups: [] }], groups: [group] })
+      const condition = { BoolIfExists: { 'aws:MultiFactorAuthPresent': 'false' } }
+      const ifNoMfa = aDocument({
+        Statement: [{ Effect: 'Deny', Action: 'iam:*', Resource: '*', Condition: condition }],
+      })
+      complete({ admins: [bob], groups: [{ name: 'NoIam', inline: { RequireMfa: ifNoMfa } }] })
+    })
+  })
+
   test('a group that nobody defined', () => {
     expect(
       issuesOf(() =>

@@ -5,6 +5,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { parse, stringify } from 'yaml'
 import { senderIdentities } from '../../functions/shared/vending.ts'
 import { loadVending } from '../../infra/build/check-vending.ts'
+import { firstSignInDoubts } from '../../infra/build/default-request.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'vending-'))
 afterAll(() => {
@@ -23,6 +24,15 @@ const load = (changes: Record<string, unknown>) => {
   const changed = Object.entries({ ...shipped, ...changes }).filter(([, value]) => value !== undefined)
   return loadText(stringify(Object.fromEntries(changed)))
 }
+const denyingIam = (Condition?: object) => ({
+  name: 'NoIam',
+  inline: {
+    Deny: {
+      Version: '2012-10-17',
+      Statement: { Effect: 'Deny', Action: 'iam:*', Resource: '*', ...(Condition && { Condition }) },
+    },
+  },
+})
 const refusal = (run: () => unknown) => {
   try {
     run()
@@ -288,6 +298,15 @@ describe('is refused with file, key and what is allowed:', () => {
     )
   })
 
+  test('a policy that denies every first sign-in', () => {
+    expect(refusal(() => load({ groups: [denyingIam()] }))).toBe(
+      'my-vending.yml is not valid:\n  groups[0].inline.Deny: The policy Deny of the group NoIam denies Administrator the ' +
+        'password change at the first sign-in. Exempt both iam:ChangePassword and iam:GetAccountPasswordPolicy from the ' +
+        'Deny, or set passwordResetRequired to false',
+    )
+    expect(load({ groups: [denyingIam()], passwordResetRequired: false }).groups).toHaveLength(1)
+  })
+
   test.each(['', 'text', '[]'])('a file that holds %o', (text) => {
     expect(refusal(() => loadText(text))).toMatch(/^my-vending\.yml is not valid:\n {2}input: must be an object$/)
   })
@@ -320,4 +339,12 @@ test('a file that cannot be read is named, in a sentence', () => {
     '--config no-such.yml: there is no such file.',
   )
   expect(refusal(() => loadVending(folder))).toBe(`${folder}: this is a folder, not a file.`)
+})
+
+test('a policy that may deny a first sign-in is doubted, and not refused', () => {
+  const doubtful = load({ groups: [denyingIam({ BoolIfExists: { 'aws:MultiFactorAuthPresent': 'false' } })] })
+  expect(firstSignInDoubts(doubtful)).toEqual([
+    expect.stringMatching(/^The policy Deny of the group NoIam may deny Administrator the password change/),
+  ])
+  expect(firstSignInDoubts(load({}))).toEqual([])
 })

@@ -16,6 +16,7 @@ afterAll(() => organization.close())
 
 const ada = { userName: 'ada', email: 'ada@example.com' }
 const own = '400000000001'
+const denyIam = { Version: '2012-10-17', Statement: [{ Effect: 'Deny', Action: 'iam:*', Resource: '*' }] }
 const twice = 'admins[1].userName'
 
 const tags = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`key-${i}`, 'v'.repeat(200)]))
@@ -131,6 +132,25 @@ const refusals: [what: string, accountId: string, request: object, error: string
   ],
   ['a request that no state can hold', own, { admins: twenty }, 'InvalidInputError', 400, 'input'],
   [
+    'an inline policy that denies the password change at the first sign-in',
+    own,
+    {
+      admins: [{ ...ada, groups: ['NoIam'] }],
+      groups: [{ name: 'NoIam', policies: ['PowerUserAccess'], inline: { DenyIam: denyIam } }],
+    },
+    'InvalidInputError',
+    400,
+    'groups[0].inline.DenyIam',
+  ],
+  [
+    'an AWS managed policy that denies the password change at the first sign-in',
+    own,
+    { admins: [{ ...ada, policies: ['AWSDenyAll'] }] },
+    'InvalidInputError',
+    400,
+    'admins[0].policies',
+  ],
+  [
     'an inline policy that is none',
     own,
     { groups: [{ name: 'G', inline: { p: { Statement: [] } } }] },
@@ -236,6 +256,24 @@ test('a policy that does not exist in the account fails before the first write',
   expect(execution).toMatchObject({ status: 'FAILED', error: 'PolicyNotFoundError' })
   expect(execution?.cause).toContain('arn:aws:iam::aws:policy/NoSuchPolicy')
   expect(writes(calls).map(({ operation }) => operation)).toEqual(['SendEmail'])
+})
+
+test('a policy of the account that denies the password change at the first sign-in fails before the first write', async () => {
+  const id = '400000000002'
+  ensureAccount(organization, id)
+  const arn = `arn:aws:iam::${id}:policy/DenyIam`
+  organization.world.accounts.get(id)?.policies.set(arn, { name: 'DenyIam', document: JSON.stringify(denyIam) })
+  const ask = (more: object) =>
+    vend(organization, {
+      door: 'manual',
+      input: JSON.stringify({ accountId: id, admins: [{ ...ada, policies: [arn], ...more }] }),
+    })
+  const { execution, calls, notices } = await ask({})
+  expect(execution).toMatchObject({ status: 'FAILED', error: 'FirstSignInDeniedError' })
+  expect(execution?.cause).toContain(`The policy ${arn} denies ada the password change at the first sign-in.`)
+  expect(writes(calls).map(({ operation }) => operation)).toEqual(['SendEmail'])
+  expect(notices.map(({ subject }) => subject)).toEqual([expect.stringContaining('FirstSignInDeniedError')])
+  expect((await ask({ passwordResetRequired: false })).execution).toMatchObject({ status: 'SUCCEEDED' })
 })
 
 test('an existing group with the same name and other rights fails the vend before the first write', async () => {

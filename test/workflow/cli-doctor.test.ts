@@ -20,6 +20,15 @@ import {
 
 // Makes one fact wrong at a time; all other facts stay right.
 
+const withoutMfa = {
+  Version: '2012-10-17',
+  Statement: {
+    Effect: 'Deny',
+    NotAction: ['iam:EnableMFADevice', 'sts:GetSessionToken'],
+    Resource: '*',
+    Condition: { BoolIfExists: { 'aws:MultiFactorAuthPresent': 'false' } },
+  },
+}
 const controlTower = { ...ours, automatic: 'control-tower' }
 
 let organization: LocalOrganization
@@ -87,6 +96,7 @@ test('in a correct organization every check is ok and the service may be deploye
     'management account',
     'Region',
     'vending.yml',
+    'first sign-in',
     'principals',
     'policies',
     'stack',
@@ -427,6 +437,14 @@ describe('finds what is wrong, with a remedy:', () => {
       'warn',
       'NoUsers allows only on a condition iam:ListUsers',
       allowing({ Action: '*', Condition: { StringEquals: { 'aws:RequestedRegion': 'us-east-1' } } }, 'r-exam'),
+    ],
+    [
+      'a policy that denies everything without MFA',
+      'first sign-in',
+      'warn',
+      'The policy Mfa of the group Guarded may deny Administrator the password change',
+      named(),
+      { vending: { ...ours, groups: [{ name: 'Guarded', inline: { Mfa: withoutMfa } }] } },
     ],
     [
       'a reader of another account',

@@ -159,6 +159,15 @@ const leased = async (accountId: string, holder: string) => {
   await dynamodb.send(new PutItemCommand({ TableName: organization.deployed.ledgerTable, Item: marshall(item) }))
 }
 
+/** A new account with a policy that denies everything but S3, and a request for a user with this policy. */
+const withPolicy = (conditions: object) => {
+  const { id: accountId, policies } = newAccount()
+  const arn = `arn:aws:iam::${accountId}:policy/Guard`
+  const Statement = [{ Effect: 'Deny', NotAction: 's3:*', Resource: '*', ...conditions }]
+  policies.set(arn, { name: 'Guard', document: JSON.stringify({ Version: '2012-10-17', Statement }) })
+  return { accountId, request: { admins: [{ ...ada.admins[0], policies: [arn] }] } }
+}
+
 type Scenario = { accountId: string; request?: object }
 const scenarios: Record<string, () => Promise<Scenario>> = {
   'a new account': async () => ({ accountId: newAccount().id }),
@@ -256,6 +265,9 @@ const scenarios: Record<string, () => Promise<Scenario>> = {
     accountId: newAccount().id,
     request: { admins: [{ userName: 'ada', email: 'ada@example.com', policies: ['NoSuchPolicy'] }] },
   }),
+  'a policy of the account that denies the first sign-in': async () => withPolicy({}),
+  'a policy of the account that may deny the first sign-in': async () =>
+    withPolicy({ Condition: { BoolIfExists: { 'aws:MultiFactorAuthPresent': 'false' } } }),
   'a recipient who is not allowed': async () => ({
     accountId: newAccount().id,
     request: { admins: [{ userName: 'eve', email: 'eve@elsewhere.org' }] },
@@ -427,11 +439,22 @@ describe('tells', () => {
     ['an account of nobody', 'AccountNotFoundError'],
     ['a busy lease', 'AccountBusyError'],
     ['a policy that does not exist', 'PolicyNotFoundError'],
+    ['a policy of the account that denies the first sign-in', 'FirstSignInDeniedError'],
     ['a recipient who is not allowed', 'RecipientNotAllowedError'],
   ])('that %s would fail as %s, and explains it in a sentence', async (name, outcome) => {
     const planned = await outcomeOf(name)
     expect(planned).toMatchObject({ outcome, wouldSucceed: false })
     expect(planned.reason).toMatch(/^.{40,}/)
+  })
+
+  test('that a policy may deny the first sign-in, and what to exempt', async () => {
+    const planned = await outcomeOf('a policy of the account that may deny the first sign-in')
+    expect(planned).toMatchObject({ outcome: 'Accepted', wouldSucceed: true })
+    expect(planned.notes).toEqual([
+      expect.stringMatching(
+        /^The policy arn:\S+:policy\/Guard may deny ada the password change at the first sign-in: .*\. Exempt both .*\.$/,
+      ),
+    ])
   })
 
   test('the end states in which there is nothing to do', async () => {

@@ -65,14 +65,35 @@ const run = async (folder: string, script: string, ...args: string[]) => {
   return { code, output, left: readdirSync(temporary).filter((name) => !name.startsWith('.')) }
 }
 
-test('packaging says for which stage it packages, lists the licenses, and leaves nothing in the temporary folder', async () => {
-  const folder = copyProject(readFileSync(vendingFile(ours), 'utf8'))
+/** A group whose policy denies everything under a condition. */
+const guarded = (Condition: object) => [
+  {
+    name: 'Guarded',
+    inline: {
+      Guard: { Version: '2012-10-17', Statement: { Effect: 'Deny', Action: '*', Resource: '*', Condition } },
+    },
+  },
+]
+
+test('packaging says for which stage it packages, lists the licenses, warns about a policy that may deny a first sign-in, and leaves nothing in the temporary folder', async () => {
+  const groups = guarded({ Bool: { 'aws:MultiFactorAuthPresent': 'false' } })
+  const folder = copyProject(readFileSync(vendingFile({ ...ours, groups }), 'utf8'))
   const { code, output, left } = await run(folder, 'package.ts', '--stage', 'blue')
   expect(output).toContain('The package for the stage blue in us-east-1 is in .serverless.')
+  expect(output).toMatch(
+    /^Warning about vending\.yml: The policy Guard of the group Guarded may deny Administrator the password change .*\.$/m,
+  )
   expect(code).toBe(0)
   expect(readFileSync(path.join(folder, '.serverless', 'licenses.txt'), 'utf8')).toContain('@middy/core')
   expect(readFileSync(path.join(folder, '.serverless', 'sbom.cdx.json'), 'utf8')).toContain('CycloneDX')
   expect(left).toEqual([])
+})
+
+test('packaging refuses a policy that denies the first sign-in', async () => {
+  const folder = copyProject(readFileSync(vendingFile({ ...ours, groups: guarded({}) }), 'utf8'))
+  const { code, output } = await run(folder, 'package.ts', '--stage', 'blue')
+  expect(output).toMatch(/^vending\.yml is not valid:\n {2}groups\[0\]\.inline\.Guard: The policy Guard of .* denies/)
+  expect(code).toBe(1)
 })
 
 test('deploying runs doctor first, and does not mind the style of a person’s own files', async () => {
