@@ -735,11 +735,15 @@ export const known: Difference[] = [
     },
   },
   {
-    page: 'Lambda API Reference, GetAccountSettings; SES API v2 Reference, GetAccount',
-    aws: 'Both operations exist. moto does not have them and returns an HTML page.',
+    page: 'Lambda API Reference, GetAccountSettings; SES API v2 Reference, GetAccount and GetConfigurationSetEventDestinations',
+    aws: 'These operations exist. moto does not have them and returns an HTML page.',
     right: 'local',
     found: {
       'ses GetAccount: of version 2': ['answers', 'SyntaxError 404'],
+      'ses GetConfigurationSetEventDestinations: of a set that is not there': [
+        'NotFoundException 404',
+        'SyntaxError 404',
+      ],
       'lambda GetAccountSettings: of the account': ['answers', 'SyntaxError 404'],
     },
   },

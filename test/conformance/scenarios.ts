@@ -7,7 +7,11 @@ import { GetAccountSettingsCommand, InvokeCommand } from '@aws-sdk/client-lambda
 import * as Organizations from '@aws-sdk/client-organizations'
 import * as SM from '@aws-sdk/client-secrets-manager'
 import * as SES from '@aws-sdk/client-ses'
-import { GetAccountCommand } from '@aws-sdk/client-sesv2'
+import {
+  GetAccountCommand,
+  GetConfigurationSetCommand,
+  GetConfigurationSetEventDestinationsCommand,
+} from '@aws-sdk/client-sesv2'
 import * as SFN from '@aws-sdk/client-sfn'
 import * as SQS from '@aws-sdk/client-sqs'
 import * as STS from '@aws-sdk/client-sts'
@@ -1118,6 +1122,13 @@ const ses: Record<string, Record<string, Run>> = {
   },
   GetAccount: {
     'of version 2': async ({ sesv2 }) => whetherRefused(await sesv2(new GetAccountCommand({}))),
+  },
+  GetConfigurationSet: {
+    'that is not there': ({ sesv2 }) => sesv2(new GetConfigurationSetCommand({ ConfigurationSetName: 'none' })),
+  },
+  GetConfigurationSetEventDestinations: {
+    'of a set that is not there': ({ sesv2 }) =>
+      sesv2(new GetConfigurationSetEventDestinationsCommand({ ConfigurationSetName: 'none' })),
   },
   SendEmail: {
     'by a verified domain': ({ ses }) => ses(mail('Vending <vending@example.com>')),
