@@ -61,7 +61,7 @@ describe('a mail that is delivered', () => {
     const { accountId } = await mailed('ada@example.com')
     const at = expect.stringMatching(/^2.*Z$/) as string
     expect((await byApi(accountId)).admins).toMatchObject([{ mail: { status: 'delivered', at } }])
-    expect(plain(showStatus(await asked(accountId), { withSteps: true }))).toMatch(/^ *ada .* delivered$/m)
+    expect(plain(showStatus(await asked(accountId), { withSteps: true }))).toMatch(/^ *ada .* delivered\b/m)
     expect(await listed(accountId)).toContain('mail delivered')
     expect(await noticesAbout(accountId)).toEqual([])
   })
