@@ -1,21 +1,15 @@
 import { Console } from 'node:console'
-import { existsSync, readdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { Writable } from 'node:stream'
 import { compileFunction } from 'node:vm'
 import { build, type Plugin } from 'esbuild'
-import { bundling } from '../infra/build/esbuild.ts'
+import { bundling, functionNames } from '../infra/build/esbuild.ts'
 import type { Clock } from './clock.ts'
 import type { DeployedFunction } from './deployed.ts'
 
 const root = path.join(import.meta.dirname, '..')
 export type Handler = (event: unknown, context: object) => Promise<unknown>
-
-export const functionNames = () =>
-  readdirSync(path.join(root, 'functions')).filter((name) =>
-    existsSync(path.join(root, 'functions', name, 'handler.ts')),
-  )
 
 /** Bundles every function as the deployment does, in memory. Returns the text of each bundle by folder name. */
 export const bundleFunctions = async (vendingFile: string, plugins: Plugin[] = []): Promise<Map<string, string>> => {

@@ -1,10 +1,18 @@
+import { existsSync, readdirSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { BuildOptions, Plugin } from 'esbuild'
 import { compileMail } from './compile-mail.ts'
 import { compilePage } from './compile-page.ts'
 import { loadVending, packagedVendingFile } from './check-vending.ts'
 import { slimSchemas, slimSdk } from './slim-sdk.ts'
+
+const functions = path.join(import.meta.dirname, '..', '..', 'functions')
+
+/** The names of the functions' folders. */
+export const functionNames = () =>
+  readdirSync(functions).filter((name) => existsSync(path.join(functions, name, 'handler.ts')))
 
 /** The text of what is built into the functions and is not code: mails, a page, and the checked `vending.yml`. */
 export const builtIn = async (file: string, vendingFile = file): Promise<string | undefined> => {

@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
-import { bundling } from './esbuild.ts'
+import { bundling, functionNames } from './esbuild.ts'
 import { billOfMaterials, bundledPackages, licenseIssues, licenseText } from './licenses.ts'
 import { loadVending, packagedVendingFile } from './check-vending.ts'
 import { firstSignInDoubts } from './default-request.ts'
@@ -69,10 +69,9 @@ export const packageService = async (args: string[]) => {
   const { stage, region, package: folder } = targetOf(args)
   const doubts = firstSignInDoubts(loadVending(packagedVendingFile))
   for (const doubt of doubts) process.stderr.write(`Warning about vending.yml: ${doubt}.\n`)
-  const functions = readdirSync(path.join(root, 'functions')).filter((name) => name !== 'shared')
   const packages = await bundledPackages({
     ...bundling(packagedVendingFile),
-    entryPoints: functions.map((name) => path.join(root, 'functions', name, 'handler.ts')),
+    entryPoints: functionNames().map((name) => path.join(root, 'functions', name, 'handler.ts')),
   })
   const issues = licenseIssues(packages)
   if (issues.length)

@@ -1,8 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { build, type Plugin } from 'esbuild'
-import { builtIn, bundling } from '../../infra/build/esbuild.ts'
-import { functionNames } from '../../local/run-function.ts'
+import { builtIn, bundling, functionNames } from '../../infra/build/esbuild.ts'
 
 const functions = path.join(import.meta.dirname, '..', '..', 'functions')
 

@@ -4,18 +4,10 @@ import { bundleFunctions } from '../../local/run-function.ts'
 import { startOrganization } from '../../local/start-organization.ts'
 import { vendThroughThreeDoors } from '../../local/three-doors.ts'
 
-// Prints the input of each function in one execution per door, as JSON for test/samples. Run it for a release whose
-// state inputs differ from the recorded ones: node test/support/record-state-inputs.ts
+// Prints the inputs of the functions that one execution per door invokes, as JSON for test/samples. Run it for a
+// release whose state inputs differ from the recorded ones: node test/support/record-state-inputs.ts
 
 type Invocation = { function: string; input: unknown }
-const steps = [
-  'accept-request',
-  'create-admin-group',
-  'store-password',
-  'create-admin-user',
-  'send-login-email',
-  'record-vended',
-]
 const exampleVending = path.join(import.meta.dirname, 'vending.yml')
 const invocations: Invocation[] = []
 Object.assign(globalThis, {
@@ -30,7 +22,7 @@ const recording = (name: string, bundle: string) =>
   `${bundle}\n;{const {handler}=module.exports;module.exports={handler:(event,context)=>{globalThis.record(${JSON.stringify(name)},event);return handler(event,context)}}}`
 
 const bundles = await bundleFunctions(exampleVending)
-for (const name of steps) bundles.set(name, recording(name, bundles.get(name) ?? ''))
+for (const [name, bundle] of bundles) bundles.set(name, recording(name, bundle))
 const organization = await startOrganization({ vendingFile: exampleVending, speed: 300, bundles })
 try {
   ensureAccount(organization, '777788889999', 'Website')

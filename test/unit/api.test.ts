@@ -1,8 +1,9 @@
 import type { Context } from 'aws-lambda'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { api, type ApiEvent } from '../../functions/shared/api.ts'
 import * as errors from '../../functions/shared/errors.ts'
 import { awsError } from '../support/builders.ts'
+import { capturedOutput } from '../support/captured-output.ts'
 
 const context = { functionName: 'api', awsRequestId: '1', getRemainingTimeInMillis: () => 25_000 } as Context
 const event = {
@@ -21,15 +22,7 @@ const failing = (error: unknown) =>
   // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- A library may reject with any value.
   answerOf(() => Promise.reject(error))
 
-const logged: string[] = []
-beforeEach(() => {
-  logged.length = 0
-  for (const stream of [process.stdout, process.stderr])
-    vi.spyOn(stream, 'write').mockImplementation((chunk) => logged.push(String(chunk)) > 0)
-})
-afterEach(() => {
-  vi.restoreAllMocks()
-})
+const logged = capturedOutput()
 
 const words = 'hidden-words of arn:aws:iam::444455556666:role/hidden'
 const unforeseen: [what: string, error: unknown][] = [

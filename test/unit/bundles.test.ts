@@ -3,9 +3,8 @@ import path from 'node:path'
 import { compileFunction } from 'node:vm'
 import { build } from 'esbuild'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { bundling } from '../../infra/build/esbuild.ts'
+import { bundling, functionNames } from '../../infra/build/esbuild.ts'
 import { leftOut, shortErrors, standIns } from '../../infra/build/slim-sdk.ts'
-import { functionNames } from '../../local/run-function.ts'
 
 const root = path.join(import.meta.dirname, '..', '..')
 const require = createRequire(import.meta.url)

@@ -1,9 +1,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
-import { bundling } from '../../infra/build/esbuild.ts'
+import { bundling, functionNames } from '../../infra/build/esbuild.ts'
 import { billOfMaterials, bundledPackages, licenseIssues, licenseText } from '../../infra/build/licenses.ts'
-import { functionNames } from '../../local/run-function.ts'
 import { temporaryFolder } from '../support/folder.ts'
 
 const root = path.join(import.meta.dirname, '..', '..')

@@ -72,6 +72,9 @@ const take = async (overrides: Partial<Parameters<typeof takeLease>[1]> = {}) =>
     record: await readAccount(ledger, accountId),
     ...overrides,
   })
+/** Records that a vend has failed. */
+const failVend = ({ executionArn } = aVend()) =>
+  recordFailure(ledger, { accountId, executionArn, status: 'FAILED', error: 'GroupNotOursError', cause: 'why' })
 const begin = (overrides: Partial<Parameters<typeof beginStep>[1]> = {}) =>
   beginStep(ledger, { accountId, vend: aVend(), state: 'CreateAdminGroup', ...overrides })
 const mail = {
@@ -193,13 +196,7 @@ describe('takeLease', () => {
     await recordMail(ledger, { accountId, vendId: aVend().id, ...mail })
     await recordVend(ledger, { accountId, vend: aVend(), ...vended })
     expect(await take({ vend: anotherVend() })).toBe(true)
-    await recordFailure(ledger, {
-      accountId,
-      executionArn: anotherVend().executionArn,
-      status: 'FAILED',
-      error: 'Oops',
-      cause: 'why',
-    })
+    await failVend(anotherVend())
     const seen = await readAccount(ledger, accountId)
     expect(await take({ vend: anotherVend(), record: seen })).toBe(true)
     const record = await readAccount(ledger, accountId)
@@ -265,13 +262,7 @@ describe('beginStep', () => {
 
   test('after a failure, a redrive sets the status to VENDING again', async () => {
     await take()
-    await recordFailure(ledger, {
-      accountId,
-      executionArn: aVend().executionArn,
-      status: 'FAILED',
-      error: 'Oops',
-      cause: 'why',
-    })
+    await failVend()
     secondsLater(120)
     const record = await begin()
     expect(record.status).toBe('VENDING')
@@ -282,13 +273,7 @@ describe('beginStep', () => {
     'leaves as FailedJustNowError %i s after the failure is on record, because a step that ran at the same time may come late',
     async (seconds) => {
       await take()
-      await recordFailure(ledger, {
-        accountId,
-        executionArn: aVend().executionArn,
-        status: 'FAILED',
-        error: 'Oops',
-        cause: 'why',
-      })
+      await failVend()
       const before = await readAccount(ledger, accountId)
       secondsLater(seconds)
       await expect(begin({ state: 'SendLoginEmail', userName: 'Ada' })).rejects.toThrow(FailedJustNowError)
@@ -396,13 +381,7 @@ describe('recordRenewal and recordKept', () => {
 describe('giveLeaseBack', () => {
   test('ends the execution’s own lease and sets the status to VENDED', async () => {
     await take()
-    await recordFailure(ledger, {
-      accountId,
-      executionArn: aVend().executionArn,
-      status: 'FAILED',
-      error: 'Aborted',
-      cause: '',
-    })
+    await failVend()
     await giveLeaseBack(ledger, { accountId, executionArn: aVend().executionArn })
     const record = await readAccount(ledger, accountId)
     expect(record?.status).toBe('VENDED')
@@ -523,12 +502,9 @@ describe('recordVend', () => {
 })
 
 describe('recordFailure', () => {
-  const fail = (executionArn = aVend().executionArn) =>
-    recordFailure(ledger, { accountId, executionArn, status: 'FAILED', error: 'GroupNotOursError', cause: 'why' })
-
   test('marks the holder’s vend as failed and leaves the lease for a redrive', async () => {
     await take()
-    await fail()
+    await failVend()
     expect(await readAccount(ledger, accountId)).toMatchObject({
       status: 'FAILED',
       failure: { error: 'GroupNotOursError', cause: 'why', at: '2026-11-01T09:21:00.000Z' },
@@ -538,9 +514,9 @@ describe('recordFailure', () => {
 
   test('running twice marks it once', async () => {
     await take()
-    await fail()
+    await failVend()
     const before = await readAccount(ledger, accountId)
-    await fail()
+    await failVend()
     expect(await readAccount(ledger, accountId)).toEqual(before)
   })
 
@@ -557,7 +533,7 @@ describe('recordFailure', () => {
   ])('marks nothing for a failure %s', async (_, before) => {
     await before()
     const unmarked = await readAccount(ledger, accountId)
-    await fail()
+    await failVend()
     expect(await readAccount(ledger, accountId)).toEqual(unmarked)
   })
 })

@@ -1,24 +1,17 @@
 import type { Context } from 'aws-lambda'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import * as z from 'zod/mini'
 import { AccountNotReadyError, AwsUnreachableError, InvalidInputError } from '../../functions/shared/errors.ts'
 import { step } from '../../functions/shared/step.ts'
 import { anAccount, anAdmin, aVend, awsError } from '../support/builders.ts'
+import { capturedOutput } from '../support/captured-output.ts'
 
 const context = { functionName: 'step', awsRequestId: '1', getRemainingTimeInMillis: () => 60_000 } as Context
 const input = z.object({ userName: z.string('must be text') })
 const invoke = <Out>(run: (input: { userName: string }) => Promise<Out>, event: unknown = { userName: 'ada' }) =>
   step(input, run)(event, context)
 
-const logged: string[] = []
-beforeEach(() => {
-  logged.length = 0
-  for (const stream of [process.stdout, process.stderr])
-    vi.spyOn(stream, 'write').mockImplementation((chunk) => logged.push(String(chunk)) > 0)
-})
-afterEach(() => {
-  vi.restoreAllMocks()
-})
+const logged = capturedOutput()
 
 describe('step', () => {
   test('gives the checked input to the core function, and returns the function’s result', async () => {
