@@ -11,7 +11,7 @@ import type { LocalOrganization } from './start-organization.ts'
 /**
  * What can go wrong with a new account: its access role cannot be assumed for 3 minutes, IAM throttles for 3 minutes,
  * its event arrives twice at once, its event cannot be delivered to the workflow, a service control policy denies
- * iam:CreateUser, or the mail server of the account's address refuses the sign-in mail.
+ * iam:CreateUser, AWS suspends the account, or the mail server of the account's address refuses the sign-in mail.
  */
 export const breakages = [
   'nothing',
@@ -20,6 +20,7 @@ export const breakages = [
   'duplicate-event',
   'event-not-delivered',
   'denied-by-policy',
+  'suspended',
   'mail-bounces',
 ] as const
 export type Breakage = (typeof breakages)[number]
@@ -53,6 +54,7 @@ export const breaker = () => {
     const end = world.now() + breakMilliseconds
     if (breakage === 'role-not-ready') account.roleUsableFrom = end
     if (breakage === 'throttling') throttledUntil.set(accountId, end)
+    if (breakage === 'suspended') account.state = 'SUSPENDED'
     if (breakage === 'denied-by-policy') account.deniedActions.push('iam:CreateUser')
     if (breakage === 'mail-bounces') world.refusingAddresses.add(addressIdentity(account.email))
   }

@@ -123,7 +123,7 @@ const ManualDoor = ({ snapshot, act, message }: Props) => {
   const text = input ?? JSON.stringify({ accountId: accountId ?? snapshot.offered.id })
   return (
     <article>
-      <h3>By hand</h3>
+      <h3>Manually</h3>
       <AccountField
         snapshot={snapshot}
         value={accountId}
@@ -162,7 +162,7 @@ const ApiDoor = ({ snapshot, act, message }: Props) => {
   }
   return (
     <article>
-      <h3>By the API</h3>
+      <h3>Through the API</h3>
       <AccountField snapshot={snapshot} value={accountId} choose={setAccountId} />
       <label>
         User name
@@ -208,6 +208,11 @@ const Breakages = ({ snapshot, act, message }: Props) => {
           'denied-by-policy',
           'Denied by policy',
           'A service control policy denies iam:CreateUser. The execution fails and a failure notice is mailed. First lift the policy, then redrive: both buttons stand beside the execution.',
+        )}
+        {make(
+          'suspended',
+          'Suspended account',
+          'AWS has suspended the account. The execution fails and a failure notice is mailed. First make the account active, then redrive: both buttons stand beside the execution.',
         )}
         {make(
           'mail-bounces',
