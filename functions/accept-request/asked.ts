@@ -1,4 +1,4 @@
-import { isAllowedRecipient } from '../shared/address.ts'
+import { isAllowedRecipient, notAllowed } from '../shared/address.ts'
 import { RecipientNotAllowedError, UserKeptError, UserNotOnRecordError } from '../shared/errors.ts'
 import { accountOfEvent } from '../shared/event.ts'
 import { disownedIn, isEvent, isOfSweep } from '../shared/event-shape.ts'
@@ -77,7 +77,7 @@ export const renewalOf = (
   const { kept: _kept, inline: _inline, ...admin } = known
   if (!silent && !isAllowedRecipient(allowedRecipients, admin.email))
     throw new RecipientNotAllowedError(
-      `The address of ${admin.userName}, ${admin.email}, is not within allowedRecipients of vending.yml (${allowedRecipients.join(', ')})`,
+      `The address of ${admin.userName}, ${admin.email}, ${notAllowed(allowedRecipients)}`,
     )
   return { groups: [], admins: [admin] }
 }

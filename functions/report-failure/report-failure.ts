@@ -5,7 +5,7 @@ import { ExecutionNotSettledError } from '../shared/errors.ts'
 import { accountAskedFor } from '../shared/event.ts'
 import { describeExecution, isDefinitionOld } from '../shared/execution.ts'
 import { explanationOf } from '../shared/failure.ts'
-import { handoverState, readHandover } from '../shared/handover.ts'
+import { openLinks, readHandover } from '../shared/handover.ts'
 import { explainFailure } from '../shared/next-command.ts'
 import { type AccountRecord, isMailed, readAccount, recordFailure } from '../shared/record-and-lease.ts'
 import type { Ledger } from '../shared/ledger.ts'
@@ -97,9 +97,7 @@ export async function reportFailure(clients: Clients, input: z.output<typeof rep
   const before = await readNote<{ stopDate: string }>(clients.ledger, same)
   const [name, sealing] = await Promise.all([
     nameOf(clients.organizations, accountId, record),
-    record?.executionArn === executionArn && config.delivery === 'link'
-      ? sealingOf(clients.ledger, accountId ?? '', record.asked.users)
-      : [],
+    record?.executionArn === executionArn ? sealingOf(clients.ledger, accountId ?? '', record.asked.users) : [],
   ])
   const subject = { name, accountId, executionArn, record, sealing, goOn: explained.goOn }
   const isAgain = before !== undefined && before.stopDate !== String(stopDate)
@@ -127,7 +125,9 @@ const nameOf = async (
 /** The users whose link cannot be opened yet. */
 const sealingOf = async (ledger: Ledger, accountId: string, userNames: string[]) => {
   const handovers = await Promise.all(userNames.map((userName) => readHandover(ledger, { accountId, userName })))
-  return userNames.filter((_, i) => handovers[i] && handoverState(handovers[i]).state === 'sealing')
+  return handovers.flatMap((handover) =>
+    handover && openLinks(handover, handover.secretVersion).some(([, { box }]) => !box) ? [handover.userName] : [],
+  )
 }
 
 const tell = async (ses: SESClient, notice: Notice, note: ReturnType<typeof inNote>, config: Config) => {
@@ -214,7 +214,7 @@ const progress = ({ record, executionArn, accountId = '', sealing, goOn }: Omit<
     const mail = `sign-in mail for ${userName}`
     const isMailed = isUserMailed(record, userName)
     if (!isMailed || !isAmong(sealing, userName)) return line(isMailed, mail)
-    const next = goOn === 'redrive' ? 'a redrive seals it' : 'the next vend of this user seals it or mails a new link'
+    const next = goOn === 'redrive' ? 'a redrive seals it' : 'the next vend seals it or mails a new link'
     return line(false, `${mail}: mailed, but the link cannot be used yet; ${next}`)
   }
   const linesOf = (userName: string) => {

@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import type { OrganizationsClient } from '@aws-sdk/client-organizations'
 import { type SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn'
+import * as z from 'zod/mini'
 import { renewalOf } from '../accept-request/asked.ts'
 import { type Account, findMemberAccount, type ProtectedPlaces } from '../shared/account.ts'
 import { isNamed } from '../shared/aws-errors.ts'
@@ -9,7 +10,7 @@ import { IdempotencyKeyReusedError, InvalidInputError } from '../shared/errors.t
 import type { Ledger } from '../shared/ledger.ts'
 import { noteOnce } from '../shared/notes.ts'
 import { readAccount } from '../shared/record-and-lease.ts'
-import { adminsRequest, completeRequest, type Defaults, inLinkPath, inPath } from '../shared/request.ts'
+import { accountId, adminsRequest, completeRequest, type Defaults, inPath, userName } from '../shared/request.ts'
 import { parseInput, readJson } from '../shared/parse.ts'
 import { placeOf } from '../shared/vend.ts'
 
@@ -24,6 +25,8 @@ type Input = {
 }
 
 type Config = Defaults & { protected: ProtectedPlaces }
+
+const inLinkPath = z.object({ accountId, userName })
 
 const hash = (text: string) => createHash('sha256').update(text).digest('hex').slice(0, 40)
 

@@ -9,3 +9,7 @@ export const isAllowedRecipient = (allowedRecipients: string[], address: string)
   const domain = address.slice(address.lastIndexOf('@') + 1).toLowerCase()
   return allowedRecipients.map(addressIdentity).some((to) => to === domain || to === addressIdentity(address))
 }
+
+/** What is wrong with an address that is not allowed. */
+export const notAllowed = (allowedRecipients: string[]) =>
+  `is not within allowedRecipients of vending.yml (${allowedRecipients.join(', ')})`

@@ -4,34 +4,46 @@
  */
 export type Explanation = { what: string; advice: string; goOn: 'redrive' | 'start' | 'correct' }
 
-const explain = (goOn: Explanation['goOn'], what: string, advice: string): Explanation => ({ what, advice, goOn })
+const then = {
+  redrive: ' Then redrive the execution:',
+  start: ' Then start again:',
+  correct: ' Save the corrected input as request.json, and start again:',
+}
+/** An advice that ends with a full stop says what to mend. What follows is the same for each `goOn`. */
+const explain = (goOn: Explanation['goOn'], what: string, advice: string): Explanation => ({
+  what,
+  advice: advice.endsWith('.') ? advice + then[goOn] : advice,
+  goOn,
+})
+
+const nothingToFix = 'Nothing needs to be fixed. Redrive the execution from the step that failed:'
 
 const throttled = explain(
   'redrive',
   'AWS throttled the calls of a step for longer than the workflow retries.',
-  'Nothing needs to be fixed. Redrive the execution from the step that failed:',
+  nothingToFix,
 )
 
 // A moved account already has the role, so a stack that creates the role would fail there.
 const changeOrCreateRole =
-  'If the role exists in the account, change its trust policy as the cause describes. Otherwise create the role as the cause describes. Then redrive the execution:'
+  'If the role exists in the account, change its trust policy as the cause describes. Otherwise create the role as the cause describes.'
 
 /** Every named error that can end an execution, by name. */
 export const explanations: Record<string, Explanation> = {
   InvalidInputError: explain(
     'correct',
     'The request is not valid.',
-    'The cause names each wrong field and what is allowed there. Save the corrected input as request.json, and start again:',
+    'The cause names each wrong field and what is allowed there.',
   ),
   AccountNotFoundError: explain(
     'correct',
     'The account is not in this organization. Nothing was made.',
-    'Check the account ID, save the corrected input as request.json, and start again:',
+    'Check the account ID.',
   ),
   ManagementAccountError: explain(
     'correct',
     'The management account is never vended. Nothing was made.',
-    'Save an input with the id of a member account as request.json, and start again:',
+    'Name a member account.',
   ),
   ProtectedAccountError: explain(
     'start',
@@ -51,17 +63,17 @@ export const explanations: Record<string, Explanation> = {
   RecipientNotAllowedError: explain(
     'start',
     'The request names a mail address that vending.yml does not allow. Nothing was made.',
-    'Add the address or its domain to “allowedRecipients” in vending.yml and deploy, or request another address. Then start again:',
+    'Add the address or its domain to “allowedRecipients” in vending.yml and deploy, or request another address.',
   ),
   UserNotOnRecordError: explain(
     'correct',
-    'A new link was requested for a user that account vending did not create in this account. Nothing was made.',
-    'The cause lists the users that account vending has created. Ask for a link for one of these users:',
+    'Account vending did not create the user who should get a new link. Nothing was made.',
+    'The cause lists the users that account vending has created. Name one of these users:',
   ),
   UserKeptError: explain(
     'correct',
-    'A new link was requested for a user that existed before account vending. Account vending never changes this user, and has no password for the user. Nothing was made.',
-    'Reset the password of this user in the IAM console, or ask for a link for a user that account vending has created:',
+    'The user existed before account vending, which has no password for this user. Nothing was made.',
+    'Reset the password of the user in the IAM console, or name another user:',
   ),
   AccountBusyError: explain(
     'start',
@@ -76,12 +88,12 @@ export const explanations: Record<string, Explanation> = {
   FailedJustNowError: explain(
     'redrive',
     'The execution was redriven right after its failure, and functions of the failed attempt did not end within several minutes.',
-    'Nothing needs to be fixed. Redrive the execution from the step that failed:',
+    nothingToFix,
   ),
   AccountNotReadyError: explain(
     'redrive',
     'The access role of the new account could not be assumed within 15 minutes, or its policies did not take effect.',
-    'A new account is usually ready within minutes. If the name of the role differs from “accessRole” in vending.yml, correct vending.yml and deploy. Then redrive the execution:',
+    'A new account is usually ready within minutes. If the name of the role differs from “accessRole” in vending.yml, correct vending.yml and deploy.',
   ),
   AccountJustJoinedError: explain(
     'redrive',
@@ -96,22 +108,22 @@ export const explanations: Record<string, Explanation> = {
   DeniedByPolicyError: explain(
     'redrive',
     'IAM in the account denied a call. A service control policy or a permissions boundary that forbids IAM users or groups is the most likely reason.',
-    'Exempt the access role from that policy or boundary, or do not vend IAM users in this organization: AWS recommends IAM Identity Center for people. Then redrive the execution:',
+    'Exempt the access role from that policy or boundary, or do not vend IAM users in this organization: AWS recommends IAM Identity Center for people.',
   ),
   PackedPolicyTooLargeException: explain(
     'correct',
     'The request has too many groups and policies, or their names are too long, for an STS session policy.',
-    'Save an input with fewer groups and policies, or with shorter names, as request.json, and start again:',
+    'Request fewer groups and policies, or shorter names.',
   ),
   PolicyNotFoundError: explain(
     'start',
     'A requested policy does not exist in the account. Nothing was made.',
-    'Correct the name of the policy in vending.yml and deploy, or correct it in the request (the name of an AWS managed policy includes its path, as in job-function/Billing); or create the policy in the account. Then start again:',
+    'Correct the name of the policy in vending.yml and deploy, or correct it in the request (the name of an AWS managed policy includes its path, as in job-function/Billing); or create the policy in the account.',
   ),
   PolicyNotAttachableError: explain(
     'correct',
     'AWS does not allow a requested policy to be attached to users or groups. Nothing was made.',
-    'Save an input with another policy as request.json, and start again:',
+    'Request another policy.',
   ),
   FirstSignInDeniedError: explain(
     'start',
@@ -121,12 +133,12 @@ export const explanations: Record<string, Explanation> = {
   GroupNotOursError: explain(
     'start',
     'A group of that name already exists in the account and gives permissions other than the requested ones. The group was left unchanged, and nobody was added to it.',
-    'Rename or delete that group, or request a group of another name. Then start again:',
+    'Rename or delete that group, or request a group of another name.',
   ),
   GroupDiffersError: explain(
     'correct',
     'Account vending created a group of that name earlier, and the group gives permissions other than the requested ones. Nothing was changed.',
-    'Save an input that requests a group of another name as request.json, and start again:',
+    'Request a group of another name.',
   ),
   UserNotOursError: explain(
     'start',
@@ -146,22 +158,18 @@ export const explanations: Record<string, Explanation> = {
   SessionPolicyRefusedError: explain(
     'correct',
     'STS refused the session policy, which a step makes from the names of the requested groups and policies.',
-    'Save an input with other groups and policies as request.json, and start again:',
+    'Request other groups and policies.',
   ),
   MailQuotaExceededError: explain(
     'redrive',
     'The SES sending quota for 24 hours is used up. The administrators exist; the mail is missing.',
-    'Request a higher quota, or wait until tomorrow. Then redrive the execution:',
+    'Request a higher quota, or wait until tomorrow.',
   ),
-  AwsUnreachableError: explain(
-    'redrive',
-    'AWS did not answer several calls.',
-    'Nothing needs to be fixed. Redrive the execution:',
-  ),
+  AwsUnreachableError: explain('redrive', 'AWS did not answer several calls.', nothingToFix),
   MessageRejected: explain(
     'redrive',
     'SES rejected the sign-in mail. The administrators exist; the mail is missing.',
-    'Verify the identity of the sender in SES (vending.yml: sender), or ask AWS to move SES out of the sandbox. Then redrive the execution:',
+    'Verify the identity of the sender in SES (vending.yml: sender), or ask AWS to move SES out of the sandbox.',
   ),
   MailFromDomainNotVerifiedException: explain(
     'redrive',
@@ -171,7 +179,7 @@ export const explanations: Record<string, Explanation> = {
   ConfigurationSetDoesNotExistException: explain(
     'redrive',
     'SES does not know the configuration set of the mails.',
-    'Create the configuration set, or correct “configurationSet” in vending.yml and deploy. Then redrive the execution:',
+    'Create the configuration set, or correct “configurationSet” in vending.yml and deploy.',
   ),
   ConfigurationSetSendingPausedException: explain(
     'redrive',
@@ -191,12 +199,12 @@ export const explanations: Record<string, Explanation> = {
   LimitExceededException: explain(
     'redrive',
     'A quota of the account or of Secrets Manager is reached.',
-    'The cause names the quota. Request a higher quota in Service Quotas, or delete what is not needed. Then redrive the execution:',
+    'The cause names the quota. Request a higher quota in Service Quotas, or delete what is not needed.',
   ),
   MalformedPolicyDocumentException: explain(
     'correct',
     'IAM refused a policy document. IAM checks more than this service can check beforehand.',
-    'Correct the inline policy in vending.yml and deploy, or save the corrected input as request.json. Then start again:',
+    'If the inline policy is in vending.yml, correct it there and deploy.',
   ),
   'States.Timeout': explain(
     'redrive',
@@ -216,7 +224,7 @@ export const explanations: Record<string, Explanation> = {
   ConcurrentModificationException: explain(
     'redrive',
     'Somebody else was changing the same user or group in the account for longer than the workflow retries.',
-    'Nothing needs to be fixed. Redrive the execution from the step that failed:',
+    nothingToFix,
   ),
 }
 

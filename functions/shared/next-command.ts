@@ -156,7 +156,7 @@ export const nextCommand = (
 const correctLink = 'Correct what the cause names, then ask for the link again:'
 /** The execution would have set a password without a mail. A new link is mailed, so an operator must decide. */
 const afterDisowned = (userName: string) =>
-  `Somebody else may know the password of ${userName} and read the mails to ${userName}. When you know that the right person reads the mailbox, make a new password and a new link. All earlier links then stop working:`
+  `Somebody else may read the mails to ${userName}. When you know who reads them, make a new password and a new link:`
 
 const tooOld = 'Step Functions redrives an execution only within 14 days after its end, and this execution is older.'
 const definitionOld = 'The workflow was changed after this execution started, and a redrive would run the old workflow.'

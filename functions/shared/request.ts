@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { isAllowedRecipient } from './address.ts'
+import { isAllowedRecipient, notAllowed } from './address.ts'
 import { findDenials, sayDenial } from './change-password.ts'
 import { InvalidInputError, RecipientNotAllowedError } from './errors.ts'
 import { mfaPolicyName, withMfaPolicy } from './mfa-policy.ts'
@@ -146,8 +146,6 @@ const requestShape = {
 }
 /** The path parameters of an API request. */
 export const inPath = z.object({ accountId })
-/** The path parameters of a request for a new link. */
-export const inLinkPath = z.object({ accountId, userName })
 /** What can be requested for an account: the body of an API request. */
 export const adminsRequest = fields(requestShape)
 /** The input of a manual execution. */
@@ -360,8 +358,7 @@ export const completeRequest = (request: AdminsRequest, defaults: Defaults, targ
   for (const [i, { email }] of admins.entries()) {
     if (!isAllowedRecipient(defaults.allowedRecipients, email))
       throw new RecipientNotAllowedError(
-        `${where}[${i}].email: ${email}${email === target.accountEmail ? ' (the account’s own address)' : ''} is not within ` +
-          `allowedRecipients of vending.yml (${defaults.allowedRecipients.join(', ')})`,
+        `${where}[${i}].email: ${email}${email === target.accountEmail ? ' (the account’s own address)' : ''} ${notAllowed(defaults.allowedRecipients)}`,
       )
   }
   return ask

@@ -365,7 +365,7 @@ describe('the command that continues', () => {
     isExecution({ error, input: JSON.stringify(event) })
     await report()
     expect(command()).toBe(expected)
-    const warns = notice().text.replace(/\s+/g, ' ').includes('Somebody else may know the password of ada')
+    const warns = notice().text.replace(/\s+/g, ' ').includes('Somebody else may read the mails to ada')
     expect(warns).toBe(expected.includes(' link '))
     if (warns) expect(awsCommand()).toBe(startByAws(`'{"accountId":"${accountId}","renew":"ada"}'`))
   })
@@ -589,7 +589,7 @@ describe('the list of what is done and what is not done', () => {
       'SecretNotFoundError',
       link,
       false,
-      `${notYet}the next vend of this user seals it or mails a new link`,
+      `${notYet}the next vend seals it or mails a new link`,
     ],
     ['sealed', 'ThrottlingException', { ...link, box }, true, '– the record that the vend is finished'],
   ])('says whether a mailed link can be used: %s', async (_, error, made, isMailed, notDone) => {
