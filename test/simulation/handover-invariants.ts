@@ -65,7 +65,8 @@ export const handoverInvariantsOf = ({
   const disownedClaims: (MailedLink & { at: string })[] = []
   /** Passwords that somebody has signed in with. */
   const used = new Set<string>()
-  const told = new Set<string>()
+  /** When people were told last of a claim of a user, by type and user: of the last claim, whichever event came. */
+  const told = new Map<string, number>()
   const lost = new Set<string>()
 
   const handoverOf = (link: { accountId: string; userName: string }) => {
@@ -104,9 +105,9 @@ export const handoverInvariantsOf = ({
     if (by.name === 'report-claim') {
       const { 'detail-type': type, detail } = by.input as {
         'detail-type': string
-        detail: { accountId: string; userName: string; at: string }
+        detail: { accountId: string; userName: string }
       }
-      told.add(`${type} ${keyOf(detail)} ${detail.at}`)
+      told.set(`${type} ${keyOf(detail)}`, world.now())
       if (type === claimDisowned && to.join() !== vending.notify.join())
         broken(`the disowned claim of ${whoseOf(detail as never)} was told to ${to.join()}`)
     }
@@ -175,12 +176,14 @@ export const handoverInvariantsOf = ({
   const atEnd = async () => {
     const isThere = ({ accountId }: MailedLink) =>
       world.accounts.get(accountId)?.state === 'ACTIVE' && !isImpossible(accountId)
+    const isTold = (type: string, whose: { accountId: string; userName: string }, at: string) =>
+      (told.get(`${type} ${keyOf(whose)}`) ?? 0) >= Date.parse(at)
     // A newer link has removed the claim from the ledger, maybe before the event about the claim came.
     const isVoided = ({ accountId, userName, version }: Pick<MailedLink, 'accountId' | 'userName' | 'version'>) =>
       handoverOf({ accountId, userName })?.secretVersion !== version
     for (const claim of disownedClaims) {
       const key = `${keyOf(claim)} ${claim.at}`
-      if (!told.has(`${claimDisowned} ${key}`) && !lost.has(`${claimDisowned} ${key}`))
+      if (!isTold(claimDisowned, claim, claim.at) && !lost.has(`${claimDisowned} ${key}`))
         broken(`nobody was told that the claim of ${whoseOf(claim)} was disowned`)
       const password = passwordOf(claim)
       if (lost.has(`${claimDisowned} ${key}`) || used.has(`${keyOf(claim)} ${password}`) || !isThere(claim)) continue
@@ -215,7 +218,7 @@ export const handoverInvariantsOf = ({
         answeredClaims.has(key) &&
         !isVoided({ accountId, userName, version }) &&
         !lost.has(about) &&
-        !told.has(about)
+        !isTold(linkClaimed, { accountId, userName }, at)
       )
         broken(`nobody was told that the password of ${userName} of ${accountId} was shown`)
     }

@@ -258,6 +258,11 @@ export const mistakes: Mistake[] = [
     ],
   },
   {
+    name: 'the key of a link leaves its mail',
+    file: 'send-login-email/send-login-email.ts',
+    changes: [['  const values = {', '  console.log(link?.scalar)\n  const values = {']],
+  },
+  {
     name: 'the vend of a disowned claim mails',
     file: 'send-login-email/send-login-email.ts',
     changes: [['!secretVersion || admin.silent)', '!secretVersion)']],
