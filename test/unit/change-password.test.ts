@@ -112,6 +112,7 @@ const table: [name: string, document: PolicyDocument, expected: 'yes' | 'maybe' 
   ['except on the user of a tag', exceptOn('arn:aws:iam::*:user/account-vending/${aws:PrincipalTag/login}'), 'maybe'],
   // Condition
   ['an empty condition', onlyIf({}), 'yes'],
+  ['a condition whose operator compares nothing', onlyIf({ StringEquals: {} }), 'yes'],
   ['without MFA', onlyIf(noMfa), 'maybe'],
   ['without MFA, by Null', onlyIf({ Null: { 'aws:MultiFactorAuthPresent': 'true' } }), 'maybe'],
   ['from elsewhere', onlyIf({ NotIpAddress: { 'aws:SourceIp': '192.0.2.0/24' } }), 'maybe'],
