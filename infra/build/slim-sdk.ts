@@ -5,7 +5,7 @@ import type { Plugin } from 'esbuild'
 
 const core = 'node_modules/@smithy/core/dist-es/submodules'
 
-/** Modules of the SDK that no function reaches on Lambda, and their exports: each export throws when it is called. */
+/** Modules of the SDK and the logger that no function reaches on Lambda, and their exports: each export throws when it is called. */
 export const leftOut: Record<string, string[]> = {
   // The SDK loads this module for operations that stream events. We call none.
   [`${core}/event-streams/index.js`]: ['EventStreamSerde', 'eventStreamSerdeProvider'],
@@ -15,6 +15,8 @@ export const leftOut: Record<string, string[]> = {
   [`${core}/config/config-resolver/regionConfig/getInstanceMetadataRegion.js`]: ['getInstanceMetadataRegion'],
   // The SDK calls this function for S3 only.
   [`${core}/endpoints/middleware-endpoint/service-customizations/index.js`]: ['resolveParamsForS3'],
+  // Powertools' logger keeps lines back only if it is configured to.
+  'node_modules/@aws-lambda-powertools/logger/lib/esm/logBuffer.js': ['CircularMap'],
 }
 
 /** Modules of the SDK that a file of ours replaces. */

@@ -211,7 +211,7 @@ const Breakages = ({ snapshot, act, message }: Props) => {
         )}
         {make(
           'suspended',
-          'Suspended account',
+          'Suspended',
           'AWS has suspended the account. The execution fails and a failure notice is mailed. First make the account active, then redrive: both buttons stand beside the execution.',
         )}
         {make(

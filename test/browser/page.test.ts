@@ -204,7 +204,7 @@ test.each([360, 768, 1280])(
       'Send a request',
       'Duplicate event',
       'Event not delivered',
-      'Suspended account',
+      'Suspended',
       'Denied by policy',
       'Mail bounces',
     ]) {
@@ -345,7 +345,7 @@ test('explains mistakes: invalid JSON, an event that no rule matches, a refused 
 
 test('an account that is suspended is vended by a redrive after it is active again', async () => {
   await open()
-  await press('Suspended account')
+  await press('Suspended')
   await newest('AccountNotActiveError')
   await press('Make the account active')
   await expect.poll(said).toContain('Now redrive')
