@@ -5,7 +5,10 @@ import type { Plugin } from 'esbuild'
 
 const core = 'node_modules/@smithy/core/dist-es/submodules'
 
-/** Modules of the SDK and the logger that no function reaches on Lambda, and their exports: each export throws when it is called. */
+/**
+ * Modules of the SDK and of the logger that no function reaches on Lambda, and their exports: each export throws when
+ * it is called.
+ */
 export const leftOut: Record<string, string[]> = {
   // The SDK loads this module for operations that stream events. We call none.
   [`${core}/event-streams/index.js`]: ['EventStreamSerde', 'eventStreamSerdeProvider'],
