@@ -126,8 +126,8 @@ test('a corrected address gets a new password: the link at the old address opens
 test('an administrator whom the service did not make cannot be renewed', async () => {
   const { accountId } = await mailed()
   const { execution } = await start(accountId, { renew: 'grace' })
-  expect(execution).toMatchObject({ status: 'FAILED', error: 'InvalidInputError' })
-  expect(JSON.stringify(execution)).toContain('has made no user grace in this account; it has made ada')
+  expect(execution).toMatchObject({ status: 'FAILED', error: 'UserNotOnRecordError' })
+  expect(JSON.stringify(execution)).toContain('has created no user grace in this account; it has created ada')
 })
 
 test('a flood of requests to the page reaches its limits, and stops no vend', async () => {
