@@ -39,7 +39,8 @@ const deployed = () => {
     provider: { memorySize: number; architecture: string; tracing: { lambda: boolean } }
     resources: string[]
   }
-  const files = resources.map((line) => /^\$\{file\((.+)\)\}$/.exec(line)?.[1] ?? '')
+  // What vending.yml adds by a variable, a configuration set and a host name, costs nothing.
+  const files = resources.flatMap((line) => /^\$\{file\((.+)\)\}$/.exec(line)?.[1] ?? [])
   return {
     provider,
     resources: files.flatMap((file) => Object.values((read(file)['Resources'] ?? {}) as Record<string, Resource>)),
