@@ -52,6 +52,16 @@ const tries: Record<string, Try> = {
     because: local,
     says: /Written for Administrator/,
   },
+  'npx vend links --region us-east-1': {
+    as: 'npx vend --local links --region us-east-1',
+    because: local,
+    says: /777788889999 .*Administrator/,
+  },
+  'npx vend link 444455556666 Administrator --region us-east-1': {
+    as: 'npx vend --local link 777788889999 Administrator --region us-east-1',
+    because: local,
+    says: /^Started arn:aws:states:/,
+  },
   'npx vend replay': { as: 'npx vend --local replay', because: local, says: /dead-letter queue is empty/ },
   'npm install --global .': { says: /added|changed|up to date/ },
   'source <(vend completion bash)': { says: /^$/ },
