@@ -205,8 +205,9 @@ test.each([360, 768, 1280])(
       'Duplicate event',
       'Event not delivered',
       'Suspended',
-      'Denied by policy',
       'Mail bounces',
+      // The last one, since its execution must be the newest below.
+      'Denied by policy',
     ]) {
       const pressed = page.getByRole('button', { name: button, exact: true })
       await pressed.evaluate((one) => one.scrollIntoView({ block: 'center' }))
