@@ -1,11 +1,9 @@
 import { execFile } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
 import { promisify } from 'node:util'
-import type { AxeResults } from 'axe-core'
 import type { Browser, BrowserContextOptions, Page, Request } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { violations } from '../support/axe.ts'
 import { startChromium } from '../support/chromium.ts'
 import { type LinkServer, startLinkServer, type TestLink } from '../support/link-server.ts'
 
@@ -731,14 +729,6 @@ test('the whole page can be used with the keyboard only', async () => {
   await heading('Thank you').waitFor()
 })
 
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
-const violations = async () => {
-  await page.evaluate(axe)
-  const { violations } = await page.evaluate(() =>
-    (globalThis as unknown as { axe: { run: () => Promise<AxeResults> } }).axe.run(),
-  )
-  return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(' | ')}`)
-}
 /** What reaches beyond the window, or is cut off inside its own element. */
 const cutOff = () =>
   page.evaluate(() =>
@@ -758,7 +748,7 @@ describe.each(['light', 'dark'] as const)('in %s', (colorScheme) => {
       for (const state of Object.keys(states)) {
         await newVisitor({ colorScheme, viewport: { width, height: 700 } })
         await sight(state)
-        expect(await violations(), state).toEqual([])
+        expect(await violations(page), state).toEqual([])
         expect(await cutOff(), state).toEqual([])
         const hidden = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
         expect(hidden, state).toBeLessThanOrEqual(0)

@@ -1,13 +1,11 @@
 import { execFile } from 'node:child_process'
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import path from 'node:path'
 import { promisify } from 'node:util'
-import type { AxeResults } from 'axe-core'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { loadVending } from '../../infra/build/check-vending.ts'
 import { readDeployed } from '../../local/deployed.ts'
+import { violations } from '../support/axe.ts'
 import { startChromium } from '../support/chromium.ts'
 import { npmStart } from '../support/npm-start.ts'
 import { exampleVending } from '../support/organization.ts'
@@ -499,28 +497,19 @@ test.each([320, 390, 768, 1024, 1440, 2560])('nothing is cut off at a width of %
   expect(cut).toEqual([])
 })
 
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
-const violations = async () => {
-  await page.evaluate(axe)
-  const { violations } = await page.evaluate(() =>
-    (globalThis as unknown as { axe: { run: () => Promise<AxeResults> } }).axe.run(),
-  )
-  return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(' | ')}`)
-}
-
 describe.each(['light', 'dark'] as const)('in %s', (colorScheme) => {
   test.each([390, 1440])('axe finds no violation at a width of %i', async (width) => {
     await open({ colorScheme, viewport: { width, height: 900 } })
     for (const summary of await page.locator('summary').all()) await summary.click()
-    expect(await violations()).toEqual([])
+    expect(await violations(page)).toEqual([])
     await page.getByLabel('Text').check()
     await press('Role not ready')
     await page.locator('[data-status="WAITING"]').waitFor()
-    expect(await violations()).toEqual([])
+    expect(await violations(page)).toEqual([])
     await newest('Vended')
     await press('Denied by policy')
     await newest('DeniedByPolicyError')
-    expect(await violations()).toEqual([])
+    expect(await violations(page)).toEqual([])
   })
 })
 

@@ -1,5 +1,5 @@
-# Starts MiniStack on a free port of 127.0.0.1. When its standard input closes, MiniStack ends its functions, deletes its
-# files, and ends. So MiniStack ends with the process that started it, even if that process crashes.
+# Starts MiniStack on a free port of 127.0.0.1. When its standard input closes, MiniStack ends its functions, deletes
+# its files, and ends. So MiniStack ends with the process that started it, even if that process crashes.
 import os
 import shutil
 import signal
