@@ -1,6 +1,6 @@
 import { styleText } from 'node:util'
 import { handoverState, scanHandovers } from '../functions/shared/handover.ts'
-import { mailTo, scanAccounts } from '../functions/shared/record-and-lease.ts'
+import { isGone, mailTo, scanAccounts } from '../functions/shared/record-and-lease.ts'
 import type { Make } from './clients.ts'
 import { findService, serviceClients } from './service.ts'
 import { showTime, table, width } from './show.ts'
@@ -35,7 +35,7 @@ export async function links(
       const { accountId, userName } = handover
       const { accountName = '', status = '', mails = {} } = accounts.get(accountId) ?? {}
       const shown = handoverState(handover)
-      if (['DEPARTED', 'CLOSED'].includes(status) || (shown.state === 'claimed' && !all)) return []
+      if (isGone(status) || (shown.state === 'claimed' && !all)) return []
       const last = Object.values(handover.links)
         .sort((a, b) => a.madeAt.localeCompare(b.madeAt))
         .at(-1)

@@ -1,7 +1,7 @@
 import { styleText } from 'node:util'
 import { OrganizationsClient, paginateListAccounts } from '@aws-sdk/client-organizations'
 import { type Handover, handoverState, scanHandovers } from '../functions/shared/handover.ts'
-import { scanAccounts } from '../functions/shared/record-and-lease.ts'
+import { isGone, scanAccounts } from '../functions/shared/record-and-lease.ts'
 import { mailState, scanMails } from '../functions/shared/mail-events.ts'
 import { scanToldFailures } from '../functions/shared/notes.ts'
 import type { Vending } from '../functions/shared/vending.ts'
@@ -109,9 +109,6 @@ const showMails = (mails: Mail[]) => {
   if (!others.length) return mails.length && 'mail delivered'
   return others.map(({ userName, status }) => `mail ${showMail(status)}: ${userName}`).join(', ')
 }
-
-/** Nobody can sign in to an account that left the organization or was closed. */
-const isGone = (status: string) => status === 'DEPARTED' || status === 'CLOSED'
 
 const countLinks = (handovers: Handover[] = []) => {
   const counts: NonNullable<Listed['links']> = {}

@@ -13,6 +13,7 @@ import {
   entryOf,
   giveLeaseBack,
   hasVended,
+  isGone,
   ledgerMadeAt,
   leaseRestSeconds,
   readAccount,
@@ -32,7 +33,7 @@ import {
   sizeIssues,
 } from '../shared/request.ts'
 import { placeOf, vendOf } from '../shared/vend.ts'
-import { askedBy, isDisowned, isGone, isRenewal, renewalOf, withoutWhatIsGone } from './asked.ts'
+import { askedBy, isDisowned, isRenewal, renewalOf, withoutWhatIsGone } from './asked.ts'
 
 export const acceptRequestInput = z.object({
   /** The execution's input, as it came through one of the doors. */
@@ -218,7 +219,7 @@ export async function decideRequest(
     vend: vendOf(executionArn),
     account,
     record,
-    returned: isGone(record),
+    returned: isGone(record?.status),
     ask: missing,
     askHash,
     requestedBy: input.requestedBy,

@@ -5,7 +5,7 @@ import { disownedIn, isEvent, isOfSweep } from '../shared/event-shape.ts'
 import { readHandover } from '../shared/handover.ts'
 import type { Ledger } from '../shared/ledger.ts'
 import { parseInput } from '../shared/parse.ts'
-import { type AccountRecord, entryOf } from '../shared/record-and-lease.ts'
+import { type AccountRecord, entryOf, isGone } from '../shared/record-and-lease.ts'
 import { type AdminsRequest, type Ask, manualRequest } from '../shared/request.ts'
 
 export type Asked = AdminsRequest & {
@@ -45,12 +45,9 @@ export const isRenewal = (asked: Asked): asked is Renewal => asked.renew !== und
 export const isDisowned = async (ledger: Ledger, { accountId, renew: userName = '' }: Asked) =>
   (await readHandover(ledger, { accountId, userName }))?.claim?.disownedAt !== undefined
 
-export const isGone = (record: AccountRecord | undefined) =>
-  record?.status === 'DEPARTED' || record?.status === 'CLOSED'
-
 /** Leaves out what is no longer in an account that left the organization or was closed. */
 export const withoutWhatIsGone = (record: AccountRecord | undefined) =>
-  record && isGone(record) ? { ...record, groups: {}, admins: {} } : record
+  record && isGone(record.status) ? { ...record, groups: {}, admins: {} } : record
 
 /**
  * The administrator who gets a new password, as on record.

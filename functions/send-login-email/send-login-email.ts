@@ -61,13 +61,10 @@ export async function sendLoginEmail(
   if (!secretName || !secretVersion || admin.silent) return { mailedTo: null }
 
   const { partition, region, managementAccountId } = placeOf(vend.executionArn)
-  const onRecord = {
-    // A new version of the password needs a new mail.
-    isSent: () => isMailed(record, { userName, email, secretVersion }),
-    recordSent: (messageId: string) =>
-      recordMail(ledger, { accountId: account.id, vendId: vend.id, userName, email, secretVersion, messageId }),
-  }
-  if (onRecord.isSent()) return { mailedTo: email }
+  // A new version of the password needs a new mail.
+  if (isMailed(record, { userName, email, secretVersion })) return { mailedTo: email }
+  const recordSent = (messageId: string) =>
+    recordMail(ledger, { accountId: account.id, vendId: vend.id, userName, email, secretVersion, messageId })
   const link = config.delivery === 'link' ? await makeLinkKey() : undefined
   if (link) {
     const { linkDays: days } = config
@@ -75,7 +72,7 @@ export async function sendLoginEmail(
     const about = { accountId: account.id, userName, email, secretVersion }
     // SES's answer to an earlier try was lost, and the person was faster than this try: the mail has arrived.
     if (!(await createLink(ledger, { ...about, id, publicKey, days }))) {
-      await onRecord.recordSent('unknown: its link was claimed')
+      await recordSent('unknown: its link was claimed')
       return { mailedTo: email }
     }
   }
@@ -106,6 +103,6 @@ export async function sendLoginEmail(
   const sent = { accountId: account.id, accountName: account.name, userName, email, groups, policies }
   await recordSending(ledger, mail.tags, sent)
   // Recorded after it was sent: a mail that comes twice is better than a mail that never comes.
-  await onRecord.recordSent(await sendMail(ses, mail, config))
+  await recordSent(await sendMail(ses, mail, config))
   return { mailedTo: email }
 }

@@ -67,6 +67,9 @@ export type AccountRecord = {
 export const entryOf = <Entry>(entries: Record<string, Entry> | undefined, key: string): Entry | undefined =>
   entries && Object.hasOwn(entries, key) ? entries[key] : undefined
 
+/** Whether an account with this status left the organization or was closed: nobody can sign in there. */
+export const isGone = (status: string | undefined) => status === 'DEPARTED' || status === 'CLOSED'
+
 /**
  * An execution that has ended or was aborted may have left a function running. Its lease can be taken over only this
  * many seconds later.

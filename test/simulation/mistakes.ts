@@ -70,8 +70,8 @@ export const mistakes: Mistake[] = [
     file: 'send-login-email/send-login-email.ts',
     changes: [
       [
-        '  await onRecord.recordSent(await sendMail(ses, mail, config))',
-        "  await onRecord.recordSent('')\n  await onRecord.recordSent(await sendMail(ses, mail, config))",
+        '  await recordSent(await sendMail(ses, mail, config))',
+        "  await recordSent('')\n  await recordSent(await sendMail(ses, mail, config))",
       ],
     ],
   },
@@ -288,21 +288,26 @@ export const mistakes: Mistake[] = [
   },
 ]
 
+const placeOf = ({ file }: MistakeInFunctions) => path.join(import.meta.dirname, '..', '..', 'functions', file)
+
+/** The text of a file with a mistake in it. Throws an Error if the code has moved on, and the mistake has not. */
+export const textWith = (mistake: MistakeInFunctions) => {
+  const { name, file, changes } = mistake
+  let text = readFileSync(placeOf(mistake), 'utf8')
+  for (const [right, wrong] of changes) {
+    if (text.split(right).length !== 2) throw new Error(`The mistake “${name}” does not fit ${file} any more`)
+    text = text.replace(right, () => wrong)
+  }
+  return text
+}
+
 /** Bundles the functions with a mistake in them. */
-export const withMistake = ({ name, file, changes }: MistakeInFunctions): Plugin => ({
+export const withMistake = (mistake: MistakeInFunctions): Plugin => ({
   name: 'mistake',
   setup(build) {
-    const place = path.join(import.meta.dirname, '..', '..', 'functions', file)
-    build.onLoad({ filter: /\.ts$/ }, ({ path }) => {
-      if (path !== place) return undefined
-      let contents = readFileSync(path, 'utf8')
-      for (const [right, wrong] of changes) {
-        // The code has moved on: the mistake must move with it.
-        if (contents.split(right).length !== 2) throw new Error(`The mistake “${name}” does not fit ${file} any more`)
-        contents = contents.replace(right, () => wrong)
-      }
-      return { contents, loader: 'ts' }
-    })
+    build.onLoad({ filter: /\.ts$/ }, ({ path }) =>
+      path === placeOf(mistake) ? { contents: textWith(mistake), loader: 'ts' } : undefined,
+    )
   },
 })
 

@@ -4,7 +4,7 @@ import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { bundleFunctions } from '../../local/run-function.ts'
 import { bundleTogether } from '../simulation/bundle.ts'
-import { definitionWith, mistakes, withMistake } from '../simulation/mistakes.ts'
+import { definitionWith, mistakes, textWith, withMistake } from '../simulation/mistakes.ts'
 import { drawPlan, faultKinds, type Plan } from '../simulation/plan.ts'
 import { randomFrom } from '../simulation/random.ts'
 import { medianWorlds } from '../simulation/self-test.ts'
@@ -145,6 +145,10 @@ test('with shared libraries, the functions behave like the deployed bundles', as
     return again
   }
   expect(await results(together.plain)).toEqual(await results(await loadService(plain)))
+})
+
+test.each(mistakes)('the mistake fits the present code: $name', (mistake) => {
+  expect(() => ('file' in mistake ? textWith(mistake) : definitionWith(mistake))).not.toThrow()
 })
 
 test.each([
