@@ -159,3 +159,58 @@ export class ExecutionNotSettledError extends Error {
 export class IdempotencyKeyReusedError extends Error {
   override readonly name = 'IdempotencyKeyReusedError'
 }
+
+/** Opening accounts needs an approval, and nobody has approved this request. */
+export class ApprovalRequiredError extends Error {
+  override readonly name = 'ApprovalRequiredError'
+}
+
+/** There is no request with this id. */
+export class RequestNotFoundError extends Error {
+  override readonly name = 'RequestNotFoundError'
+}
+
+/** Another request for the same address is open, with another body. */
+export class RequestOpenError extends Error {
+  override readonly name = 'RequestOpenError'
+}
+
+/** Somebody has approved or declined the request before, or it needs no approval. */
+export class RequestDecidedError extends Error {
+  override readonly name = 'RequestDecidedError'
+}
+
+/** The requesters have asked for as many accounts today as `vending.yml` allows. */
+export class TooManyAccountsTodayError extends Error {
+  override readonly name = 'TooManyAccountsTodayError'
+}
+
+/** Control Tower would not enrol the account: its landing zone enrols no account that is moved into a unit. */
+export class AutoEnrolmentOffError extends Error {
+  override readonly name = 'AutoEnrolmentOffError'
+}
+
+/** Another account has the address already. AWS never gives an address to two accounts. */
+export class EmailAlreadyExistsError extends Error {
+  override readonly name = 'EmailAlreadyExistsError'
+}
+
+/** Organizations accepted the request for an account, and could not create the account. */
+export class AccountCreationFailedError extends Error {
+  override readonly name = 'AccountCreationFailedError'
+}
+
+/** Organizations is still creating the account. Worth waiting for. */
+export class AccountNotOpenError extends Error {
+  override readonly name = 'AccountNotOpenError'
+}
+
+/** The opening of an account has waited for 7 days for what AWS allows the organization. */
+export class OpeningWaitedTooLongError extends Error {
+  override readonly name = 'OpeningWaitedTooLongError'
+}
+
+/** Control Tower has not enrolled the account yet. Worth waiting for. */
+export class AccountNotEnrolledError extends Error {
+  override readonly name = 'AccountNotEnrolledError'
+}

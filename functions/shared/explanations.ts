@@ -75,6 +75,46 @@ export const explanations: Record<string, Explanation> = {
     'The user existed before account vending, which has no password for this user. Nothing was made.',
     'Reset the password of the user in the IAM console, or name another user:',
   ),
+  ApprovalRequiredError: explain(
+    'correct',
+    'Opening an account needs an approval, and nobody has approved this request. Nothing was made.',
+    'Ask for the account by the API or with npx vend open, and have an approver approve the request.',
+  ),
+  RequestOpenError: explain(
+    'correct',
+    'Another request for an account with this address is open, and asks for something else. Nothing was made.',
+    'Wait until the other request has ended, or ask for an account with another address.',
+  ),
+  AutoEnrolmentOffError: explain(
+    'start',
+    'Control Tower does not enrol accounts that are moved into an organizational unit. Nothing was made.',
+    'Switch on automatic enrollment of accounts in the landing zone settings of Control Tower.',
+  ),
+  EmailAlreadyExistsError: explain(
+    'correct',
+    'Another AWS account has this address already, so no account was created.',
+    'Ask for an account with another address.',
+  ),
+  AccountCreationFailedError: explain(
+    'redrive',
+    'Organizations could not create the account.',
+    'The cause has the reason that Organizations gives. When the reason is gone, redrive the execution:',
+  ),
+  AccountNotOpenError: explain(
+    'redrive',
+    'Organizations was still creating the account after an hour.',
+    'Redrive the execution. It goes on waiting for the same account, and creates no second account:',
+  ),
+  OpeningWaitedTooLongError: explain(
+    'redrive',
+    'For 7 days, AWS did not allow the organization to create another account.',
+    'The cause has what AWS said last. Ask AWS Support for a higher quota, or close accounts that nobody needs.',
+  ),
+  AccountNotEnrolledError: explain(
+    'redrive',
+    'The account is open and placed, and Control Tower has not enrolled the account within an hour.',
+    'Look at the account in the Control Tower console, and correct what Control Tower reports there.',
+  ),
   AccountBusyError: explain(
     'start',
     'Another execution was still vending this account when this execution stopped waiting.',

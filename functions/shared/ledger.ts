@@ -78,6 +78,8 @@ export type Change<Item> = {
   set: Fields<Item>
   /** Written only where nothing is yet. */
   setIfMissing?: Fields<Item>
+  /** Added to numbers that are there. */
+  add?: { [Name in keyof Item]?: number }
   remove?: (keyof Item)[]
   condition: Condition
 }
@@ -110,6 +112,10 @@ export const updateItem = async <Item>({ dynamodb, tableName }: Ledger, pk: stri
     ...pathsIn(change.setIfMissing ?? {}).map(([path, content]) => {
       const placeholder = path.map(name).join('.')
       return `${placeholder} = if_not_exists(${placeholder}, ${value(content)})`
+    }),
+    ...Object.entries(change.add ?? {}).map(([attribute, amount]) => {
+      const placeholder = name(attribute)
+      return `${placeholder} = ${placeholder} + ${value(amount)}`
     }),
   ]
   const updated = await ifConditionHolds(

@@ -138,7 +138,7 @@ export const admin = fields({
   passwordResetRequired: z.optional(trueOrFalse),
 })
 
-const requestShape = {
+export const requestShape = {
   admins: z.optional(list(admin, 20, 'administrators').check(z.minLength(1, 'must name at least one administrator'))),
   groups: z._default(list(group, 20, 'groups'), []),
   /** Inspects the account even if everything is on record, and makes again what is missing there. */

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini'
 import { addressIdentity } from './address.ts'
+import { organizationalUnit } from './new-account.ts'
 import { admin, domain, email, fields, group, tags, text, trueOrFalse } from './request.ts'
 
 const line = (what: string) => text(/^[^\r\n]{1,1000}$/, `must be ${what}`)
@@ -38,6 +39,12 @@ const wholeNumber = (least: number, most: number, what: string) => {
 /** What `vending.yml` holds. */
 export const vendingSchema = fields({
   sender,
+  senderIdentity: z.optional(
+    text(
+      /^arn:aws[\w-]*:ses:[\w-]+:\d{12}:identity\/[^\s]+$/,
+      'must be the ARN of an SES identity, like arn:aws:ses:us-east-1:111122223333:identity/example.com',
+    ),
+  ),
   configurationSet: z.optional(
     text(/^[\w-]{1,64}$/, 'must be the name of an SES configuration set: 1 to 64 letters, digits, _ or -'),
   ),
@@ -98,6 +105,18 @@ export const vendingSchema = fields({
   secretReaders: z._default(lines(principal, 'ARNs of roles and users'), []),
   operators: lines(principal, 'ARNs of roles and users'),
   requesters: lines(principal, 'ARNs of roles and users'),
+  requests: z._default(
+    fields({
+      organizationalUnits: z._default(lines(organizationalUnit, 'ids and paths of organizational units'), []),
+      maxPerDay: z._default(wholeNumber(1, 1000, 'accounts'), 20),
+    }),
+    { organizationalUnits: [], maxPerDay: 20 },
+  ),
+  approval: z.optional(z.literal('required', 'must be required, or be left out')),
+  approvers: z._default(lines(principal, 'ARNs of roles and users'), []),
+  approvalMails: z.optional(
+    lines(email, 'addresses').check(atLeastOne, z.maxLength(50, 'must have at most 50 addresses')),
+  ),
 }).check(
   // Without these, nobody could hand over a password.
   z.refine(({ delivery, secretReaders }) => delivery === 'link' || secretReaders.length > 0, {
@@ -107,6 +126,10 @@ export const vendingSchema = fields({
   z.refine(({ delivery, handover }) => delivery === 'link' || handover !== undefined, {
     path: ['handover'],
     error: 'must say how an administrator gets the password with delivery: secret',
+  }),
+  z.refine(({ approval, approvers }) => approval === undefined || approvers.length > 0, {
+    path: ['approvers'],
+    error: 'must name at least one role or user with approval: required, or nobody could approve a request',
   }),
 )
 

@@ -278,7 +278,7 @@ describe('is refused with file, key and what is allowed:', () => {
     const message = refusal(() => load({ pasword: 1 }))
     expect(message).toMatch(/^my-vending\.yml is not valid:\n/)
     expect(message).toContain('pasword')
-    expect(message).toContain('allowed fields are sender, configurationSet, organizationName')
+    expect(message).toContain('allowed fields are sender, senderIdentity, configurationSet, organizationName')
   })
 
   test('all mistakes, a line each', () => {
