@@ -112,7 +112,22 @@ export const checks: Record<string, Check> = {
       : ok(`No rule of a stage other than ${stage} reacts to new accounts.`)
   },
 
-  'SES sender': async ({ clients, vending }) => {
+  'SES sender': async ({ clients, vending, partition, region, accountId }) => {
+    const { senderIdentity } = vending
+    if (senderIdentity) {
+      const place = `arn:${partition}:ses:${region}:`
+      const owner = senderIdentity.split(':')[4]
+      if (!senderIdentity.startsWith(place))
+        return fail(
+          `senderIdentity in vending.yml is ${senderIdentity}, and SES sends only from the Region of an identity.`,
+          `Name an identity of this Region, whose ARN begins with ${place}`,
+        )
+      // An account cannot read the identities of another account.
+      if (owner !== accountId)
+        return ok(
+          `Mails are sent with the identity ${senderIdentity}. Only account ${owner} can see whether the identity is verified and lets ${accountId} send (docs/deploying.md).`,
+        )
+    }
     const identities = senderIdentities(vending)
     const [address = '', domain = ''] = identities
     const { VerificationAttributes = {} } = await clients.ses.send(

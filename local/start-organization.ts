@@ -60,6 +60,7 @@ const createOrganization = (vending: Vending, clock: Clock, staleness: number) =
   const world = createWorld({ now: clock.now, setTimer: clock.setTimer, staleness })
   for (const account of world.accounts.values()) account.roleName &&= accessRole
   world.sesIdentities.add(/@([^>]+)/.exec(vending.sender)?.[1] ?? '')
+  if (vending.senderIdentity) world.sesGrants.add(vending.senderIdentity)
   return world
 }
 

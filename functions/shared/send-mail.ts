@@ -5,7 +5,12 @@ import type { Ledger } from './ledger.ts'
 import { oneLine } from './mail.ts'
 import { noteOnce, readNote } from './notes.ts'
 
-export type SenderConfig = { sender: string; configurationSet?: string | undefined }
+export type SenderConfig = {
+  sender: string
+  /** ARN of the sender's SES identity, if the identity belongs to another account. */
+  senderIdentity?: string | undefined
+  configurationSet?: string | undefined
+}
 
 export type Mail = {
   to: string[]
@@ -23,13 +28,14 @@ export type Mail = {
 export const sendMail = async (
   ses: SESClient,
   { to, subject, text, html, tags }: Mail,
-  { sender, configurationSet }: SenderConfig,
+  { sender, senderIdentity, configurationSet }: SenderConfig,
 ) => {
   const utf8 = (Data: string) => ({ Charset: 'UTF-8', Data })
   try {
     const { MessageId = '' } = await ses.send(
       new SendEmailCommand({
         Source: sender,
+        SourceArn: senderIdentity,
         Destination: { ToAddresses: to },
         Message: {
           Subject: utf8(oneLine(subject)),

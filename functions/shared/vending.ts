@@ -36,6 +36,10 @@ const wholeNumber = (least: number, most: number, what: string) => {
     .check(z.int(message), z.gte(least, message), z.lte(most, message))
 }
 
+/** Whether an identity, by its ARN, can send for the sender. */
+const covers = (identityArn: string, vending: { sender: string }) =>
+  senderIdentities(vending).includes(identityArn.slice(identityArn.indexOf('/') + 1))
+
 /** What `vending.yml` holds. */
 export const vendingSchema = fields({
   sender,
@@ -126,6 +130,10 @@ export const vendingSchema = fields({
   z.refine(({ delivery, handover }) => delivery === 'link' || handover !== undefined, {
     path: ['handover'],
     error: 'must say how an administrator gets the password with delivery: secret',
+  }),
+  z.refine((vending) => !vending.senderIdentity || covers(vending.senderIdentity, vending), {
+    path: ['senderIdentity'],
+    error: 'must be an identity for the address of the sender: the address itself, its domain, or a parent domain',
   }),
   z.refine(({ approval, approvers }) => approval === undefined || approvers.length > 0, {
     path: ['approvers'],

@@ -31,11 +31,14 @@ const trustOf = (arns, partition) => ({
   ],
 })
 
+const ownSes = (resource) => ({ 'Fn::Sub': 'arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:' + resource })
 /** The SES resources that a mail needs. */
 const mailResources = [
-  ...senderIdentities(vending).map((identity) => `identity/${identity}`),
-  `configuration-set/${vending.configurationSet ?? '${ConfigurationSet}'}`,
-].map((resource) => ({ 'Fn::Sub': 'arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:' + resource }))
+  ...(vending.senderIdentity
+    ? [vending.senderIdentity]
+    : senderIdentities(vending).map((identity) => ownSes(`identity/${identity}`))),
+  ownSes(`configuration-set/${vending.configurationSet ?? '${ConfigurationSet}'}`),
+]
 
 const nobody = (partition) => `arn:${partition}:iam::000000000000:role/nobody`
 

@@ -21,19 +21,27 @@ export const regionIssues = (vending: Vending, region: string) => {
     return [
       `${region} is in the partition ${partition}, whose sign-in page and services are not known; the known partitions are aws and aws-us-gov`,
     ]
+  const { senderIdentity } = vending
   const named: [key: string, arns: string[]][] = [
     ['secretReaders', vending.secretReaders],
     ['operators', vending.operators],
     ['requesters', vending.requesters],
+    ['approvers', vending.approvers],
     ...[vending.groups, vending.admins].flatMap((all, i) =>
       all.map(({ policies }, j): [string, string[]] => [`${i ? 'admins' : 'groups'}[${j}].policies`, policies]),
     ),
   ]
-  return named.flatMap(([key, arns]) =>
-    arns.flatMap((arn, i) =>
-      arn.startsWith('arn:') && !arn.startsWith(`arn:${partition}:`)
-        ? [`${key}[${i}]: ${arn} must begin with arn:${partition}: for ${region}`]
-        : [],
+  return [
+    // SES Developer Guide, sending-authorization-delegate-sender-tasks-email: the Region is that of the identity.
+    ...(senderIdentity && !senderIdentity.startsWith(`arn:${partition}:ses:${region}:`)
+      ? [`senderIdentity: ${senderIdentity} must begin with arn:${partition}:ses:${region}: for ${region}`]
+      : []),
+    ...named.flatMap(([key, arns]) =>
+      arns.flatMap((arn, i) =>
+        arn.startsWith('arn:') && !arn.startsWith(`arn:${partition}:`)
+          ? [`${key}[${i}]: ${arn} must begin with arn:${partition}: for ${region}`]
+          : [],
+      ),
     ),
-  )
+  ]
 }

@@ -87,10 +87,19 @@ const require = createRequire(import.meta.url)
 /** A mail as aws-ses-v2-local returns it at /store. */
 type StoredMail = { messageId: string; from: string; subject: string; body: { text?: string; html?: string } }
 
-const checkSender = ({ sesIdentities, region }: World, sender: string) => {
+const checkSender = ({ sesIdentities, sesGrants, region }: World, sender: string, identityArn: string | undefined) => {
   // Only the domain of an identity is the same whatever its case.
   const address = addressIdentity(/<(.*)>/.exec(sender)?.[1] ?? sender)
   const domain = address.slice(address.lastIndexOf('@') + 1)
+  if (identityArn !== undefined) {
+    const identity = identityArn.slice(identityArn.indexOf('/') + 1)
+    if (sesGrants.has(identityArn) && [address, domain].includes(identity)) return
+    throw new AwsError(
+      'AccessDenied',
+      `You are not authorized to perform ses:SendEmail on resource ${identityArn}`,
+      403,
+    )
+  }
   if (![address, domain].some((identity) => sesIdentities.has(identity)))
     throw new AwsError(
       'MessageRejected',
@@ -205,8 +214,9 @@ export const startMailCatcher = async (world: World) => {
   }
 
   const send = async (request: HttpRequest, input: Partial<SendEmailRequest>, caller: Caller) => {
-    const { Source: from = '', Destination: { ToAddresses: to = [] } = {}, ConfigurationSetName, Tags = [] } = input
-    checkSender(world, from)
+    const { Source: from = '', SourceArn, ConfigurationSetName, Tags = [] } = input
+    const { ToAddresses: to = [] } = input.Destination ?? {}
+    checkSender(world, from, SourceArn)
     checkRecipients(to)
     const set = setOf(world, ConfigurationSetName)
     const form = new URLSearchParams(request.body)

@@ -155,6 +155,8 @@ export type World = {
   sessions: Map<string, Session>
   /** The verified addresses and domains of SES. */
   sesIdentities: Set<string>
+  /** ARNs of the identities of other accounts that let the management account send. */
+  sesGrants: Set<string>
   sesAccount: {
     isInSandbox: boolean
     isSendingEnabled: boolean
@@ -245,6 +247,7 @@ export const createWorld = ({
     secrets: new Map(),
     sessions: new Map(),
     sesIdentities: new Set(sesIdentities),
+    sesGrants: new Set(),
     sesAccount: { isInSandbox: false, isSendingEnabled: true, max24HourSend: 50_000, sentLast24Hours: 12 },
     configurationSets: new Map(),
     refusingAddresses: new Set(),

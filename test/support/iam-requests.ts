@@ -68,14 +68,15 @@ const actsOn = (place: Place): Record<string, (input: Input) => Ask | Ask[]> => 
           context: { 'events:source': Source, 'events:detail-type': DetailType },
         }),
       ),
-    'ses:SendEmail': ({ Source, ConfigurationSetName }) => {
+    'ses:SendEmail': ({ Source, SourceArn, ConfigurationSetName }) => {
       const address = /<(.+)>/.exec(text(Source))?.[1] ?? text(Source)
       const context = { 'ses:FromAddress': address }
-      return [
-        // The address or its domain may be the verified identity (SES Developer Guide, creating-identities).
-        ...[address, address.slice(address.indexOf('@') + 1)].map((identity) => `identity/${identity}`),
-        ...(ConfigurationSetName ? [`configuration-set/${text(ConfigurationSetName)}`] : []),
-      ].map((resource) => ({ resource: of('ses', resource), context }))
+      const identities = SourceArn
+        ? [text(SourceArn)]
+        : // The address or its domain may be the verified identity (SES Developer Guide, creating-identities).
+          [address, address.slice(address.indexOf('@') + 1)].map((identity) => of('ses', `identity/${identity}`))
+      const sets = ConfigurationSetName ? [of('ses', `configuration-set/${text(ConfigurationSetName)}`)] : []
+      return [...identities, ...sets].map((resource) => ({ resource, context }))
     },
     'sts:AssumeRole': ({ RoleArn }) => ({ resource: text(RoleArn) }),
   }

@@ -214,6 +214,18 @@ test('a sender is verified by address or by domain', async () => {
   })
 })
 
+test('a mail can be sent with the identity of another account that allows it', async () => {
+  const { world, config } = await start()
+  const ses = new SESClient(config())
+  const { input } = mail('eve@elsewhere.org', 'ada@example.com')
+  const granted = (identity: string) =>
+    ses.send(new SendEmailCommand({ ...input, SourceArn: `arn:aws:ses:us-east-1:444455556666:identity/${identity}` }))
+  await expect(granted('elsewhere.org')).rejects.toMatchObject({ name: 'AccessDenied' })
+  world.sesGrants.add('arn:aws:ses:us-east-1:444455556666:identity/elsewhere.org')
+  await granted('elsewhere.org')
+  await expect(granted('eve@elsewhere.org')).rejects.toMatchObject({ name: 'AccessDenied' })
+})
+
 test('services with a REST protocol get answers in that protocol', async () => {
   const { world, config } = await start()
   const { AccountLimit } = await new LambdaClient(config()).send(new GetAccountSettingsCommand({}))

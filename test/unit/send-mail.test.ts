@@ -28,6 +28,12 @@ describe('sendMail', () => {
     })
   })
 
+  test('names the identity of another account, if vending.yml has one', async () => {
+    const senderIdentity = 'arn:aws:ses:us-east-1:444455556666:identity/example.com'
+    await sendMail(ses, mail, { ...config, senderIdentity })
+    expect(sent.call(0).args[0].input).toMatchObject({ Source: 'vending@example.com', SourceArn: senderIdentity })
+  })
+
   test('distinguishes the daily quota from the limit per second', async () => {
     const throttled = awsError('Throttling', 'Maximum sending rate exceeded.')
     sent.on(SendEmailCommand).rejects(throttled)

@@ -113,7 +113,8 @@ test('accepts a file without optional keys, and a file with all keys', () => {
   expect(load({ tags: undefined }).tags).toEqual({})
   expect(load({ operators: [], requesters: [] })).toMatchObject({ operators: [], requesters: [] })
   const said = {
-    sender: 'vending@example.com',
+    sender: 'vending@mail.example.com',
+    senderIdentity: 'arn:aws:ses:us-east-1:444455556666:identity/example.com',
     configurationSet: 'account-vending',
     runbook: 'https://wiki.example.com/vending',
     handover: 'Ask us.\nIn person.',
@@ -150,6 +151,12 @@ describe('is refused with file, key and what is allowed:', () => {
     ['secretReaders', [7], 'must be text: write it in quotes', 'secretReaders[0]'],
     ['allowedRecipients', [7], 'must be text: write it in quotes', 'allowedRecipients[0]'],
     ['protected', { accounts: [444455556666], organizationalUnits: [] }, 'write it in quotes', 'protected.accounts[0]'],
+    ['senderIdentity', 'example.com', 'must be the ARN of an SES identity'],
+    ...['ample.com', 'other@example.com', 'mail.example.com'].map((identity): [string, string, string] => [
+      'senderIdentity',
+      `arn:aws:ses:us-east-1:444455556666:identity/${identity}`,
+      'must be an identity for the address of the sender',
+    ]),
     ['configurationSet', 'two words', 'must be the name of an SES configuration set'],
     ['configurationSet', 'a'.repeat(65), '1 to 64 letters'],
     ['mfa', 'optional', 'must be required, or be left out'],

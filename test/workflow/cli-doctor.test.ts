@@ -261,6 +261,14 @@ describe('finds what is wrong, with a remedy:', () => {
       'SES knows neither account-vending@mail.our-company.org nor mail.our-company.org',
       set('sesIdentities', new Set(['example.com'])),
     ],
+    [
+      'an identity of another Region',
+      'SES sender',
+      'fail',
+      'SES sends only from the Region of an identity',
+      set('sesIdentities', new Set(['mail.our-company.org'])),
+      { vending: { ...ours, senderIdentity: 'arn:aws:ses:eu-west-1:444455556666:identity/our-company.org' } },
+    ],
     ['the sandbox', 'SES sending', 'fail', 'in the sandbox', set('sesAccount', { ...ses, isInSandbox: true })],
     ['paused sending', 'SES sending', 'fail', 'paused', set('sesAccount', { ...ses, isSendingEnabled: false })],
     [
@@ -617,6 +625,11 @@ describe('does not call right wrong:', () => {
     ],
     ['one good trail among bad ones', set('trails', [{ ...trail, name: 'bad', isLogging: false }, trail])],
     ['advanced selectors of writes', set('trails', [advanced({ Field: 'readOnly', Equals: ['false'] })])],
+    [
+      'an identity of another account, although the sender is not verified here',
+      set('sesIdentities', new Set()),
+      { vending: { ...ours, senderIdentity: 'arn:aws:ses:us-east-1:444455556666:identity/our-company.org' } },
+    ],
     ['a sender verified as an address', set('sesIdentities', new Set(['account-vending@mail.our-company.org']))],
     [
       'engagement metrics of the account that the set turns off',

@@ -21,12 +21,13 @@ const ofType = ({ resources }: Packaged, type: string): ({ name: string } & Reco
     .filter(([, { Type }]) => Type === type)
     .map(([name, { Properties }]) => ({ ...Properties, name }))
 
+const senderIdentity = 'arn:aws:ses:us-east-1:444455556666:identity/example.com'
 let organizations: Packaged
 let controlTower: Packaged
 beforeAll(async () => {
   // One after the other, because both build in the same copy.
   organizations = await packaged(tableVending)
-  controlTower = await packaged({ automatic: 'control-tower' })
+  controlTower = await packaged({ automatic: 'control-tower', senderIdentity })
 }, 120_000)
 
 const enabledRules = (service: Packaged) =>
@@ -288,6 +289,16 @@ describe('the configuration set', () => {
       `:configuration-set/${tableVending.configurationSet}"`,
     )
   })
+})
+
+test('an identity of another account is the only identity that mails are sent with', () => {
+  const resources = (service: Packaged) =>
+    [...JSON.stringify(said(service.resources['ReportFailureRole'])).matchAll(/"(arn:[^"]*:ses:[^"]*)"/g)].map(
+      ([, resource]) => resource,
+    )
+  const here = 'arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}'
+  expect(resources(controlTower)).toEqual([senderIdentity, `${here}:configuration-set/\${ConfigurationSet}`])
+  expect(resources(organizations)).toContain(`${here}:identity/example.com`)
 })
 
 describe('the page that opens links', () => {

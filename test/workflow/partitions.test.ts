@@ -47,7 +47,13 @@ test.each([
   120_000,
 )
 
-test.each([
+const foreignIdentity = 'arn:aws:ses:eu-west-1:444455556666:identity/example.com'
+test.each<[region: string, reason: string, overrides?: object]>([
+  [
+    'us-east-1',
+    `senderIdentity: ${foreignIdentity} must begin with arn:aws:ses:us-east-1: for us-east-1`,
+    { senderIdentity: foreignIdentity },
+  ],
   ['cn-northwest-1', 'which has neither SES, which sends the mails, nor Control Tower'],
   ['us-iso-east-1', 'whose sign-in page and services are not known;'],
   [
@@ -56,8 +62,8 @@ test.each([
   ],
 ])(
   'packaging for %s fails and says why',
-  async (region, reason) => {
-    await expect(packaged({}, '--region', region)).rejects.toMatchObject({
+  async (region, reason, overrides = {}) => {
+    await expect(packaged(overrides, '--region', region)).rejects.toMatchObject({
       stdout: expect.stringContaining(reason) as string,
     })
   },
