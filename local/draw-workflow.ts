@@ -17,13 +17,32 @@ const node = (name: string, { Type }: State) => {
     Choice: 'shape=diamond, fillcolor="#fff7df", color="#8a6d00", height=0.5, margin=0.02',
     Succeed: 'shape=box, style="rounded,filled", fillcolor="#e4f5e8", color="#22713a"',
     Pass: 'fillcolor="#e4f5e8", color="#22713a"',
+    Wait: 'fillcolor="#f1eefb", color="#5b4b8a"',
   }
   // The page finds a state by this id, and colours it.
   return `"${name}" [id="state-${name}", ${look[Type] ?? ''}]`
 }
 
-const nodesAndEdges = (states: Record<string, State>): string[] =>
-  Object.entries(states).flatMap(([name, state]) => {
+/** Where a state leads to, each with the label of the arrow. */
+const edgesOf = ({ Next, Choices = [], Default }: State): [to: string, label: string][] => [
+  ...(Next ? [[Next, ''] as [string, string]] : []),
+  ...Choices.map(({ Next, BooleanEquals }): [string, string] => [Next, BooleanEquals === undefined ? '' : 'yes']),
+  ...(Default ? [[Default, Choices.some((c) => c.BooleanEquals !== undefined) ? 'no' : ''] as [string, string]] : []),
+]
+
+/** How many states the shortest way from the start to each state has. */
+const depthsOf = (states: Record<string, State>) => {
+  const [start = ''] = Object.keys(states)
+  const depths = new Map([[start, 0]])
+  // The map grows while the loop goes through it.
+  for (const [name, depth] of depths)
+    for (const [to] of edgesOf(states[name] ?? { Type: '' })) if (!depths.has(to)) depths.set(to, depth + 1)
+  return (name: string) => depths.get(name) ?? 0
+}
+
+const nodesAndEdges = (states: Record<string, State>): string[] => {
+  const depthOf = depthsOf(states)
+  return Object.entries(states).flatMap(([name, state]) => {
     if (state.ItemProcessor) {
       // A Map becomes a frame around its states. An arrow to the Map points to the first of these states.
       const inner = nodesAndEdges(state.ItemProcessor.States)
@@ -31,18 +50,19 @@ const nodesAndEdges = (states: Record<string, State>): string[] =>
         `subgraph "cluster_${name}" { id="state-${name}"; label="${name}"; labeljust=r; style="rounded,filled"; fillcolor="#f7f9fb"; color="#9aa5b1"; fontcolor="#52606d"; ${inner.join('; ')} }`,
       ]
     }
-    const edges = [
-      ...(state.Next ? [[state.Next, '']] : []),
-      ...(state.Choices ?? []).map(({ Next, BooleanEquals }) => [Next, BooleanEquals === undefined ? '' : 'yes']),
-      ...(state.Default
-        ? [[state.Default, state.Choices?.some((c) => c.BooleanEquals !== undefined) ? 'no' : '']]
-        : []),
-    ]
     return [
       node(name, state),
-      ...edges.map(([to = '', label]) => `"${name}" -> "${to}" ${label ? `[label="${label}"]` : ''}`),
+      ...edgesOf(state).map(([to, label]) => {
+        const looks = label ? `label="${label}"` : ''
+        // An arrow to an earlier state points up. So the way that opens an account stands beside the way that vends
+        // one, instead of above it, and the picture is not too high.
+        return depthOf(to) > depthOf(name)
+          ? `"${name}" -> "${to}" [${looks}]`
+          : `"${to}" -> "${name}" [dir=back ${looks}]`
+      }),
     ]
   })
+}
 
 const ends = (states: Record<string, State>) =>
   Object.entries(states).flatMap(([name, state]) => ('End' in state && !state.ItemProcessor ? [name] : []))
@@ -59,7 +79,7 @@ export const drawWorkflow = async (definition: { States: Record<string, unknown>
   }
   const graphviz = await Graphviz.load()
   return graphviz.dot(`digraph {
-    compound=true; bgcolor="#ffffff"; pad=0.2; ranksep=0.35; nodesep=0.3; fontname="Helvetica"; fontsize=12
+    compound=true; bgcolor="#ffffff"; pad=0.2; ranksep=0.35; nodesep=0.2; fontname="Helvetica"; fontsize=12
     node [shape=box, style="rounded,filled", fontname="Helvetica", fontsize=12, fontcolor="#1f2933", height=0.4]
     edge [fontname="Helvetica", fontsize=10, color="#52606d", fontcolor="#52606d", arrowsize=0.7]
     "event" [shape=plain, fillcolor=none, style="", label=<<font color="#52606d">new-account event · manual execution · API request</font>>]
