@@ -16,7 +16,6 @@ export const Doors = (props: Props) => (
       <ManualDoor {...props} />
       <ApiDoor {...props} />
       <Breakages {...props} />
-      {props.snapshot.linkDays !== undefined && <Time {...props} linkDays={props.snapshot.linkDays} />}
     </div>
   </section>
 )
@@ -229,27 +228,6 @@ const Breakages = ({ snapshot, act, message }: Props) => {
           <Command what="Retry the dead-letter queue" line={`npx vend replay --local ${endpointPort}`} />
         </div>
       )}
-    </article>
-  )
-}
-
-/** Moves the clock past the end of the links in the mails. */
-const Time = ({ act, message, linkDays }: Props & { linkDays: number }) => {
-  const days = linkDays + 1
-  return (
-    <article>
-      <h3>Let time pass</h3>
-      <p>A link in a sign-in mail can be opened for {linkDays} days.</p>
-      <button
-        type="button"
-        class="secondary"
-        onClick={() =>
-          void act('time', { do: 'pass-days', days }, `${days} days have passed. Links from before have ended.`)
-        }
-      >
-        Let {days} days pass
-      </button>
-      <Said at="time" message={message} />
     </article>
   )
 }

@@ -1,11 +1,15 @@
 import { useState } from 'preact/hooks'
 import type { Snapshot } from '../snapshot.ts'
+import { type Act, type Message, Said } from './act.tsx'
 
 const looks = { html: 'HTML', phone: 'Phone', text: 'Text' } as const
 type Look = keyof typeof looks
 
+type Props = { snapshot: Snapshot; act: Act; message: Message | undefined }
+
 /** The mails that SES accepted, as their recipients see them. */
-export const Inbox = ({ mails }: { mails: Snapshot['mails'] }) => {
+export const Inbox = (props: Props) => {
+  const { mails } = props.snapshot
   const [chosen, choose] = useState<string>()
   const [look, setLook] = useState<Look>('html')
   const mail = mails.find(({ messageId }) => messageId === chosen) ?? mails[0]
@@ -45,11 +49,12 @@ export const Inbox = ({ mails }: { mails: Snapshot['mails'] }) => {
             <strong>{mail.subject}</strong>
           </p>
           {mail.link && (
-            <p>
+            <div class="link">
               <a href={mail.link} target="_blank" rel="noreferrer">
                 Open the link in this mail
               </a>
-            </p>
+              <LaterTime {...props} />
+            </div>
           )}
           {look === 'text' || !mail.html ? (
             <pre tabIndex={0}>{mail.text}</pre>
@@ -71,5 +76,26 @@ export const Inbox = ({ mails }: { mails: Snapshot['mails'] }) => {
         </article>
       )}
     </section>
+  )
+}
+
+/** Moves the clock past the end of the links in the mails. */
+const LaterTime = ({ snapshot: { linkDays }, act, message }: Props) => {
+  if (linkDays === undefined) return null
+  const days = linkDays + 1
+  return (
+    <>
+      <small>The link can be opened for {linkDays} days.</small>
+      <button
+        type="button"
+        class="secondary"
+        onClick={() =>
+          void act('time', { do: 'pass-days', days }, `${days} days have passed. Links from before have ended.`)
+        }
+      >
+        Let {days} days pass
+      </button>
+      <Said at="time" message={message} />
+    </>
   )
 }

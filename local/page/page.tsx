@@ -109,7 +109,7 @@ const Page = () => {
         />
         <div class="halves">
           <Accounts snapshot={snapshot} />
-          <Inbox mails={snapshot.mails} />
+          <Inbox snapshot={snapshot} act={act} message={message} />
         </div>
         <Outside snapshot={snapshot} />
       </main>
