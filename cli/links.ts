@@ -1,6 +1,7 @@
 import { styleText } from 'node:util'
-import { handoverState, scanHandovers } from '../functions/shared/handover.ts'
-import { isGone, mailTo, scanAccounts } from '../functions/shared/record-and-lease.ts'
+import { allHandovers, handoverState } from '../functions/shared/handover.ts'
+import { scan } from '../functions/shared/ledger.ts'
+import { allAccounts, isGone, mailTo } from '../functions/shared/record-and-lease.ts'
 import type { Make } from './clients.ts'
 import { findService, serviceClients } from './service.ts'
 import { showTime, table, width } from './show.ts'
@@ -29,7 +30,7 @@ export async function links(
   { stage, all }: { stage: string; all: boolean },
 ): Promise<ListedLink[]> {
   const { ledger } = await findService(clients, stage)
-  const [handovers, accounts] = await Promise.all([scanHandovers(ledger), scanAccounts(ledger, ['mails'])])
+  const { handovers, accounts } = await scan(ledger, { handovers: allHandovers, accounts: allAccounts(['mails']) })
   return [...handovers.values()]
     .flatMap((handover) => {
       const { accountId, userName } = handover

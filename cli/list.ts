@@ -1,9 +1,10 @@
 import { styleText } from 'node:util'
 import { OrganizationsClient, paginateListAccounts } from '@aws-sdk/client-organizations'
-import { type Handover, handoverState, scanHandovers } from '../functions/shared/handover.ts'
-import { isGone, scanAccounts } from '../functions/shared/record-and-lease.ts'
-import { mailState, scanMails } from '../functions/shared/mail-events.ts'
-import { scanToldFailures } from '../functions/shared/notes.ts'
+import { allHandovers, type Handover, handoverState } from '../functions/shared/handover.ts'
+import { scan } from '../functions/shared/ledger.ts'
+import { lastMails, mailState } from '../functions/shared/mail-events.ts'
+import { toldFailures } from '../functions/shared/notes.ts'
+import { allAccounts, isGone } from '../functions/shared/record-and-lease.ts'
 import type { Vending } from '../functions/shared/vending.ts'
 import { keepingToTheRate, type Make } from './clients.ts'
 import { type LinkState, showLinkState } from './links.ts'
@@ -56,12 +57,14 @@ export async function list(
     }
     return accounts
   }
-  const [accounts, records, told, mails, handovers] = await Promise.all([
+  const [accounts, { records, told, mails, handovers }] = await Promise.all([
     readAccounts(),
-    scanAccounts(ledger, ['admins']),
-    scanToldFailures(ledger),
-    scanMails(ledger),
-    scanHandovers(ledger),
+    scan(ledger, {
+      records: allAccounts(['admins']),
+      told: toldFailures,
+      mails: lastMails,
+      handovers: allHandovers,
+    }),
   ])
   const mailsOf = (accountId: string, admins: object) =>
     Object.keys(admins).flatMap((name): Mail[] => {

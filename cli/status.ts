@@ -6,9 +6,9 @@ import { getAccount } from '../functions/get-account/get-account.ts'
 import { isNamed } from '../functions/shared/aws-errors.ts'
 import { mayChange, readExecution } from '../functions/shared/execution.ts'
 import { type Failure, hasFailed, sentenceOf } from '../functions/shared/failure.ts'
-import type { Ledger } from '../functions/shared/ledger.ts'
+import { type Ledger, scan } from '../functions/shared/ledger.ts'
 import type { MailStatus } from '../functions/shared/mail-events.ts'
-import { scanToldFailures } from '../functions/shared/notes.ts'
+import { toldFailures } from '../functions/shared/notes.ts'
 import { keepingToTheRate, type Make } from './clients.ts'
 import { withoutField } from './command-errors.ts'
 import { type NextCommand, nextCommand, showCommand } from '../functions/shared/next-command.ts'
@@ -82,7 +82,8 @@ const statusIn = async (clients: Clients, { ledger }: Service, input: Input): Pr
   })
   const recorded = account.executionArn
   // A vend that was refused at once left only the note that its failure was told.
-  const asked = input.executionArn ?? (recorded ? undefined : (await scanToldFailures(ledger)).get(accountId))
+  const toldFailure = async () => (await scan(ledger, { told: toldFailures })).told.get(accountId)
+  const asked = input.executionArn ?? (recorded ? undefined : await toldFailure())
   const isOther = asked !== undefined && asked !== recorded
   const shown = asked ?? recorded
   const execution = given ?? (shown ? await readExecution(clients.sfn, shown) : undefined)

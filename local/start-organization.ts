@@ -3,7 +3,8 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import type { sweep } from '../functions/sweep/sweep.ts'
 import { loadVending } from '../infra/build/check-vending.ts'
 import { linkThrottle } from '../infra/build/link-routes.ts'
-import { scanMails } from '../functions/shared/mail-events.ts'
+import { scan } from '../functions/shared/ledger.ts'
+import { lastMails } from '../functions/shared/mail-events.ts'
 import type { Vending } from '../functions/shared/vending.ts'
 import { type ApiRole, startApi } from './aws/api-gateway.ts'
 import { cloudFormation } from './aws/cloudformation.ts'
@@ -206,7 +207,7 @@ export const startOrganization = async ({ vendingFile, speed = defaultSpeed, sta
     apiRoles,
     mails: endpoint.mails,
     /** What the ledger knows about the last mail to each administrator, by `accountId#userName` in lower case. */
-    mailStates: () => scanMails({ dynamodb, tableName: deployed.ledgerTable }),
+    mailStates: async () => (await scan({ dynamodb, tableName: deployed.ledgerTable }, { mails: lastMails })).mails,
     executions: stepFunctions.executions,
     putEvent: bus.putEvent,
     startExecution: stepFunctions.start,

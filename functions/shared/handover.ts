@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { PutItemCommand } from '@aws-sdk/client-dynamodb'
 import { marshall } from '@aws-sdk/util-dynamodb'
-import { type Change, type Condition, entries, type Ledger, readItem, scanItems, updateItem } from './ledger.ts'
+import { type Change, type Condition, entries, type Kind, type Ledger, readItem, updateItem } from './ledger.ts'
 import type { Box } from './sealed-box.ts'
 import { together } from './together.ts'
 
@@ -65,9 +65,12 @@ export const readHandover = (ledger: Ledger, administrator: Administrator) =>
 /** Reads whose link this is; undefined if there is no such link. */
 export const readLink = (ledger: Ledger, id: string) => readItem<Administrator>(ledger, linkKey(id))
 
-/** Reads the handover of every administrator, by `accountId#userName` with the name in lower case. */
-export const scanHandovers = (ledger: Ledger) =>
-  scanItems<Handover>(ledger, 'handover#', ['accountId', 'userName', 'secretVersion', 'links', 'claim', 'updatedAt'])
+/** The handover of every administrator, by `accountId#userName` with the name in lower case. */
+export const allHandovers: Kind<Handover, Map<string, Handover>> = {
+  prefix: 'handover#',
+  attributes: ['accountId', 'userName', 'secretVersion', 'links', 'claim', 'updatedAt'],
+  collect: (handovers) => handovers,
+}
 
 const now = () => new Date().toISOString()
 const day = 24 * 60 * 60 * 1000

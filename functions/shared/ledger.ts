@@ -22,29 +22,46 @@ export const readItem = async <Item>({ dynamodb, tableName }: Ledger, pk: string
   return Item && (unmarshall(Item) as Item)
 }
 
-/** Reads these attributes of all items whose key begins with `prefix`, by the rest of their keys. */
-export const scanItems = async <Item>(
+/** Which items of the table are of one kind, and what a scan makes of them. */
+export type Kind<Item, Found> = {
+  /** The keys of these items begin with the prefix. */
+  prefix: string
+  /** What to read of each item. */
+  attributes: (keyof Item & string)[]
+  /** What the scan answers, from the items by the rest of their keys. */
+  collect: (items: Map<string, Item>) => Found
+}
+
+/** Reads all items of these kinds in one pass over the table. Answers what each kind makes of its items. */
+export const scan = async <Kinds extends Record<string, Kind<never, unknown>>>(
   { dynamodb, tableName }: Ledger,
-  prefix: string,
-  attributes: (keyof Item & string)[],
+  kinds: Kinds,
 ) => {
-  const found = new Map<string, Item>()
+  const all = Object.entries<Kind<never, unknown>>(kinds).map(([name, kind]) => ({
+    name,
+    ...kind,
+    items: new Map<string, never>(),
+  }))
+  const attributes = [...new Set(all.flatMap((kind): string[] => kind.attributes))]
   const pages = paginateScan(
     { client: dynamodb },
     {
       TableName: tableName,
-      FilterExpression: 'begins_with(pk, :prefix)',
+      FilterExpression: all.map((_, i) => `begins_with(pk, :p${i})`).join(' OR '),
       ProjectionExpression: ['pk', ...attributes.map((_, i) => `#a${i}`)].join(', '),
       ExpressionAttributeNames: Object.fromEntries(attributes.map((name, i) => [`#a${i}`, name])),
-      ExpressionAttributeValues: marshall({ ':prefix': prefix }),
+      ExpressionAttributeValues: marshall(Object.fromEntries(all.map(({ prefix }, i) => [`:p${i}`, prefix]))),
     },
   )
   for await (const { Items = [] } of pages)
     for (const item of Items) {
       const { pk, ...rest } = unmarshall(item) as { pk: string }
-      found.set(pk.slice(prefix.length), rest as Item)
+      const kind = all.find(({ prefix }) => pk.startsWith(prefix))
+      kind?.items.set(pk.slice(kind.prefix.length), rest as never)
     }
-  return found
+  return Object.fromEntries(all.map(({ name, collect, items }) => [name, collect(items)])) as {
+    [Name in keyof Kinds]: ReturnType<Kinds[Name]['collect']>
+  }
 }
 
 /** Answers undefined if the condition of a write does not hold. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { PutItemCommand } from '@aws-sdk/client-dynamodb'
 import { marshall } from '@aws-sdk/util-dynamodb'
-import { entries, type Ledger, readItem, scanItems, updateItem } from './ledger.ts'
+import { entries, type Kind, type Ledger, readItem, updateItem } from './ledger.ts'
 
 // The items about what became of each sign-in mail, as SES tells in events. They change without the account's lease,
 // because an event can come at any time.
@@ -103,12 +103,14 @@ export const mailState = ({ status, at, reason }: Pick<MailItem, 'status' | 'at'
 
 type Scanned = Pick<MailItem, 'accountId' | 'userName' | 'sentAt' | 'status' | 'at' | 'reason'>
 
-/** Reads what became of the last mail to each administrator, by `accountId#userName` with the name in lower case. */
-export const scanMails = async (ledger: Ledger) => {
-  const mails = await scanItems<Scanned>(ledger, 'mail#', ['accountId', 'userName', 'sentAt', 'status', 'at', 'reason'])
-  return new Map(
-    [...mails.values()]
-      .sort((a, b) => a.sentAt.localeCompare(b.sentAt))
-      .map((mail) => [`${mail.accountId}#${mail.userName.toLowerCase()}`, mail]),
-  )
+/** What became of the last mail to each administrator, by `accountId#userName` with the name in lower case. */
+export const lastMails: Kind<Scanned, Map<string, Scanned>> = {
+  prefix: 'mail#',
+  attributes: ['accountId', 'userName', 'sentAt', 'status', 'at', 'reason'],
+  collect: (mails) =>
+    new Map(
+      [...mails.values()]
+        .sort((a, b) => a.sentAt.localeCompare(b.sentAt))
+        .map((mail) => [`${mail.accountId}#${mail.userName.toLowerCase()}`, mail]),
+    ),
 }

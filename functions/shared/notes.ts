@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { PutItemCommand } from '@aws-sdk/client-dynamodb'
 import { marshall } from '@aws-sdk/util-dynamodb'
-import { ifConditionHolds, type Ledger, readItem, scanItems } from './ledger.ts'
+import { ifConditionHolds, type Kind, type Ledger, readItem } from './ledger.ts'
 
 // A note is an item of its own for something that must not happen twice: a request with an Idempotency-Key, the report
 // of a failure, the mail of a sweep.
@@ -39,19 +39,22 @@ export const sameFailureNote = (executionArn: string, { error, cause }: { error:
   `failure#${executionArn}#${createHash('sha256').update(`${error} ${cause}`).digest('hex').slice(0, 32)}`
 
 /**
- * Reads the executions whose failure was told within 90 days: the last execution of each account, by account id. A
- * request that was refused left nothing else on record.
+ * The executions whose failure was told within 90 days: the last execution of each account, by account id. A request
+ * that was refused left nothing else on record.
  */
-export const scanToldFailures = async (ledger: Ledger) => {
-  const notes = await scanItems<{ accountId?: string }>(ledger, 'failure#', ['accountId'])
-  // A note without an account is about a failure that another note tells, or about no account.
-  const told = [...notes].flatMap(([name, { accountId }]) => {
-    const [executionArn = '', stopDate] = name.split('#')
-    return accountId ? [{ accountId, executionArn, stopDate: Number(stopDate) }] : []
-  })
-  return new Map(
-    told
-      .sort((a, b) => a.stopDate - b.stopDate)
-      .map(({ accountId, executionArn }): [string, string] => [accountId, executionArn]),
-  )
+export const toldFailures: Kind<{ accountId?: string }, Map<string, string>> = {
+  prefix: 'failure#',
+  attributes: ['accountId'],
+  collect: (notes) => {
+    // A note without an account is about a failure that another note tells, or about no account.
+    const told = [...notes].flatMap(([name, { accountId }]) => {
+      const [executionArn = '', stopDate] = name.split('#')
+      return accountId ? [{ accountId, executionArn, stopDate: Number(stopDate) }] : []
+    })
+    return new Map(
+      told
+        .sort((a, b) => a.stopDate - b.stopDate)
+        .map(({ accountId, executionArn }): [string, string] => [accountId, executionArn]),
+    )
+  },
 }

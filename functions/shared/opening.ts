@@ -3,7 +3,7 @@ import { PutItemCommand } from '@aws-sdk/client-dynamodb'
 import { marshall } from '@aws-sdk/util-dynamodb'
 import { FailedJustNowError, LeaseLostError } from './errors.ts'
 import type { FailedStatus } from './failure.ts'
-import { type Change, entries, ifConditionHolds, type Ledger, readItem, scanItems, updateItem } from './ledger.ts'
+import { type Change, entries, ifConditionHolds, type Kind, type Ledger, readItem, scan, updateItem } from './ledger.ts'
 import type { OpenRequest } from './new-account.ts'
 import { type AccountRecord, hasVended, leaseRestSeconds } from './record-and-lease.ts'
 import type { Vend } from './vend.ts'
@@ -82,17 +82,14 @@ export const readRequest = (ledger: Ledger, requestId: string) => readItem<Reque
 /** Reads how far the opening of the account with this address is; undefined if nobody has asked for it. */
 export const readIntent = (ledger: Ledger, email: string) => readItem<Intent>(ledger, intentKey(email))
 
+const allIntents: Kind<Intent, Map<string, Intent>> = {
+  prefix: 'intent#',
+  attributes: ['requestId', 'requestedAt', 'updatedAt', 'status', 'holder', 'accountId', 'failure'],
+  collect: (intents) => intents,
+}
+
 /** Reads the intents of all accounts that were asked for, by address in lower case. */
-export const scanIntents = (ledger: Ledger) =>
-  scanItems<Intent>(ledger, 'intent#', [
-    'requestId',
-    'requestedAt',
-    'updatedAt',
-    'status',
-    'holder',
-    'accountId',
-    'failure',
-  ])
+export const scanIntents = async (ledger: Ledger) => (await scan(ledger, { intents: allIntents })).intents
 
 /** Whether a new request can take the place of the one that the intent names: that one has ended without an account. */
 const hasEnded = ({ status, failure, accountId }: Intent) =>

@@ -3,7 +3,7 @@ import { addressIdentity } from './address.ts'
 import { isNamed } from './aws-errors.ts'
 import { FailedJustNowError, LeaseLostError } from './errors.ts'
 import type { FailedStatus } from './failure.ts'
-import { type Change, type Condition, entries, type Ledger, readItem, scanItems, updateItem } from './ledger.ts'
+import { type Change, type Condition, entries, type Kind, type Ledger, readItem, updateItem } from './ledger.ts'
 import type { Admin, Ask, Group } from './request.ts'
 import type { Vend } from './vend.ts'
 
@@ -92,9 +92,14 @@ type Standing = Pick<AccountRecord, 'accountName' | 'status' | 'updatedAt' | 'ex
 
 const standing = ['accountName', 'status', 'updatedAt', 'executionArn', 'vendedAt', 'failure'] as const
 
-/** Reads the status of every account's vend, by account id, with `more` of each record. */
-export const scanAccounts = <More extends keyof AccountRecord = never>(ledger: Ledger, more: More[] = []) =>
-  scanItems<Standing & Pick<AccountRecord, More>>(ledger, 'account#', [...standing, ...more])
+/** The status of every account's vend, by account id, with `more` of each record. */
+export const allAccounts = <More extends keyof AccountRecord = never>(
+  more: More[] = [],
+): Kind<Standing & Pick<AccountRecord, More>, Map<string, Standing & Pick<AccountRecord, More>>> => ({
+  prefix: 'account#',
+  attributes: [...standing, ...more],
+  collect: (accounts) => accounts,
+})
 
 const recordExists: Condition = () => 'attribute_exists(pk)'
 const isHeldBy =

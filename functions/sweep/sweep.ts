@@ -10,18 +10,18 @@ import { isDefinitionOld, isRunning, readExecution } from '../shared/execution.t
 import { explanationOf, hasFailed } from '../shared/failure.ts'
 import {
   type AccountRecord,
+  allAccounts,
   giveLeaseBack,
   ledgerMadeAt,
   leaseRestSeconds,
   readAccount,
   recordFailure,
   recordGone,
-  scanAccounts,
 } from '../shared/record-and-lease.ts'
-import type { Ledger } from '../shared/ledger.ts'
+import { type Ledger, scan } from '../shared/ledger.ts'
 import { fillText, oneLine } from '../shared/mail.ts'
 import { explainFailure } from '../shared/next-command.ts'
-import { scanToldFailures } from '../shared/notes.ts'
+import { toldFailures } from '../shared/notes.ts'
 import { secretName } from '../shared/secret-name.ts'
 import { inNote, type SenderConfig, tellOnce } from '../shared/send-mail.ts'
 import { together } from '../shared/together.ts'
@@ -66,16 +66,15 @@ const maxTold = 50
  * Throws AWS's own errors. An incomplete list of accounts ends nothing.
  */
 export async function sweep(clients: Clients, config: Config) {
-  const [accounts, records, toldFailures, installedAt] = await Promise.all([
+  const [accounts, { records, told }, installedAt] = await Promise.all([
     listAccounts(clients, config),
-    scanAccounts(clients.ledger),
-    scanToldFailures(clients.ledger),
+    scan(clients.ledger, { records: allAccounts(), told: toldFailures }),
     ledgerMadeAt(clients.ledger),
   ])
   const sorted = [...accounts.values()].flatMap((account) => {
     const task = taskFor(account, {
       record: records.get(account.Id ?? ''),
-      toldFailure: toldFailures.get(account.Id ?? ''),
+      toldFailure: told.get(account.Id ?? ''),
       installedAt,
       patience: patience[config.automatic],
     })

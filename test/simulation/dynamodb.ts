@@ -49,9 +49,9 @@ const clone = <T>(value: T): T => {
 /**
  * DynamoDB in memory, as far as the ledger uses it: one table with a string key `pk`; GetItem, PutItem, UpdateItem
  * with SET (values, if_not_exists) and REMOVE; conditions of `=`, `<>`, `<`, `>`, attribute_exists,
- * attribute_not_exists, AND, and OR in parentheses; Scan with a filter of begins_with, in the order in which items
- * were made. It refuses any other expression. `units` are the request units by which on-demand capacity is billed.
- * For `lag` milliseconds after a write, a read that is not consistent returns what was there before the write:
+ * attribute_not_exists, AND, and OR in parentheses; Scan with a filter of begins_with and OR, in the order in
+ * which items were made. It refuses any other expression. `units` are the request units by which on-demand capacity is
+ * billed. For `lag` milliseconds after a write, a read that is not consistent returns what was there before the write:
  * DynamoDB may do so “usually within one second” (DynamoDB Developer Guide, HowItWorks.ReadConsistency).
  */
 export const inMemoryDynamoDB = (tableName: string, now: () => number, { lag = 0 } = {}) => {
@@ -120,11 +120,13 @@ export const inMemoryDynamoDB = (tableName: string, now: () => number, { lag = 0
   }
   const passes = (item: Item, input: Input) => {
     if (input.FilterExpression === undefined) return true
-    const [, path, placeholder] = /^begins_with\(([\w#.]+), (:\w+)\)$/.exec(input.FilterExpression) ?? []
-    if (!path || !placeholder) throw unsupported(`the filter ${input.FilterExpression}`)
-    const prefix = valueOf(input, placeholder).S
-    if (prefix === undefined) throw unsupported('begins_with of what is no string')
-    return read(item, pathOf(input, path))?.S?.startsWith(prefix) === true
+    return input.FilterExpression.split(' OR ').some((filter) => {
+      const [, path, placeholder] = /^begins_with\(([\w#.]+), (:\w+)\)$/.exec(filter) ?? []
+      if (!path || !placeholder) throw unsupported(`the filter ${filter}`)
+      const prefix = valueOf(input, placeholder).S
+      if (prefix === undefined) throw unsupported('begins_with of what is no string')
+      return read(item, pathOf(input, path))?.S?.startsWith(prefix) === true
+    })
   }
   const project = (item: Item, input: Input) => {
     const shown: Item = {}

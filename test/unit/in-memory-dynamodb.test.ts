@@ -217,6 +217,13 @@ const shown = { ProjectionExpression: 'pk, #a0, #a1', ExpressionAttributeNames: 
 test.each<[string, Partial<ScanCommandInput>]>([
   ['everything', {}],
   ['keys that begin so', begins],
+  [
+    'keys that begin in one of two ways',
+    {
+      FilterExpression: 'begins_with(pk, :prefix) OR begins_with(pk, :other)',
+      ExpressionAttributeValues: marshall({ ':prefix': 'account#1', ':other': 'failure#' }),
+    },
+  ],
   ['some attributes, where they are', { ...begins, ...shown }],
   ['one attribute that nothing has', { ProjectionExpression: '#a', ExpressionAttributeNames: { '#a': 'nobodyHasIt' } }],
   ['a filter of something else than the key', { ...begins, FilterExpression: 'begins_with(tries, :prefix)' }],

@@ -19,8 +19,8 @@ import {
   recordVend,
   takeLease,
 } from '../../functions/shared/record-and-lease.ts'
-import type { Ledger } from '../../functions/shared/ledger.ts'
-import { failureNote, noteOnce, readNote, scanToldFailures } from '../../functions/shared/notes.ts'
+import { type Kind, type Ledger, scan } from '../../functions/shared/ledger.ts'
+import { failureNote, noteOnce, readNote, toldFailures } from '../../functions/shared/notes.ts'
 import { createLedger } from '../../local/create-ledger.ts'
 import { accountId, aDocument, aGroup, anAccount, anAdmin, anotherVend, aVend } from '../support/builders.ts'
 
@@ -580,5 +580,22 @@ test('finds the last reported failure of an account', async () => {
   await tell('c', 10_000, { accountId })
   await tell('b', 2000, { accountId })
   await tell('d', 20_000, {})
-  expect([...(await scanToldFailures(ledger))]).toEqual([[accountId, 'arn:c']])
+  const { told } = await scan(ledger, { told: toldFailures })
+  expect([...told]).toEqual([[accountId, 'arn:c']])
+})
+
+test('one pass over the table finds the items of several kinds, each by the rest of its key, and no others', async () => {
+  await take()
+  await noteOnce(ledger, failureNote('arn:a', 1000, 'FAILED'), { messageId: 'a', accountId })
+  await noteOnce(ledger, 'idempotency#1', { request: 'first' })
+  const send = vi.spyOn(dynamodb, 'send')
+  const names: Kind<{ accountName: string }, string[]> = {
+    prefix: 'account#',
+    attributes: ['accountName'],
+    collect: (accounts) => [...accounts].map(([id, { accountName }]) => `${id} ${accountName}`),
+  }
+  const found = await scan(ledger, { names, told: toldFailures })
+  expect(found).toEqual({ names: [`${accountId} ${anAccount().name}`], told: new Map([[accountId, 'arn:a']]) })
+  expect(send).toHaveBeenCalledTimes(1)
+  send.mockRestore()
 })

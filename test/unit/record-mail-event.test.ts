@@ -2,7 +2,8 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { SendEmailCommand, SESClient } from '@aws-sdk/client-ses'
 import { mockClient } from 'aws-sdk-client-mock'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { mailTags, readMail, recordSending, scanMails } from '../../functions/shared/mail-events.ts'
+import { scan } from '../../functions/shared/ledger.ts'
+import { lastMails, mailTags, readMail, recordSending } from '../../functions/shared/mail-events.ts'
 import { parseInput } from '../../functions/shared/parse.ts'
 import { recordMailEvent, recordMailEventInput } from '../../functions/record-mail-event/record-mail-event.ts'
 import { startEndpoint } from '../../local/aws/endpoint.ts'
@@ -168,9 +169,9 @@ describe('what became of a mail', () => {
 
   test('is found by administrator, and the last mail counts', async () => {
     await take(bounced(1))
-    expect((await scanMails(ledger())).get(`${accountId}#ada`)?.status).toBe('bounced')
+    expect((await scan(ledger(), { mails: lastMails })).mails.get(`${accountId}#ada`)?.status).toBe('bounced')
     await recordSending(ledger(), mailTags('f'.repeat(32), 'ADA'), { ...sentMail, userName: 'ADA' })
-    expect((await scanMails(ledger())).get(`${accountId}#ada`)?.status).toBe('sent')
+    expect((await scan(ledger(), { mails: lastMails })).mails.get(`${accountId}#ada`)?.status).toBe('sent')
   })
 })
 

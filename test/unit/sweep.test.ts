@@ -94,8 +94,8 @@ const there = (
     ...failures,
   }
   dynamodb.on(ScanCommand).callsFake(({ ExpressionAttributeValues }: ScanCommandInput) => {
-    const { ':prefix': prefix } = unmarshall(ExpressionAttributeValues ?? {}) as { ':prefix': string }
-    const found = Object.entries(items).filter(([pk]) => pk.startsWith(prefix))
+    const prefixes = Object.values(unmarshall(ExpressionAttributeValues ?? {})) as string[]
+    const found = Object.entries(items).filter(([pk]) => prefixes.some((prefix) => pk.startsWith(prefix)))
     return { Items: found.map(([pk, content]) => item({ ...content, pk })) }
   })
   dynamodb.on(GetItemCommand).callsFake(({ Key }: { Key: Record<string, never> }) => {

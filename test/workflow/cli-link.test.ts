@@ -3,7 +3,8 @@ import path from 'node:path'
 import { promisify } from 'node:util'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { scanHandovers } from '../../functions/shared/handover.ts'
+import { allHandovers } from '../../functions/shared/handover.ts'
+import { scan } from '../../functions/shared/ledger.ts'
 import { signIn } from '../../local/aws/iam.ts'
 import { addAccount, addUser } from '../../local/aws/world.ts'
 import { vend as vendThrough } from '../../local/vend-input.ts'
@@ -250,7 +251,7 @@ test('status, list and the API tell how far each handover is, and never what ope
   expect(JSON.parse(listJson)).toContainEqual(
     expect.objectContaining({ accountId: id, links: { open: 1, claimed: 1 } }) as object,
   )
-  const handovers = await scanHandovers(ledger())
+  const { handovers } = await scan(ledger(), { handovers: allHandovers })
   const hidden = [...handovers.values()].flatMap(({ links, claim }) => [
     ...Object.keys(links),
     ...Object.values(links).flatMap(({ publicKey, box }) => [publicKey, ...Object.values(box ?? {})]),
