@@ -6,8 +6,8 @@ export class AwsError extends Error {
   override readonly name = 'AwsError'
   readonly code: string
   readonly status: number
-  readonly fields: Record<string, string>
-  constructor(code: string, message: string, status = 400, fields: Record<string, string> = {}) {
+  readonly fields: Record<string, unknown>
+  constructor(code: string, message: string, status = 400, fields: Record<string, unknown> = {}) {
     super(message)
     this.code = code
     this.status = status

@@ -1,12 +1,15 @@
 import { randomUUID } from 'node:crypto'
 import { forward, type HttpRequest, type HttpResponse, serve } from '../http.ts'
+import { accountManagement } from './account.ts'
 import { AwsError, unsupported } from './aws-error.ts'
 import { cloudTrail } from './cloudtrail.ts'
+import { controlTower } from './control-tower.ts'
 import { startDynamoDB } from './dynamodb.ts'
 import { iam } from './iam.ts'
 import { lambda } from './lambda.ts'
 import type { Caller, Operation, Operations } from './operation.ts'
 import { organizations } from './organizations.ts'
+import { checkRate } from './rates.ts'
 import { secretsManager } from './secrets-manager.ts'
 import { type MailCatcher, ses, startMailCatcher } from './ses.ts'
 import { sts } from './sts.ts'
@@ -30,6 +33,8 @@ export const builtInOperations: Record<string, Operations> = {
   ses,
   cloudtrail: cloudTrail,
   lambda,
+  account: accountManagement,
+  controltower: controlTower,
 }
 
 type Options = {
@@ -52,6 +57,7 @@ export const answering = (
     const { http, service, operation, input, format } = request
     const upstream = upstreams[service]
     if (upstream) return forward(upstream, http)
+    checkRate(world, service, operation)
     const run: Operation | undefined = operations[service]?.[operation] ?? builtInOperations[service]?.[operation]
     if (run) return format.respond(operation, await run(world, input as never, caller))
     if (service === 'ses' && operation === 'SendEmail' && mailCatcher) return mailCatcher.send(http, input, caller)
@@ -164,9 +170,12 @@ const callerOf = (world: World, request: AwsRequest, callingFunction: string | n
   return { ...caller, ...(session && { session }) }
 }
 
-/** A member account may call IAM, STS and DescribeOrganization; everything else belongs to the management account. */
+/**
+ * A member account may call IAM, STS, Account Management and DescribeOrganization. Everything else belongs to the
+ * management account.
+ */
 const checkAccount = (world: World, { service, operation, format }: AwsRequest, { accountId }: Caller) => {
-  const isOpen = ['iam', 'sts'].includes(service) || operation === 'DescribeOrganization'
+  const isOpen = ['iam', 'sts', 'account'].includes(service) || operation === 'DescribeOrganization'
   if (isOpen || accountId === world.managementAccountId) return
   const { denied, status } = format.errors
   throw new AwsError(denied, `The account ${accountId} is not authorized to perform: ${service}:${operation}`, status)

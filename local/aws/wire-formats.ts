@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { XMLBuilder } from 'fast-xml-parser'
+import { parseJson } from '../../functions/shared/parse.ts'
 import type { HttpRequest, HttpResponse } from '../http.ts'
 import type { AwsError } from './aws-error.ts'
 
@@ -83,6 +84,17 @@ const jsonFormat: WireFormat = {
   }),
 }
 
+/** Input and output are JSON, the path names the operation, and a header the error. */
+const restFormat: WireFormat = {
+  ...jsonFormat,
+  errors: { ...jsonFormat.errors, status: 403 },
+  refuse: ({ status, code, message, fields }) => ({
+    status,
+    headers: { 'content-type': 'application/json', 'x-amzn-errortype': code },
+    body: JSON.stringify({ message, ...fields }),
+  }),
+}
+
 /** Lambda's Invoke: the response's body is what the function returned, and a header says if the function failed. */
 const invokeFormat: WireFormat = {
   ...jsonFormat,
@@ -100,18 +112,24 @@ const invokeFormat: WireFormat = {
 const restOperations: Record<string, string> = {
   'GET /2016-08-19/account-settings': 'GetAccountSettings',
   'GET /v2/email/account': 'GetAccount',
+  'POST /putAlternateContact': 'PutAlternateContact',
+  'POST /getAlternateContact': 'GetAlternateContact',
+  'POST /list-landingzones': 'ListLandingZones',
+  'POST /get-landingzone': 'GetLandingZone',
+  'POST /list-enabled-baselines': 'ListEnabledBaselines',
 }
 const configurationSet = /^\/v2\/email\/configuration-sets\/([^/]+)(\/event-destinations)?$/
 const invocation = /^\/2015-03-31\/functions\/([^/]+)\/invocations$/
 
-const readRest = (method: string, path: string) => {
+const readRest = (method: string, path: string, body: string) => {
   const [, setName, destinations] = (method === 'GET' && configurationSet.exec(path)) || []
   if (setName)
     return {
       operation: destinations ? 'GetConfigurationSetEventDestinations' : 'GetConfigurationSet',
       input: { ConfigurationSetName: decodeURIComponent(setName) },
     }
-  return { operation: restOperations[`${method} ${path}`] ?? `${method} ${path}`, input: {} }
+  const input = (body ? parseJson(body) : undefined) ?? {}
+  return { operation: restOperations[`${method} ${path}`] ?? `${method} ${path}`, input: input as Input }
 }
 
 /** Tags.member.1.Key=a becomes { Tags: [{ Key: 'a' }] }. */
@@ -154,9 +172,8 @@ export const readRequest = (http: HttpRequest): AwsRequest => {
   if (path !== '/' && target === undefined)
     return {
       ...from,
-      ...readRest(method, path),
-      // REST services send an error's code in a header, but the SDK also finds it in the body.
-      format: jsonFormat,
+      ...readRest(method, path, body),
+      format: restFormat,
     }
   if (typeof target === 'string')
     return {

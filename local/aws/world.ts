@@ -1,198 +1,6 @@
-import type { AdvancedEventSelector, EventSelector } from '@aws-sdk/client-cloudtrail'
-import type { PasswordPolicy } from '@aws-sdk/client-iam'
-import type { EventDestination, VdmAttributes, VdmOptions } from '@aws-sdk/client-sesv2'
+import type { Account, Group, OrganizationalUnit, Trail, User, World } from './world-types.ts'
 
-// The state of an AWS organization in memory. Times are milliseconds since 1970, on the organization's own clock.
-
-export type User = {
-  name: string
-  path: string
-  arn: string
-  id: string
-  createdAt: number
-  passwordLastUsed?: number
-  tags: Map<string, string>
-  /** ARNs of the attached policies. */
-  policies: Set<string>
-  /** Documents of the inline policies, by name. */
-  inline: Map<string, string>
-  groups: Set<Group>
-  login?: { password: string; resetRequired: boolean; createdAt: number }
-}
-
-export type Group = {
-  name: string
-  path: string
-  arn: string
-  id: string
-  createdAt: number
-  policies: Set<string>
-  /** Documents of the inline policies, by name. */
-  inline: Map<string, string>
-}
-
-export type Account = {
-  id: string
-  name: string
-  email: string
-  state: 'ACTIVE' | 'SUSPENDED' | 'PENDING_ACTIVATION' | 'PENDING_CLOSURE' | 'CLOSED'
-  joinedMethod: 'CREATED' | 'INVITED'
-  joinedAt: number
-  parentId: string
-  /** The role that trusts the management account, if the account has one, and when it can first be assumed. */
-  roleName: string | null
-  roleUsableFrom: number
-  /** When the policies of that role take effect: until then the role can be assumed, and its sessions are refused. */
-  policiesInEffectFrom: number
-  /** The management account that the role trusts: another organization's, in an account that was moved from there. */
-  roleTrusts: string
-  /** When conditions on the organization begin to hold for the account. They lag behind a join. */
-  joinSeenFrom: number
-  tags: Record<string, string>
-  /** IAM actions that a service control policy denies, such as `iam:CreateUser` or `iam:*`. */
-  deniedActions: string[]
-  /** By name in lower case: IAM's names are unique whatever their case. */
-  users: Map<string, User>
-  groups: Map<string, Group>
-  /** Customer-managed policies by ARN. */
-  policies: Map<string, { name: string; document: string }>
-  passwordPolicy: PasswordPolicy | null
-}
-
-export type CreateRequest = {
-  id: string
-  state: 'IN_PROGRESS' | 'SUCCEEDED' | 'FAILED'
-  accountName: string
-  email: string
-  requestedAt: number
-  completedAt?: number
-  accountId?: string
-  failureReason?: 'EMAIL_ALREADY_EXISTS'
-}
-
-export type Secret = {
-  name: string
-  arn: string
-  description?: string | undefined
-  kmsKeyId?: string | undefined
-  tags: { Key?: string | undefined; Value?: string | undefined }[]
-  createdAt: number
-  changedAt: number
-  /** When the secret is deleted, if it is scheduled for deletion. */
-  deletionAt?: number
-  restoredAt?: number
-  versions: Map<string, { value: string; stages: string[]; createdAt: number }>
-}
-
-export type Session = {
-  accessKeyId: string
-  accountId: string
-  roleName: string
-  sessionName: string
-  /** Of the form ROLE-ID:SESSION-NAME. */
-  assumedRoleId: string
-  /** The document of the session policy, if the call had one. */
-  policy: string | null
-  /** The function that assumed the role. */
-  function: string | null
-  /** Real time, in milliseconds since 1970: functions run in real time, and a busy machine may need seconds for one. */
-  expiresAt: number
-}
-
-/** A CloudTrail trail, with selectors in the format of CloudTrail's API. */
-export type Trail = {
-  name: string
-  homeRegion: string
-  isMultiRegion: boolean
-  isOrganization: boolean
-  isLogging: boolean
-  eventSelectors?: EventSelector[]
-  advancedEventSelectors?: AdvancedEventSelector[]
-}
-
-/** A service control policy; `targets` are ids of accounts, organizational units, or the root. */
-export type ServiceControlPolicy = { id: string; name: string; document: object; targets: string[] }
-
-/** A configuration set of SES, in the format of SES's API. */
-export type ConfigurationSet = {
-  eventDestinations: EventDestination[]
-  /** The domain of the addresses with which SES replaces links to count clicks. */
-  trackingDomain?: string
-  vdmOptions?: VdmOptions
-}
-
-export type Call = {
-  service: string
-  operation: string
-  /** The account that the credentials belong to. */
-  accountId: string
-  function: string | null
-  /** The error's code, if the call failed. */
-  error?: string
-  at: number
-  /** When the call was answered. */
-  end?: number
-  tag?: unknown
-}
-
-export type World = {
-  now: () => number
-  random: () => number
-  /** Runs a function after a number of seconds on the organization's clock. */
-  setTimer: (seconds: number, run: () => void) => void
-  region: 'us-east-1'
-  partition: 'aws'
-  managementAccountId: string
-  organizationId: string
-  rootId: string
-  /** By id, with the management account. */
-  accounts: Map<string, Account>
-  organizationalUnits: Map<string, { id: string; name: string; parentId: string }>
-  createRequests: Map<string, CreateRequest>
-  /** By name. All of them are in the management account. */
-  secrets: Map<string, Secret>
-  /** By access key id. */
-  sessions: Map<string, Session>
-  /** The verified addresses and domains of SES. */
-  sesIdentities: Set<string>
-  /** ARNs of the identities of other accounts that let the management account send. */
-  sesGrants: Set<string>
-  sesAccount: {
-    isInSandbox: boolean
-    isSendingEnabled: boolean
-    max24HourSend: number
-    sentLast24Hours: number
-    vdmAttributes?: VdmAttributes
-  }
-  configurationSets: Map<string, ConfigurationSet>
-  /** The addresses whose mail servers refuse every mail. */
-  refusingAddresses: Set<string>
-  lambdaLimits: { concurrentExecutions: number; unreservedConcurrentExecutions: number }
-  trails: Trail[]
-  /** Policies besides FullAWSAccess and those that the accounts' `deniedActions` stand for. */
-  serviceControlPolicies: ServiceControlPolicy[]
-  /** The ids of the accounts, organizational units or root from which somebody has detached FullAWSAccess. */
-  withoutFullAccess: Set<string>
-  /** Service principals with trusted access to the organization. */
-  trustedServices: Set<string>
-  /** Roles of the management account, by ARN, with the access key that a session of the role gets. */
-  managementRoles: Map<string, { accessKeyId: string; secretAccessKey: string }>
-  /** Rules on the event bus besides those of this service. */
-  otherRules: { name: string; enabled: boolean; pattern: object }[]
-  /** The access role of an account that is added without a role of its own. */
-  accessRole: string
-  /**
-   * The probability that a call does not see a user, group or secret that was created, or a secret that was restored,
-   * within the last `forgetfulSeconds`.
-   */
-  staleness: number
-  forgetfulSeconds: number
-  /** How many answers of SQS are still empty though messages are waiting: SQS asks only some of its servers. */
-  emptyAnswers: number
-  calls: Call[]
-  /** Sends an event of an AWS service to EventBridge. */
-  emit: (event: object) => void
-}
+export type * from './world-types.ts'
 
 export const lettersAndDigits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
 
@@ -244,6 +52,12 @@ export const createWorld = ({
     accounts: new Map(),
     organizationalUnits: new Map(),
     createRequests: new Map(),
+    creationSeconds: () => 20,
+    failingCreations: new Map(),
+    accountQuota: Infinity,
+    emptyPages: 0,
+    landingZone: null,
+    rates: new Map(),
     secrets: new Map(),
     sessions: new Map(),
     sesIdentities: new Set(sesIdentities),
@@ -265,12 +79,20 @@ export const createWorld = ({
     calls: [],
     emit,
   }
-  const security = 'ou-exam-security'
-  world.organizationalUnits.set(security, { id: security, name: 'Security', parentId: world.rootId })
-  const workloads = 'ou-exam-workload'
-  world.organizationalUnits.set(workloads, { id: workloads, name: 'Workloads', parentId: world.rootId })
+  addTree(world)
+  return world
+}
 
-  const longAgo = now() - 4 * secondsPerYear * 1000
+/** Adds the units and accounts that every world begins with. */
+const addTree = (world: World) => {
+  const security = 'ou-exam-security'
+  addOrganizationalUnit(world, { id: security, name: 'Security' })
+  const workloads = 'ou-exam-workload'
+  addOrganizationalUnit(world, { id: workloads, name: 'Workloads' })
+  addOrganizationalUnit(world, { id: 'ou-exam-sandbox0', name: 'Sandbox', parentId: workloads })
+  addOrganizationalUnit(world, { id: 'ou-exam-production', name: 'Production', parentId: workloads })
+
+  const longAgo = world.now() - 4 * secondsPerYear * 1000
   const old = { joinedAt: longAgo }
   addAccount(world, { ...old, id: world.managementAccountId, name: 'Management', joinedMethod: 'INVITED' })
   addAccount(world, { ...old, id: '111111111111', name: 'Log Archive', parentId: security })
@@ -286,12 +108,26 @@ export const createWorld = ({
   const administrator = addUser(world, legacy, { name: 'Administrator', createdAt: longAgo })
   administrator.groups.add(administrators)
   administrator.login = { password: 'Held-since-2022', resetRequired: false, createdAt: longAgo }
-  return world
 }
 
 export const newAccountId = (world: World): string => {
   const id = randomText(world, '123456789', 1) + randomText(world, '0123456789', 11)
   return world.accounts.has(id) ? newAccountId(world) : id
+}
+
+/** Adds an organizational unit, by default below the root. */
+export const addOrganizationalUnit = (
+  world: World,
+  {
+    name,
+    id = `ou-exam-${randomText(world, 'abcdefghijklmnopqrstuvwxyz0123456789', 8)}`,
+    parentId = world.rootId,
+    isRegistered = false,
+  }: Partial<OrganizationalUnit> & { name: string },
+) => {
+  const unit: OrganizationalUnit = { id, name, parentId, isRegistered }
+  world.organizationalUnits.set(id, unit)
+  return unit
 }
 
 /** Adds an account to the organization. By default it was created just now, and its role can be assumed. */
@@ -311,8 +147,21 @@ export const addAccount = (
     roleTrusts = world.managementAccountId,
     joinSeenAfter = 0,
     tags = {},
+    iamUserAccessToBilling = 'ALLOW',
   }: Partial<
-    Pick<Account, 'id' | 'name' | 'email' | 'state' | 'joinedMethod' | 'joinedAt' | 'roleName' | 'parentId' | 'tags'>
+    Pick<
+      Account,
+      | 'id'
+      | 'name'
+      | 'email'
+      | 'state'
+      | 'joinedMethod'
+      | 'joinedAt'
+      | 'roleName'
+      | 'parentId'
+      | 'tags'
+      | 'iamUserAccessToBilling'
+    >
   > & {
     /** In how many seconds the role can be assumed, and how many seconds later its policies take effect. */
     roleUsableAfter?: number
@@ -336,6 +185,9 @@ export const addAccount = (
     roleTrusts,
     joinSeenFrom: world.now() + joinSeenAfter * 1000,
     tags,
+    iamUserAccessToBilling,
+    alternateContacts: new Map(),
+    baseline: null,
     deniedActions: [],
     users: new Map(),
     groups: new Map(),

@@ -56,6 +56,7 @@ test('an account is described as Organizations does', async () => {
     Status: 'ACTIVE',
     JoinedMethod: 'INVITED',
     JoinedTimestamp: new Date(clock.now() - 4 * 365 * 24 * 3_600_000),
+    Paths: ['o-exampleorgid/r-exam/666666666666/'],
   })
   const suspended = await organizations.send(new DescribeAccountCommand({ AccountId: '333333333333' }))
   expect(suspended.Account?.State).toBe('SUSPENDED')

@@ -9,7 +9,7 @@ import { inspectPermissions } from '../../functions/create-admin-group/create-ad
 import { builtInOperations, type Interception } from '../../local/aws/endpoint.ts'
 import { type LocalOrganization, startOrganization } from '../../local/start-organization.ts'
 import { vend } from '../../local/vend-input.ts'
-import { addAccount, addGroup, addUser } from '../../local/aws/world.ts'
+import { addAccount, addGroup, addOrganizationalUnit, addUser } from '../../local/aws/world.ts'
 import { AwsError } from '../../local/aws/aws-error.ts'
 import { accountCreated } from '../support/events.ts'
 import { vendingFile } from '../support/organization.ts'
@@ -49,7 +49,14 @@ const reads: Record<string, string[]> = {
     'ListPolicies',
     'ListTargetsForPolicy',
     'ListAWSServiceAccessForOrganization',
+    'ListRoots',
+    'ListOrganizationalUnitsForParent',
+    'DescribeOrganizationalUnit',
+    'ListTagsForResource',
+    'ListPoliciesForTarget',
   ],
+  account: ['GetAlternateContact'],
+  controltower: ['ListLandingZones', 'GetLandingZone', 'ListEnabledBaselines'],
   secretsmanager: ['DescribeSecret', 'GetSecretValue', 'GetRandomPassword', 'ListSecrets'],
   ses: [
     'GetIdentityVerificationAttributes',
@@ -84,7 +91,8 @@ const writes: Record<string, string[]> = {
   ],
   // AWS lists AssumeRole as a write, but it only makes a session. What the session may do is tested below.
   sts: ['AssumeRole'],
-  organizations: ['CreateAccount'],
+  organizations: ['CreateAccount', 'MoveAccount', 'TagResource', 'UntagResource'],
+  account: ['PutAlternateContact'],
   secretsmanager: ['CreateSecret', 'PutSecretValue', 'RestoreSecret', 'DeleteSecret'],
   ses: ['SendEmail'],
   states: ['StartExecution', 'RedriveExecution', 'StopExecution'],
@@ -303,7 +311,7 @@ test('the lists classify every operation of the local organization exactly once'
 /** An account two units below Workloads, with a policy on a place above it while the test runs. */
 const planBelow = async (target: string, statement: object, { replaces }: { replaces: boolean }) => {
   const { world } = organization
-  const unit = (id: string, parentId: string) => void world.organizationalUnits.set(id, { id, name: id, parentId })
+  const unit = (id: string, parentId: string) => void addOrganizationalUnit(world, { id, name: id, parentId })
   unit('ou-exam-middle00', 'ou-exam-workload')
   unit('ou-exam-lowest00', 'ou-exam-middle00')
   const { id } = newAccount({ parentId: 'ou-exam-lowest00' })
