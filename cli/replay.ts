@@ -50,7 +50,7 @@ const readLetter = ({ Body, MessageAttributes = {} }: Message): Letter => {
 
 const nameOf = (target: string) => target.split(':').at(-1) ?? target
 /** The functions that EventBridge invokes. */
-const ourFunctions = ['reportFailure', 'reportClaim', 'recordMailEvent', 'sweep']
+const ourFunctions = ['reportFailure', 'reportClaim', 'recordMailEvent', 'tellSubscribers', 'sweep']
 
 export type Replayed = {
   messageId: string

@@ -63,6 +63,7 @@ const referencesOf = (vending: Vending, { partition, region, accountId }: Place)
       Ledger: `${service}-ledger`,
       'PasswordKey.Arn': arn('kms', 'key/00000000-0000-4000-8000-000000000000'),
       HttpApi: 'local',
+      NoticesTopic: arn('sns', `${service}-NoticesTopic`),
       'self:service': 'account-vending',
       'sls:stage': 'local',
       // The local organization replaces this address when its API starts.
@@ -202,6 +203,7 @@ export const readDeployed = (vending: Vending, place: Place, definition = readDe
     stateMachineArn: refer('VendAccount'),
     ledgerTable: refer('Ledger'),
     passwordKeyArn: refer('PasswordKey.Arn'),
+    noticesTopicArn: refer('NoticesTopic'),
     deadLetters: `${service}-DeadLetters`,
     lambdaArn: references.lambdaArn,
     stackName: service,

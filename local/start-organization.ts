@@ -95,6 +95,7 @@ const startServices = (
     startExecution: stepFunctions.start,
     invoke: (target, event) => functions.invokeAsync(folderOf(target), event),
   })
+  world.topics.set(deployed.noticesTopicArn, [])
   world.emit = (event) => void bus.putEvent(event)
   const stack = stackOf(world, deployed)
   const operations = {
@@ -124,6 +125,7 @@ const stackOf = ({ partition, region, managementAccountId, now }: World, deploye
     LedgerTable: deployed.ledgerTable,
     VendAccountArn: deployed.stateMachineArn,
     PasswordKeyArn: deployed.passwordKeyArn,
+    NoticesTopicArn: deployed.noticesTopicArn,
     // With an endpoint of its own, the SDK uses only the path of this URL.
     DeadLetterQueueUrl: `https://sqs.${region}.amazonaws.com/${managementAccountId}/${deployed.deadLetters}`,
     HttpApiUrl: '',

@@ -3,7 +3,7 @@ import type { SESClient } from '@aws-sdk/client-ses'
 import * as z from 'zod/mini'
 import { ExecutionNotSettledError } from '../shared/errors.ts'
 import { accountAskedFor } from '../shared/event.ts'
-import { describeExecution, isDefinitionOld } from '../shared/execution.ts'
+import { describeExecution, failedExecution, isDefinitionOld } from '../shared/execution.ts'
 import { explanationOf } from '../shared/failure.ts'
 import { openLinks, readHandover } from '../shared/handover.ts'
 import { explainFailure } from '../shared/next-command.ts'
@@ -19,17 +19,8 @@ import { accountNotice, accountResult, resultId } from './account-result.ts'
 import html from './failure-notice.mjml'
 import text from './failure-notice.txt'
 
-const executionStatus = z.object({
-  source: z.literal('aws.states'),
-  detail: z.object({
-    executionArn: z.string(),
-    status: z.enum(['FAILED', 'TIMED_OUT', 'ABORTED']),
-    /** Milliseconds since 1970. Each redrive ends at another time. */
-    stopDate: z.number(),
-  }),
-})
 /** Step Functions' own status event, or a FAILED result of Organizations or Control Tower. */
-export const reportFailureInput = z.union([executionStatus, accountResult])
+export const reportFailureInput = z.union([failedExecution, accountResult])
 
 type Clients = Parameters<typeof accountNotice>[0] & { ses: SESClient }
 type Config = SenderConfig &

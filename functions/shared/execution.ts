@@ -5,7 +5,19 @@ import {
   DescribeStateMachineForExecutionCommand,
   type SFNClient,
 } from '@aws-sdk/client-sfn'
+import * as z from 'zod/mini'
 import { isNamed } from './aws-errors.ts'
+
+/** Step Functions' event that an execution has ended without success. */
+export const failedExecution = z.object({
+  source: z.literal('aws.states'),
+  detail: z.object({
+    executionArn: z.string(),
+    status: z.enum(['FAILED', 'TIMED_OUT', 'ABORTED']),
+    /** Milliseconds since 1970. Each redrive ends at another time. */
+    stopDate: z.number(),
+  }),
+})
 
 /** Reads an execution. Throws ExecutionDoesNotExist if Step Functions does not know the execution. */
 export const describeExecution = (sfn: SFNClient, executionArn: string) =>

@@ -140,7 +140,7 @@ export const updateItem = async <Item>({ dynamodb, tableName }: Ledger, pk: stri
       new UpdateItemCommand({
         TableName: tableName,
         Key: marshall({ pk }),
-        UpdateExpression: `SET ${set.join(', ')}${change.remove ? ` REMOVE ${change.remove.map((attribute) => name(String(attribute))).join(', ')}` : ''}`,
+        UpdateExpression: `SET ${set.join(', ')}${change.remove?.length ? ` REMOVE ${change.remove.map((attribute) => name(String(attribute))).join(', ')}` : ''}`,
         ConditionExpression: change.condition({ value, name }),
         ExpressionAttributeNames: names,
         // The marshaller takes an object with a key named constructor, as a tag may be, for an instance of a class.

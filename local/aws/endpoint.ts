@@ -12,6 +12,7 @@ import { organizations } from './organizations.ts'
 import { checkRate } from './rates.ts'
 import { secretsManager } from './secrets-manager.ts'
 import { type MailCatcher, ses, startMailCatcher } from './ses.ts'
+import { sns } from './sns.ts'
 import { sts } from './sts.ts'
 import { type AwsRequest, errorCodeIn, functionIn, type Input, readRequest } from './wire-formats.ts'
 import type { Call, World } from './world.ts'
@@ -31,6 +32,7 @@ export const builtInOperations: Record<string, Operations> = {
   organizations,
   secretsmanager: secretsManager,
   ses,
+  sns,
   cloudtrail: cloudTrail,
   lambda,
   account: accountManagement,

@@ -3,6 +3,7 @@ import type { AdvancedEventSelector, EventSelector } from '@aws-sdk/client-cloud
 import type { PasswordPolicy } from '@aws-sdk/client-iam'
 import type { CreateAccountFailureReason, IAMUserAccessToBilling } from '@aws-sdk/client-organizations'
 import type { EventDestination, VdmAttributes, VdmOptions } from '@aws-sdk/client-sesv2'
+import type { Notice } from './sns.ts'
 
 // The state of an AWS organization in memory. Times are milliseconds since 1970, on the organization's own clock.
 
@@ -207,6 +208,8 @@ export type World = {
   configurationSets: Map<string, ConfigurationSet>
   /** The addresses whose mail servers refuse every mail. */
   refusingAddresses: Set<string>
+  /** The messages of each topic of SNS, by the topic's ARN. */
+  topics: Map<string, Notice[]>
   lambdaLimits: { concurrentExecutions: number; unreservedConcurrentExecutions: number }
   trails: Trail[]
   /** Policies besides FullAWSAccess and those that the accounts' `deniedActions` stand for. */

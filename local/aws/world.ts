@@ -29,6 +29,7 @@ export const createWorld = ({
   setTimer = (seconds, run) => void setTimeout(run, seconds * 1000).unref(),
   emit = () => {},
   sesIdentities = ['example.com'],
+  topics = [],
   accessRole = 'OrganizationAccountAccessRole',
   staleness = 0,
 }: {
@@ -37,6 +38,8 @@ export const createWorld = ({
   setTimer?: World['setTimer']
   emit?: World['emit']
   sesIdentities?: string[]
+  /** ARNs. */
+  topics?: string[]
   accessRole?: string
   staleness?: number
 } = {}): World => {
@@ -65,6 +68,7 @@ export const createWorld = ({
     sesAccount: { isInSandbox: false, isSendingEnabled: true, max24HourSend: 50_000, sentLast24Hours: 12 },
     configurationSets: new Map(),
     refusingAddresses: new Set(),
+    topics: new Map(topics.map((arn) => [arn, []])),
     lambdaLimits: { concurrentExecutions: 1000, unreservedConcurrentExecutions: 1000 },
     trails: [organizationTrail()],
     serviceControlPolicies: [],

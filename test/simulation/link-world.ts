@@ -20,7 +20,13 @@ const accountId = '444455556666'
 export const aLinkWorld = (service: Service) => {
   const { deployed, clock, vending } = service
   const { now, setTimer } = clock
-  const world = createWorld({ now, setTimer, random: Math.random, accessRole: vending.accessRole })
+  const world = createWorld({
+    now,
+    setTimer,
+    random: Math.random,
+    accessRole: vending.accessRole,
+    topics: [deployed.noticesTopicArn],
+  })
   const account = addAccount(world, { id: accountId, name: 'Payments', joinedAt: now() + 1 })
   const ledger = inMemoryDynamoDB(deployed.ledgerTable, now, { lag: 1000 })
   const mails: SentMail[] = []

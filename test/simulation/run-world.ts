@@ -80,6 +80,7 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
     random,
     staleness: plan.staleness,
     accessRole: vending.accessRole,
+    topics: [deployed.noticesTopicArn],
   })
   world.forgetfulSeconds = 30
   const uuid = () => {

@@ -78,6 +78,7 @@ const actsOn = (place: Place): Record<string, (input: Input) => Ask | Ask[]> => 
       const sets = ConfigurationSetName ? [of('ses', `configuration-set/${text(ConfigurationSetName)}`)] : []
       return [...identities, ...sets].map((resource) => ({ resource, context }))
     },
+    'sns:Publish': ({ TopicArn }) => ({ resource: text(TopicArn) }),
     'sts:AssumeRole': ({ RoleArn }) => ({ resource: text(RoleArn) }),
   }
 }
@@ -91,7 +92,8 @@ const dependentActions: {
   of: string
   where?: string
   actions: string[]
-  on: 'the same' | 'the password key' | 'the log' | 'the log key' | 'the dead letters' | '*'
+  on:
+    'the same' | 'the password key' | 'the log' | 'the log key' | 'the log key, through SNS' | 'the dead letters' | '*'
   source: string
 }[] = [
   {
@@ -126,6 +128,12 @@ const dependentActions: {
     actions: ['kms:Decrypt'],
     on: 'the password key',
     source: 'Secrets Manager User Guide, security-encryption: how Secrets Manager uses the KMS key',
+  },
+  {
+    of: 'sns:Publish',
+    actions: ['kms:GenerateDataKey', 'kms:Decrypt'],
+    on: 'the log key, through SNS',
+    source: 'SNS Developer Guide, sns-key-management: publishers of an encrypted topic',
   },
   {
     of: 'a function',
@@ -213,6 +221,14 @@ export const dependentOn = (
     }),
     'the log': () => ({ ...own, resource: arns.of('logs', `log-group:${log}:log-stream:2026/11/01/a`), context: {} }),
     'the log key': () => ({ ...own, resource: arns.of('kms', localNames.logKey), context }),
+    'the log key, through SNS': () => ({
+      ...own,
+      resource: arns.of('kms', localNames.logKey),
+      context: {
+        'kms:ViaService': `sns.${place.region}.amazonaws.com`,
+        'kms:CallerAccount': place.managementAccountId,
+      },
+    }),
     'the dead letters': () => ({ ...own, resource: arns.of('sqs', localNames.deadLetters), context: {} }),
     '*': () => ({ ...own, resource: '*', context: {} }),
   }

@@ -70,6 +70,7 @@ export const arnIn = ({ resources }: Packaged, name: string) => {
     'AWS::KMS::Key': () => arn('kms', name === 'LogKey' ? localNames.logKey : localNames.passwordKey),
     'AWS::Lambda::Function': () => arn('lambda', `function:${named('FunctionName')}`),
     'AWS::Logs::LogGroup': () => arn('logs', `log-group:${named('LogGroupName')}:*`),
+    'AWS::SNS::Topic': () => arn('sns', `account-vending-local-${name}`),
     'AWS::SQS::Queue': () => arn('sqs', localNames.deadLetters),
     'AWS::StepFunctions::StateMachine': () => arn('states', `stateMachine:${named('StateMachineName')}`),
   }

@@ -71,6 +71,7 @@ const functions: Record<string, Fn> = {
   ReportClaim: fn(noticing),
   RecordMailEvent: fn(noticing),
   ReportFailure: fn(noticing),
+  TellSubscribers: fn({ NOTICES_TOPIC: '${NoticesTopic}' }),
   Sweep: fn(noticing, 900),
   // API Gateway waits 30 seconds for an answer.
   RequestAdmins: fn(workflowByName, 25),

@@ -33,12 +33,13 @@ const byRule = (SourceArn: string) => ({ Principal: 'events.amazonaws.com', Sour
 
 // Rules and dead letters
 
-type Target = 'VendAccount' | 'ReportFailure' | 'ReportClaim' | 'RecordMailEvent' | 'Sweep'
+type Target = 'VendAccount' | 'ReportFailure' | 'ReportClaim' | 'RecordMailEvent' | 'TellSubscribers' | 'Sweep'
 const targetArn: Record<Target, object> = {
   VendAccount: { Arn: '${VendAccount}', RoleArn: '${StartVendRole.Arn}' },
   ReportFailure: { Arn: '${ReportFailureLambdaFunction.Arn}' },
   ReportClaim: { Arn: '${ReportClaimLambdaFunction.Arn}' },
   RecordMailEvent: { Arn: '${RecordMailEventLambdaFunction.Arn}' },
+  TellSubscribers: { Arn: '${TellSubscribersLambdaFunction.Arn}' },
   Sweep: { Arn: '${SweepLambdaFunction.Arn}' },
 }
 const rule = (Id: Target, when: object, State = 'ENABLED'): Said => ({
@@ -78,6 +79,11 @@ const created = ['aws.organizations', 'CreateAccountResult', 'createAccountStatu
 const managed = ['aws.controltower', 'CreateManagedAccount', 'createManagedAccountStatus'] as const
 const updated = ['aws.controltower', 'UpdateManagedAccount', 'updateManagedAccountStatus'] as const
 
+const vendFailed = event('aws.states', 'Step Functions Execution Status Change', {
+  status: ['FAILED', 'TIMED_OUT', 'ABORTED'],
+  stateMachineArn: ['${VendAccount}'],
+})
+
 const rules: Table = {
   AccountCreatedRule: rule('VendAccount', serviceEvent(...created, 'SUCCEEDED')),
   AccountJoinedRule: rule(
@@ -104,13 +110,9 @@ const rules: Table = {
   AccountCreationFailedRule: rule('ReportFailure', serviceEvent(...created, 'FAILED')),
   ManagedAccountCreationFailedRule: rule('ReportFailure', serviceEvent(...managed, 'FAILED'), 'DISABLED'),
   ManagedAccountUpdateFailedRule: rule('ReportFailure', serviceEvent(...updated, 'FAILED'), 'DISABLED'),
-  VendFailedRule: rule(
-    'ReportFailure',
-    event('aws.states', 'Step Functions Execution Status Change', {
-      status: ['FAILED', 'TIMED_OUT', 'ABORTED'],
-      stateMachineArn: ['${VendAccount}'],
-    }),
-  ),
+  VendFailedRule: rule('ReportFailure', vendFailed),
+  VendFailedNoticeRule: rule('TellSubscribers', vendFailed),
+  AccountVendedRule: rule('TellSubscribers', ownEvent('Account Vended')),
   ClaimRule: rule('ReportClaim', ownEvent('Link Claimed', 'Claim Disowned')),
   ClaimDisownedRule: rule('VendAccount', ownEvent('Claim Disowned')),
   MailEventRule: rule('RecordMailEvent', {
@@ -132,6 +134,12 @@ const rules: Table = {
   ReportClaimLambdaEvConf: asynchronous('ReportClaim'),
   RecordMailEventPermission: permission('RecordMailEvent', byRule('${MailEventRule.Arn}')),
   RecordMailEventLambdaEvConf: asynchronous('RecordMailEvent'),
+  TellSubscribersPermission: permission('TellSubscribers', byRule(anyRule)),
+  TellSubscribersLambdaEvConf: asynchronous('TellSubscribers'),
+  NoticesTopic: {
+    Type: 'AWS::SNS::Topic',
+    Properties: { DisplayName: 'Account vending', KmsMasterKeyId: '${LogKey}' },
+  },
   SweepPermission: permission('Sweep', byRule('${SweepRule.Arn}')),
   ReportFailurePermission: permission('ReportFailure', byRule(anyRule)),
   ReportFailureLambdaEvConf: asynchronous('ReportFailure'),
@@ -299,6 +307,19 @@ export const roleTable: Record<string, RoleRow> = {
   ReportClaimRole: role(lambda, { ...handovers, ...notes('claim'), Mail: mail }),
   RecordMailEventRole: role(lambda, { ...mails, Mail: mail }),
   ReportFailureRole: role(lambda, { ...records, ...handovers, ...notes('failure'), Mail: mail }),
+  TellSubscribersRole: role(lambda, {
+    Ledger: {
+      'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['account#*', 'intent#*'] },
+      Null: { 'dynamodb:LeadingKeys': 'false' },
+    },
+    ...notes('notice'),
+    NoticesKey: {
+      StringEquals: {
+        'kms:ViaService': 'sns.${AWS::Region}.${AWS::URLSuffix}',
+        'kms:CallerAccount': '${AWS::AccountId}',
+      },
+    },
+  }),
   SweepRole: role(lambda, {
     ...records,
     ...notes('sweep'),

@@ -32,6 +32,7 @@ vi.mock('@aws-sdk/client-organizations', async (original) => recording(await ori
 vi.mock('@aws-sdk/client-secrets-manager', async (original) => recording(await original()))
 vi.mock('@aws-sdk/client-ses', async (original) => recording(await original()))
 vi.mock('@aws-sdk/client-sfn', async (original) => recording(await original()))
+vi.mock('@aws-sdk/client-sns', async (original) => recording(await original()))
 vi.mock('@aws-sdk/client-sts', async (original) => recording(await original()))
 // The sweep makes its clients when it runs.
 vi.mock('../../functions/sweep/sweep.ts', () => ({ sweep: () => Promise.resolve({}) }))
@@ -43,6 +44,7 @@ for (const [name, value] of Object.entries({
   CONFIGURATION_SET: 'account-vending',
   LINK_URL: 'https://access.example.com/link',
   PASSWORD_KEY_ARN: 'arn:aws:kms:us-east-1:111122223333:key/any',
+  NOTICES_TOPIC: 'arn:aws:sns:us-east-1:111122223333:any',
   STATE_MACHINE_ARN: 'arn:aws:states:us-east-1:111122223333:stateMachine:any',
 }))
   vi.stubEnv(name, value)
@@ -78,6 +80,7 @@ test.each([
   ['send-login-email', { DynamoDBClient: '10 standard', SESClient: once }],
   ['seal-password', { DynamoDBClient: usualOfDynamoDB, SecretsManagerClient: usual }],
   ['claim-link', { DynamoDBClient: usualOfDynamoDB, EventBridgeClient: usual }],
+  ['tell-subscribers', { DynamoDBClient: usualOfDynamoDB, SFNClient: usual, SNSClient: usual }],
   ['report-claim', { DynamoDBClient: usualOfDynamoDB, OrganizationsClient: usual, SESClient: once }],
   ['record-mail-event', { DynamoDBClient: usualOfDynamoDB, SESClient: once }],
   ['record-vended', { DynamoDBClient: usualOfDynamoDB, EventBridgeClient: usual }],

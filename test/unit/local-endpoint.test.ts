@@ -12,6 +12,7 @@ import {
 } from '@aws-sdk/client-ses'
 import { GetAccountCommand, SESv2Client } from '@aws-sdk/client-sesv2'
 import { SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn'
+import { PublishCommand, SNSClient } from '@aws-sdk/client-sns'
 import { afterEach, expect, test } from 'vitest'
 import { AwsError } from '../../local/aws/aws-error.ts'
 import { startEndpoint } from '../../local/aws/endpoint.ts'
@@ -224,6 +225,27 @@ test('a mail can be sent with the identity of another account that allows it', a
   world.sesGrants.add('arn:aws:ses:us-east-1:444455556666:identity/elsewhere.org')
   await granted('elsewhere.org')
   await expect(granted('eve@elsewhere.org')).rejects.toMatchObject({ name: 'AccessDenied' })
+})
+
+test('a topic keeps its messages, and refuses what SNS refuses', async () => {
+  const { world, config } = await start()
+  const TopicArn = 'arn:aws:sns:us-east-1:111122223333:notices'
+  world.topics.set(TopicArn, [])
+  const publish = (more: object = {}) => {
+    const MessageAttributes = { status: { DataType: 'String', StringValue: 'READY' } }
+    return new SNSClient(config()).send(
+      new PublishCommand({ TopicArn, Subject: 'Ready', Message: '{}', MessageAttributes, ...more }),
+    )
+  }
+  expect((await publish()).MessageId).toMatch(/^[\da-f-]{36}$/)
+  expect(world.topics.get(TopicArn)).toEqual([
+    { subject: 'Ready', message: '{}', attributes: { status: 'READY' }, at: world.now() },
+  ])
+  await expect(publish({ TopicArn: `${TopicArn}-2` })).rejects.toMatchObject({ name: 'NotFoundException' })
+  await expect(publish({ Subject: 'Zoë' })).rejects.toMatchObject({ name: 'InvalidParameterException' })
+  await expect(publish({ Message: '' })).rejects.toMatchObject({ name: 'InvalidParameterException' })
+  const empty = { status: { DataType: 'String', StringValue: '' } }
+  await expect(publish({ MessageAttributes: empty })).rejects.toMatchObject({ name: 'InvalidParameterValueException' })
 })
 
 test('services with a REST protocol get answers in that protocol', async () => {

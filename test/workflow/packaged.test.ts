@@ -130,6 +130,7 @@ describe('the packaged template says what the table says:', () => {
       HttpApiId: '${HttpApi}',
       HttpApiUrl: 'https://${HttpApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}',
       LedgerTable: '${Ledger}',
+      NoticesTopicArn: '${NoticesTopic}',
       OperatorRoleArn: '${OperatorRole.Arn}',
       PasswordKeyArn: '${PasswordKey.Arn}',
       RequesterRoleArn: '${RequesterRole.Arn}',

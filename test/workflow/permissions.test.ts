@@ -545,7 +545,7 @@ const secrets: [string, string][] = [
 const mailing = ['send-login-email', 'report-failure', 'report-claim', 'record-mail-event', 'sweep']
 const entering = ['create-admin-group', 'create-admin-user']
 const writingLedger = ['accept-request', 'store-password', 'record-vended', 'report-failure', 'sweep']
-const noting = ['request-admins', 'report-failure', 'report-claim', 'sweep']
+const noting = ['request-admins', 'report-failure', 'report-claim', 'tell-subscribers', 'sweep']
 /** Every function that reads or writes single items, with its own kinds of items. */
 const itemsOf: Record<string, string[]> = {
   'accept-request': ['account', 'handover'],
@@ -557,6 +557,7 @@ const itemsOf: Record<string, string[]> = {
   'record-vended': ['account'],
   'claim-link': ['handover', 'link'],
   'report-claim': ['handover', 'claim'],
+  'tell-subscribers': ['account', 'intent', 'notice'],
   'report-failure': ['account', 'failure', 'handover'],
   'request-admins': ['account', 'idempotency'],
   'record-mail-event': ['mail'],
