@@ -6,7 +6,7 @@ import type { BuildOptions, Plugin } from 'esbuild'
 import { compileMail } from './compile-mail.ts'
 import { compilePage } from './compile-page.ts'
 import { loadVending, packagedVendingFile } from './check-vending.ts'
-import { slimSchemas, slimSdk } from './slim-sdk.ts'
+import { slimSdk } from './slim-sdk.ts'
 
 const functions = path.join(import.meta.dirname, '..', '..', 'functions')
 
@@ -56,7 +56,7 @@ export const bundling = (vendingFile?: string): BuildOptions => ({
     '@aws-sdk/credential-provider-node': fileURLToPath(new URL('lambda-credentials.ts', import.meta.url)),
     '@aws-sdk/endpoint-cache': fileURLToPath(new URL('no-endpoint-cache.ts', import.meta.url)),
   },
-  plugins: [builtInPlugin(vendingFile), slimSchemas, slimSdk],
+  plugins: [builtInPlugin(vendingFile), slimSdk],
 })
 
 /** What serverless-esbuild asks for. */

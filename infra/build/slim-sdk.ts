@@ -22,6 +22,15 @@ export const leftOut: Record<string, string[]> = {
   'node_modules/@aws-lambda-powertools/logger/lib/esm/logBuffer.js': ['CircularMap'],
 }
 
+/**
+ * Structures of which the functions read only these members: the SDK ignores the other members of an answer. The whole
+ * description of a table needs the schemas of replicas, indexes and backups.
+ */
+export const membersRead: Record<string, string[]> = { TableDescription: ['CreationDateTime'] }
+
+/** The operations that the functions call, of clients in the query protocol whose other errors are left out. */
+export const operationsCalled: Record<string, string[]> = { 'client-ses': ['SendEmail'] }
+
 /** Modules of the SDK that a file of ours replaces. */
 export const standIns: Record<string, string> = {
   [`${core}/config/node-config-provider/fromSharedConfigFiles.js`]: fileURLToPath(
@@ -79,15 +88,31 @@ function errorClass(name, $fault, Members) {
 `
 }
 
+const structure = /^(export var (\w+)\$ = \[3, n0, _\w+,\s+0,\s+)\[([^\]]+)\],\s+\[([^\]]+)\]\s+\];$/gm
+
 /**
  * Takes the text of a client's `schemas/schemas_0.js`, and returns it with the keys of traits as literals. esbuild
  * keeps every object with a computed key, and with the object the operations that no function calls.
- * Errors for which `isUnregistered` is true are not registered, so that esbuild leaves them out too.
+ * Errors for which `isUnregistered` is true are not registered, so that esbuild leaves them out too. A structure that
+ * `members` names keeps these members only.
  */
-export const shortSchemas = (source: string, isUnregistered: (error: string) => boolean) => {
+export const shortSchemas = (
+  source: string,
+  { isUnregistered, members: read = {} }: { isUnregistered: (error: string) => boolean; members?: typeof membersRead },
+) => {
   const constants = new Map([...source.matchAll(/^const (_\w+) = ("\w+");$/gm)].map(([, name, text]) => [name, text]))
   return source
     .replace(/\[(_\w+)\]:/g, (key, name: string) => (constants.has(name) ? `${constants.get(name)}:` : key))
+    .replace(structure, (whole, head: string, name: string, members: string, types: string) => {
+      const wanted = read[name]
+      if (!wanted) return whole
+      const all = members.split(', ').map((member) => constants.get(member))
+      const typeOf = types.split(', ')
+      const kept = wanted.map((member) => all.indexOf(`"${member}"`))
+      if (typeOf.length !== all.length || kept.includes(-1))
+        throw new Error(`The SDK has a ${name} that shortSchemas cannot read`)
+      return `${head}[${kept.map((i) => all[i]).join()}], [${kept.map((i) => typeOf[i]).join()}]];`
+    })
     .replace(/^n0_registry\.registerError\((\w+)\$, \1\);$/gm, (line, name: string) =>
       isUnregistered(name) ? '' : line,
     )
@@ -97,9 +122,10 @@ export const shortSchemas = (source: string, isUnregistered: (error: string) => 
  * Tells which errors of a client need no class. In the JSON protocols an answer contains the name of the error. For a
  * name that is not registered, the SDK throws the service's base exception with this name, the message and all fields.
  * In the query protocol the name in the answer can differ from the error's name, and only the registry knows both.
- * An error that the SDK must retry says so in its class.
+ * An error that the SDK must retry says so in its class. If `operations` are named, no other operation is called, and
+ * only the errors that the SDK documents for these operations can come.
  */
-const unregistered = async (folder: string) => {
+const unregistered = async (folder: string, operations: string[] | undefined) => {
   const config = await readFile(path.join(folder, 'runtimeConfig.shared.js'), 'utf8')
   const errors = await readFile(path.join(folder, 'models', 'errors.js'), 'utf8')
   const isJson = /\bAwsJson1_[01]Protocol\b/.test(config) && !config.includes('awsQueryCompatible')
@@ -109,7 +135,15 @@ const unregistered = async (folder: string) => {
       .filter((text) => text.includes('$retryable'))
       .map((text) => /^\w+/.exec(text)?.[0]),
   )
-  return (error: string) => isJson && !retried.has(error)
+  if (!operations) return (error: string) => isJson && !retried.has(error)
+  const documents = await Promise.all(
+    operations.map((name) =>
+      readFile(path.join(folder, '..', 'dist-types', 'commands', `${name}Command.d.ts`), 'utf8'),
+    ),
+  )
+  const thrown = documents.flatMap((text) => [...text.matchAll(/@throws \{@link (\w+)\}/g)].map(([, name]) => name))
+  if (!thrown.length) throw new Error(`The SDK does not document the errors of ${operations.join(', ')}`)
+  return (error: string) => !thrown.includes(error) && !retried.has(error)
 }
 
 /**
@@ -125,20 +159,30 @@ export const shortPartitions = (source: string) => {
   return `export const partitionsInfo = ${JSON.stringify({ partitions: kept, ...more })}`
 }
 
+const schemasFile = /\/@aws-sdk\/(client-[\w-]+)\/dist-es\/schemas\/schemas_0\.js$/
+
+const slimSchemasOf = async (file: string, operations?: string[], members?: typeof membersRead) => ({
+  contents: shortSchemas(await readFile(file, 'utf8'), {
+    isUnregistered: await unregistered(path.join(file, '..', '..'), operations),
+    ...(members && { members }),
+  }),
+})
+
 /** Leaves out the operations of clients that a program does not use, and the classes of their errors. */
 export const slimSchemas: Plugin = {
   name: 'slim-schemas',
   setup(build) {
-    build.onLoad({ filter: /\/@aws-sdk\/client-[\w-]+\/dist-es\/schemas\/schemas_0\.js$/ }, async ({ path: file }) => ({
-      contents: shortSchemas(await readFile(file, 'utf8'), await unregistered(path.join(file, '..', '..'))),
-    }))
+    build.onLoad({ filter: schemasFile }, ({ path: file }) => slimSchemasOf(file))
   },
 }
 
-/** Leaves out what no function reaches on Lambda (docs/decisions/0003-bundles.md). */
+/** Leaves out what no function uses or reaches on Lambda (docs/decisions/0003-bundles.md). */
 export const slimSdk: Plugin = {
   name: 'slim-sdk',
   setup(build) {
+    build.onLoad({ filter: schemasFile }, ({ path: file }) =>
+      slimSchemasOf(file, operationsCalled[schemasFile.exec(file)?.[1] ?? ''], membersRead),
+    )
     build.onLoad({ filter: filterOf(Object.keys(leftOut)) }, ({ path: file }) => ({
       contents: (leftOut[under(file)] ?? [])
         .map((name) => `export function ${name}() { throw new Error('${name} is left out of the bundles') }`)

@@ -6,7 +6,7 @@ import { promisify } from 'node:util'
 import { build, type BuildOptions } from 'esbuild'
 import { bundling } from '../../infra/build/esbuild.ts'
 import { loadVending } from '../../infra/build/check-vending.ts'
-import { slimSchemas, slimSdk } from '../../infra/build/slim-sdk.ts'
+import { slimSdk } from '../../infra/build/slim-sdk.ts'
 import { readDeployed } from '../../local/deployed.ts'
 import { type Figure, type Figures, median, quantile, round, worseThan } from './figures.ts'
 
@@ -38,7 +38,7 @@ const bareClients = (name: string) => {
  */
 const withWholeSdk = ({ plugins = [], ...options }: BuildOptions): BuildOptions => ({
   ...options,
-  plugins: plugins.filter((plugin) => plugin !== slimSchemas && plugin !== slimSdk),
+  plugins: plugins.filter((plugin) => plugin !== slimSdk),
 })
 
 /** esbuild's defaults and what a bundle for Lambda needs, with classic zod and the SDK's whole chain of credentials. */

@@ -1,10 +1,11 @@
+import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { compileFunction } from 'node:vm'
 import { build } from 'esbuild'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { bundling, functionNames } from '../../infra/build/esbuild.ts'
-import { leftOut, shortErrors, standIns } from '../../infra/build/slim-sdk.ts'
+import { leftOut, membersRead, operationsCalled, shortErrors, standIns } from '../../infra/build/slim-sdk.ts'
 
 const root = path.join(import.meta.dirname, '..', '..')
 const require = createRequire(import.meta.url)
@@ -19,7 +20,11 @@ const inputsOfFunctions = async () => {
     write: false,
     metafile: true,
   })
-  return Object.keys(metafile.inputs)
+  const used = Object.values(metafile.outputs).flatMap((output) => Object.entries(output.inputs))
+  return {
+    inputs: Object.keys(metafile.inputs),
+    bundledFiles: [...new Set(used.flatMap(([file, { bytesInOutput }]) => (bytesInOutput ? [file] : [])))],
+  }
 }
 
 /** Bundles a module as the functions are bundled, and returns what the module exports. */
@@ -86,11 +91,23 @@ const thrownBy = async (client: Module, answer: Answer) => {
   return JSON.parse(JSON.stringify({ name, message, ...rest, $response: undefined })) as object
 }
 
+/** Whether an error can come only from operations that no function calls, as the SDK's documentation says. */
+const isOfOtherOperation = (client: string, error: string) =>
+  operationsCalled[client.replace('@aws-sdk/', '')]?.every(
+    (operation) =>
+      !readFileSync(
+        path.join(root, 'node_modules', client, 'dist-types', 'commands', `${operation}Command.d.ts`),
+        'utf8',
+      ).includes(`@throws {@link ${error}}`),
+  ) && error !== 'UnheardOfException'
+
 let inputs: string[] = []
+/** The files that have code in a function's bundle. */
+let bundledFiles: string[] = []
 /** Each client of the functions: as npm installs the client, and as the functions bundle it. */
 let clients: { name: string; whole: Module; slim: Module }[] = []
 beforeAll(async () => {
-  inputs = await inputsOfFunctions()
+  ;({ inputs, bundledFiles } = await inputsOfFunctions())
   const names = new Set(inputs.map((input) => /@aws-sdk\/client-[\w-]+/.exec(input)?.[0] ?? '').filter(Boolean))
   clients = await Promise.all(
     [...names].map(async (name) => ({
@@ -139,12 +156,30 @@ test('for every error of its service and for an unknown error, a bundled client 
       const answer = answerOf(schema, isQuery)
       const thrown = await thrownBy(whole, answer)
       expect(thrown).toMatchObject({ message: 'some message' })
+      if (isOfOtherOperation(name, schema[2])) continue
       expect(await thrownBy(slim, answer), `${name} ${schema[2]}`).toEqual(thrown)
     }
   }
 })
 
-test('a bundled client has the schemas of the SDK', () => {
-  const schemas = (client: Module) => new Map(schemasOf(client).map(([key, schema]) => [key, JSON.stringify(schema)]))
+test('the functions call no other operation of a client whose other errors are left out', () => {
+  for (const [client, operations] of Object.entries(operationsCalled)) {
+    const command = new RegExp(`/@aws-sdk/${client}/dist-es/commands/(\\w+)Command\\.js$`)
+    expect(bundledFiles.flatMap((file) => command.exec(file)?.[1] ?? [])).toEqual(operations)
+  }
+})
+
+test('a bundled client has the schemas of the SDK, but of some structures only the members that functions read', () => {
+  const schemas = (client: Module) =>
+    new Map(
+      schemasOf(client).map(([key, [kind, namespace, name, traits, members, types, ...more]]): [string, string] => {
+        const read = membersRead[name]
+        if (!read) return [key, JSON.stringify([kind, namespace, name, traits, members, types, ...more])]
+        const typeOf = (member: string) => (types as unknown[])[(members as string[]).indexOf(member)]
+        return [key, JSON.stringify([kind, namespace, name, traits, read, read.map(typeOf), ...more])]
+      }),
+    )
   for (const { name, whole, slim } of clients) expect(schemas(slim), name).toEqual(schemas(whole))
+  const { slim } = clients.find(({ name }) => name === '@aws-sdk/client-dynamodb')!
+  for (const [name, read] of Object.entries(membersRead)) expect((slim[`${name}$`] as Schema)[4]).toEqual(read)
 })
