@@ -11,6 +11,8 @@ type Input = {
   UpdateExpression: string
   ConditionExpression?: string
   FilterExpression?: string
+  IndexName?: string
+  KeyConditionExpression?: string
   ProjectionExpression?: string
   ExclusiveStartKey?: Item
   Limit?: number
@@ -46,13 +48,50 @@ const clone = <T>(value: T): T => {
   return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, clone<unknown>(member)])) as T
 }
 
+/** How two strings or two numbers are ordered; undefined for anything else. */
+const orderOf = (a: AttributeValue | undefined, b: AttributeValue | undefined) => {
+  if (a?.S !== undefined && b?.S !== undefined) return Buffer.compare(Buffer.from(a.S), Buffer.from(b.S))
+  return a?.N !== undefined && b?.N !== undefined ? Number(a.N) - Number(b.N) : undefined
+}
+
+const sumOf = (there: AttributeValue | undefined, amount: AttributeValue): AttributeValue => {
+  if (!there) throw invalid('The provided expression refers to an attribute that does not exist in the item')
+  if (there.N === undefined || amount.N === undefined)
+    throw invalid('An operand in the update expression has an incorrect data type')
+  return { N: String(Number(there.N) + Number(amount.N)) }
+}
+
+const indexKeys = ['pk', 'status', 'accountName']
+const indexAttributes = [...indexKeys, 'updatedAt', 'vendedAt', 'executionArn']
+
+/** The entry of an item in the index `byStatus`; undefined if the item lacks one of the keys. */
+const indexed = (item: Item | undefined): Item | undefined =>
+  item?.['status']?.S !== undefined && item['accountName']?.S !== undefined
+    ? Object.fromEntries(indexAttributes.flatMap((name) => (item[name] ? [[name, item[name]]] : [])))
+    : undefined
+
+const orderInIndex = (a: Item, b: Item) => orderOf(a['accountName'], b['accountName']) || orderOf(a['pk'], b['pk']) || 0
+
+/**
+ * The units of a write in the index: one entry is written, or deleted, and both if its key changes (DynamoDB Developer
+ * Guide, GSI, provisioned throughput considerations).
+ */
+const indexUnits = (old: Item | undefined, after: Item) => {
+  const [before, now] = [indexed(old), indexed(after)]
+  if (isDeepStrictEqual(before, now)) return 0
+  const blocks = (entry: Item | undefined) => (entry ? Math.ceil(itemSize(entry) / 1024) : 0)
+  const isMoved = indexKeys.some((name) => !isDeepStrictEqual(before?.[name], now?.[name]))
+  return isMoved ? blocks(before) + blocks(now) : Math.max(blocks(before), blocks(now))
+}
+
 /**
  * DynamoDB in memory, as far as the ledger uses it: one table with a string key `pk`; GetItem, PutItem, UpdateItem
- * with SET (values, if_not_exists) and REMOVE; conditions of `=`, `<>`, `<`, `>`, attribute_exists,
- * attribute_not_exists, AND, and OR in parentheses; Scan with a filter of begins_with and OR, in the order in
- * which items were made. It refuses any other expression. `units` are the request units by which on-demand capacity is
- * billed. For `lag` milliseconds after a write, a read that is not consistent returns what was there before the write:
- * DynamoDB may do so “usually within one second” (DynamoDB Developer Guide, HowItWorks.ReadConsistency).
+ * with SET (values, if_not_exists, a sum) and REMOVE; conditions of `=`, `<>`, `<`, `<=`, `>`, attribute_exists,
+ * attribute_not_exists, AND, and OR, which is in parentheses beside AND; Scan with a filter of begins_with and OR, in
+ * the order in which items were made; Query of the index `byStatus`. It refuses any other expression. `units` are the
+ * request units by which on-demand capacity is billed. For `lag` milliseconds after a write, a read that is not
+ * consistent returns what was there before the write: DynamoDB may do so “usually within one second” (DynamoDB
+ * Developer Guide, HowItWorks.ReadConsistency).
  */
 export const inMemoryDynamoDB = (tableName: string, now: () => number, { lag = 0 } = {}) => {
   const items = new Map<string, Item>()
@@ -98,20 +137,20 @@ export const inMemoryDynamoDB = (tableName: string, now: () => number, { lag = 0
   const holds = (item: Item | undefined, input: Input, condition: string): boolean => {
     const [, negated, asked] = /^attribute_(not_)?exists\(([^()]+)\)$/.exec(condition) ?? []
     if (asked) return (read(item, pathOf(input, asked)) === undefined) === Boolean(negated)
-    const [, path, comparator, placeholder] = /^([\w#.]+) (=|<>|<|>) (:\w+)$/.exec(condition) ?? []
+    const [, path, comparator = '', placeholder] = /^([\w#.]+) (=|<>|<=?|>) (:\w+)$/.exec(condition) ?? []
     if (!path || !placeholder) throw unsupported(`the condition ${condition}`)
     const there = read(item, pathOf(input, path))
     const other = valueOf(input, placeholder)
     if (comparator === '=' || comparator === '<>') return isDeepStrictEqual(there, other) === (comparator === '=')
-    if (other.S === undefined) throw unsupported(`${comparator} of anything but strings`)
-    if (there?.S === undefined) return false
-    const order = Buffer.compare(Buffer.from(there.S), Buffer.from(other.S))
-    return comparator === '<' ? order < 0 : order > 0
+    if (other.S === undefined && other.N === undefined)
+      throw unsupported(`${comparator} of anything but strings and numbers`)
+    const order = orderOf(there, other)
+    return order !== undefined && (comparator === '>' ? order > 0 : order < 0 || (comparator === '<=' && order === 0))
   }
   const checkCondition = (before: Item | undefined, input: Input) => {
     const conditions = input.ConditionExpression?.split(' AND ') ?? []
     const isMet = (condition: string) => {
-      const [, either] = /^\((.+ OR .+)\)$/.exec(condition) ?? []
+      const either = /^\((.+ OR .+)\)$/.exec(condition)?.[1] ?? (conditions.length === 1 ? condition : undefined)
       return either ? either.split(' OR ').some((one) => holds(before, input, one)) : holds(before, input, condition)
     }
     if (conditions.every(isMet)) return
@@ -139,7 +178,7 @@ export const inMemoryDynamoDB = (tableName: string, now: () => number, { lag = 0
     return shown
   }
   const put = (old: Item | undefined, after: Item) => {
-    units.write += Math.ceil(Math.max(itemSize(old), itemSize(after)) / 1024)
+    units.write += Math.ceil(Math.max(itemSize(old), itemSize(after)) / 1024) + indexUnits(old, after)
     items.set(keyOf(after), after)
     if (lag) replaced.set(keyOf(after), { item: old, until: now() + lag })
   }
@@ -154,10 +193,14 @@ export const inMemoryDynamoDB = (tableName: string, now: () => number, { lag = 0
     if (!sets) throw unsupported(`the update ${input.UpdateExpression}`)
     // A comma inside if_not_exists( , ) does not separate two assignments.
     for (const assignment of sets.split(/, (?![^(]*\))/)) {
-      const [, path = '', fallbackOf, other, own] =
-        /^([\w#.]+) = (?:if_not_exists\(([\w#.]+), (:\w+)\)|(:\w+))$/.exec(assignment) ?? []
+      const [, path = '', fallbackOf, other, own, summand, amount] =
+        /^([\w#.]+) = (?:if_not_exists\(([\w#.]+), (:\w+)\)|(:\w+)|([\w#.]+) \+ (:\w+))$/.exec(assignment) ?? []
       if (!path) throw unsupported(`the assignment ${assignment}`)
       // Every expression sees the item as it was before.
+      if (summand && amount) {
+        write(after, pathOf(input, path), sumOf(read(before, pathOf(input, summand)), valueOf(input, amount)))
+        continue
+      }
       const there = fallbackOf ? read(before, pathOf(input, fallbackOf)) : undefined
       write(after, pathOf(input, path), clone(there ?? valueOf(input, other ?? own ?? '')))
     }
@@ -198,6 +241,32 @@ export const inMemoryDynamoDB = (tableName: string, now: () => number, { lag = 0
         ...(page.length === Limit && { LastEvaluatedKey: { pk: { S: page.at(-1) ?? '' } } }),
       }
     },
+    Query: (input) => {
+      const paging = ['ExclusiveStartKey', 'Limit']
+      const [, ...namesAndValues] = expressions
+      check('Query', input, ['TableName', 'IndexName', 'KeyConditionExpression', ...paging, ...namesAndValues])
+      if (input.IndexName !== 'byStatus') throw unsupported(`the index ${input.IndexName}`)
+      const [, path = '', placeholder = ''] = /^([\w#]+) = (:\w+)$/.exec(input.KeyConditionExpression ?? '') ?? []
+      if (pathOf(input, path).join() !== 'status') throw unsupported(`the condition ${input.KeyConditionExpression}`)
+      const status = valueOf(input, placeholder).S
+      const { ExclusiveStartKey: after, Limit = Infinity } = input
+      const found = [...items.keys()]
+        .map(eventually)
+        .map(indexed)
+        .filter((entry) => entry !== undefined)
+        .filter((entry) => entry['status']?.S === status && (!after || orderInIndex(after, entry) < 0))
+        .sort(orderInIndex)
+      const page = found.slice(0, Limit)
+      units.read += Math.max(1, Math.ceil(page.reduce((sum, item) => sum + itemSize(item), 0) / 4096)) / 2
+      const last = page.length === Limit ? page.at(-1) : undefined
+      return {
+        Items: structuredClone(page),
+        Count: page.length,
+        ScannedCount: page.length,
+        // As on AWS, a full page may be the last one.
+        ...(last && { LastEvaluatedKey: Object.fromEntries(indexKeys.map((name) => [name, last[name]])) }),
+      }
+    },
     PutItem: (input) => {
       check('PutItem', input, ['TableName', 'Item', ...expressions])
       const before = items.get(keyOf(input.Item))
@@ -225,8 +294,11 @@ export const inMemoryDynamoDB = (tableName: string, now: () => number, { lag = 0
       for (const [pk, { expiresAt }] of items)
         if (expiresAt?.N !== undefined && Number(expiresAt.N) * 1000 <= now()) items.delete(pk)
     },
-    /** The stored bytes that DynamoDB bills: the items' sizes, and 100 bytes more for each item. */
-    bytes: () => [...items.values()].reduce((sum, item) => sum + 100 + itemSize(item), 0),
+    /** The stored bytes that DynamoDB bills: the sizes of items and index entries, and 100 bytes more for each. */
+    bytes: () =>
+      [...items.values()]
+        .flatMap((item) => [item, ...[indexed(item)].filter((entry) => entry !== undefined)])
+        .reduce((sum, stored) => sum + 100 + itemSize(stored), 0),
     /** For the endpoint's `operations`. */
     operations: Object.fromEntries(
       Object.entries(operations).map(([name, run]): [string, Operation] => [name, (_, input) => run(input)]),

@@ -3,6 +3,8 @@ import {
   DynamoDBClient,
   GetItemCommand,
   PutItemCommand,
+  QueryCommand,
+  type QueryCommandInput,
   ScanCommand,
   type ScanCommandInput,
   UpdateItemCommand,
@@ -58,7 +60,7 @@ const update = (
     ...(values && { ExpressionAttributeValues: marshall(values) }),
   })
 
-type Command = GetItemCommand | PutItemCommand | UpdateItemCommand | ScanCommand
+type Command = GetItemCommand | PutItemCommand | UpdateItemCommand | ScanCommand | QueryCommand
 const cases: [name: string, before: Command[], command: Command][] = [
   ['an item that is not there', [], get],
   ['an item that is there', [put], get],
@@ -166,6 +168,21 @@ const cases: [name: string, before: Command[], command: Command][] = [
   ],
   ['a value that is not given', [put], update('SET x = :a, y = :b', { values: { ':a': 1 } })],
   ['another table', [], new GetItemCommand({ TableName: 'other', Key })],
+  ...[2, 3, 4].flatMap((number) =>
+    ['<', '<=', '>'].map((order): (typeof cases)[number] => [
+      `the number 3 ${order} ${number}`,
+      [put],
+      update('SET x = :a', { condition: `tries ${order} :a`, values: { ':a': number } }),
+    ]),
+  ),
+  [
+    'either of two conditions without parentheses',
+    [put],
+    update('SET x = :a', { condition: 'attribute_not_exists(tries) OR tries <= :a', values: { ':a': 3 } }),
+  ],
+  ['a sum', [put], update('SET #t = #t + :a', { names: { '#t': 'tries' }, values: { ':a': 1.5 } })],
+  ['a sum with what is not there', [put], update('SET x = x + :a', { values: { ':a': 1 } })],
+  ['a sum with a string', [put], update('SET x = #n + :a', { names: { '#n': 'name' }, values: { ':a': 1 } })],
 ]
 
 const clear = new PutItemCommand({ TableName, Item: Key })
@@ -249,6 +266,47 @@ test.each([1, 2, 5, 6])('a scan in pages of %d: as dynalite does it', async (lim
   expect(inMemory?.pks).toHaveLength(5)
 })
 
+const ofStatus = (status: string): QueryCommandInput => ({
+  TableName,
+  IndexName: 'byStatus',
+  KeyConditionExpression: '#status = :status',
+  ExpressionAttributeNames: { '#status': 'status' },
+  ExpressionAttributeValues: marshall({ ':status': status }),
+})
+
+test.each([1, 2, 3, 4])('the index byStatus is read in pages of %d as dynalite does it', async (Limit) => {
+  const [dynalite, inMemory] = await Promise.all(
+    both.map(async ({ dynamodb }) => {
+      const records = [
+        {
+          pk: 'account#7',
+          status: 'VENDED',
+          accountName: 'Beta',
+          updatedAt: 'b',
+          vendedAt: 'c',
+          lease: { holder: 'x' },
+        },
+        { pk: 'account#8', status: 'VENDED', accountName: 'Alpha', executionArn: 'arn' },
+        { pk: 'account#9', status: 'VENDED', accountName: 'alpha' },
+        { pk: 'account#10', status: 'FAILED', accountName: 'Alpha' },
+        { pk: 'intent#a@example.com', status: 'VENDED' },
+      ]
+      for (const record of records) await dynamodb.send(new PutItemCommand({ TableName, Item: marshall(record) }))
+      const pages: unknown[] = []
+      let ExclusiveStartKey: QueryCommandInput['ExclusiveStartKey']
+      do {
+        const query = { ...ofStatus('VENDED'), Limit, ExclusiveStartKey }
+        const { $metadata: _, ...page } = await dynamodb.send(new QueryCommand(query))
+        pages.push(page)
+        ExclusiveStartKey = page.LastEvaluatedKey
+      } while (ExclusiveStartKey)
+      return pages as { Count: number }[]
+    }),
+  )
+  expect(inMemory).toEqual(dynalite)
+  expect(inMemory?.reduce((sum, { Count }) => sum + Count, 0)).toBe(3)
+})
+
 test('the table is described with its creation date', async () => {
   const [dynalite, inMemory] = await Promise.all(
     both.map(({ dynamodb }) => dynamodb.send(new DescribeTableCommand({ TableName }))),
@@ -260,9 +318,11 @@ test('the table is described with its creation date', async () => {
 })
 
 test.each<[string, Command]>([
-  ['a condition', update('SET x = :a', { condition: 'tries > :a', values: { ':a': 1 } })],
-  ['an order of numbers', update('SET x = :a', { condition: 'tries < :a', values: { ':a': 1 } })],
-  ['an assignment', update('SET x = tries + :a', { values: { ':a': 1 } })],
+  ['a condition', update('SET x = :a', { condition: 'tries >= :a', values: { ':a': 1 } })],
+  ['an order of booleans', update('SET x = :a', { condition: 'tries < :a', values: { ':a': true } })],
+  ['an assignment', update('SET x = tries - :a', { values: { ':a': 1 } })],
+  ['an index', new QueryCommand({ ...ofStatus('VENDED'), IndexName: 'other' })],
+  ['a key condition', new QueryCommand({ ...ofStatus('VENDED'), KeyConditionExpression: 'accountName = :status' })],
   ['an update', update('ADD x :a', { values: { ':a': 1 } })],
   ['a filter', new ScanCommand({ TableName, FilterExpression: 'attribute_exists(pk)' })],
   ['a projection', new ScanCommand({ TableName, ProjectionExpression: 'lease.holder' })],
@@ -286,9 +346,20 @@ test('request units are counted as AWS bills them: one for 1 KB of a write, one 
   // The larger of the old and the new item counts.
   run('PutItem', { TableName, Item: Key })
   expect(units).toEqual({ read: 2, write: 10 })
+  // An entry of the index is written, changed, and deleted with the new one written where its key changes.
+  const record = (status: string, updatedAt: string) =>
+    marshall({ pk: 'account#1', accountName: 'A', status, updatedAt })
+  run('PutItem', { TableName, Item: record('VENDING', 'a') })
+  expect(units.write).toBe(12)
+  run('PutItem', { TableName, Item: record('VENDING', 'b') })
+  expect(units.write).toBe(14)
+  run('PutItem', { TableName, Item: record('VENDED', 'b') })
+  expect(units.write).toBe(17)
+  run('PutItem', { TableName, Item: Key })
+  expect(units.write).toBe(19)
   const refused = { TableName, Item: Key, ConditionExpression: 'attribute_not_exists(pk)' }
   expect(() => run('PutItem', refused)).toThrow('The conditional request failed')
-  expect(units).toEqual({ read: 2, write: 11 })
+  expect(units).toEqual({ read: 2, write: 20 })
 })
 
 test('a read that is not consistent may lag behind a write, and a consistent read never does', () => {
@@ -308,4 +379,9 @@ test('a read that is not consistent may lag behind a write, and a consistent rea
   expect(run('GetItem', { TableName, Key, ConsistentRead: true }).Item).toEqual(second)
   now = 2000
   expect(run('GetItem', { TableName, Key }).Item).toEqual(second)
+  const vended = marshall({ pk: 'account#1', accountName: 'A', status: 'VENDED' })
+  run('PutItem', { TableName, Item: vended })
+  expect(run('Query', ofStatus('VENDED')).Items).toEqual([])
+  now = 3000
+  expect(run('Query', ofStatus('VENDED')).Items).toEqual([vended])
 })
