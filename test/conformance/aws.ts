@@ -1,3 +1,4 @@
+import { AccountClient } from '@aws-sdk/client-account'
 import { CloudFormationClient, CreateStackCommand } from '@aws-sdk/client-cloudformation'
 import {
   CloudTrailClient,
@@ -14,6 +15,7 @@ import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { SESClient, VerifyDomainIdentityCommand } from '@aws-sdk/client-ses'
 import { SESv2Client } from '@aws-sdk/client-sesv2'
 import { CreateStateMachineCommand, SFNClient } from '@aws-sdk/client-sfn'
+import { CreateTopicCommand, SNSClient } from '@aws-sdk/client-sns'
 import { CreateQueueCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts'
 import { startClock } from '../../local/clock.ts'
@@ -55,6 +57,7 @@ const clients = (endpoint: string, credentials: Credentials) => {
     iam: asking(new IAM.IAMClient(config)),
     sts: asking(new STSClient(config)),
     organizations: asking(new Organizations.OrganizationsClient(config)),
+    account: asking(new AccountClient(config)),
     secretsmanager: asking(new SecretsManagerClient(config)),
     ses: asking(new SESClient(config)),
     sesv2: asking(new SESv2Client(config)),
@@ -63,6 +66,7 @@ const clients = (endpoint: string, credentials: Credentials) => {
     cloudformation: asking(new CloudFormationClient(config)),
     lambda: asking(new LambdaClient(config)),
     states: asking(new SFNClient(config)),
+    sns: asking(new SNSClient(config)),
     sqs: asking(new SQSClient({ ...config, useQueueUrlAsEndpoint: false })),
     dynamodb: asking(dynamodb),
     /** For the functions of functions/shared/record-and-lease.ts, whose DynamoDB expressions the scenarios test. */
@@ -87,6 +91,7 @@ export type Aws = ReturnType<typeof clients> & {
   policyId: string
   /** The URL of a queue that is empty when a case begins. Each case must empty the queue again. */
   queueUrl: string
+  topicArn: string
   /** Creates a customer-managed policy in the member account. Returns the policy's ARN. */
   addPolicy: (name: string, document: string) => Promise<string>
   /** Advances the clock, on the side that has a clock to advance. */
@@ -164,6 +169,9 @@ export const startLocal = async () => {
   world.trails = [
     { name: trailName, homeRegion: region, isMultiRegion: true, isOrganization: true, isLogging: true, eventSelectors },
   ]
+  const topicArn = `arn:aws:sns:${region}:${managementAccountId}:conformance`
+  world.topics.set(topicArn, [])
+  world.trustedServices.add('account.amazonaws.com')
   const operations = {
     events: eventBridge({
       putEvent: () => {},
@@ -206,6 +214,7 @@ export const startLocal = async () => {
     ofMember,
     stateMachineArn,
     policyId,
+    topicArn,
     queueUrl: `https://sqs.${region}.amazonaws.com/${managementAccountId}/${queueName}`,
     addPolicy: async (name, document) => {
       const arn = `arn:aws:iam::${member.id}:policy/${name}`
@@ -260,9 +269,8 @@ export const prepareMoto = async ({ url, loadNoMorePolicies }: Moto): Promise<Aw
   )
   const policyId = Policy?.PolicySummary?.Id ?? ''
   await own.organizations(new Organizations.AttachPolicyCommand({ PolicyId: policyId, TargetId: unitId }))
-  await own.organizations(
-    new Organizations.EnableAWSServiceAccessCommand({ ServicePrincipal: 'cloudtrail.amazonaws.com' }),
-  )
+  for (const ServicePrincipal of ['cloudtrail.amazonaws.com', 'account.amazonaws.com'])
+    await own.organizations(new Organizations.EnableAWSServiceAccessCommand({ ServicePrincipal }))
   // Creates the trail's bucket without an SDK client, because S3's client is no dependency.
   await fetch(`${url}/conformance`, { method: 'PUT' })
   await own.cloudtrail(
@@ -302,6 +310,7 @@ export const prepareMoto = async ({ url, loadNoMorePolicies }: Moto): Promise<Aw
     }),
   )
   const { QueueUrl: queueUrl = '' } = await own.sqs(new CreateQueueCommand({ QueueName: queueName }))
+  const { TopicArn: topicArn = '' } = await own.sns(new CreateTopicCommand({ Name: 'conformance' }))
   const ofMember = clients(url, await memberCredentials(own.sts, accountId))
   const iamOfStrict = clients(url, await memberCredentials(own.sts, strictId)).iam
   await iamOfStrict(new IAM.UpdateAccountPasswordPolicyCommand(passwordPolicy))
@@ -317,6 +326,7 @@ export const prepareMoto = async ({ url, loadNoMorePolicies }: Moto): Promise<Aw
     stateMachineArn,
     policyId,
     queueUrl,
+    topicArn,
     addPolicy: async (name, document) => {
       const { Policy } = await ofMember.iam(new IAM.CreatePolicyCommand({ PolicyName: name, PolicyDocument: document }))
       return Policy?.Arn ?? ''

@@ -57,7 +57,8 @@ test('every operation of the local organization has its cases', () => {
     Object.keys(table).map((operation) => `${service} ${operation}`),
   )
   const missing = operations.filter((one) => !cases.some(({ service, operation }) => `${service} ${operation}` === one))
-  expect(missing).toEqual([])
+  // moto does not have Control Tower.
+  expect(missing.filter((one) => !one.startsWith('controltower '))).toEqual([])
 })
 
 /** Other names of a service, in the SDK's packages or at the endpoint. */
@@ -113,6 +114,8 @@ command needs Python 3.11 or newer, and PyPI the first time: moto is installed i
 The table lists every difference, with what AWS's documentation says about it. The suite fails if there is a difference that is not
 listed, and also if a listed difference no longer exists. The column "Right" says whose answer the documentation confirms: \`both\`
 means that it allows either. _answers_ means that the call succeeds. _nothing_ means that the field is missing.
+
+Control Tower has no cases, because moto does not have the service. Its operations follow AWS's API model.
 
 The table's source is [differences.ts](../test/conformance/differences.ts); \`npm run test:conformance -- -u\` writes this page.
 

@@ -753,4 +753,167 @@ export const known: Difference[] = [
     right: 'local',
     found: { 'sqs SendMessage: without a body': ['MissingParameter 400', 'answers'] },
   },
+  {
+    page: 'Organizations API model, Account, OrganizationalUnit',
+    aws: 'Accounts and organizational units contain their path, which ends with a slash. moto does not have these fields yet.',
+    right: 'local',
+    found: {
+      'organizations DescribeAccount: that was created → Account.Paths': [
+        '["<organization 1>/<root 1>/<account 1>/"]',
+        'nothing',
+      ],
+      'organizations ListAccounts: with one that was created → 0.Paths': [
+        '["<organization 1>/<root 1>/<account 1>/"]',
+        'nothing',
+      ],
+      'organizations ListOrganizationalUnitsForParent: of the root → 0.Path': [
+        '"<organization 1>/<root 1>/<unit 1>/"',
+        'nothing',
+      ],
+      'organizations DescribeOrganizationalUnit: that is there → OrganizationalUnit.Path': [
+        '"<organization 1>/<root 1>/<unit 1>/"',
+        'nothing',
+      ],
+    },
+  },
+  {
+    page: 'Organizations API Reference, ListOrganizationalUnitsForParent, DescribeOrganizationalUnit, MoveAccount, ListTagsForResource, ListPoliciesForTarget',
+    aws: 'Each id must match its pattern. Otherwise the error is InvalidInputException with the reason INVALID_PATTERN.',
+    right: 'local',
+    found: {
+      'organizations ListOrganizationalUnitsForParent: of what is no id': [
+        'InvalidInputException 400, INVALID_PATTERN',
+        'ParentNotFoundException 400',
+      ],
+      'organizations DescribeOrganizationalUnit: of what is no id': [
+        'InvalidInputException 400, INVALID_PATTERN',
+        'OrganizationalUnitNotFoundException 400',
+      ],
+      'organizations MoveAccount: into what is no id': [
+        'InvalidInputException 400, INVALID_PATTERN',
+        'ParentNotFoundException 400',
+      ],
+      'organizations ListTagsForResource: of what is no id': [
+        'InvalidInputException 400, INVALID_PATTERN',
+        'InvalidInputException 400',
+      ],
+      'organizations ListPoliciesForTarget: of what is no id': [
+        'InvalidInputException 400, INVALID_PATTERN',
+        'InvalidInputException 400',
+      ],
+    },
+  },
+  {
+    page: 'Organizations API Reference, ListRoots',
+    aws: 'Only the management account and a delegated administrator may call the operation.',
+    right: 'local',
+    found: { 'organizations ListRoots: by a member account': ['AccessDeniedException 400', 'answers'] },
+  },
+  {
+    page: 'Organizations API Reference, MoveAccount',
+    aws: 'An account that is already in the destination leads to DuplicateAccountException.',
+    right: 'local',
+    found: {
+      'organizations MoveAccount: to where it is': ['DuplicateAccountException 400', 'answers'],
+      'organizations MoveAccount: again, from where it was': ['DuplicateAccountException 400', 'answers'],
+    },
+  },
+  {
+    page: 'Organizations API Reference, MoveAccount',
+    aws: 'The errors for parents are SourceParentNotFoundException and DestinationParentNotFoundException. The page does not list ParentNotFoundException.',
+    right: 'local',
+    found: {
+      'organizations MoveAccount: from a parent that is not there': [
+        'SourceParentNotFoundException 400',
+        'ParentNotFoundException 400',
+      ],
+      'organizations MoveAccount: into a parent that is not there': [
+        'DestinationParentNotFoundException 400',
+        'ParentNotFoundException 400',
+      ],
+    },
+  },
+  {
+    page: 'Organizations API Reference, MoveAccount',
+    aws: 'SourceParentId is the root or unit that contains the account. The page does not say which error another existing parent leads to.',
+    right: 'local',
+    found: {
+      'organizations MoveAccount: from where it is not': ['SourceParentNotFoundException 400', 'answers'],
+    },
+  },
+  {
+    page: 'Organizations API Reference, TagResource, Tag',
+    aws: 'If a tag is not valid, or if there are too many tags, the entire request fails: INVALID_PATTERN, MAX_TAG_LIMIT_EXCEEDED.',
+    right: 'local',
+    found: {
+      'organizations TagResource: with a comma': ['InvalidInputException 400, INVALID_PATTERN', 'answers'],
+      'organizations TagResource: past 50': ['ConstraintViolationException 400, MAX_TAG_LIMIT_EXCEEDED', 'answers'],
+    },
+  },
+  {
+    page: 'Organizations API Reference, ListPoliciesForTarget',
+    aws: 'The error is TargetNotFoundException. The page does not list AccountNotFoundException.',
+    right: 'local',
+    found: {
+      'organizations ListPoliciesForTarget: of nobody': ['TargetNotFoundException 400', 'AccountNotFoundException 400'],
+    },
+  },
+  {
+    page: 'Account Management API Reference, PutAlternateContact',
+    aws: 'The management account names only member accounts of its organization, and never itself. A member account names none.',
+    right: 'local',
+    found: {
+      'account PutAlternateContact: of the management account, by its own id': ['AccessDeniedException 403', 'answers'],
+      'account PutAlternateContact: of nobody': ['AccessDeniedException 403', 'answers'],
+      'account PutAlternateContact: by a member account that names another': ['AccessDeniedException 403', 'answers'],
+    },
+  },
+  {
+    page: 'Account Management API Reference, PutAlternateContact',
+    aws: 'Name has 1 to 64 characters, Title 1 to 50, EmailAddress 1 to 254, PhoneNumber 1 to 25 of `[\\s0-9()+-]`. AlternateContactType is BILLING, OPERATIONS or SECURITY. Otherwise the error is ValidationException.',
+    right: 'local',
+    found: {
+      'account PutAlternateContact: without a title': ['ValidationException 400', 'answers'],
+      'account PutAlternateContact: with a name of 65': ['ValidationException 400', 'answers'],
+      'account PutAlternateContact: with a letter in the phone number': ['ValidationException 400', 'answers'],
+      'account PutAlternateContact: with an address without @': ['ValidationException 400', 'answers'],
+      'account PutAlternateContact: of an unknown type': ['ValidationException 400', 'AccessDeniedException 400'],
+    },
+  },
+  {
+    page: 'Account Management API Reference, GetAlternateContact',
+    aws: 'The status of ResourceNotFoundException is 404.',
+    right: 'local',
+    found: {
+      'account GetAlternateContact: that is not there': [
+        'ResourceNotFoundException 404',
+        'ResourceNotFoundException 400',
+      ],
+    },
+  },
+  {
+    page: 'DynamoDB API Reference, Query',
+    aws: 'The page does not say which error an unknown index leads to. AWS answers ValidationException (“The table does not have the specified index”).',
+    right: 'local',
+    found: {
+      'dynamodb Query: of an index that is not there': ['ValidationException 400', 'ResourceNotFoundException 400'],
+    },
+  },
+  {
+    page: 'SNS API Reference, Publish',
+    aws: 'A message is not empty, and a subject has fewer than 100 characters: InvalidParameter.',
+    right: 'local',
+    found: {
+      'sns Publish: without a message': ['InvalidParameterException 400', 'answers'],
+      'sns Publish: with a subject of 100': ['InvalidParameterException 400', 'answers'],
+    },
+  },
+  {
+    page: 'SNS API Reference, Publish, MessageAttributeValue',
+    aws: 'An attribute’s value must not be empty. The page lists both errors, and does not say which one an empty value leads to.',
+    right: 'both',
+    found: {
+      'sns Publish: with an empty attribute': ['InvalidParameterValueException 400', 'InvalidParameterException 400'],
+    },
+  },
 ]

@@ -19,6 +19,7 @@ import { setTimeout } from 'node:timers/promises'
 import { mfaPolicy } from '../../functions/shared/mfa-policy.ts'
 import * as ledger from '../../functions/shared/record-and-lease.ts'
 import * as notes from '../../functions/shared/notes.ts'
+import { account, placing, sns } from './scenarios-opening.ts'
 import { type Aws, passwordPolicy, roleName, stackName, trailName } from './aws.ts'
 
 /** Returns what to compare: an answer, or several named answers. `name` is the case's own, the same on both sides. */
@@ -831,7 +832,7 @@ const organizations: Record<string, Record<string, Run>> = {
       organizations(new Organizations.ListTargetsForPolicyCommand({ PolicyId: 'p-99999999' })),
   },
   ListAWSServiceAccessForOrganization: {
-    'of CloudTrail': ({ organizations }) =>
+    'of the two services': ({ organizations }) =>
       organizations(new Organizations.ListAWSServiceAccessForOrganizationCommand({})),
   },
   DescribeCreateAccountStatus: {
@@ -1511,6 +1512,48 @@ const dynamodb: Record<string, Record<string, Run>> = {
         }),
       ),
   },
+  Query: {
+    'of the index by status': async ({ dynamodb, name }) => {
+      const query = (more: Partial<DynamoDB.QueryCommandInput> = {}) =>
+        dynamodb(
+          new DynamoDB.QueryCommand({
+            TableName: 'ledger',
+            IndexName: 'byStatus',
+            KeyConditionExpression: '#status = :status',
+            ExpressionAttributeNames: { '#status': 'status' },
+            ExpressionAttributeValues: { ':status': { S: `VENDED ${name}` } },
+            ...more,
+          }),
+        )
+      for (const [pk, accountName, attribute] of [
+        ['1', 'Beta', 'vendedAt'],
+        ['2', 'Alpha', 'lease'],
+        ['3', undefined, 'updatedAt'],
+      ] as const)
+        await dynamodb(
+          new DynamoDB.PutItemCommand({
+            TableName: 'ledger',
+            Item: {
+              pk: { S: `${name}-${pk}` },
+              status: { S: `VENDED ${name}` },
+              ...(accountName && { accountName: { S: accountName } }),
+              [attribute]: { S: 'x' },
+            },
+          }),
+        )
+      const first = await query({ Limit: 1 })
+      return { first, next: await query({ ExclusiveStartKey: first.LastEvaluatedKey }) }
+    },
+    'of an index that is not there': ({ dynamodb }) =>
+      dynamodb(
+        new DynamoDB.QueryCommand({
+          TableName: 'ledger',
+          IndexName: 'byName',
+          KeyConditionExpression: 'accountName = :a',
+          ExpressionAttributeValues: { ':a': { S: 'a' } },
+        }),
+      ),
+  },
   CreateTable: {
     twice: ({ dynamodb }) =>
       dynamodb(
@@ -1609,7 +1652,8 @@ const sqs: Record<string, Record<string, Run>> = {
 export const scenarios: Record<string, Record<string, Record<string, Run>>> = {
   iam,
   sts,
-  organizations,
+  organizations: { ...organizations, ...placing },
+  account,
   secretsmanager,
   ses,
   events,
@@ -1618,5 +1662,6 @@ export const scenarios: Record<string, Record<string, Record<string, Run>>> = {
   cloudformation,
   lambda,
   sqs,
+  sns,
   dynamodb,
 }
