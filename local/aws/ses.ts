@@ -17,6 +17,8 @@ export type Mail = {
   text?: string
   html?: string
   at: number
+  /** The identity of another account that sent the mail. */
+  sourceArn?: string
   /** The function that sent the mail. */
   function: string | null
 }
@@ -196,7 +198,7 @@ export const startMailCatcher = async (world: World) => {
   const server = await catcher.default({ host: '127.0.0.1', port: 0 })
   const url = urlOf(server)
   // The catcher has one store for the whole process, uses the real time, and keeps one recipient for each mail.
-  const sent = new Map<string, { to: string[]; at: number; function: string | null }>()
+  const sent = new Map<string, Pick<Mail, 'to' | 'at' | 'sourceArn' | 'function'>>()
   let underWay = 0
 
   /** Tells the event bus what became of a mail, if the mail's configuration set has an event destination for that. */
@@ -226,7 +228,7 @@ export const startMailCatcher = async (world: World) => {
     if (!messageId)
       throw new AwsError('InvalidParameterValue', `The mail catcher does not accept this mail: ${response.body}`)
     const at = world.now()
-    sent.set(messageId, { to, at, function: caller.function })
+    sent.set(messageId, { to, at, ...(SourceArn && { sourceArn: SourceArn }), function: caller.function })
     const tags = Object.fromEntries(Tags.map(({ Name = '', Value = '' }) => [Name, [Value]]))
     if (set)
       deliver(set, {

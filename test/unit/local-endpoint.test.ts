@@ -216,7 +216,7 @@ test('a sender is verified by address or by domain', async () => {
 })
 
 test('a mail can be sent with the identity of another account that allows it', async () => {
-  const { world, config } = await start()
+  const { world, endpoint, config } = await start()
   const ses = new SESClient(config())
   const { input } = mail('eve@elsewhere.org', 'ada@example.com')
   const granted = (identity: string) =>
@@ -224,6 +224,7 @@ test('a mail can be sent with the identity of another account that allows it', a
   await expect(granted('elsewhere.org')).rejects.toMatchObject({ name: 'AccessDenied' })
   world.sesGrants.add('arn:aws:ses:us-east-1:444455556666:identity/elsewhere.org')
   await granted('elsewhere.org')
+  expect((await endpoint.mails()).at(-1)?.sourceArn).toBe('arn:aws:ses:us-east-1:444455556666:identity/elsewhere.org')
   await expect(granted('eve@elsewhere.org')).rejects.toMatchObject({ name: 'AccessDenied' })
 })
 
