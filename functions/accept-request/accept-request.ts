@@ -4,9 +4,9 @@ import type { OrganizationsClient } from '@aws-sdk/client-organizations'
 import type { SFNClient } from '@aws-sdk/client-sfn'
 import * as z from 'zod/mini'
 import { addressIdentity } from '../shared/address.ts'
-import { findMemberAccount, type ProtectedPlaces } from '../shared/account.ts'
+import { type Account, findMemberAccount, type ProtectedPlaces } from '../shared/account.ts'
 import { AccountBusyError, InvalidInputError } from '../shared/errors.ts'
-import { isEvent } from '../shared/event-shape.ts'
+import { isEvent, isOpening } from '../shared/event-shape.ts'
 import { isRunning } from '../shared/execution.ts'
 import {
   type AccountRecord,
@@ -32,7 +32,9 @@ import {
   type PolicyDocument,
   sizeIssues,
 } from '../shared/request.ts'
+import { isOpenedByRequest, readIntent } from '../shared/opening.ts'
 import { placeOf, vendOf } from '../shared/vend.ts'
+import { acceptOpening } from './accept-opening.ts'
 import { askedBy, isDisowned, isRenewal, renewalOf, withoutWhatIsGone } from './asked.ts'
 
 export const acceptRequestInput = z.object({
@@ -143,6 +145,16 @@ const isBeingMade = async (
 }
 
 /**
+ * Whether a request opens this account. The event about the account can come before the workflow knows the account's
+ * id.
+ */
+const isBeingOpened = async (ledger: Ledger, { id, email }: Account, record: AccountRecord | undefined) => {
+  if (record?.vendedAt) return false
+  const intent = await readIntent(ledger, email)
+  return intent !== undefined && isOpenedByRequest(intent, id)
+}
+
+/**
  * Decides what becomes of a request, by reading only, so that `vend plan` decides by this as well.
  *
  * `outcome` is Accepted, or one of the end states AlreadyVended, AlreadyInProgress, NotNew. Throws what `acceptRequest`
@@ -179,6 +191,7 @@ export async function decideRequest(
   // new account.
   if (byEvent && record?.vendedAt && record.status !== 'DEPARTED') return nothingToDo('AlreadyVended')
   if (installedAt && installedAt > new Date(account.joinedAt)) return nothingToDo('NotNew')
+  if (byEvent && (await isBeingOpened(ledger, account, record))) return nothingToDo('AlreadyInProgress')
 
   if (isRenewal(input) && (await isBeingMade(sfn, record, { ...input, executionArn }))) throw busy(id)
   const ask = isRenewal(input)
@@ -233,14 +246,19 @@ const busy = (accountId: string) => new AccountBusyError(`Another execution is v
 /**
  * Turns the input of any door into one checked request, and takes the account's lease.
  *
- * `outcome` says how the execution continues: Accepted, or one of the end states AlreadyVended, AlreadyInProgress,
- * NotNew.
+ * `outcome` says how the execution continues: Accepted, Opening (as `acceptOpening` answers), or one of the end states
+ * AlreadyVended, AlreadyInProgress, NotNew.
  * Safe to run twice: an execution can take its own lease again.
  * Throws `InvalidInputError`, `ManagementAccountError`, `AccountNotFoundError`, `ProtectedAccountError`,
  * `AccountPendingError`, `AccountNotActiveError`, `RecipientNotAllowedError`, `UserNotOnRecordError`, `UserKeptError`,
  * and `AccountBusyError` while another execution vends the account.
  */
-export async function acceptRequest(clients: Clients, input: z.output<typeof acceptRequestInput>, config: Config) {
+export async function acceptRequest(
+  clients: Clients,
+  input: z.output<typeof acceptRequestInput>,
+  config: Config & Parameters<typeof acceptOpening>[2],
+) {
+  if (isOpening(input.request)) return acceptOpening(clients, input, config)
   const decided = await decideRequest(clients, input, config)
   if (decided.outcome !== 'Accepted') {
     const { outcome, accountId, holdsLease } = decided

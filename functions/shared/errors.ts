@@ -214,3 +214,8 @@ export class OpeningWaitedTooLongError extends Error {
 export class AccountNotEnrolledError extends Error {
   override readonly name = 'AccountNotEnrolledError'
 }
+
+/** Account Management refused to set an alternate contact, most likely because it has no trusted access. */
+export class AlternateContactDeniedError extends Error {
+  override readonly name = 'AlternateContactDeniedError'
+}

@@ -3,6 +3,10 @@
 /** Whether an execution's input is an event: from EventBridge, or from the sweep in the place of a lost event. */
 export const isEvent = (input: unknown) => typeof input === 'object' && input !== null && 'detail-type' in input
 
+/** Whether an execution's input asks to open an account. An event has an account, too: the one that it comes from. */
+export const isOpening = (input: unknown): input is { account: { name?: unknown; email?: unknown } } =>
+  typeof input === 'object' && input !== null && 'account' in input && !isEvent(input)
+
 /** The source of this service's own events. */
 export const ourSource = 'account-vending'
 

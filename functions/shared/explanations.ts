@@ -115,6 +115,11 @@ export const explanations: Record<string, Explanation> = {
     'The account is open and placed, and Control Tower has not enrolled the account within an hour.',
     'Look at the account in the Control Tower console, and correct what Control Tower reports there.',
   ),
+  AlternateContactDeniedError: explain(
+    'redrive',
+    'The account is open, and Account Management refused to set its alternate contacts.',
+    'Switch on trusted access for AWS Account Management in Organizations (account.amazonaws.com).',
+  ),
   AccountBusyError: explain(
     'start',
     'Another execution was still vending this account when this execution stopped waiting.',

@@ -85,9 +85,6 @@ export const inputOf = ({ name, email, ou, tags, alternateContacts, ...people }:
   ...people,
 })
 
-/** Whether an execution's input asks to open an account. */
-export const isOpening = (input: unknown) => typeof input === 'object' && input !== null && 'account' in input
-
 /**
  * The account that an execution's input asks to open, whether or not the rest of the input is valid. Undefined if the
  * input asks for anything else: events have a field `account` too, which is text.
@@ -100,6 +97,7 @@ export const openedBy = (input: unknown): { name?: string | undefined; email: st
 /** What the steps know about the account that they open. */
 export const openingSchema = z.object({
   requestId: z.string(),
+  requestedBy: z.string(),
   name: z.string(),
   email: z.string(),
   /** The id of the organizational unit. */

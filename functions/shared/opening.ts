@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { PutItemCommand } from '@aws-sdk/client-dynamodb'
 import { marshall } from '@aws-sdk/util-dynamodb'
-import { FailedJustNowError, LeaseLostError } from './errors.ts'
+import { AccountBusyError, FailedJustNowError, LeaseLostError } from './errors.ts'
 import type { FailedStatus } from './failure.ts'
 import { type Change, entries, ifConditionHolds, type Kind, type Ledger, readItem, scan, updateItem } from './ledger.ts'
 import type { OpenRequest } from './new-account.ts'
@@ -51,8 +51,10 @@ export type Intent = {
   /** The FailureReason of the last creation. */
   creationFailure?: string
   accountId?: string
+  /** The moments that are reserved for calls to limited APIs, by API, in milliseconds since 1970. */
+  turns?: Record<string, number>
   /** What PlaceAccount has applied. */
-  placed?: { ou?: string; tags?: string[]; alternateContacts?: string[] }
+  placed?: { ou?: string; tags?: string[]; alternateContacts?: string[]; enrolled?: boolean }
   failure?: FailedOpening
 }
 
@@ -91,23 +93,48 @@ const allIntents: Kind<Intent, Map<string, Intent>> = {
 /** Reads the intents of all accounts that were asked for, by address in lower case. */
 export const scanIntents = async (ledger: Ledger) => (await scan(ledger, { intents: allIntents })).intents
 
+/**
+ * Whether an account with the intent's address belongs to the request that the intent names, so that nobody else vends
+ * the account. `accountId` is the account's id.
+ */
+export const isOpenedByRequest = ({ status, failure, accountId }: Intent, id: string) =>
+  (accountId === undefined || accountId === id) &&
+  status !== 'awaiting-approval' &&
+  status !== 'declined' &&
+  failure?.error !== 'EmailAlreadyExistsError'
+
 /** Whether a new request can take the place of the one that the intent names: that one has ended without an account. */
 const hasEnded = ({ status, failure, accountId }: Intent) =>
   status === 'declined' || (failure !== undefined && accountId === undefined)
 
-type NewRequest = { body: OpenRequest; requestedBy: string; needsApproval: boolean }
+/** Functions of the failed execution may still be at work. */
+const hasFailedJustNow = ({ failure }: Intent) =>
+  failure !== undefined && Date.now() - Date.parse(failure.at) < leaseRestSeconds * 1000
+
+type NewRequest = {
+  body: OpenRequest
+  requestedBy: string
+  needsApproval: boolean
+  /** The execution that carries the request out already: a manual one. */
+  holder?: string
+}
 
 /**
  * Puts a request on record, and makes it the open request for the account's address. Answers the request's id, and
  * `isNew: false` with the intent that is there if another request for the address is open.
  * The id has 128 random bits: whoever knows the id may read the request.
+ * Throws `AccountBusyError` for 90 seconds after the last request for the address has failed.
  */
 export const createRequest = async (
   ledger: Ledger,
-  { body, requestedBy, needsApproval }: NewRequest,
-): Promise<{ isNew: true; requestId: string } | { isNew: false; requestId: string; intent: Intent }> => {
+  { body, requestedBy, needsApproval, holder }: NewRequest,
+): Promise<{ isNew: boolean; requestId: string; intent: Intent }> => {
   const before = await readIntent(ledger, body.email)
   if (before && !hasEnded(before)) return { isNew: false, requestId: before.requestId, intent: before }
+  if (before && hasFailedJustNow(before))
+    throw new AccountBusyError(
+      `email: the last request for the address ${body.email} failed less than ${leaseRestSeconds} seconds ago`,
+    )
   const requestId = randomBytes(16).toString('hex')
   const ask = askOf(body)
   const at = now()
@@ -120,9 +147,10 @@ export const createRequest = async (
     requestedAt: at,
     updatedAt: at,
     status: needsApproval ? 'awaiting-approval' : 'accepted',
+    ...(holder && { holder, renewedAt: Date.parse(at) }),
     steps: {},
   }
-  if (await putItem(ledger, intentKey(body.email), intent, before)) return { isNew: true, requestId }
+  if (await putItem(ledger, intentKey(body.email), intent, before)) return { isNew: true, requestId, intent }
   const other = await readIntent(ledger, body.email)
   if (!other) throw new Error(`The intent of ${requestId} was deleted while the request was put on record`)
   return { isNew: false, requestId: other.requestId, intent: other }

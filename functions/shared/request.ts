@@ -248,8 +248,8 @@ export const sizeIssues = (ask: Ask) => {
 }
 
 type Issues = { field: string; message: string }[]
-/** The account that a request is for, and the partition of the organization. */
-type Target = { accountId: string; accountEmail: string; partition: string }
+/** The account that a request is for, without an id if it does not exist yet, and the partition of the organization. */
+type Target = { accountId?: string; accountEmail: string; partition: string }
 
 /** The ARN of a policy that a request or vending.yml names. */
 export const arnOfPolicy = (policy: string, partition: string) =>
@@ -259,10 +259,11 @@ export const arnOfPolicy = (policy: string, partition: string) =>
 const toArns = (policies: string[], field: string, { accountId, partition }: Target, issues: Issues) =>
   policies.map((name, i) => {
     const policy = arnOfPolicy(name, partition)
-    if (!policy.startsWith(`arn:${partition}:iam::aws:`) && !policy.startsWith(`arn:${partition}:iam::${accountId}:`))
+    const isOfAccount = accountId !== undefined && policy.startsWith(`arn:${partition}:iam::${accountId}:`)
+    if (!policy.startsWith(`arn:${partition}:iam::aws:`) && !isOfAccount)
       issues.push({
         field: `${field}.policies[${i}]`,
-        message: `${policy} must be in the partition ${partition} and belong to AWS or to account ${accountId}`,
+        message: `${policy} must be in the partition ${partition} and belong to AWS${accountId === undefined ? ': a new account has no policies of its own' : ` or to account ${accountId}`}`,
       })
     return policy
   })
@@ -296,7 +297,8 @@ const denialIssues = (ask: Ask, request: AdminsRequest, defaults: Defaults, targ
   }
   const placeOfAdmin = (name: string | undefined) =>
     `${request.admins ? 'admins' : 'vending.yml admins'}[${ask.admins.findIndex(({ userName }) => userName === name)}]`
-  return findDenials(ask, target)
+  // A new account's id is not known yet, and no policy can name it.
+  return findDenials(ask, { ...target, accountId: target.accountId ?? '000000000000' })
     .filter(({ isCertain }) => isCertain)
     .map((denial) => {
       const { policy, isInline, group, userNames } = denial

@@ -1,4 +1,6 @@
 import { type Ledger, updateItem } from './ledger.ts'
+import { changeOpening, type Intent } from './opening.ts'
+import type { Vend } from './vend.ts'
 
 // Organizations and Account Management allow few calls a second, for the whole organization. All executions share one
 // item for each limited API. It says when the next call may be made, and each execution reserves a moment of its own.
@@ -58,4 +60,37 @@ export const postponeCalls = async (ledger: Ledger, { api, seconds, burst }: Lim
     set: { freeAt },
     condition: ({ value }) => `attribute_not_exists(freeAt) OR freeAt < ${value(freeAt)}`,
   })
+}
+
+// A reserved moment that passed longer ago was reserved before a failure: others may have called since.
+const mostLate = 60_000
+
+/**
+ * Reserves the moment for an opening's next call to a limited API, once. Answers undefined if the call may be made now,
+ * and otherwise the time to wait until. Throws `LeaseLostError`.
+ */
+export const waitForTurn = async (
+  ledger: Ledger,
+  opened: { email: string; vend: Vend },
+  { turns }: Pick<Intent, 'turns'>,
+  limit: Limit,
+) => {
+  const reserved = turns?.[limit.api]
+  const now = Date.now()
+  const at = reserved !== undefined && reserved > now - mostLate ? reserved : await reserveMoment(ledger, limit, now)
+  if (at <= now) return undefined
+  return sleepUntil(ledger, opened, limit, { at, turns, for: `a free moment for ${limit.api}` })
+}
+
+/** Puts on record that an opening waits for its turn. Answers the time to wait until. Throws `LeaseLostError`. */
+export const sleepUntil = async (
+  ledger: Ledger,
+  opened: { email: string; vend: Vend },
+  { api }: Limit,
+  { at, turns, for: what }: { at: number; turns: Intent['turns']; for: string },
+) => {
+  const until = new Date(Math.ceil(at / 1000) * 1000).toISOString()
+  const waiting = { for: what, until }
+  await changeOpening(ledger, opened, { set: { turns: { ...turns, [api]: at }, waiting } })
+  return until
 }

@@ -40,6 +40,9 @@ export const standIns: Record<string, string> = {
   'node_modules/@smithy/signature-v4/dist-es/HeaderFormatter.js': fileURLToPath(
     new URL('no-event-headers.ts', import.meta.url),
   ),
+  'node_modules/@aws-sdk/client-dynamodb/dist-es/endpoint/endpointResolver.js': fileURLToPath(
+    new URL('dynamodb-endpoint.ts', import.meta.url),
+  ),
 }
 
 const filterOf = (files: string[]) => new RegExp(`/(${files.join('|').replaceAll('.', '\\.')})$`)
@@ -51,7 +54,7 @@ const errorClass = new RegExp(
     String.raw`    static shapeId = ".+";`,
     String.raw`    name = "\k<name>";`,
     String.raw`    \$fault = (?<fault>"client"|"server");`,
-    String.raw`(?<retryable>    \$retryable = .+;\n)?(?:    \w+;\n)*    constructor\(opts\) \{`,
+    String.raw`(?<retryable>    \$retryable = \{(?:\n {8}.+)*\n?(?:    )?.*\};\n)?(?:    \w+;\n)*    constructor\(opts\) \{`,
     String.raw`        super\(\{`,
     String.raw`            name: "\k<name>",`,
     String.raw`            \$fault: \k<fault>,`,

@@ -1,6 +1,12 @@
 /** A workflow in Amazon States Language, as far as the local organization reads it. */
 export type Definition = { TimeoutSeconds?: number; States: Record<string, State> }
-export type State = { Type: string; Resource?: string; Retry?: Retrier[]; ItemProcessor?: Definition }
+export type State = {
+  Type: string
+  Resource?: string
+  TimestampPath?: string
+  Retry?: Retrier[]
+  ItemProcessor?: Definition
+}
 type Retrier = {
   ErrorEquals: string[]
   IntervalSeconds?: number
@@ -16,14 +22,25 @@ export const allStates = (definition: Definition): [name: string, state: State][
     ...(state.ItemProcessor ? allStates(state.ItemProcessor) : []),
   ])
 
-/** Shortens the pauses before retries by the clock's speed. Task timeouts stay: functions run in real time. */
+/** The resource of a task that waits in the place of a Wait state, because the library waits on the real clock only. */
+export const waitTask = 'wait'
+
+const waitAsTask = ({ TimestampPath, ...state }: State): State => ({
+  ...state,
+  ...(TimestampPath && { Type: 'Task', Resource: waitTask, InputPath: TimestampPath, ResultPath: null }),
+})
+
+/**
+ * Shortens the pauses before retries by the clock's speed, and lets Wait states wait on the clock. Task timeouts stay:
+ * functions run in real time.
+ */
 export const onClock = (definition: Definition, speed: number): Definition => ({
   ...definition,
   States: Object.fromEntries(
     Object.entries(definition.States).map(([name, state]) => [
       name,
       {
-        ...state,
+        ...waitAsTask(state),
         ...(state.ItemProcessor && { ItemProcessor: onClock(state.ItemProcessor, speed) }),
         ...(state.Retry && {
           Retry: state.Retry.map(({ IntervalSeconds = 1, MaxDelaySeconds, ...retry }) => ({

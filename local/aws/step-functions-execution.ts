@@ -11,7 +11,7 @@ export type Execution = {
   error?: string
   /** As Step Functions gives it. The cause of a function's failure is JSON with errorType, errorMessage and trace. */
   cause?: string
-  /** In the order in which the execution entered them. */
+  /** In the order in which the execution first entered them, each with the status of its last run. */
   states: { name: string; status: 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'ABORTED'; index?: number }[]
   history: HistoryEvent[]
   startDate: number
@@ -59,9 +59,19 @@ export const recordHistory = async (
     retries.set(key, before + 1)
     return retrier && longestPause(retrier, before)
   }
+  const keyOf = (name: string, index: number | undefined) => [name, index].join()
+  // After a redrive the library walks again through the states that succeeded before, as often as they succeeded.
+  const walkedAgain = new Map<string, number>()
+  for (const { what, state, index } of execution.history)
+    if (what === 'succeeded') walkedAgain.set(keyOf(state, index), (walkedAgain.get(keyOf(state, index)) ?? 0) + 1)
   for await (const event of log) {
     const { type, state, index, Error: error } = event as LogEvent
     if (!state) continue
+    const again = walkedAgain.get(keyOf(state.name, index)) ?? 0
+    if (again) {
+      if (type.endsWith('StateExited')) walkedAgain.set(keyOf(state.name, index), again - 1)
+      continue
+    }
     const userName = state.input?.admin?.userName
     const item = index === undefined ? {} : { index }
     const visited = execution.states.findLast((entered) => entered.name === state.name && entered.index === index)
@@ -78,8 +88,6 @@ export const recordHistory = async (
       execution.history.push(happened)
       onProgress({ execution, ...happened })
     }
-    // After a redrive the library walks again through the states that succeeded before.
-    if (visited?.status === 'SUCCEEDED') continue
     if (type.endsWith('StateEntered')) {
       if (visited) visited.status = 'RUNNING'
       else execution.states.push({ name: state.name, status: 'RUNNING', ...item })

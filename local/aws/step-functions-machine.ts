@@ -1,6 +1,6 @@
 import { StateMachine, type StateMachineDefinition } from 'aws-local-stepfunctions'
 import type { Clock } from '../clock.ts'
-import { allStates, type Definition, onClock } from './step-functions-definition.ts'
+import { allStates, type Definition, onClock, waitTask } from './step-functions-definition.ts'
 import { type Execution, type Progress, recordHistory } from './step-functions-execution.ts'
 
 /** The largest payload: 256 KiB (Step Functions Developer Guide, service-quotas). */
@@ -49,7 +49,29 @@ export type MachineOptions = {
 }
 
 /** One run of an execution: from its start, or from a redrive, to its end. */
-type Run = { execution: Execution; redriveCount: number; results: Map<string, unknown>; lastFailure?: unknown }
+type Run = {
+  execution: Execution
+  redriveCount: number
+  results: Map<string, unknown>
+  /** How often each task has succeeded in this run. A state in a loop runs several times with the same input. */
+  successes: Map<string, number>
+  lastFailure?: unknown
+}
+
+/** Waits until a time on the organization's clock. */
+const waitUntil = ({ now, setTimer }: Clock, time: string) =>
+  new Promise<null>((resolve) => setTimer(Math.max(0, Date.parse(time) - now()) / 1000, () => resolve(null)))
+
+/** The name of a call of a task in a run, and what to do with its result. */
+const callOf = ({ successes }: Run, stateName: string, input: unknown) => {
+  const called = JSON.stringify([stateName, input])
+  const count = successes.get(called) ?? 0
+  const succeeded = (result: unknown) => {
+    successes.set(called, count + 1)
+    return result
+  }
+  return { task: `${called} ${count}`, succeeded }
+}
 
 const isOver = ({ execution, redriveCount }: Run) =>
   execution.status !== 'RUNNING' || execution.redriveCount !== redriveCount
@@ -69,9 +91,19 @@ const recordFailure = ({ execution, lastFailure }: Run, thrown: unknown) => {
       : error.message
 }
 
+/** Runs a task: waits, or invokes a function and takes its result as JSON, as Step Functions does. */
+const perform = async (
+  { clock, invoke }: Pick<MachineOptions, 'clock' | 'invoke'>,
+  resource: string,
+  input: unknown,
+): Promise<unknown> =>
+  resource === waitTask
+    ? waitUntil(clock, String(input))
+    : JSON.parse(JSON.stringify(await invoke(resource, input)) ?? 'null')
+
 /** Creates a state machine that the package aws-local-stepfunctions runs. Returns `run` and `stop`. */
 export const createMachine = ({ definition, clock, invoke, onProgress, onEnd }: MachineOptions) => {
-  /** The results of each execution's tasks, by state and input. A redrive does not run these tasks again. */
+  /** The results of each execution's tasks, by state, input and count. A redrive does not run these tasks again. */
   const resultsOf = new Map<string, Map<string, unknown>>()
   const aborts = new Map<string, () => void>()
   const stopped = new Set<string>()
@@ -84,18 +116,17 @@ export const createMachine = ({ definition, clock, invoke, onProgress, onEnd }: 
   )
 
   const runTask = async (run: Run, stateName: string, functionArn: string, input: unknown) => {
-    const task = JSON.stringify([stateName, input])
-    if (run.results.has(task)) return structuredClone(run.results.get(task))
+    const { task, succeeded } = callOf(run, stateName, input)
+    if (run.results.has(task)) return succeeded(structuredClone(run.results.get(task)))
     // After a stop, the library immediately retries the tasks that were waiting for a retry.
     if (isOver(run) || stopped.has(run.execution.executionArn))
       throw Object.assign(new Error('The execution has ended'), { name: 'ExecutionEnded' })
     try {
       checkSize(input)
-      // Step Functions gets the result of a function as JSON.
-      const result: unknown = JSON.parse(JSON.stringify(await invoke(functionArn, input)) ?? 'null')
+      const result = await perform({ clock, invoke }, functionArn, input)
       // If the execution has ended in the meantime, nobody got this result, so a redrive must run the task again.
       if (!isOver(run)) run.results.set(task, result)
-      return result
+      return succeeded(result)
     } catch (error) {
       run.lastFailure = error
       throw error
@@ -104,8 +135,10 @@ export const createMachine = ({ definition, clock, invoke, onProgress, onEnd }: 
 
   const start = (run: Run) => {
     const { executionArn, name, input } = run.execution
-    const tasks = [...states].flatMap(([stateName, { Resource }]) =>
-      Resource ? [[stateName, (taskInput: unknown) => runTask(run, stateName, Resource, taskInput)] as const] : [],
+    const tasks = [...states].flatMap(([stateName, { Resource = waitTask, Type }]) =>
+      Type === 'Task' || Type === 'Wait'
+        ? [[stateName, (taskInput: unknown) => runTask(run, stateName, Resource, taskInput)] as const]
+        : [],
     )
     return machine.run(JSON.parse(input) as never, {
       context: { Execution: { Id: executionArn, Name: name } },
@@ -120,7 +153,7 @@ export const createMachine = ({ definition, clock, invoke, onProgress, onEnd }: 
       const results = resultsOf.get(executionArn) ?? new Map<string, unknown>()
       resultsOf.set(executionArn, results)
       stopped.delete(executionArn)
-      const run: Run = { execution, redriveCount, results }
+      const run: Run = { execution, redriveCount, results, successes: new Map() }
       const { result, eventLogs, abort } = start(run)
       aborts.set(executionArn, abort)
       const recorded = recordHistory(execution, eventLogs, { states, now: clock.now, onProgress })

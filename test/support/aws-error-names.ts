@@ -42,6 +42,7 @@ export const callsOf = (step: string) => [
 ]
 
 const packages: Record<string, string> = {
+  account: 'account',
   dynamodb: 'dynamodb',
   events: 'eventbridge',
   iam: 'iam',
@@ -55,6 +56,9 @@ const packages: Record<string, string> = {
 /** The errors of a call in AWS's API model, as the SDK's documentation of the command names them. */
 export const modelledErrors = (call: string) => {
   const [service = '', operation = ''] = call.split(':')
+  // The service calls Control Tower without an SDK client. Source: Control Tower API Reference, ListEnabledBaselines.
+  if (service === 'controltower')
+    return ['AccessDeniedException', 'InternalServerException', 'ThrottlingException', 'ValidationException']
   const client = `node_modules/@aws-sdk/client-${packages[service] ?? `(none for ${service})`}`
   const text = readFileSync(path.join(root, client, `dist-types/commands/${operation}Command.d.ts`), 'utf8')
   const names = [...text.matchAll(/@throws \{@link (\w+)\}/g)].map(([, name = '']) => name)
@@ -98,6 +102,8 @@ export const commonErrors = [
 export const moreErrors: Record<string, string[]> = {
   // Source: EventBridge API reference, PutEventsResultEntry.
   events: ['InternalFailure', 'ThrottlingException'],
+  // In the model of the operations that read, and a new account may be as unknown to those that write.
+  account: ['ResourceNotFoundException'],
   iam: ['ServiceFailureException', 'ConcurrentModificationException', 'EntityTemporarilyUnmodifiableException'],
   // Every error under which the SDK tries again may be the last one: @smithy/core, THROTTLING_ERROR_CODES.
   any: ['RequestThrottled', 'RequestThrottledException', 'ThrottledException', 'TooManyRequestsException'],
@@ -226,6 +232,19 @@ export const fates: Record<string, Fate> = {
   AccountNotFoundException: handled,
   ChildNotFoundException: handled,
   ConditionalCheckFailedException: handled,
+  'account:AccessDeniedException': handled,
+  'account:ResourceNotFoundException': handled,
+  ConstraintViolationException: handled,
+  CreateAccountStatusNotFoundException: handled,
+  DuplicateAccountException: handled,
+  FinalizingOrganizationException: handled,
+  'organizations:OrganizationalUnitNotFoundException': handled,
+  InternalServerException: 'retried',
+  ParentNotFoundException: final('Somebody has deleted the organizational unit: a person must name another one.'),
+  DestinationParentNotFoundException: final('Somebody has deleted the unit: a person must ask for another one.'),
+  SourceParentNotFoundException: final('Somebody else has moved the account at this moment. A redrive finds it there.'),
+  TargetNotFoundException: final('Somebody has closed the account at this moment.'),
+  UnsupportedAPIEndpointException: broken,
   ExecutionDoesNotExist: handled,
   'secretsmanager:InvalidRequestException': handled,
   'secretsmanager:ResourceExistsException': handled,

@@ -5,6 +5,7 @@ import {
   PutItemCommand,
   UpdateItemCommand,
   type UpdateItemCommandInput,
+  type GetItemCommandInput,
 } from '@aws-sdk/client-dynamodb'
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb'
 import { mockClient } from 'aws-sdk-client-mock'
@@ -200,7 +201,12 @@ export const ledgerMock = () => {
       const item = record && marshall(record, { removeUndefinedValues: true })
       dynamodb.reset()
       dynamodb.onAnyCommand().resolves({})
-      dynamodb.on(GetItemCommand).resolves(item ? { Item: item } : {})
+      // Nobody has asked for the account to be opened.
+      dynamodb
+        .on(GetItemCommand)
+        .callsFake(({ Key }: GetItemCommandInput) =>
+          item && !Key?.['pk']?.S?.startsWith('intent#') ? { Item: item } : {},
+        )
       dynamodb.on(PutItemCommand).resolves({})
       dynamodb.on(UpdateItemCommand).resolves({ Attributes: item ?? marshall(aRecord()) })
     },

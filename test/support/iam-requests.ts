@@ -13,8 +13,10 @@ type Place = { region: string; managementAccountId: string; organizationId: stri
 
 const arnsOf = ({ region, managementAccountId, organizationId }: Place) => ({
   of: (service: string, resource: string) => `arn:aws:${service}:${region}:${managementAccountId}:${resource}`,
-  inOrganization: (id: string) =>
-    `arn:aws:organizations::${managementAccountId}:${id.startsWith('ou-') ? 'ou' : 'account'}/${organizationId}/${id}`,
+  inOrganization: (id: string) => {
+    const type = id.startsWith('ou-') ? 'ou' : id.startsWith('r-') ? 'root' : 'account'
+    return `arn:aws:organizations::${managementAccountId}:${type}/${organizationId}/${id}`
+  },
 })
 
 /**
@@ -40,6 +42,18 @@ const actsOn = (place: Place): Record<string, (input: Input) => Ask | Ask[]> => 
   return {
     'organizations:DescribeAccount': ({ AccountId }) => ({ resource: inOrganization(text(AccountId)) }),
     'organizations:ListParents': ({ ChildId }) => ({ resource: inOrganization(text(ChildId)) }),
+    'organizations:DescribeOrganizationalUnit': ({ OrganizationalUnitId: id }) => ({
+      resource: inOrganization(text(id)),
+    }),
+    'organizations:ListOrganizationalUnitsForParent': ({ ParentId }) => ({ resource: inOrganization(text(ParentId)) }),
+    'organizations:ListTagsForResource': ({ ResourceId }) => ({ resource: inOrganization(text(ResourceId)) }),
+    'organizations:TagResource': ({ ResourceId }) => ({ resource: inOrganization(text(ResourceId)) }),
+    'organizations:MoveAccount': ({ AccountId, SourceParentId, DestinationParentId }) =>
+      [AccountId, SourceParentId, DestinationParentId].map((id) => ({ resource: inOrganization(text(id)) })),
+    // Service Authorization Reference, AWS Account Management: accountInOrganization.
+    'account:PutAlternateContact': ({ AccountId }) => ({
+      resource: `arn:aws:account::${place.managementAccountId}:account/${place.organizationId}/${text(AccountId)}`,
+    }),
     'dynamodb:DescribeTable': table,
     'dynamodb:GetItem': item('Key'),
     'dynamodb:PutItem': item('Item'),
@@ -93,7 +107,14 @@ const dependentActions: {
   where?: string
   actions: string[]
   on:
-    'the same' | 'the password key' | 'the log' | 'the log key' | 'the log key, through SNS' | 'the dead letters' | '*'
+    | 'the same'
+    | 'a new account'
+    | 'the password key'
+    | 'the log'
+    | 'the log key'
+    | 'the log key, through SNS'
+    | 'the dead letters'
+    | '*'
   source: string
 }[] = [
   {
@@ -102,6 +123,13 @@ const dependentActions: {
     actions: ['iam:TagUser'],
     on: 'the same',
     source: 'IAM User Guide, id_tags_users: to create a user with tags needs iam:CreateUser and iam:TagUser',
+  },
+  {
+    of: 'organizations:CreateAccount',
+    where: 'Tags',
+    actions: ['organizations:TagResource'],
+    on: 'a new account',
+    source: 'Organizations API Reference, CreateAccount: to add tags needs organizations:TagResource',
   },
   {
     of: 'secretsmanager:CreateSecret',
@@ -211,6 +239,7 @@ export const dependentOn = (
   const own = { by, accountId: place.managementAccountId }
   const on: Record<(typeof dependentActions)[number]['on'], () => Omit<Asked, 'action'>> = {
     'the same': () => same!,
+    'a new account': () => ({ ...own, resource: arns.inOrganization('123123123123'), context: {} }),
     'the password key': () => ({
       ...own,
       resource: arns.of('kms', localNames.passwordKey),

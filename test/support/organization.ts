@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { parse, stringify } from 'yaml'
 import type { Interception } from '../../local/aws/endpoint.ts'
 import { addAccount } from '../../local/aws/world.ts'
@@ -35,6 +36,20 @@ export const anOrganization = async (
   return { ...organization, logs }
 }
 export type TestOrganization = Awaited<ReturnType<typeof anOrganization>>
+
+/** The ledger of a local organization. */
+export const ledgerOf = ({
+  world,
+  endpointUrl,
+  deployed,
+}: Pick<TestOrganization, 'world' | 'endpointUrl' | 'deployed'>) => ({
+  dynamodb: new DynamoDBClient({
+    endpoint: endpointUrl,
+    region: world.region,
+    credentials: { accessKeyId: world.managementAccountId, secretAccessKey: 'local' },
+  }),
+  tableName: deployed.ledgerTable,
+})
 
 /** The values of an adopter, without any value of the example. */
 export const adoptersVending = {

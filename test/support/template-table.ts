@@ -57,6 +57,9 @@ const noticing = { ...workflowByName, ...mailing }
 const entering = { ACCESS_ROLE_NAME: tableVending.accessRole }
 const functions: Record<string, Fn> = {
   AcceptRequest: fn(),
+  OpenAccount: fn(entering),
+  AwaitAccount: fn(),
+  PlaceAccount: fn(),
   CreateAdminGroup: fn(entering),
   StorePassword: fn({ PASSWORD_KEY_ARN: '${PasswordKey.Arn}' }),
   CreateAdminUser: fn(entering),

@@ -269,9 +269,11 @@ const signIn = {
   StringNotEquals: { 'aws:ResourceAccount': self },
 }
 const mail = { StringEquals: { 'ses:FromAddress': 'the-sender@example.com' } }
-/** Items of the ledger of one kind only. */
-const items = (prefix: string) => ({
-  'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': `${prefix}#*` },
+/** Items of the ledger of these kinds only. */
+const items = (...prefixes: [string, ...string[]]) => ({
+  'ForAllValues:StringLike': {
+    'dynamodb:LeadingKeys': prefixes.length > 1 ? prefixes.map((prefix) => `${prefix}#*`) : `${prefixes[0]}#*`,
+  },
   Null: { 'dynamodb:LeadingKeys': 'false' },
 })
 const records = { Ledger: items('account') }
@@ -280,7 +282,10 @@ const links = { Links: items('link') }
 const mails = { SentMails: items('mail') }
 const notes = (prefix: string) => ({ Notes: items(prefix) })
 export const roleTable: Record<string, RoleRow> = {
-  AcceptRequestRole: role(lambda, { ...records, ...handovers }),
+  AcceptRequestRole: role(lambda, { ...records, ...handovers, Openings: items('intent', 'request') }),
+  OpenAccountRole: role(lambda, { Records: items('account', 'request'), Intents: items('intent', 'budget') }),
+  AwaitAccountRole: role(lambda, { Ledger: items('account', 'intent') }),
+  PlaceAccountRole: role(lambda, { Ledger: items('account', 'intent', 'budget') }),
   CreateAdminGroupRole: role(lambda, { ...records, SignIn: signIn }),
   StorePasswordRole: role(lambda, records),
   CreateAdminUserRole: role(lambda, { ...records, SignIn: signIn }),
@@ -306,7 +311,13 @@ export const roleTable: Record<string, RoleRow> = {
   }),
   ReportClaimRole: role(lambda, { ...handovers, ...notes('claim'), Mail: mail }),
   RecordMailEventRole: role(lambda, { ...mails, Mail: mail }),
-  ReportFailureRole: role(lambda, { ...records, ...handovers, ...notes('failure'), Mail: mail }),
+  ReportFailureRole: role(lambda, {
+    ...records,
+    ...handovers,
+    Intents: items('intent'),
+    ...notes('failure'),
+    Mail: mail,
+  }),
   TellSubscribersRole: role(lambda, {
     Ledger: {
       'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['account#*', 'intent#*'] },

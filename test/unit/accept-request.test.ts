@@ -49,6 +49,7 @@ const event = aSample('create-account-result-succeeded')
 const config: Parameters<typeof acceptRequest>[2] = {
   ...theDefaults(),
   protected: { accounts: ['Audit'], organizationalUnits: [] },
+  requests: { organizationalUnits: [] },
 }
 
 const accept = (request: unknown, overrides: Partial<typeof config> = {}) =>
@@ -145,7 +146,7 @@ describe('an event for a new account', () => {
     expect(await accept(event)).toEqual(accepted)
     expect(operationsOf(organizations)).toEqual(['DescribeAccount'])
     expect(operationsOf(sfn)).toEqual([])
-    expect(operationsOf(dynamodb)).toEqual(['DescribeTable', 'GetItem', 'UpdateItem'])
+    expect(operationsOf(dynamodb)).toEqual(['DescribeTable', 'GetItem', 'GetItem', 'UpdateItem'])
     expect(onRecord.changes()[0]?.set).toMatchObject({
       requestedBy: 'event',
       status: 'VENDING',

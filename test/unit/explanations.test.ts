@@ -27,7 +27,18 @@ const servicesOf = (name: string) =>
 
 test('the declarations of the SDK are found', () => {
   expect([...thrown.keys()].sort()).toEqual(
-    ['dynamodb', 'eventbridge', 'iam', 'organizations', 'secrets-manager', 'ses', 'sfn', 'sts'].sort(),
+    [
+      'account',
+      'dynamodb',
+      'eventbridge',
+      'iam',
+      'organizations',
+      'secrets-manager',
+      'ses',
+      'sfn',
+      'sns',
+      'sts',
+    ].sort(),
   )
   expect(servicesOf('ResourceNotFoundException')).toEqual(['dynamodb', 'secrets-manager'])
   expect(servicesOf('EntityAlreadyExistsException')).toEqual(['iam'])
@@ -40,6 +51,9 @@ const shared: Record<string, string[]> = {
   // The name from STS is changed to SessionPolicyRefusedError. CreateSecret has it for a resource policy, and no call
   // sends one.
   MalformedPolicyDocumentException: ['iam', 'secrets-manager', 'sts'],
+  // CreateAccount's is handled. The others are about a change of the same thing at the same moment.
+  ConcurrentModificationException: ['iam', 'organizations'],
+  TooManyRequestsException: ['account', 'organizations'],
 }
 
 test('the explanation of an AWS error fits every service whose call can throw it', () => {

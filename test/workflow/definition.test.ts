@@ -50,7 +50,7 @@ const meanSeconds = ({
   )
 
 test('a step has one name in its three spellings', () => {
-  expect(tasks).toHaveLength(7)
+  expect(tasks).toHaveLength(10)
   for (const [name, { Resource }] of tasks) {
     const camel = name.charAt(0).toLowerCase() + name.slice(1)
     expect(Resource).toBe(lambdaArn(camel))
@@ -67,7 +67,9 @@ test.each(tasks)('%s times out after its function does, and retries only by name
     expect(retry.MaxAttempts).toBeGreaterThan(0)
     expect(retry.ErrorEquals).not.toContain('States.ALL')
     expect(retry.ErrorEquals).not.toContain('States.TaskFailed')
-    expect(meanSeconds(retry)).toBeLessThan(30 * 60)
+    // Organizations and Control Tower may take an hour to open an account. Nothing else is waited for as long.
+    const most = ['AccountNotOpenError', 'AccountNotEnrolledError'].includes(retry.ErrorEquals[0] ?? '') ? 65 : 30
+    expect(meanSeconds(retry)).toBeLessThan(most * 60)
   }
 })
 
@@ -78,6 +80,15 @@ test('no state has a Catch: a failure keeps its own name, and a redrive continue
 
 const retryOf = (state: string, error: string) =>
   tasks.find(([name]) => name === state)?.[1].Retry?.find(({ ErrorEquals }) => ErrorEquals.includes(error))
+
+test.each([
+  ['OpenAccount', 'AccountNotOpenError'],
+  ['AwaitAccount', 'AccountNotOpenError'],
+  ['PlaceAccount', 'AccountNotEnrolledError'],
+])('%s waits an hour for %s', (state, error) => {
+  const retry = retryOf(state, error)
+  expect(retry && meanSeconds(retry)).toBeGreaterThanOrEqual(60 * 60)
+})
 
 test.each(['CreateAdminGroup', 'CreateAdminUser'])('%s waits 15 minutes for a new account’s role', (state) => {
   const retry = retryOf(state, 'AccountNotReadyError')
@@ -121,7 +132,15 @@ test('a second request waits longer for a vend than that vend waits for an accou
 })
 
 test('every step that needs the lease retries for longer than a failed execution keeps its lease', () => {
-  for (const name of ['CreateAdminGroup', 'StorePassword', 'CreateAdminUser', 'SendLoginEmail']) {
+  for (const name of [
+    'OpenAccount',
+    'AwaitAccount',
+    'PlaceAccount',
+    'CreateAdminGroup',
+    'StorePassword',
+    'CreateAdminUser',
+    'SendLoginEmail',
+  ]) {
     const retry = retryOf(name, 'FailedJustNowError')
     expect(retry && meanSeconds(retry)).toBeGreaterThan(leaseRestSeconds)
   }
@@ -137,7 +156,9 @@ test('every error name of ours that the workflow retries is a name that the func
       'AccessRoleMissingError',
       'AccountBusyError',
       'AccountJustJoinedError',
+      'AccountNotEnrolledError',
       'AccountNotFoundError',
+      'AccountNotOpenError',
       'AccountNotReadyError',
       'AccountPendingError',
       'AwsUnreachableError',
@@ -165,5 +186,6 @@ test('the workflow’s own timeout is longer than all its longest waits together
     waits(definition.States as Record<string, State>) +
     batches * waits(ForEachAdministrator?.ItemProcessor?.States ?? {})
   expect(all).toBeGreaterThan(60 * 60)
-  expect(TimeoutSeconds).toBeGreaterThan(all)
+  // OpenAccount gives up when an opening has waited for 7 days.
+  expect(TimeoutSeconds).toBeGreaterThan(all + 7 * 24 * 60 * 60)
 })

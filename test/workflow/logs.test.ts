@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { AwsError } from '../../local/aws/aws-error.ts'
-import { addAccount } from '../../local/aws/world.ts'
+import { addAccount, addOrganizationalUnit } from '../../local/aws/world.ts'
 import { startOrganization } from '../../local/start-organization.ts'
 import { enter, vend } from '../../local/vend-input.ts'
 import { accountCreated, accountCreationFailed } from '../support/events.ts'
@@ -53,6 +53,22 @@ const api = (method: string, path: string, body: string) => ({
   door: 'api' as const,
   request: { method, path, headers: { 'idempotency-key': canary, 'user-agent': canary }, body },
 })
+const contact = { name: canary, title: canary, email: `${canary}@example.com`, phone: '+49 30 1234' }
+/** Opens an account, with the word in every part. */
+const open = () => ({
+  door: 'manual' as const,
+  input: JSON.stringify({
+    account: {
+      name: `${canary} new`,
+      email: `${canary}-${(accounts += 1)}@example.com`,
+      ou: canary,
+      tags: { [canary]: canary },
+      alternateContacts: { billing: contact },
+    },
+    ...request(),
+    requestedBy: canary,
+  }),
+})
 /** An event with the word in every member that no rule and no step needs. */
 const marked = (event: ReturnType<typeof accountCreated>) => ({
   ...event,
@@ -71,6 +87,9 @@ test('a word in every part of every input is in no log line of any function, whe
   const path = `/accounts/${anId()}`
   expect((await vend(organization, api('GET', path, ''))).response?.status).toBe(200)
   await vend(organization, { door: 'event', event: marked(accountCreationFailed('EMAIL_ALREADY_EXISTS')) })
+  organization.world.trustedServices.add('account.amazonaws.com')
+  addOrganizationalUnit(organization.world, { name: canary })
+  expect((await vend(organization, open())).execution?.status).toBe('SUCCEEDED')
   await organization.sweep()
   const mail = made.mails[0]!
   const claim = await claimOf(scalarIn(mail.text ?? ''), made.accountId ?? '')
@@ -85,7 +104,15 @@ test('a word in every part of every input is in no log line of any function, whe
     expect({ step, status: execution?.status }).toEqual({ step, status: 'FAILED' })
     failing = undefined
   }
+  for (const step of ['open-account', 'await-account', 'place-account']) {
+    failing = step
+    const { execution } = await vend(organization, open())
+    expect({ step, status: execution?.status }).toEqual({ step, status: 'FAILED' })
+    failing = undefined
+  }
   // So does each function that is no step.
+  failing = 'tell-subscribers'
+  await vend(organization, manual())
   failing = 'report-failure'
   await vend(organization, { door: 'event', event: marked(accountCreationFailed('INTERNAL_FAILURE')) })
   failing = 'request-admins'

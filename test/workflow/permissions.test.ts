@@ -2,7 +2,7 @@ import { beforeAll, expect, test } from 'vitest'
 import { type LocalOrganization, startOrganization } from '../../local/start-organization.ts'
 import { ensureAccount } from '../../local/make-account.ts'
 import { vend } from '../../local/vend-input.ts'
-import { addUser, createWorld } from '../../local/aws/world.ts'
+import { addAccount, addOrganizationalUnit, addUser, createWorld } from '../../local/aws/world.ts'
 import { AwsError } from '../../local/aws/aws-error.ts'
 import { bundleTogether } from '../simulation/bundle.ts'
 import { configs, type Plan } from '../simulation/plan.ts'
@@ -13,7 +13,9 @@ import { type Document, isAllowed, referenceOf, type Statement } from '../suppor
 import { type Asked, dependentOn, requestsOf } from '../support/iam-requests.ts'
 import { readMemberAccountTemplate } from '../support/member-account.ts'
 import { claimOf, postLink, scalarIn } from '../support/link.ts'
-import { vendingFile } from '../support/organization.ts'
+import { ledgerOf, vendingFile } from '../support/organization.ts'
+import { readIntent } from '../../functions/shared/opening.ts'
+import { requestTag } from '../../functions/shared/new-account.ts'
 import { arnIn, packaged, type Packaged, resolveIn } from '../support/packaged.ts'
 
 // Compares every role, session policy and resource policy with the recorded calls: the policies must allow every
@@ -46,6 +48,8 @@ const person = `arn:aws:iam::${managementAccountId}:role/platform-team`
 
 const scenarios = async () => {
   const refusing = new Set<string>()
+  /** Names of new accounts for which CreateAccount's answer is lost. */
+  const losing = new Set(['Lost'])
   const organization = await startOrganization({
     vendingFile: vendingFile({
       ...vending,
@@ -73,6 +77,10 @@ const scenarios = async () => {
       ask(...requestsOf(interception, organization.world))
       if (operation === 'UpdateItem' && refusing.delete(caller.function))
         throw new AwsError('ConditionalCheckFailedException', 'The conditional request failed')
+      if (operation === 'CreateAccount' && losing.delete(String(interception.input['AccountName'])))
+        return () => {
+          throw new AwsError('InternalFailure', 'The answer is lost', 500)
+        }
     },
   })
   const { world } = organization
@@ -114,6 +122,11 @@ const scenarios = async () => {
   for (const { name } of organization.deployed.functions) refusing.add(name)
   account('700000000008')
   await manual('700000000008')
+  for (const name of ['open-account', 'await-account', 'place-account']) {
+    refusing.clear()
+    refusing.add(name)
+    await open(organization, { name: `Refused to ${name}`, email: `${name}@example.com` })
+  }
   refusing.clear()
   // A user who is kept, and the API with an idempotency key.
   const kept = account('700000000003')
@@ -139,6 +152,7 @@ const scenarios = async () => {
     door: 'api',
     request: { method: 'POST', path: '/accounts/700000000002/admins/grace/link', headers: {}, body: '' },
   })
+  await openings(organization)
   // Two events at the same moment. One execution asks whether the other execution is still running.
   account('700000000005')
   organization.putEvent(accountCreated('700000000005'))
@@ -153,6 +167,59 @@ const scenarios = async () => {
   await new Promise((resolve) => setTimeout(resolve, wait / organization.clock.speed))
   await organization.sweep()
   await organization.settled()
+  await organization.close()
+}
+
+const open = (organization: LocalOrganization, account: { name: string; email: string }, more: object = {}) =>
+  vend(organization, { door: 'manual', input: JSON.stringify({ account: { ...account, ...more } }) })
+
+/** Accounts that are opened: one in a unit that is named by its path, and one in a unit that is named by its id. */
+const openings = async (organization: LocalOrganization) => {
+  const { world } = organization
+  const unit = addOrganizationalUnit(world, { name: 'Workload' })
+  const sandbox = addOrganizationalUnit(world, { name: 'Sandbox', parentId: unit.id })
+  world.trustedServices.add('account.amazonaws.com')
+  const contact = { name: 'Ada', title: 'CFO', email: 'ada@example.com', phone: '1' }
+  await open(
+    organization,
+    { name: 'Named by its path', email: 'path@example.com' },
+    { ou: 'Workload/Sandbox', tags: { a: 'b' }, alternateContacts: { billing: contact } },
+  )
+  // The answer of CreateAccount is lost, and the address belongs to an account that nobody has asked for.
+  await open(organization, { name: 'Lost', email: 'lost@example.com' }, { ou: sandbox.id })
+  addAccount(world, { id: '700000000011', email: 'taken@example.com' })
+  await open(organization, { name: 'Taken', email: 'taken@example.com' })
+  // An earlier request for the address has opened an account whose vend has failed.
+  const refused = { name: 'Refused', email: 'refused@example.com' }
+  world.failingCreations.set(refused.email, 'GOVCLOUD_ACCOUNT_ALREADY_EXISTS')
+  await open(organization, refused)
+  const intent = await readIntent(ledgerOf(organization), refused.email)
+  const earlier = addAccount(world, { id: '700000000012', ...refused })
+  earlier.tags[requestTag] = intent?.requestId ?? ''
+  earlier.deniedActions = ['iam:CreateUser']
+  await vend(organization, { door: 'manual', input: '{"accountId":"700000000012"}' })
+  earlier.deniedActions = []
+  // Functions of the failed execution may be at work for 90 seconds.
+  await new Promise((resolve) => setTimeout(resolve, 91_000 / organization.clock.speed))
+  const opened = await open(organization, refused)
+  expect(opened.execution?.output).toMatchObject({ outcome: 'Vended', accountId: '700000000012' })
+}
+
+/** With Control Tower, an opening waits until the account is enrolled. */
+const openingWithControlTower = async () => {
+  const organization: LocalOrganization = await startOrganization({
+    vendingFile: vendingFile({ ...vending, automatic: 'control-tower' }),
+    speed: 300,
+    intercept: (interception) => {
+      if (interception.caller.function) ask(...requestsOf(interception, organization.world))
+    },
+  })
+  const { world } = organization
+  world.landingZone = { version: '3.3', status: 'ACTIVE', isEnrolling: true }
+  const unit = addOrganizationalUnit(world, { name: 'Registered', isRegistered: true })
+  const { execution } = await open(organization, { name: 'Enrolled', email: 'enrolled@example.com' }, { ou: unit.id })
+  // Control Tower replaces the access role, and the templates of this test name the role of Organizations.
+  expect(execution?.states.map(({ name }) => name)).toContain('CreateAdminGroup')
   await organization.close()
 }
 
@@ -346,7 +413,7 @@ const route = (key: string, api = 'local/$default') =>
 
 beforeAll(async () => {
   // Packaging runs in its own process, so this process can run the simulated worlds at the same time.
-  ;[service] = await Promise.all([packaged({ ...vending }), scenarios()])
+  ;[service] = await Promise.all([packaged({ ...vending }), scenarios(), openingWithControlTower()])
   await simulations()
   deployed = readDeployed()
   roles = new Map(functions().map(({ name, role }) => [name, role]))
@@ -511,7 +578,7 @@ test('the same call for a resource with another name or in another account is de
     // This service does not decide what people may do elsewhere.
     if (knowsNoResource || (session && onlyReads) || by === person) continue
     // The service may vend any account of the organization. Conditions and the table below limit these calls.
-    if (!action.startsWith('organizations:')) others.push({ ...request, resource: ofAnotherName(request) })
+    if (!/^(organizations|account):/.test(action)) others.push({ ...request, resource: ofAnotherName(request) })
     if (action !== 'sts:AssumeRole')
       others.push({ ...request, resource: resource.replace(/:\d{12}:/, `:${elsewhere}:`), accountId: elsewhere })
   }
@@ -548,7 +615,10 @@ const writingLedger = ['accept-request', 'store-password', 'record-vended', 'rep
 const noting = ['request-admins', 'report-failure', 'report-claim', 'tell-subscribers', 'sweep']
 /** Every function that reads or writes single items, with its own kinds of items. */
 const itemsOf: Record<string, string[]> = {
-  'accept-request': ['account', 'handover'],
+  'accept-request': ['account', 'handover', 'intent', 'request'],
+  'open-account': ['account', 'request', 'intent', 'budget'],
+  'await-account': ['account', 'intent'],
+  'place-account': ['account', 'intent', 'budget'],
   'create-admin-group': ['account'],
   'store-password': ['account'],
   'create-admin-user': ['account'],
@@ -558,7 +628,7 @@ const itemsOf: Record<string, string[]> = {
   'claim-link': ['handover', 'link'],
   'report-claim': ['handover', 'claim'],
   'tell-subscribers': ['account', 'intent', 'notice'],
-  'report-failure': ['account', 'failure', 'handover'],
+  'report-failure': ['account', 'failure', 'handover', 'intent'],
   'request-admins': ['account', 'idempotency'],
   'record-mail-event': ['mail'],
   'get-account': ['account', 'mail', 'handover'],
