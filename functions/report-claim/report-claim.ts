@@ -45,7 +45,7 @@ export async function reportClaim(
 ) {
   const handover = await readHandover(ledger, detail)
   const isDisowned = detailType === claimDisowned
-  const claim = isDisowned ? handover?.lastDisowned : handover?.claim
+  const claim = isDisowned ? handover?.lastDisowned : handover?.lastClaim
   if (!handover || !claim) return { told: [] }
   const { Account } = await organizations
     .send(new DescribeAccountCommand({ AccountId: handover.accountId }))
@@ -75,8 +75,7 @@ const valuesOf = ({ handover: { accountId, userName }, claim, account }: Told) =
 })
 
 const claimNotice = (told: Told, { organizationName, contact, allowedRecipients }: Config): Mail => {
-  const { links } = told.handover
-  const email = links[told.claim.linkId]?.email ?? ''
+  const { email = '' } = told.handover.lastClaim ?? {}
   const own = told.account.email
   const isOther = addressIdentity(own) !== addressIdentity(email)
   return {

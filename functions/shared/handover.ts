@@ -45,7 +45,9 @@ export type Handover = {
   links: Record<string, Link>
   /** The first claim spends all links. */
   claim?: Claim
-  /** The last claim that was not the administrator's. A newer link removes `claim`, and not this. */
+  /** The last claim, and the address of its link. A newer link removes `claim` and the links, and not this. */
+  lastClaim?: Claim & { email: string }
+  /** The last claim that was not the administrator's. It stays, too. */
   lastDisowned?: Claim
   /** Wrong digits since the last pause. `lockedUntil` is empty while the links are not locked. */
   tries?: { wrong: number; at: string; lockedUntil: string }
@@ -168,8 +170,9 @@ export const claimLink = (
   { id, nonce, network, browser }: { id: string; nonce: string } & Visitor,
 ) => {
   const at = now()
+  const claim: Claim = { linkId: id, nonce: nonceHash(nonce), at, network, browser }
   return changeHandover(ledger, handover, {
-    set: { updatedAt: at, claim: { linkId: id, nonce: nonceHash(nonce), at, network, browser } },
+    set: { updatedAt: at, claim, lastClaim: { ...claim, email: handover.links[id]?.email ?? '' } },
     remove: ['tries'],
     condition: (placeholders) => {
       const { name, value } = placeholders

@@ -110,6 +110,20 @@ test('people are told even if the account has left the organization', async () =
   expect(await report('Claim Disowned')).toEqual({ told: ['platform-team@example.com'] })
 })
 
+test('a claim is told even if a newer link was made before the event came', async () => {
+  await claim()
+  const email = 'ada-new@example.com'
+  await createLink(ledger(), {
+    ...administrator(),
+    ...(await makeLinkKey()),
+    email,
+    secretVersion: 'version-2',
+    days: 7,
+  })
+  expect(await report('Link Claimed')).toEqual({ told: ['ada@example.com', 'payments@example.com'] })
+  expect(await report('Link Claimed')).toEqual({ told: [] })
+})
+
 test('a disowned claim is told even if a newer link was made before the event came', async () => {
   await claim()
   await disown()

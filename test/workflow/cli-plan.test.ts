@@ -5,6 +5,7 @@ import { marshall } from '@aws-sdk/util-dynamodb'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { makeClients } from '../support/clients.ts'
 import { plan } from '../../cli/plan.ts'
+import { changeClaim, claimLink, readHandover } from '../../functions/shared/handover.ts'
 import { inspectPermissions } from '../../functions/create-admin-group/create-admin-group.ts'
 import { builtInOperations, type Interception } from '../../local/aws/endpoint.ts'
 import { type LocalOrganization, startOrganization } from '../../local/start-organization.ts'
@@ -198,6 +199,17 @@ const scenarios: Record<string, () => Promise<Scenario>> = {
   'a claim that nobody disowned': async () => {
     const { id } = await vended(ada)
     const detail = { accountId: id, userName: 'ada' }
+    return { accountId: id, request: { source: 'account-vending', 'detail-type': 'Claim Disowned', detail } }
+  },
+  'a disowned claim': async () => {
+    const { id } = await vended(ada)
+    const detail = { accountId: id, userName: 'ada' }
+    const ledger = { dynamodb, tableName: organization.deployed.ledgerTable }
+    const handover = async () => (await readHandover(ledger, detail))!
+    const [linkId = ''] = Object.keys((await handover()).links)
+    const visitor = { network: '203.0.113.0/24', browser: 'Firefox' }
+    await claimLink(ledger, await handover(), { id: linkId, nonce: 'n'.repeat(22), ...visitor })
+    await changeClaim(ledger, await handover(), { disownedAt: new Date().toISOString() })
     return { accountId: id, request: { source: 'account-vending', 'detail-type': 'Claim Disowned', detail } }
   },
   'a user who signs in already': async () => {
@@ -528,6 +540,12 @@ describe('tells', () => {
     expect(await outcomeOf('a new link for a user who is kept')).toMatchObject({
       outcome: 'UserKeptError',
       wouldSucceed: false,
+    })
+    expect(await outcomeOf('a disowned claim')).toMatchObject({
+      outcome: 'Accepted',
+      users: [{ what: 'exists already' }],
+      passwords: [{ what: 'existing secret, new password' }],
+      mails: [{ what: 'none' }],
     })
     // The ledger is believed, and not the event.
     expect(await outcomeOf('a claim that nobody disowned')).toMatchObject({ outcome: 'AlreadyVended', mails: [] })
