@@ -10,18 +10,19 @@ import { addAccount, addUser } from '../../local/aws/world.ts'
 import { vend as vendThrough } from '../../local/vend-input.ts'
 import { temporaryFolder } from '../support/folder.ts'
 import { claimOf, postLink, scalarIn } from '../support/link.ts'
-import { anOrganization, exampleVending, type TestOrganization } from '../support/organization.ts'
+import { anOrganization, exampleVending, type TestOrganization, vendingFile } from '../support/organization.ts'
 
 // Runs `vend link` and `vend links` as a person does: in a process, against a local organization over HTTP.
 
 const root = path.join(import.meta.dirname, '..', '..')
 const folder = temporaryFolder()
 let organization: TestOrganization
+let config = exampleVending
 beforeAll(async () => void (organization = await anOrganization()))
 afterAll(() => organization.close())
 
 const vend = async (...args: string[]) => {
-  const local = ['--local', new URL(organization.endpointUrl).port, '--config', exampleVending]
+  const local = ['--local', new URL(organization.endpointUrl).port, '--config', config]
   const env = { PATH: process.env['PATH'], HOME: folder, AWS_EC2_METADATA_DISABLED: 'true' }
   const { code, stdout, stderr } = await promisify(execFile)(
     process.execPath,
@@ -259,4 +260,35 @@ test('status, list and the API tell how far each handover is, and never what ope
   ])
   expect(hidden.length).toBeGreaterThan(9)
   for (const word of [...hidden, first, second]) for (const text of answers) expect(text).not.toContain(word)
+})
+
+describe('with delivery: secret', () => {
+  const secret = { delivery: 'secret', handover: 'Ask the platform team for your first password.' }
+  let withLinks: TestOrganization
+  beforeAll(async () => {
+    withLinks = organization
+    organization = await anOrganization(secret)
+    config = vendingFile(secret)
+  })
+  afterAll(async () => {
+    await organization.close()
+    organization = withLinks
+    config = exampleVending
+  })
+
+  test('link makes a new password, and the mail says how to get the password', async () => {
+    const { id } = await vended('ada')
+    const first = passwordOf(id, 'ada')
+    const { code, stdout } = await vend('link', id, 'ada', '--wait')
+    expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining('VENDED') as string })
+    expect(passwordOf(id, 'ada')).not.toBe(first)
+    expect(signIn(organization.world, id, 'ada', passwordOf(id, 'ada'))).not.toBe('refused')
+    const mails = (await organization.mails()).filter(({ subject }) => subject.includes(id))
+    expect(mails).toHaveLength(2)
+    for (const { text } of mails) {
+      expect(text).toContain(secret.handover)
+      expect(text).not.toContain('/link#')
+    }
+    expect(JSON.parse((await vend('links', '--all', '--json')).stdout)).toEqual([])
+  })
 })
