@@ -3,20 +3,22 @@ import { readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import type { Browser, BrowserContextOptions, Page, Request } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { loadVending } from '../../infra/build/check-vending.ts'
 import { violations } from '../support/axe.ts'
 import { startChromium } from '../support/chromium.ts'
 import { type LinkServer, startLinkServer, type TestLink } from '../support/link-server.ts'
+import { exampleVending } from '../support/organization.ts'
 
 // Tests the page of a link in a real browser.
 
-const vending = { organizationName: 'Example Organization', contact: 'platform-team@example.com' }
+const vending = loadVending(exampleVending)
 let server: LinkServer
 let browser: Browser
 let page: Page
 
 beforeAll(async () => {
   browser = await startChromium()
-  server = await startLinkServer(vending)
+  server = await startLinkServer(exampleVending)
 })
 afterAll(async () => {
   await browser?.close()
@@ -195,7 +197,7 @@ describe('a person who opens the link', () => {
     await claim()
     await isShown()
     expect(await page.locator('#user-name').innerText()).toBe('grace')
-    expect(link.isClaimed()).toBe(false)
+    expect(await link.isClaimed()).toBe(false)
   })
 
   test('is told to copy by hand if the browser forbids the page to copy', async () => {
@@ -269,7 +271,7 @@ describe('a program that follows links spends none:', () => {
   let link: TestLink
   const isUnspent = async () => {
     expect(posts().map((request) => request.url())).toEqual([])
-    expect(link.isClaimed()).toBe(false)
+    expect(await link.isClaimed()).toBe(false)
     await visit(link.url)
     await claim()
     await isShown()
@@ -385,7 +387,7 @@ describe('a password that is not sealed yet', () => {
     expect(seconds).toBeGreaterThan(110_000)
     expect(seconds).toBeLessThan(150_000)
     expect(await said()).toContain(`ask ${vending.contact}`)
-    expect(link.isClaimed()).toBe(false)
+    expect(await link.isClaimed()).toBe(false)
     // As Retry-After says, every 5 seconds.
     expect(posts().length).toBeLessThanOrEqual(25)
     await link.seal()
@@ -455,7 +457,7 @@ const states: Record<string, () => Promise<string>> = {
   },
   claimed: async () => {
     const link = await server.makeLink()
-    link.claim()
+    await link.claim()
     await page.goto(link.url)
     await claim()
     return 'This password was shown already'
@@ -467,14 +469,14 @@ const states: Record<string, () => Promise<string>> = {
   },
   expired: async () => {
     const link = await server.makeLink()
-    link.end('expired')
+    await link.end('expired')
     await page.goto(link.url)
     await claim()
     return 'This link has ended'
   },
   replaced: async () => {
     const link = await server.makeLink()
-    link.end('replaced')
+    await link.end('replaced')
     await page.goto(link.url)
     await claim()
     return 'There is a newer link'
@@ -486,7 +488,7 @@ const states: Record<string, () => Promise<string>> = {
   },
   'disowned before': async () => {
     const link = await server.makeLink()
-    link.claim()
+    await link.claim()
     await page.goto(link.url)
     await claim()
     await press('That was not me')
@@ -590,7 +592,7 @@ describe('a pasted link opens:', () => {
 describe('a password that somebody else has seen', () => {
   test('the second visitor reads when and roughly from where, and can say so once', async () => {
     const link = await server.makeLink()
-    link.claim()
+    await link.claim()
     await visit(link.url)
     await claim()
     await heading('This password was shown already').waitFor()
@@ -611,7 +613,7 @@ describe('a password that somebody else has seen', () => {
 
   test('a lost answer to "That was not me" is asked for again', async () => {
     const link = await server.makeLink()
-    link.claim()
+    await link.claim()
     await visit(link.url)
     let lost = 0
     await page.route('**/link/disown', async (route) => {
@@ -627,7 +629,7 @@ describe('a password that somebody else has seen', () => {
 
   test('if the service does not take "That was not me", the button stays', async () => {
     const link = await server.makeLink()
-    link.claim()
+    await link.claim()
     await visitWithClock(link.url)
     await page.route('**/link/disown', (route) => route.abort())
     await claim()
@@ -646,7 +648,7 @@ describe('a password that somebody else has seen', () => {
     ['nobody claimed', 409, { state: 'not-claimed' }, 'Nobody has opened a link to this password'],
   ])('"That was not me", but %s', async (_, status, json, words) => {
     const link = await server.makeLink()
-    link.claim()
+    await link.claim()
     await visit(link.url)
     await page.route('**/link/disown', (route) => route.fulfill({ status, json }))
     await claim()
@@ -718,7 +720,7 @@ test('the whole page can be used with the keyboard only', async () => {
   expect(download.suggestedFilename()).toBe('ada_credentials.csv')
 
   const other = await server.makeLink()
-  other.claim()
+  await other.claim()
   await visit(other.url)
   await tabTo(/^Last four digits/)
   await page.keyboard.type('3333')

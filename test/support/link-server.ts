@@ -1,144 +1,148 @@
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { text } from 'node:stream/consumers'
-import { pageAnswer } from '../../functions/claim-link/page.ts'
-import { parseJson } from '../../functions/shared/parse.ts'
-import { type Box, makeLinkKey, sealBox } from '../../functions/shared/sealed-box.ts'
+import path from 'node:path'
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { build } from 'esbuild'
+import { createLink, type Handover, readHandover, recordBox } from '../../functions/shared/handover.ts'
+import { updateItem } from '../../functions/shared/ledger.ts'
+import { makeLinkKey, sealBox } from '../../functions/shared/sealed-box.ts'
+import { bundling } from '../../infra/build/esbuild.ts'
+import { loadVending } from '../../infra/build/check-vending.ts'
+import { startApi } from '../../local/aws/api-gateway.ts'
+import { startEndpoint } from '../../local/aws/endpoint.ts'
+import { createWorld } from '../../local/aws/world.ts'
+import { startClock } from '../../local/clock.ts'
+import { createLedger } from '../../local/create-ledger.ts'
+import { readDeployed } from '../../local/deployed.ts'
+import { loadFunction } from '../../local/run-function.ts'
 
 /** A link of one administrator, and what a test may do to the link behind the page's back. */
 export type TestLink = {
   url: string
   /** The secret part of the URL. */
   code: string
-  handover: Handover
+  handover: Shown
   seal: () => Promise<void>
   /** Puts into the link's place the box of another link. */
   exchangeBox: () => Promise<void>
-  end: (state: 'expired' | 'replaced') => void
+  end: (state: 'expired' | 'replaced') => Promise<void>
   /** Somebody else claims the password. */
-  claim: () => void
-  isClaimed: () => boolean
+  claim: () => Promise<void>
+  isClaimed: () => Promise<boolean>
 }
-type Handover = ReturnType<typeof handoverOf>
+type Shown = ReturnType<typeof shownFor>
 export type LinkServer = {
   url: string
-  makeLink: (given?: { isSealed?: boolean; handover?: Partial<Handover> }) => Promise<TestLink>
+  makeLink: (given?: { isSealed?: boolean; handover?: Partial<Shown> }) => Promise<TestLink>
   close: () => Promise<void>
 }
 
-const handoverOf = () => ({
-  accountId: '111122223333',
-  accountName: 'Payments',
-  signInUrl: 'https://111122223333.signin.aws.amazon.com/console',
-  userName: 'ada',
-  password: 'k7!vQz#Rw2(Tn_9xHd[4bM}eYp8$uGa3',
-  mustChangePassword: true,
-})
-
-type Claim = { nonce: string; at: string; network: string; browser: string; disowned: boolean }
-type Link = {
-  publicKey: string
-  accountId: string
-  box?: Box
-  end?: 'expired' | 'replaced'
-  claim?: Claim
-  wrong: number
-  lockedUntil?: string
-}
-type Answer = { status: number; body: { state: string } & Record<string, unknown>; retryAfter?: number }
-
-const checkDigits = (link: Link, digits: string): Answer | undefined => {
-  if (link.lockedUntil) return { status: 429, body: { state: 'locked', until: link.lockedUntil }, retryAfter: 900 }
-  if (digits === link.accountId.slice(-4)) return undefined
-  link.wrong += 1
-  if (link.wrong === 5) link.lockedUntil = new Date(Date.now() + 15 * 60_000).toISOString()
-  return { status: 403, body: { state: 'wrong-digits', triesLeft: 5 - link.wrong } }
-}
-
-const claimAnswer = (link: Link, nonce: string): Answer => {
-  const { claim, publicKey, box } = link
-  if (claim && claim.nonce !== nonce) {
-    const { at, network, browser, disowned } = claim
-    return { status: 409, body: { state: 'claimed', at, network, browser, disowned } }
+let administrators = 11_112_222
+/** What the link of a new administrator shows. Each is in an account of its own, whose number ends with 3333. */
+const shownFor = () => {
+  const accountId = `${administrators++}3333`.padStart(12, '1')
+  return {
+    accountId,
+    accountName: 'Payments',
+    signInUrl: `https://${accountId}.signin.aws.amazon.com/console`,
+    userName: 'ada',
+    password: 'k7!vQz#Rw2(Tn_9xHd[4bM}eYp8$uGa3',
+    mustChangePassword: true,
   }
-  if (link.end) return { status: 410, body: { state: link.end } }
-  if (!box) return { status: 503, body: { state: 'not-sealed' }, retryAfter: 5 }
-  const at = claim?.at ?? new Date().toISOString()
-  link.claim ??= { nonce, at, network: '198.51.100.0/24', browser: 'Chrome', disowned: false }
-  return { status: 200, body: { state: 'claimed-now', publicKey, box, claimedAt: at } }
 }
 
-const disownAnswer = ({ claim }: Link): Answer => {
-  if (!claim) return { status: 409, body: { state: 'not-claimed' } }
-  claim.disowned = true
-  return { status: 200, body: { state: 'disowned' } }
+/** The function claimLink as it is deployed, at this endpoint. */
+const loadClaimLink = async (vendingFile: string, world: ReturnType<typeof createWorld>, endpointUrl: string) => {
+  const { partition, region, managementAccountId: accountId } = world
+  const deployed = readDeployed(loadVending(vendingFile), { partition, region, accountId })
+  const fn = deployed.functions.find(({ name }) => name === 'claim-link')
+  if (!fn) throw new Error('vending.yml deploys no page')
+  const entryPoint = path.join(import.meta.dirname, '..', '..', 'functions', fn.name, 'handler.ts')
+  const { outputFiles = [] } = await build({ ...bundling(vendingFile), entryPoints: [entryPoint], write: false })
+  const environment = {
+    ...fn.environment,
+    AWS_REGION: region,
+    AWS_ENDPOINT_URL: endpointUrl,
+    AWS_ACCESS_KEY_ID: accountId,
+    AWS_SECRET_ACCESS_KEY: 'local',
+    AWS_SDK_UA_APP_ID: fn.name,
+  }
+  const loading = { clock: startClock(1), log: () => undefined }
+  return { fn, run: loadFunction(outputFiles[0]?.text ?? '', { ...fn, environment }, loading), deployed }
 }
 
 /**
- * Serves the page of a link, and answers the page as the function claimLink does, from memory. The boxes are real.
- * Tests of the page use only what `LinkServer` has, so that another server can stand behind the page.
+ * Serves the page of a link: the bundle of claimLink behind the API, with a ledger that evaluates its conditions. The
+ * tests make the ledger's items as SendLoginEmail and SealPassword do.
  */
-export const startLinkServer = async (vending: { organizationName: string; contact: string }): Promise<LinkServer> => {
-  const links = new Map<string, Link>()
-  const answer = (path: string | undefined, request: unknown): Answer | undefined => {
-    if (path !== '/link/claim' && path !== '/link/disown') return undefined
-    const { id = '', digits = '', nonce = '' } = (request ?? {}) as Record<string, string>
-    const link = links.get(id)
-    if (!link || (path === '/link/claim' && !/^[\w-]{22}$/.test(nonce)))
-      return { status: 404, body: { state: 'unknown' } }
-    return checkDigits(link, digits) ?? (path === '/link/claim' ? claimAnswer(link, nonce) : disownAnswer(link))
-  }
-  const server = createServer((request, response) => {
-    const respond = async () => {
-      const { method = '', url } = request
-      if (url === '/link' && (method === 'GET' || method === 'HEAD')) {
-        const { status, headers, body } = pageAnswer(vending, method)
-        return response.writeHead(status, headers).end(body)
-      }
-      const answered = method === 'POST' ? answer(url, parseJson(await text(request))) : undefined
-      const { status, body, retryAfter } = answered ?? { status: 404, body: { message: 'Not Found' } }
-      const headers = { 'content-type': 'application/json', ...(retryAfter && { 'retry-after': String(retryAfter) }) }
-      return response.writeHead(status, headers).end(JSON.stringify(body))
-    }
-    void respond()
+export const startLinkServer = async (vendingFile: string): Promise<LinkServer> => {
+  const world = createWorld()
+  const putEvents = () => ({ FailedEntryCount: 0, Entries: [] })
+  const endpoint = await startEndpoint(world, { operations: { events: { PutEvents: putEvents } } })
+  const { fn, run, deployed } = await loadClaimLink(vendingFile, world, endpoint.url)
+  const { region, managementAccountId } = world
+  const credentials = { accessKeyId: managementAccountId, secretAccessKey: 'local' }
+  const dynamodb = new DynamoDBClient({ endpoint: endpoint.url, region, credentials })
+  const ledger = { dynamodb, tableName: deployed.ledgerTable }
+  await createLedger(dynamodb, ledger.tableName)
+  const api = await startApi({
+    now: Date.now,
+    functions: [fn],
+    throttle: {},
+    roles: [],
+    region,
+    accountId: managementAccountId,
+    invoke: (_, event) => run(event),
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/link`
+  const url = `${api.url}/link`
 
   return {
     url,
     makeLink: async ({ isSealed = true, handover: given = {} } = {}) => {
-      const { scalar, id, publicKey } = await makeLinkKey()
-      const handover = { ...handoverOf(), ...given }
-      const link: Link = { publicKey, accountId: handover.accountId, wrong: 0 }
-      links.set(id, link)
-      const seal = async () => {
-        link.box = await sealBox({ publicKey, id, text: JSON.stringify(handover) })
+      const shown = { ...shownFor(), ...given }
+      const { accountId, userName } = shown
+      const administrator = { accountId, userName }
+      const [secretVersion, newVersion] = ['1'.repeat(32), '2'.repeat(32)]
+      const { scalar, ...key } = await makeLinkKey()
+      const link = { ...administrator, ...key, email: 'ada@example.com', secretVersion, days: 7 }
+      await createLink(ledger, link)
+      const record = async (box: Awaited<ReturnType<typeof sealBox>>) => {
+        const there = (await readHandover(ledger, administrator))?.links[key.id]
+        const isRecorded =
+          there && (await recordBox(ledger, administrator, { id: key.id, link: there, box, secretVersion }))
+        if (!isRecorded) throw new Error('The link cannot be sealed any more')
       }
+      const text = JSON.stringify(shown)
+      const seal = async () => record(await sealBox({ ...key, text }))
       if (isSealed) await seal()
       return {
         url: `${url}#${scalar}`,
         code: scalar,
-        handover,
+        handover: shown,
         seal,
-        exchangeBox: async () => {
-          link.box = await sealBox({ ...(await makeLinkKey()), text: JSON.stringify(handover) })
+        exchangeBox: async () => record(await sealBox({ ...(await makeLinkKey()), text })),
+        end: async (state) => {
+          if (state === 'expired') await createLink(ledger, { ...link, days: -1 })
+          else await createLink(ledger, { ...link, ...(await makeLinkKey()), secretVersion: newVersion })
         },
-        end: (state) => (link.end = state),
-        claim: () =>
-          (link.claim = {
-            nonce: '',
-            at: '2026-11-27T09:05:00.000Z',
-            network: '203.0.113.0/24',
-            browser: 'Firefox',
-            disowned: false,
-          }),
-        isClaimed: () => link.claim !== undefined,
+        claim: async () => {
+          await updateItem<Handover>(ledger, `handover#${accountId}#${userName}`, {
+            set: {
+              claim: {
+                linkId: key.id,
+                nonce: '',
+                at: '2026-11-27T09:05:00.000Z',
+                network: '203.0.113.0/24',
+                browser: 'Firefox',
+              },
+            },
+            condition: () => 'attribute_exists(pk) AND attribute_not_exists(claim)',
+          })
+        },
+        isClaimed: async () => (await readHandover(ledger, administrator))?.claim !== undefined,
       }
     },
     close: async () => {
-      server.closeAllConnections()
-      await new Promise((resolve) => server.close(resolve))
+      dynamodb.destroy()
+      await Promise.all([api.close(), endpoint.close()])
     },
   }
 }
