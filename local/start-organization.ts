@@ -11,6 +11,7 @@ import { cloudFormation } from './aws/cloudformation.ts'
 import { type Intercept, startEndpoint } from './aws/endpoint.ts'
 import { eventBridge, rulesFor, scheduledEvent, undelivered } from './aws/eventbridge.ts'
 import { invokeOperation } from './aws/lambda.ts'
+import { limitRates } from './aws/rates.ts'
 import { startQueue } from './aws/sqs.ts'
 import { startStepFunctions, statusEvent } from './aws/step-functions.ts'
 import type { Progress } from './aws/step-functions-execution.ts'
@@ -62,6 +63,12 @@ const createOrganization = (vending: Vending, clock: Clock, staleness: number) =
   for (const account of world.accounts.values()) account.roleName &&= accessRole
   world.sesIdentities.add(/@([^>]+)/.exec(vending.sender)?.[1] ?? '')
   if (vending.senderIdentity) world.sesGrants.add(vending.senderIdentity)
+  world.trustedServices.add('account.amazonaws.com')
+  limitRates(world)
+  if (vending.automatic === 'control-tower') {
+    world.landingZone = { version: '4.0', status: 'ACTIVE', isEnrolling: true }
+    for (const unit of world.organizationalUnits.values()) unit.isRegistered = true
+  }
   return world
 }
 

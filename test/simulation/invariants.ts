@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { unmarshall } from '@aws-sdk/util-dynamodb'
 import { ourPath } from '../../functions/shared/iam-client.ts'
+import { mfaPolicy, mfaPolicyName } from '../../functions/shared/mfa-policy.ts'
 import { type AccountRecord, mailKey } from '../../functions/shared/record-and-lease.ts'
 import { type Admin, adminsRequest, type Ask, completeRequest } from '../../functions/shared/request.ts'
 import { secretName } from '../../functions/shared/secret-name.ts'
@@ -13,7 +14,7 @@ import type { Account, World } from '../../local/aws/world.ts'
 import type { inMemoryDynamoDB } from './dynamodb.ts'
 import { handoverInvariantsOf, type MailedLink } from './handover-invariants.ts'
 import { passingFaultsOf } from './passing-faults.ts'
-import type { Arrival, Plan } from './plan.ts'
+import { type Arrival, isGroupInTheWay, type Plan } from './plan.ts'
 import type { Invocation } from './service.ts'
 import { sweepInvariantsOf } from './sweep-invariants.ts'
 
@@ -241,7 +242,7 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds, e
       (planned?.suspendedAt !== undefined && planned.liftedAt === undefined) ||
       planned?.closedAt !== undefined ||
       planned?.departsAt !== undefined ||
-      (planned?.foreign.group !== undefined && planned.foreign.group.policy !== 'AdministratorAccess')
+      (planned !== undefined && isGroupInTheWay(plan, planned))
     )
   }
   const hopeless = ['AccountNotActiveError', 'DeniedByPolicyError', 'GroupNotOursError']
@@ -309,6 +310,33 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds, e
       if (missing.length && !isImpossible(account.id))
         broken('1 complete', `the group ${group.name} of ${account.id} lacks ${missing.join(', ')}`)
     }
+  }
+
+  /** The policy for MFA is on all groups of ours, and on all users of ours without a group; and no other policy is. */
+  const checkInline = (account: Account) => {
+    const mfa = vending.mfa && JSON.stringify(mfaPolicy('aws'))
+    const ours = [
+      ...[...account.groups.values()].filter(
+        ({ name, path }) => path === ourPath && !thereBefore.get(account.id)!.groups.has(lower(name)),
+      ),
+      ...[...account.users.values()].filter(({ name, groups }) => !isForeign(account, name) && !groups.size),
+    ]
+    for (const { name, inline } of ours) {
+      const others = [...inline.keys()].filter((policy) => !mfa || policy !== mfaPolicyName)
+      if (others.length) broken('1 nothing else', `${name} of ${account.id} has ${others.join(', ')}`)
+      if (mfa && inline.get(mfaPolicyName) !== mfa && !isImpossible(account.id))
+        broken('12 guard rails', `${name} of ${account.id} needs no MFA`)
+    }
+  }
+
+  /** No setting of an account's password policy becomes weaker, and a vended account requires what vending.yml says. */
+  const checkPasswordPolicy = ({ id, passwordPolicy }: Account, wanted: Vending['passwordPolicy']) => {
+    const { MinimumPasswordLength: length = 8, MaxPasswordAge: age = Infinity } = passwordPolicy ?? {}
+    const there = plan.accounts.find((account) => account.id === id)?.passwordPolicy
+    const least = Math.max(there?.MinimumPasswordLength ?? 0, wanted?.minimumPasswordLength ?? 0)
+    const oldest = Math.min(there?.MaxPasswordAge ?? Infinity, wanted?.maxPasswordAge ?? Infinity)
+    if (length < least || age > oldest || (wanted?.requireSymbols && !passwordPolicy?.RequireSymbols))
+      broken('12 guard rails', `the password policy of ${id} is ${JSON.stringify(passwordPolicy)}`)
   }
 
   const checkPasswords = (account: Account) => {
@@ -380,9 +408,11 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds, e
       const asked = asks.filter(({ accountId, acceptance }) => accountId === id && acceptance !== 'refused')
       checkNothingElse(account, asked.map(askOf))
       checkPasswords(account)
+      checkInline(account)
       const here = executions.filter((execution) => accountOfExecution(execution) === id)
       const there = record(id)
       if (there && !asked.length) broken('1 nothing else', `${id} is on record, for which nobody asked`)
+      checkPasswordPolicy(account, there?.vendedAt ? vending.passwordPolicy : undefined)
       const stillFailed = here.filter(({ status }) => status !== 'SUCCEEDED').length > 0
       if (there?.lease && !stillFailed) broken('7 lease', `the lease of ${id} is left behind`)
       if (isImpossible(id)) {

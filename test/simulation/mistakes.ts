@@ -268,6 +268,31 @@ export const mistakes: Mistake[] = [
     changes: [['!secretVersion || admin.silent)', '!secretVersion)']],
   },
   {
+    name: 'of two events about a mail, the one that comes last counts',
+    file: 'shared/mail-events.ts',
+    changes: [[" OR ${name('at')} < ${value(at)})`", " OR ${name('at')} <> ${value(at)})`"]],
+  },
+  {
+    name: 'a mail that bounced is told at every event',
+    file: 'record-mail-event/record-mail-event.ts',
+    changes: [['isSent: () => mail.told[status] !== undefined', 'isSent: () => false']],
+  },
+  {
+    name: 'a user without a group needs no MFA',
+    file: 'shared/mfa-policy.ts',
+    changes: [['(admin.groups.length ? admin : add(admin))', '(admin.groups.length ? admin : { ...admin })']],
+  },
+  {
+    name: 'the password policy of vending.yml replaces a stronger one',
+    file: 'create-admin-group/password-policy.ts',
+    changes: [
+      [
+        'Math.max(existing.MinimumPasswordLength ?? defaultLength, wanted.minimumPasswordLength)',
+        'wanted.minimumPasswordLength',
+      ],
+    ],
+  },
+  {
     name: 'CreateAdminGroup is not retried after throttling',
     change: withoutRetry('CreateAdminGroup', 'ThrottlingException'),
   },

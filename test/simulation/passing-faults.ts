@@ -1,7 +1,7 @@
 import { disownedIn } from '../../functions/shared/event-shape.ts'
 import type { Execution } from '../../local/aws/step-functions-execution.ts'
 import { accountOfExecution } from '../../local/read-execution.ts'
-import type { AccountPlan, Plan } from './plan.ts'
+import { type AccountPlan, isGroupInTheWay, type Plan } from './plan.ts'
 import type { Invocation } from './service.ts'
 
 /**
@@ -62,8 +62,7 @@ type Circumstances = { plan: Plan; account: AccountPlan | undefined; execution: 
 /** Failures that are right: why a world may have one. A retry does not help there. */
 const refusals: Record<string, (circumstances: Circumstances) => boolean> = {
   DeniedByPolicyError: ({ account }) => account?.denied !== undefined,
-  GroupNotOursError: ({ account }) =>
-    account?.foreign.group !== undefined && account.foreign.group.policy !== 'AdministratorAccess',
+  GroupNotOursError: ({ plan, account }) => account !== undefined && isGroupInTheWay(plan, account),
   // Somebody created the user by hand during the vend.
   UserNotOursError: ({ plan }) => plan.intrusion !== undefined,
   AccountNotActiveError: ({ account }) => account?.suspendedAt !== undefined || account?.closedAt !== undefined,

@@ -1,3 +1,4 @@
+import type { MailFates } from './mail-events.ts'
 import { type Rng, oneOf, someOf } from './random.ts'
 import { nextSweepDay, sweepAt } from './sweeps.ts'
 
@@ -66,8 +67,8 @@ export type AccountPlan = {
   policiesAfter: number
   /** For so many seconds AWS does not see that the account has joined: the functions may not assume its role. */
   joinSeenAfter: number
-  /** The account's password policy asks for so many characters. */
-  minimumPasswordLength?: number
+  /** The account has a password policy. */
+  passwordPolicy?: { MinimumPasswordLength: number; MaxPasswordAge: number }
   foreign: { user?: { name: string; path: string; signsIn: boolean }; group?: { name: string; policy: string } }
   /** A secret for this user exists already, and is scheduled for deletion. */
   scheduledSecretOf?: string
@@ -136,6 +137,7 @@ export type Plan = {
    */
   sweeps: number[]
   visits: Visits
+  fates: MailFates
   /** When somebody creates a user in an account by hand. */
   intrusion?: { at: number; accountId: string; userName: string }
 }
@@ -152,8 +154,16 @@ export const configs: Record<Plan['config'], object> = {
       { name: 'Readers', policies: ['ReadOnlyAccess'] },
     ],
   },
-  'control-tower': { automatic: 'control-tower' },
+  'control-tower': {
+    automatic: 'control-tower',
+    mfa: 'required',
+    passwordPolicy: { minimumPasswordLength: 14, requireSymbols: true, maxPasswordAge: 90 },
+  },
 }
+
+/** Whether a group that somebody made stands in the way: a vend uses such a group only if nothing must be added. */
+export const isGroupInTheWay = ({ config }: Pick<Plan, 'config'>, { foreign: { group } }: AccountPlan) =>
+  group !== undefined && (group.policy !== 'AdministratorAccess' || 'mfa' in configs[config])
 
 const refusals = [
   'AccessDenied',
@@ -178,7 +188,7 @@ const drawAccount = (random: Rng, i: number): AccountPlan => {
     refusal: oneOf(random, refusals),
     policiesAfter: joinedMethod === 'CREATED' && chance(0.3) ? oneOf(random, [10, 120]) * random() : 0,
     joinSeenAfter: joinedMethod === 'INVITED' && chance(0.3) ? 20 * 60 * random() : 0,
-    ...(chance(0.1) && { minimumPasswordLength: 40 }),
+    ...(chance(0.1) && { passwordPolicy: { MinimumPasswordLength: 40, MaxPasswordAge: 30 } }),
     foreign: {
       ...(chance(0.2) && {
         user: {
@@ -266,11 +276,13 @@ const drawArrivals = (random: Rng, config: Plan['config'], accounts: AccountPlan
 
 const isEvent = ({ door }: Arrival) => door !== 'manual' && door !== 'api'
 
+type Drawn = Omit<Plan, 'visits' | 'fates'>
+
 /**
  * Adds the sweep to a world: events are lost, accounts leave, are closed or suspended, and some joined before the
  * installation.
  */
-const withSweeps = (random: Rng, plan: Omit<Plan, 'visits'>): Omit<Plan, 'visits'> => {
+const withSweeps = (random: Rng, plan: Drawn): Drawn => {
   const chance = (probability: number) => random() < probability
   const besideSweep = () => sweepAt(oneOf(random, [0, 0, 1])) + (random() - 0.5) * 20
   const someTime = () => oneOf(random, [random() * 120, besideSweep(), random() * 40 * hour])
@@ -311,6 +323,14 @@ const drawVisits = (random: Rng): Visits => ({
   lost: oneOf(random, [0, 0, 0.2]),
 })
 
+const drawFates = (random: Rng): MailFates => ({
+  delayed: oneOf(random, [0, 0, 0.4]),
+  bounced: oneOf(random, [0, 0, 0.4]),
+  complained: oneOf(random, [0, 0, 0.3]),
+  late: oneOf(random, [0, 0.2, 0.6]),
+  twice: oneOf(random, [0, 0.1, 0.4]),
+})
+
 export const drawPlan = (seed: number, random: Rng): Plan => {
   const config = oneOf(random, ['plain', 'plain', 'groups', 'control-tower'] as const)
   const accounts = Array.from({ length: random() < 0.92 ? 1 : 2 }, (_, i) => drawAccount(random, i))
@@ -327,7 +347,7 @@ export const drawPlan = (seed: number, random: Rng): Plan => {
         accountId: oneOf(random, accounts).id,
         request: drawRequest(random, config),
       })
-  const plan: Omit<Plan, 'visits'> = {
+  const plan: Drawn = {
     seed,
     config,
     accounts,
@@ -365,5 +385,5 @@ export const drawPlan = (seed: number, random: Rng): Plan => {
     }),
   }
   const drawn = random() < 0.25 ? withSweeps(random, plan) : plan
-  return { ...drawn, visits: drawVisits(random) }
+  return { ...drawn, visits: drawVisits(random), fates: drawFates(random) }
 }

@@ -6,7 +6,7 @@ import type { Execution } from '../../local/aws/step-functions-execution.ts'
 import { startStepFunctions } from '../../local/aws/step-functions.ts'
 import { accountOfExecution } from '../../local/read-execution.ts'
 import { type Account, addAccount, addGroup, addUser, createWorld, type World } from '../../local/aws/world.ts'
-import { disownedIn } from '../../functions/shared/event-shape.ts'
+import { claimDisowned, disownedIn, linkClaimed } from '../../functions/shared/event-shape.ts'
 import { explanations, unforeseen } from '../../functions/shared/explanations.ts'
 import { ourPath } from '../../functions/shared/iam-client.ts'
 import { secretName } from '../../functions/shared/secret-name.ts'
@@ -14,6 +14,7 @@ import { accountCreated, accountJoined, managedAccount } from '../support/events
 import { inMemoryDynamoDB } from './dynamodb.ts'
 import { type Fault, faultsOf } from './faults.ts'
 import { invariantsOf, Violation } from './invariants.ts'
+import { mailEventsOf } from './mail-events.ts'
 import { type Arrival, type Door, drawPlan, type Plan } from './plan.ts'
 import { oneOf, randomFrom } from './random.ts'
 import type { Service } from './service.ts'
@@ -105,7 +106,7 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
       // The ledger was made when the service was installed.
       joinedAt: planned.isOld ? start - 30 * day * 1000 : start + 1,
     })
-    if (planned.minimumPasswordLength) account.passwordPolicy = { MinimumPasswordLength: planned.minimumPasswordLength }
+    if (planned.passwordPolicy) account.passwordPolicy = { ...planned.passwordPolicy }
     const { user, group } = planned.foreign
     if (group) count({ kind: 'group-there-before', what: group.name })
     if (user) count({ kind: 'user-there-before', what: user.name })
@@ -156,6 +157,18 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
     executions: () => [...stepFunctions.executions.values()],
   })
 
+  const mailEvents = mailEventsOf({
+    fates: plan.fates,
+    random,
+    world,
+    ledger,
+    uuid,
+    deliver: (event) => deliver(event),
+    notify: vending.notify,
+    count,
+    broken: invariants.broken,
+  })
+
   // The service
   let promptly = plan.isPrompt ? 2 : 0
   type Mail = Parameters<typeof invariants.mailed>[1] & { Message: { Subject: { Data: string } } }
@@ -163,6 +176,8 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
     const mail = input as Mail
     const invocation = service.current()
     invariants.mailed(invocation, mail)
+    if (invocation?.name === 'record-mail-event') mailEvents.noticed(invocation, mail.Destination.ToAddresses)
+    track(mailEvents.accepted(mail))
     if (invocation?.name === 'report-failure' && promptly-- > 0) track(redrive(random() * 20))
     trace(`    mail to ${mail.Destination.ToAddresses.join()}: ${mail.Message.Subject.Data}`)
     return { MessageId: uuid() }
@@ -241,7 +256,9 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
         const { service: of, operation, record } = interception
         trace(`    ${record.function} ${of}:${operation}${error ? ` ${error}` : ''}`)
         if (error === 'ConditionalCheckFailedException') count({ kind: 'conditional-check-failed', what: operation })
-        invariants.called(interception, error, service.current())
+        const by = service.current()
+        invariants.called(interception, error, by)
+        if (by && !error) mailEvents.called(interception, by)
         await after?.(error)
       }
     },
@@ -302,8 +319,7 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
     if (!rulesFor(deployed.rules, event).length) return
     if (random() < plan.visits.lost / 10) {
       count({ kind: 'event-lost', what })
-      // Only the events about claims have a user. Subscribers are told of the others, as well as EventBridge delivers.
-      if ('userName' in event.detail)
+      if (what === linkClaimed || what === claimDisowned)
         invariants.handover.lost(what, event.detail as Parameters<typeof invariants.handover.lost>[1])
       return
     }
@@ -601,6 +617,7 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
     }
     await settled()
     await sweepAgain()
+    mailEvents.atEnd()
     await invariants.atEnd([...stepFunctions.executions.values()], { logs, deadLetters, trace: result.trace })
 
     // After all that, an account can be vended again.

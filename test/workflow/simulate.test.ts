@@ -125,6 +125,10 @@ test('the worlds know every fault, door and circumstance', () => {
     ...(['scanner', 'owner', 'thief', 'guesser', 'renewal', 'lost'] as const).map((visit) =>
       plans.some(({ visits }) => visits[visit]),
     ),
+    ...(['delayed', 'bounced', 'complained', 'late', 'twice'] as const).map((fate) =>
+      plans.some(({ fates }) => fates[fate]),
+    ),
+    accounts.some(({ passwordPolicy }) => passwordPolicy),
     plans.some(({ arrivals: [first, second] }) => second && first?.at === second.at),
   ])
     expect(has).toBeTruthy()
