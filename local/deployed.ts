@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import type { EventBridgeDestination, EventDestination, EventType, VdmOptions } from '@aws-sdk/client-sesv2'
 import { parse, type ScalarTag } from 'yaml'
-import { linkRoutes } from '../infra/build/link-routes.ts'
+import { linkRoutes } from '../infra/build/routes.ts'
 import type { Vending } from '../functions/shared/vending.ts'
 
 const root = path.join(import.meta.dirname, '..')
@@ -46,6 +46,9 @@ export const readDefinition = () => readYaml('statemachine/vend-account.asl.yml'
 
 const service = 'account-vending-local'
 
+// CloudFormation composes a role's name from the stack's name, the role's logical id, and 12 characters.
+const roleName = (logicalId: string) => `${service}-${logicalId}-LOCAL0123456`
+
 /** The values of the references in the local organization. */
 const referencesOf = (vending: Vending, { partition, region, accountId }: Place) => {
   const arn = (awsService: string, resource: string) =>
@@ -64,6 +67,7 @@ const referencesOf = (vending: Vending, { partition, region, accountId }: Place)
       'PasswordKey.Arn': arn('kms', 'key/00000000-0000-4000-8000-000000000000'),
       HttpApi: 'local',
       NoticesTopic: arn('sns', `${service}-NoticesTopic`),
+      OperatorRole: roleName('OperatorRole'),
       'self:service': 'account-vending',
       'sls:stage': 'local',
       // The local organization replaces this address when its API starts.
@@ -175,15 +179,24 @@ const readConfigurationSet = (refer: (reference: string) => string, resolve: Res
 type RoleResource = {
   Properties: { Policies: { PolicyDocument: { Statement: { Resource: string | string[] }[] } }[] }
 }
-/** The routes that each API role may invoke, as METHOD/path with `*`. */
-const readApiRoles = (resolve: Resolve) => {
+/** The API's roles, and the routes that each may invoke, as METHOD/path with `*`. */
+const readApiRoles = (resolve: Resolve, { partition, accountId }: Place) => {
   const resources = readYaml('infra/api-roles.yml')['Resources'] as Record<string, RoleResource>
-  const mayInvoke = (role: 'OperatorRole' | 'RequesterRole') =>
-    (resources[role]?.Properties.Policies ?? [])
+  const mayInvoke = (logicalId: string) =>
+    (resources[logicalId]?.Properties.Policies ?? [])
       .flatMap(({ PolicyDocument }) => PolicyDocument.Statement)
       .flatMap(({ Resource }) => resolve([Resource].flat()) as string[])
       .map((resource) => resource.replace(/^.*\$default\//, ''))
-  return { operator: mayInvoke('OperatorRole'), requester: mayInvoke('RequesterRole') }
+  return (['operator', 'requester', 'approver'] as const).map((name) => {
+    const logicalId = `${name.charAt(0).toUpperCase()}${name.slice(1)}Role`
+    return {
+      name,
+      logicalId,
+      arn: `arn:${partition}:iam::${accountId}:role/${roleName(logicalId)}`,
+      sessionArn: `arn:${partition}:sts::${accountId}:assumed-role/${roleName(logicalId)}/local`,
+      mayInvoke: mayInvoke(logicalId),
+    }
+  })
 }
 
 /**
@@ -207,7 +220,7 @@ export const readDeployed = (vending: Vending, place: Place, definition = readDe
     deadLetters: `${service}-DeadLetters`,
     lambdaArn: references.lambdaArn,
     stackName: service,
-    apiRoles: readApiRoles(resolve),
+    apiRoles: readApiRoles(resolve, place),
   }
 }
 export type Deployed = ReturnType<typeof readDeployed>

@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import type { sweep } from '../functions/sweep/sweep.ts'
 import { loadVending } from '../infra/build/check-vending.ts'
-import { linkThrottle } from '../infra/build/link-routes.ts'
+import { routeThrottle } from '../infra/build/routes.ts'
 import { scan } from '../functions/shared/ledger.ts'
 import { lastMails } from '../functions/shared/mail-events.ts'
 import type { Vending } from '../functions/shared/vending.ts'
@@ -136,20 +136,15 @@ const stackOf = ({ partition, region, managementAccountId, now }: World, deploye
     // With an endpoint of its own, the SDK uses only the path of this URL.
     DeadLetterQueueUrl: `https://sqs.${region}.amazonaws.com/${managementAccountId}/${deployed.deadLetters}`,
     HttpApiUrl: '',
-    OperatorRoleArn: apiRoleArn(managementAccountId, deployed, 'Operator'),
-    RequesterRoleArn: apiRoleArn(managementAccountId, deployed, 'Requester'),
+    ...Object.fromEntries(deployed.apiRoles.map(({ logicalId, arn }) => [`${logicalId}Arn`, arn])),
   },
 })
 
-const apiRoleArn = (accountId: string, { stackName }: Deployed, name: 'Operator' | 'Requester') =>
-  `arn:aws:iam::${accountId}:role/${stackName}-${name}Role-LOCAL0123456`
-
 const apiRolesOf = (deployed: Deployed): ApiRole[] =>
-  (['operator', 'requester'] as const).map((name) => ({
-    name,
-    accessKeyId: `AKIALOCAL${name.toUpperCase()}`,
-    secretAccessKey: `local-${name}`,
-    mayInvoke: deployed.apiRoles[name],
+  deployed.apiRoles.map((role) => ({
+    ...role,
+    accessKeyId: `AKIALOCAL${role.name.toUpperCase()}`,
+    secretAccessKey: `local-${role.name}`,
   }))
 
 /** The configuration of an SDK client for this endpoint. The access key id is the account's id. */
@@ -190,7 +185,7 @@ export const startOrganization = async ({ vendingFile, speed = defaultSpeed, sta
     {
       now: clock.now,
       functions: deployed.functions,
-      throttle: linkThrottle(vending),
+      throttle: routeThrottle(vending),
       roles: apiRoles,
       region,
       accountId: managementAccountId,
@@ -200,9 +195,7 @@ export const startOrganization = async ({ vendingFile, speed = defaultSpeed, sta
   )
   functions.load(bundles, { endpointUrl: endpoint.url, apiUrl: api.url, clock, onLog: options.onLog })
   stack.outputs.HttpApiUrl = api.url
-  const [operator, requester] = apiRoles
-  if (operator) world.managementRoles.set(stack.outputs.OperatorRoleArn, operator)
-  if (requester) world.managementRoles.set(stack.outputs.RequesterRoleArn, requester)
+  for (const role of apiRoles) world.managementRoles.set(role.arn, role)
   return {
     world,
     vending,

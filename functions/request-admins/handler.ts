@@ -2,7 +2,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { OrganizationsClient } from '@aws-sdk/client-organizations'
 import { SFNClient } from '@aws-sdk/client-sfn'
 import vending from '../../vending.yml'
-import { api } from '../shared/api.ts'
+import { api, bodyOf } from '../shared/api.ts'
 import { readEnv } from '../shared/env.ts'
 import { requestAdmins, requestLink } from './request-admins.ts'
 
@@ -13,11 +13,12 @@ const clients = {
   ledger: { dynamodb: new DynamoDBClient(), tableName: env.LEDGER_TABLE },
 }
 
-export const handler = api(async ({ pathParameters, headers, body, isBase64Encoded, requestContext }) => {
+export const handler = api(async (event) => {
+  const { pathParameters, headers, requestContext } = event
   const { accountId = '', userName } = pathParameters ?? {}
   const input = {
     accountId,
-    body: isBase64Encoded ? Buffer.from(body ?? '', 'base64').toString() : (body ?? ''),
+    body: bodyOf(event),
     idempotencyKey: headers['idempotency-key'],
     callerArn: requestContext.authorizer.iam.userArn,
     stateMachineArn: env.STATE_MACHINE_ARN,

@@ -3,9 +3,14 @@ import middy from '@middy/core'
 import type { APIGatewayProxyEventV2WithIAMAuthorizer, APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
 import { nameConnectionFailure } from './aws-errors.ts'
 import { InvalidInputError } from './errors.ts'
+import { leaseRestSeconds } from './record-and-lease.ts'
 import { lambdaEndsIt } from './step.ts'
 
 export type ApiEvent = APIGatewayProxyEventV2WithIAMAuthorizer
+/** The body of a request as the client sent it. */
+export const bodyOf = ({ body = '', isBase64Encoded }: ApiEvent) =>
+  isBase64Encoded ? Buffer.from(body, 'base64').toString() : body
+
 type Answer = { status: number; headers?: Record<string, string>; body: object }
 
 // Statuses and titles for the errors of a request. Any other error is a fault of this service, and only the log has its
@@ -20,9 +25,26 @@ const refusals: Record<string, [status: number, title: string]> = {
   UserKeptError: [409, 'The user is kept unchanged'],
   AccountPendingError: [409, 'The account is not active yet'],
   AccountNotActiveError: [409, 'The account is not active'],
+  RequestNotFoundError: [404, 'There is no such request'],
+  AccountBusyError: [409, 'The last request for this account has only just failed'],
+  RequestOpenError: [409, 'Another request asked for this account'],
+  RequestDecidedError: [409, 'The request is decided'],
+  DeniedByPolicyError: [409, 'A service control policy would stop the vend'],
+  AutoEnrolmentOffError: [409, 'Control Tower would not enrol the account'],
+  TooManyAccountsTodayError: [429, 'Requesters have asked for too many accounts today'],
   IdempotencyKeyReusedError: [422, 'The Idempotency-Key was used before with another request'],
   TooManyRequestsException: [503, 'AWS throttles requests'],
   ThrottlingException: [503, 'AWS throttles requests'],
+  Throttling: [503, 'AWS throttles requests'],
+}
+
+/** The seconds after which the same request may succeed. */
+const retryAfter = (name: string, status: number) => {
+  if (status === 503) return 5
+  if (name === 'AccountBusyError') return leaseRestSeconds
+  const day = 24 * 60 * 60
+  // The limit is one of a day (UTC).
+  return name === 'TooManyAccountsTodayError' ? day - (Math.floor(Date.now() / 1000) % day) : undefined
 }
 
 const logger = new Logger()
@@ -43,6 +65,7 @@ const problem = (error: unknown) => {
   const [status, title] = refusal ?? [500, 'The service failed; its log has the reason']
   // The words of an error of AWS or of a fault may name what the caller must not know.
   const detail = status >= 500 || !(error instanceof Error) ? undefined : error.message
+  const seconds = retryAfter(name, status)
   const issues =
     error instanceof InvalidInputError
       ? error.issues
@@ -51,7 +74,7 @@ const problem = (error: unknown) => {
   return json(
     {
       status,
-      ...(status === 503 && { headers: { 'retry-after': '5' } }),
+      ...(seconds !== undefined && { headers: { 'retry-after': String(seconds) } }),
       body: {
         type: `urn:account-vending:${refusal ? name : 'InternalError'}`,
         title,

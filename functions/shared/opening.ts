@@ -12,6 +12,9 @@ import type { Vend } from './vend.ts'
 // by the account's address, because two accounts never have the same address: of all requests for an address, the
 // intent names the one that is open. Until the account's id is known, the intent is also the lease.
 
+/** A request that nobody has decided about after so many days ends. */
+export const approvalDays = 7
+
 export type FailedOpening = { status: FailedStatus; error: string; cause: string; at: string }
 
 /** What was asked for. All times are ISO 8601. */
@@ -123,11 +126,14 @@ type NewRequest = {
  * Puts a request on record, and makes it the open request for the account's address. Answers the request's id, and
  * `isNew: false` with the intent that is there if another request for the address is open.
  * The id has 128 random bits: whoever knows the id may read the request.
+ * `admit` runs before a new request is put on record, and may throw. It gets the id of the ended request for the same
+ * address, whose place the new one takes.
  * Throws `AccountBusyError` for 90 seconds after the last request for the address has failed.
  */
 export const createRequest = async (
   ledger: Ledger,
   { body, requestedBy, needsApproval, holder }: NewRequest,
+  admit: (replaced: string | undefined) => Promise<unknown> = () => Promise.resolve(),
 ): Promise<{ isNew: boolean; requestId: string; intent: Intent }> => {
   const before = await readIntent(ledger, body.email)
   if (before && !hasEnded(before)) return { isNew: false, requestId: before.requestId, intent: before }
@@ -135,6 +141,7 @@ export const createRequest = async (
     throw new AccountBusyError(
       `email: the last request for the address ${body.email} failed less than ${leaseRestSeconds} seconds ago`,
     )
+  await admit(before?.requestId)
   const requestId = randomBytes(16).toString('hex')
   const ask = askOf(body)
   const at = now()
@@ -199,7 +206,7 @@ export const decideApproval = async (
     condition: ({ name, value }) =>
       `requestId = ${value(requestId)} AND ${name('status')} = ${value('awaiting-approval')}`,
   })
-  return item
+  return { ...item, approval: item.approval }
 }
 
 /**

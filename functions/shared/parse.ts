@@ -7,6 +7,22 @@ export const withoutMark = (text: string) => text.replace(/^\ufeff/, '')
 /** Reads JSON that a person or a program outside AWS wrote. Throws SyntaxError. */
 export const readJson = (text: string): unknown => JSON.parse(withoutMark(text))
 
+const mostBytes = 64 * 1024
+
+/** Reads the body of an API request. An empty body is an empty object. Throws `InvalidInputError`. */
+export const readBody = (body: string): unknown => {
+  if (Buffer.byteLength(body) > mostBytes)
+    throw new InvalidInputError([{ field: 'body', message: `must have at most ${mostBytes} bytes` }])
+  if (!body.trim()) return {}
+  try {
+    return readJson(body)
+  } catch (error) {
+    // The parser's message may quote the body, and messages are logged. So only the position is told.
+    const place = /at position .*/.exec(error instanceof Error ? error.message : '')?.[0]
+    throw new InvalidInputError([{ field: 'body', message: `must be JSON${place ? `; the mistake is ${place}` : ''}` }])
+  }
+}
+
 /** Reads JSON; undefined if the text is not JSON. */
 export const parseJson = (text: string | undefined): unknown => {
   try {

@@ -1,7 +1,7 @@
 // What vending.yml decides about the deployed resources, for custom.deployment in serverless.yml.
 // CommonJS, because osls reads variables from .js and .cjs files only.
 const { loadVending, packagedVendingFile } = require('./check-vending.ts')
-const { linkRouteIds, linkRoutes, linkThrottle } = require('./link-routes.ts')
+const { linkRoutes, routeThrottle, throttledRouteIds } = require('./routes.ts')
 const { partitionOf, regionIssues } = require('./region.ts')
 const { senderAddress, senderIdentities } = require('../../functions/shared/vending.ts')
 
@@ -56,8 +56,8 @@ module.exports = ({ options }) => {
     accessRole: vending.accessRole,
     secretReaders: vending.secretReaders.length ? vending.secretReaders : [nobody(partitionOf(region))],
     linkRoutes: linkRoutes(vending),
-    linkThrottle: linkThrottle(vending),
-    linkRouteIds: linkRouteIds(vending),
+    routeThrottle: routeThrottle(vending),
+    throttledRouteIds: throttledRouteIds(vending),
     linkDomain: vending.linkDomain ?? {},
     linkDomainResources: vending.linkDomain ? '${file(infra/link-domain.yml)}' : {},
     linkConcurrency: vending.linkConcurrency,
@@ -66,6 +66,7 @@ module.exports = ({ options }) => {
       : { 'Fn::Sub': 'https://${HttpApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}/link' },
     operatorsTrust: trustOf(vending.operators, partitionOf(region)),
     requestersTrust: trustOf(vending.requesters, partitionOf(region)),
+    approversTrust: trustOf(vending.approvers, partitionOf(region)),
     organizationsRules: enabled('organizations'),
     controlTowerRules: enabled('control-tower'),
     senderAddress: senderAddress(vending),

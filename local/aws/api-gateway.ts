@@ -2,17 +2,12 @@ import { Sha256 } from '@aws-crypto/sha256-js'
 import { SignatureV4 } from '@smithy/signature-v4'
 import { createHash } from 'node:crypto'
 import { matchesAny } from '../../functions/shared/policy.ts'
-import type { DeployedFunction } from '../deployed.ts'
+import type { Deployed, DeployedFunction } from '../deployed.ts'
 import { type HttpResponse, serve } from '../http.ts'
 
 export type ApiRequest = { method: string; path: string; headers: Record<string, string>; body: string }
-/** A role of the API, its access key, and the routes that its policy allows, as METHOD/path with `*`. */
-export type ApiRole = {
-  name: 'operator' | 'requester'
-  accessKeyId: string
-  secretAccessKey: string
-  mayInvoke: string[]
-}
+/** A role of the API with its access key. */
+export type ApiRole = Deployed['apiRoles'][number] & { accessKeyId: string; secretAccessKey: string }
 
 const signer = ({ accessKeyId, secretAccessKey }: ApiRole, region: string) =>
   new SignatureV4({
@@ -67,6 +62,12 @@ const pathParameters = (route: string, path: string) => {
   const names = [...route.matchAll(/\{(\w+)\}/g)].map(([, name]) => name ?? '')
   const values = new RegExp(`^${route.replace(/\{\w+\}/g, '([^/]+)')}$`).exec(path)?.slice(1)
   return values && Object.fromEntries(names.map((name, i) => [name, decodeURIComponent(values[i] ?? '')]))
+}
+
+/** API Gateway joins the values of a parameter that is there several times. */
+const queryParameters = (query: string) => {
+  const all = new URLSearchParams(query)
+  return Object.fromEntries([...new Set(all.keys())].map((name) => [name, all.getAll(name).join(',')]))
 }
 
 const mayInvoke = ({ mayInvoke }: ApiRole, method: string, path: string) => matchesAny(mayInvoke, `${method}${path}`)
@@ -145,6 +146,7 @@ const answer = async (
       routeKey,
       rawPath: path,
       rawQueryString: query,
+      ...(query && { queryStringParameters: queryParameters(query) }),
       headers: request.headers,
       pathParameters: pathParameters(route.path, path),
       requestContext: {
@@ -155,9 +157,7 @@ const answer = async (
           sourceIp: '127.0.0.1',
           userAgent: request.headers['user-agent'] ?? '',
         },
-        ...(role && {
-          authorizer: { iam: { userArn: `arn:aws:sts::${accountId}:assumed-role/${role.name}/local` } },
-        }),
+        ...(role && { authorizer: { iam: { userArn: role.sessionArn } } }),
       },
       body: request.body || undefined,
       isBase64Encoded: false,

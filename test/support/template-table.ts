@@ -17,6 +17,7 @@ export const tableVending = {
   secretReaders: ['arn:aws:iam::111122223333:role/reader', 'arn:aws:iam::111122223333:user/reader'],
   operators: ['arn:aws:iam::111122223333:role/operator', 'arn:aws:iam::444455556666:role/operator'],
   requesters: ['arn:aws:iam::111122223333:role/requester'],
+  approvers: ['arn:aws:iam::555566667777:role/approver'],
 }
 
 /** Writes CloudFormation's functions as the table does. */
@@ -78,6 +79,10 @@ const functions: Record<string, Fn> = {
   Sweep: fn(noticing, 900),
   // API Gateway waits 30 seconds for an answer.
   RequestAdmins: fn(workflowByName, 25),
+  RequestAccount: fn({ ...noticing, OPERATOR_ROLE: '${OperatorRole}' }, 25),
+  GetRequest: fn({}, 25),
+  DecideRequest: fn(workflowByName, 25),
+  ListAccounts: fn({}, 25),
   GetAccount: fn({}, 25),
 }
 export const functionNames = Object.keys(functions)
@@ -142,6 +147,8 @@ const integration = (name: string): Said => ({
     TimeoutInMillis: 30_000,
   },
 })
+/** The functions of the routes whose callers sign their requests. */
+const signedFunctions = ['RequestAdmins', 'RequestAccount', 'GetRequest', 'DecideRequest', 'ListAccounts', 'GetAccount']
 /** The routes that everybody can call. */
 export const openRoutes = ['GET /link', 'HEAD /link', 'POST /link/claim', 'POST /link/disown']
 const api: Table = {
@@ -157,7 +164,10 @@ const api: Table = {
       StageName: '$default',
       AutoDeploy: true,
       DefaultRouteSettings: { ThrottlingBurstLimit: 20, ThrottlingRateLimit: 10 },
-      RouteSettings: withKey(openRoutes, (key) => [key, { ThrottlingBurstLimit: 20, ThrottlingRateLimit: 10 }]),
+      RouteSettings: {
+        'POST /accounts': { ThrottlingBurstLimit: 200, ThrottlingRateLimit: 50 },
+        ...withKey(openRoutes, (key) => [key, { ThrottlingBurstLimit: 20, ThrottlingRateLimit: 10 }]),
+      },
       AccessLogSettings: {
         DestinationArn: '${HttpApiLogGroup.Arn}',
         Format: JSON.stringify({
@@ -177,6 +187,10 @@ const api: Table = {
     'RequestAdmins',
     'POST /accounts/{accountId}/admins/{userName}/link',
   ),
+  HttpApiRoutePostAccounts: route('RequestAccount', 'POST /accounts'),
+  HttpApiRouteGetAccounts: route('ListAccounts', 'GET /accounts'),
+  HttpApiRouteGetRequestsRequestidVar: route('GetRequest', 'GET /requests/{requestId}'),
+  HttpApiRoutePostRequestsRequestidVarApproval: route('DecideRequest', 'POST /requests/{requestId}/approval'),
   HttpApiRouteGetAccountsAccountidVar: route('GetAccount', 'GET /accounts/{accountId}'),
   // The page that opens links, for people who do not sign in to AWS.
   HttpApiRouteGetLink: route('ClaimLink', 'GET /link', {}),
@@ -185,10 +199,8 @@ const api: Table = {
   HttpApiRoutePostLinkDisown: route('ClaimLink', 'POST /link/disown', {}),
   HttpApiIntegrationClaimLink: integration('ClaimLink'),
   ClaimLinkLambdaPermissionHttpApi: permission('ClaimLink', byApi),
-  HttpApiIntegrationRequestAdmins: integration('RequestAdmins'),
-  HttpApiIntegrationGetAccount: integration('GetAccount'),
-  RequestAdminsLambdaPermissionHttpApi: permission('RequestAdmins', byApi),
-  GetAccountLambdaPermissionHttpApi: permission('GetAccount', byApi),
+  ...withKey(signedFunctions, (name) => [`HttpApiIntegration${name}`, integration(name)]),
+  ...withKey(signedFunctions, (name) => [`${name}LambdaPermissionHttpApi`, permission(name, byApi)]),
 }
 
 // The workflow, the ledger, the package. A test of its own compares the definition.

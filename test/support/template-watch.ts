@@ -278,6 +278,8 @@ const items = (...prefixes: [string, ...string[]]) => ({
 })
 const records = { Ledger: items('account') }
 const handovers = { Handovers: items('handover') }
+const requests = { Requests: items('request') }
+const intents = { Intents: items('intent') }
 const links = { Links: items('link') }
 const mails = { SentMails: items('mail') }
 const notes = (prefix: string) => ({ Notes: items(prefix) })
@@ -338,11 +340,23 @@ export const roleTable: Record<string, RoleRow> = {
     Mail: mail,
   }),
   RequestAdminsRole: role(lambda, { ...records, ...notes('idempotency') }),
+  RequestAccountRole: role(lambda, {
+    ...requests,
+    ...intents,
+    ...notes('idempotency'),
+    Days: items('day'),
+    ToldApprovers: items('approval'),
+    Mail: mail,
+  }),
+  GetRequestRole: role(lambda, { ...requests, ...intents, ...records }),
+  DecideRequestRole: role(lambda, { ...requests, ...intents }),
+  ListAccountsRole: role(lambda),
   GetAccountRole: role(lambda, { ...records, ...mails, ...handovers }),
   WorkflowRole: role(service('states.amazonaws.com', fromHere)),
   StartVendRole: role(service('events.amazonaws.com', fromHere)),
   OperatorRole: role(people(['111122223333', '444455556666'], tableVending.operators)),
   RequesterRole: role(people(['111122223333'], tableVending.requesters)),
+  ApproverRole: role(people(['555566667777'], tableVending.approvers)),
 }
 
 // Alarms and the dashboard

@@ -38,9 +38,9 @@ const unforeseen: [what: string, error: unknown][] = [
   ...Object.entries(errors)
     .filter(
       ([name]) =>
-        !/^(InvalidInput|ManagementAccount|ProtectedAccount|RecipientNotAllowed|AccountNot|AccountPending|IdempotencyKey|UserNotOnRecord|UserKept)/.test(
+        !/^(InvalidInput|ManagementAccount|ProtectedAccount|RecipientNotAllowed|Account(NotFound|NotActive|Pending|Busy)|IdempotencyKey|UserNotOnRecord|UserKept|Request(NotFound|Open|Decided)|DeniedByPolicy|AutoEnrolmentOff|TooManyAccounts)/.test(
           name,
-        ) || name === 'AccountNotReadyError',
+        ),
     )
     .map(([name, Type]): [string, unknown] => [name, new (Type as new (message: string) => Error)(words)]),
 ]
@@ -66,6 +66,14 @@ describe('an unforeseen error', () => {
       expect(body).not.toContain('hidden')
     },
   )
+
+  test('says when to send the request again, if it was refused for a time only', async () => {
+    const retryAfter = async (error: Error) => Number((await failing(error)).headers['retry-after'])
+    expect(await retryAfter(new errors.AccountBusyError('email: failed just now'))).toBe(90)
+    const seconds = await retryAfter(new errors.TooManyAccountsTodayError('too many'))
+    // The limit is one of a day (UTC).
+    expect(new Date(Date.now() + seconds * 1000).toISOString()).toMatch(/T00:00:0\d/)
+  })
 
   test('is in the log as an error, with its name and its words', async () => {
     await failing(awsError('AccessDeniedException', words))

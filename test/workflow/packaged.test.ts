@@ -130,6 +130,7 @@ describe('the packaged template says what the table says:', () => {
     )
     expect(outputs).toEqual({
       AlarmTopicArn: '${AlarmTopic}',
+      ApproverRoleArn: '${ApproverRole.Arn}',
       DeadLetterQueueUrl: '${DeadLetters}',
       HttpApiId: '${HttpApi}',
       HttpApiUrl: 'https://${HttpApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}',
@@ -320,7 +321,9 @@ describe('the page that opens links', () => {
     const keys = Object.values(resources).map(({ Properties }) => Properties['RouteKey'])
     expect(keys.filter((key) => openRoutes.includes(String(key)))).toEqual([])
     expect(resources).not.toHaveProperty('ClaimLinkLambdaPermissionHttpApi')
-    expect(resources['HttpApiStage']?.Properties['RouteSettings']).toEqual({})
+    expect(resources['HttpApiStage']?.Properties['RouteSettings']).toEqual({
+      'POST /accounts': { ThrottlingBurstLimit: 200, ThrottlingRateLimit: 50 },
+    })
   })
 
   test('has the host name, the concurrency and the lifetime that vending.yml says', async () => {

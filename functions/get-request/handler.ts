@@ -1,0 +1,12 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { api } from '../shared/api.ts'
+import { readEnv } from '../shared/env.ts'
+import { getRequest } from './get-request.ts'
+
+const env = readEnv('LEDGER_TABLE')
+const clients = { ledger: { dynamodb: new DynamoDBClient(), tableName: env.LEDGER_TABLE } }
+
+export const handler = api(async ({ pathParameters }) => ({
+  status: 200,
+  body: await getRequest(clients, { requestId: pathParameters?.['requestId'] ?? '' }),
+}))

@@ -1,0 +1,118 @@
+import { UpdateItemCommand } from '@aws-sdk/client-dynamodb'
+import type { OrganizationsClient } from '@aws-sdk/client-organizations'
+import type { SESClient } from '@aws-sdk/client-ses'
+import type { SFNClient } from '@aws-sdk/client-sfn'
+import { marshall } from '@aws-sdk/util-dynamodb'
+import { checkOpening, type OpeningConfig } from '../shared/check-opening.ts'
+import { RequestOpenError, TooManyAccountsTodayError } from '../shared/errors.ts'
+import { checkIdempotencyKey, rememberRequest, useIdempotencyKey } from '../shared/idempotency-key.ts'
+import { ifConditionHolds, type Ledger } from '../shared/ledger.ts'
+import { openRequest } from '../shared/new-account.ts'
+import { askOf, createRequest, readRequest, type RequestItem } from '../shared/opening.ts'
+import { parseInput, readBody } from '../shared/parse.ts'
+import { inNote, tellOnce } from '../shared/send-mail.ts'
+import { startOpening } from '../shared/start-opening.ts'
+import { placeOf } from '../shared/vend.ts'
+import { approvalMail, type ApprovalMailConfig } from './approval-mail.ts'
+
+type Clients = { organizations: OrganizationsClient; sfn: SFNClient; ses: SESClient; ledger: Ledger }
+type Input = {
+  /** JSON text. */
+  body: string
+  idempotencyKey: string | undefined
+  callerArn: string
+  stateMachineArn: string
+  /** The name of the operator role. Everybody else must keep to what requesters may ask for. */
+  operatorRole: string
+}
+type Config = OpeningConfig &
+  ApprovalMailConfig & { approval?: 'required' | undefined; requests: { maxPerDay: number } }
+
+/**
+ * Puts a request to open an account on record, and starts its execution, after it has checked everything that can be
+ * checked. With `approval: required`, mails the approvers instead of starting the execution.
+ *
+ * A request that is repeated while the first one is open, or after the first one has opened its account, is the same
+ * request: the answer has the same id. With an `idempotencyKey`, this is so after a failure as well.
+ * Throws what `checkOpening` throws, `RequestOpenError`, `IdempotencyKeyReusedError`, `TooManyAccountsTodayError`, and
+ * `AccountBusyError` for 90 seconds after an earlier request for the same address has failed.
+ */
+export async function requestAccount(clients: Clients, input: Input, config: Config) {
+  const { ledger } = clients
+  checkIdempotencyKey(input.idempotencyKey)
+  const body = parseInput(openRequest, readBody(input.body))
+  const { partition, managementAccountId } = placeOf(input.stateMachineArn)
+  // The caller chooses the name of the session, and only IAM the name of the role.
+  const isOperator = input.callerArn.startsWith(
+    `arn:${partition}:sts::${managementAccountId}:assumed-role/${input.operatorRole}/`,
+  )
+  await checkOpening(clients, body, config, { partition, limits: !isOperator })
+
+  const ask = askOf(body)
+  const key = input.idempotencyKey
+  const known = key === undefined ? undefined : await useIdempotencyKey(ledger, key, ['POST /accounts', ask])
+  const requestId = known ?? (await putOnRecord(ledger, { ...input, body, isOperator }, config))
+  if (key !== undefined && !known) await rememberRequest(ledger, key, requestId)
+  const request = await readRequest(ledger, requestId)
+  if (!request) throw new Error(`The request ${requestId} is not on record`)
+
+  if (!request.needsApproval || request.approval?.decision === 'approved')
+    await startOpening(clients.sfn, input.stateMachineArn, request)
+  else if (!request.approval) await mailApprovers(clients, request, config)
+  return { requestId, status: request.needsApproval ? ('awaiting-approval' as const) : ('accepted' as const) }
+}
+
+/** Answers the id of the open request for the address: a new one if none is open. Throws `RequestOpenError`. */
+const putOnRecord = async (
+  ledger: Ledger,
+  { body, callerArn, isOperator }: Pick<Input, 'callerArn'> & Pick<RequestItem, 'body'> & { isOperator: boolean },
+  { approval, requests }: Config,
+) => {
+  const { requestId, intent } = await createRequest(
+    ledger,
+    { body, requestedBy: callerArn, needsApproval: approval === 'required' },
+    async (replaced) => {
+      if (!isOperator) await countAccount(ledger, `${body.email.toLowerCase()} ${replaced ?? ''}`, requests.maxPerDay)
+    },
+  )
+  if (intent.ask !== askOf(body))
+    throw new RequestOpenError(
+      `email: ${body.email} is the address of an account that another request asked for, with another body. ` +
+        'Use another address, or wait until the other request has failed',
+    )
+  return requestId
+}
+
+/**
+ * Counts an account among those that requesters have asked for today (UTC), unless it is counted already.
+ * Throws `TooManyAccountsTodayError`.
+ */
+const countAccount = async ({ dynamodb, tableName }: Ledger, account: string, maxPerDay: number) => {
+  const today = new Date().toISOString().slice(0, 10)
+  const days = 24 * 60 * 60
+  const counted = await ifConditionHolds(
+    dynamodb.send(
+      new UpdateItemCommand({
+        TableName: tableName,
+        Key: marshall({ pk: `day#${today}` }),
+        UpdateExpression: 'ADD accounts :accounts SET expiresAt = :expiresAt',
+        ConditionExpression: 'attribute_not_exists(accounts) OR contains(accounts, :account) OR size(accounts) < :max',
+        ExpressionAttributeValues: marshall({
+          ':accounts': new Set([account]),
+          ':account': account,
+          ':max': maxPerDay,
+          ':expiresAt': Math.floor(Date.now() / 1000) + 7 * days,
+        }),
+      }),
+    ),
+  )
+  if (!counted)
+    throw new TooManyAccountsTodayError(
+      `Requesters can ask for ${maxPerDay} accounts on one day (UTC), and have asked for so many today. ` +
+        'Ask again tomorrow, or ask an operator',
+    )
+}
+
+/** Tells the approvers of a request, once. */
+const mailApprovers = async ({ ses, ledger }: Clients, request: RequestItem, config: Config) =>
+  tellOnce(ses, approvalMail(request, config), inNote(ledger, `approval#${request.requestId}`), config)

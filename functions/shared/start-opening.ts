@@ -1,0 +1,26 @@
+import { type SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn'
+import { isNamed } from './aws-errors.ts'
+import { inputOf } from './new-account.ts'
+import type { RequestItem } from './opening.ts'
+
+/**
+ * Starts the execution that opens the account of a request on record. Safe to run twice: the execution's name is made
+ * of the request's id, and Step Functions starts an execution of one name once in 90 days.
+ */
+export const startOpening = async (
+  sfn: SFNClient,
+  stateMachineArn: string,
+  { requestId, body, requestedBy }: Pick<RequestItem, 'requestId' | 'body' | 'requestedBy'>,
+) => {
+  try {
+    await sfn.send(
+      new StartExecutionCommand({
+        stateMachineArn,
+        name: `open-${requestId}`,
+        input: JSON.stringify({ ...inputOf(body), requestId, requestedBy }),
+      }),
+    )
+  } catch (error) {
+    if (!isNamed(error, 'ExecutionAlreadyExists')) throw error
+  }
+}
