@@ -25,6 +25,28 @@ export const matchesPattern = (pattern: string, text: string) => {
   return p === pattern.length
 }
 
+/** Whether some text matches both patterns. */
+export const patternsOverlap = (a: string, b: string) => {
+  // The lengths of the beginnings of `b` that can match what a beginning of `a` matches.
+  let lengths = new Set([0])
+  const withStars = (of: Set<number>) => {
+    for (const length of of) if (b[length] === '*') of.add(length + 1)
+    return of
+  }
+  withStars(lengths)
+  for (const character of a) {
+    const next = new Set<number>()
+    for (const length of lengths) {
+      if (character === '*') for (let more = length; more <= b.length; more++) next.add(more)
+      else if (b[length] === '*') next.add(length)
+      else if (length < b.length && (b[length] === character || b[length] === '?' || character === '?'))
+        next.add(length + 1)
+    }
+    lengths = withStars(next)
+  }
+  return lengths.has(b.length)
+}
+
 type OneOrMany = string | string[] | undefined
 
 /** Whether any of the patterns matches a text, such as an ARN. A policy may give a single pattern without a list. */

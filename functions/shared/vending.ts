@@ -1,6 +1,7 @@
 import * as z from 'zod/mini'
 import { addressIdentity } from './address.ts'
 import { organizationalUnit } from './new-account.ts'
+import { patternsOverlap } from './policy.ts'
 import { admin, domain, email, fields, group, tags, text, trueOrFalse } from './request.ts'
 
 const line = (what: string) => text(/^[^\r\n]{1,1000}$/, `must be ${what}`)
@@ -134,6 +135,18 @@ export const vendingSchema = fields({
   z.refine((vending) => !vending.senderIdentity || covers(vending.senderIdentity, vending), {
     path: ['senderIdentity'],
     error: 'must be an identity for the address of the sender: the address itself, its domain, or a parent domain',
+  }),
+  // Nobody may approve a request of their own.
+  z.superRefine(({ approvers, requesters, operators }, context) => {
+    for (const [i, approver] of approvers.entries())
+      for (const [key, others] of Object.entries({ requesters, operators }))
+        for (const other of others)
+          if (patternsOverlap(approver, other))
+            context.addIssue({
+              code: 'custom',
+              path: ['approvers', i],
+              message: `must not name anybody whom ${other}, under ${key}, names as well: nobody may approve their own requests`,
+            })
   }),
   z.refine(({ approval, approvers }) => approval === undefined || approvers.length > 0, {
     path: ['approvers'],

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { matchesAction, matchesAny, matchesPattern } from '../../functions/shared/policy.ts'
+import { matchesAction, matchesAny, matchesPattern, patternsOverlap } from '../../functions/shared/policy.ts'
 
 test.each([
   ['*', 'iam:CreateUser', true],
@@ -51,4 +51,33 @@ test('one matching pattern of several is enough, and an empty list matches nothi
   expect(matchesAny('iam:*', 'iam:CreateUser')).toBe(true)
   expect(matchesAny([], 'iam:CreateUser')).toBe(false)
   expect(matchesAny(undefined, 'iam:CreateUser')).toBe(false)
+})
+
+test.each([
+  ['role/a', 'role/a', true],
+  ['role/a', 'role/b', false],
+  ['role/*', 'role/b', true],
+  ['role/a*', 'role/*b', true],
+  ['role/a*', 'role/b*', false],
+  ['role/?', 'role/ab', false],
+  ['role/?*', 'role/', false],
+  ['role/*/x', 'role/team*', true],
+  ['*', '', true],
+  ['', '', true],
+])('some text matches both %s and %s: %o', (a, b, overlap) => {
+  expect([patternsOverlap(a, b), patternsOverlap(b, a)]).toEqual([overlap, overlap])
+})
+
+test('patternsOverlap finds the same as a search of all texts', () => {
+  const pattern = fc.array(fc.constantFrom('a', 'b', '*', '?'), { maxLength: 4 }).map((all) => all.join(''))
+  const longer = (texts: string[]) => texts.flatMap((text) => [`${text}a`, `${text}b`])
+  const texts = Array.from({ length: 8 })
+    .reduce<string[][]>((all) => [...all, longer(all.at(-1)!)], [['']])
+    .flat()
+  fc.assert(
+    fc.property(pattern, pattern, (a, b) => {
+      expect(patternsOverlap(a, b)).toBe(texts.some((text) => matchesPattern(a, text) && matchesPattern(b, text)))
+    }),
+    { numRuns: 1000 },
+  )
 })

@@ -339,6 +339,34 @@ test('a default administrator’s own address must be an allowed recipient', () 
   expect(load({ admins, allowedRecipients: ['other.example'] }).admins).toMatchObject(admins)
 })
 
+describe('nobody may approve their own requests:', () => {
+  const arn = (name: string) => `arn:aws:iam::111122223333:${name}`
+  const loadPeople = (approver: string, people: object) =>
+    refusal(() => load({ operators: [], requesters: [], ...people, approvers: [arn(approver)] }))
+
+  test.each([
+    ['role/board', 'role/board'],
+    ['role/board', 'role/*'],
+    ['role/*', 'role/team'],
+    ['role/team-?', 'role/*-a'],
+    ['role/teams/*', 'role/*/lead'],
+  ])('approvers %s overlap %s', (approver, other) => {
+    for (const key of ['requesters', 'operators'])
+      expect(loadPeople(approver, { [key]: [arn('user/nobody'), arn(other)] })).toContain(
+        `approvers[0]: must not name anybody whom ${arn(other)}, under ${key}, names as well`,
+      )
+  })
+
+  test.each([
+    ['role/board', 'role/team'],
+    ['role/board-*', 'role/team-*'],
+    ['role/ada', 'user/ada'],
+    ['role/?', 'role/??'],
+  ])('approvers %s do not overlap %s', (approver, other) => {
+    expect(loadPeople(approver, { requesters: [arn(other)], operators: [arn(other)] })).toBe('not refused')
+  })
+})
+
 test('a file that cannot be read is named, in a sentence', () => {
   const missing = join(folder, 'no-such.yml')
   expect(refusal(() => loadVending(missing))).toBe(`${missing}: there is no such file.`)
