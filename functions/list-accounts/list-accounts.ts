@@ -9,18 +9,18 @@ import { fields } from '../shared/request.ts'
 
 const statuses = ['VENDING', 'VENDED', 'FAILED', 'DEPARTED', 'CLOSED'] as const satisfies AccountRecord['status'][]
 type Status = (typeof statuses)[number]
-const status = z.enum(statuses, `must be one of ${statuses.join(', ')}`)
+export const accountStatus = z.enum(statuses, `must be one of ${statuses.join(', ')}`)
 
 /** The query string of a list. */
 export const listQuery = fields({
-  status: z.optional(status),
+  status: z.optional(accountStatus),
   cursor: z.optional(z.string()),
 })
 
 /** Where a page ended: the keys of its last account in the index. */
 const place = z.strictObject({
   pk: z.string().check(z.regex(/^account#\d{12}$/)),
-  status,
+  status: accountStatus,
   accountName: z.string().check(z.minLength(1), z.maxLength(256)),
 })
 type Place = z.output<typeof place>

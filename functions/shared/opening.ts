@@ -304,8 +304,17 @@ export const recordOpeningFailure = async (ledger: Ledger, { email, executionArn
   return intent
 }
 
-export type RequestStatus =
-  'awaiting-approval' | 'accepted' | 'opening' | 'placing' | 'vending' | 'vended' | 'failed' | 'declined'
+export const requestStatuses = [
+  'awaiting-approval',
+  'accepted',
+  'opening',
+  'placing',
+  'vending',
+  'vended',
+  'failed',
+  'declined',
+] as const
+export type RequestStatus = (typeof requestStatuses)[number]
 
 /**
  * How far a request is. `intent` is the one for the request's address, and `record` the record of the account that the

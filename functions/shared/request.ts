@@ -84,7 +84,7 @@ const resources = oneOrMore(/^(\*|arn:.+)$/, 'must be * or an ARN, or a list of 
 const statement = z
   .strictObject(
     {
-      Sid: z.optional(text(/^[a-z\d]*$/i, 'must be letters and digits')),
+      Sid: z.optional(text(/^[a-zA-Z\d]*$/, 'must be letters and digits')),
       Effect: z.enum(['Allow', 'Deny'], 'must be Allow or Deny'),
       Action: z.optional(actions),
       NotAction: z.optional(actions),

@@ -1,9 +1,13 @@
 import { Sha256 } from '@aws-crypto/sha256-js'
 import { SignatureV4 } from '@smithy/signature-v4'
 import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
 import { matchesAny } from '../../functions/shared/policy.ts'
 import type { Deployed, DeployedFunction } from '../deployed.ts'
 import { type HttpResponse, serve } from '../http.ts'
+
+const openApiFile = path.join(import.meta.dirname, '../../docs/openapi.json')
 
 export type ApiRequest = { method: string; path: string; headers: Record<string, string>; body: string }
 /** A role of the API with its access key. */
@@ -132,6 +136,9 @@ const answer = async (
   request: ApiRequest,
 ) => {
   const [path = '', query = ''] = request.path.split('?')
+  // Only the local API serves its description.
+  if (request.method === 'GET' && path === '/openapi.json')
+    return { status: 200, headers: { 'content-type': 'application/json' }, body: readFileSync(openApiFile, 'utf8') }
   const route = functions
     .flatMap(({ name, routes }) => routes.map((route) => ({ name, ...route })))
     .find((route) => route.method === request.method && pathParameters(route.path, path))
