@@ -1,12 +1,11 @@
-import { UpdateItemCommand } from '@aws-sdk/client-dynamodb'
+import { createHash } from 'node:crypto'
 import type { OrganizationsClient } from '@aws-sdk/client-organizations'
 import type { SESClient } from '@aws-sdk/client-ses'
 import type { SFNClient } from '@aws-sdk/client-sfn'
-import { marshall } from '@aws-sdk/util-dynamodb'
 import { checkOpening, type OpeningConfig } from '../shared/check-opening.ts'
 import { RequestOpenError, TooManyAccountsTodayError } from '../shared/errors.ts'
 import { checkIdempotencyKey, rememberRequest, useIdempotencyKey } from '../shared/idempotency-key.ts'
-import { ifConditionHolds, type Ledger } from '../shared/ledger.ts'
+import { entries, type Ledger, readItem, updateItem } from '../shared/ledger.ts'
 import { openRequest } from '../shared/new-account.ts'
 import { askOf, createRequest, readRequest, type RequestItem } from '../shared/opening.ts'
 import { parseInput, readBody } from '../shared/parse.ts'
@@ -83,34 +82,36 @@ const putOnRecord = async (
   return requestId
 }
 
+/** How many accounts requesters have asked for on one day, and the hashes of these accounts. */
+type Day = { count: number; accounts: Record<string, boolean>; expiresAt: number }
+
 /**
  * Counts an account among those that requesters have asked for today (UTC), unless it is counted already.
  * Throws `TooManyAccountsTodayError`.
  */
-const countAccount = async ({ dynamodb, tableName }: Ledger, account: string, maxPerDay: number) => {
-  const today = new Date().toISOString().slice(0, 10)
-  const days = 24 * 60 * 60
-  const counted = await ifConditionHolds(
-    dynamodb.send(
-      new UpdateItemCommand({
-        TableName: tableName,
-        Key: marshall({ pk: `day#${today}` }),
-        UpdateExpression: 'ADD accounts :accounts SET expiresAt = :expiresAt',
-        ConditionExpression: 'attribute_not_exists(accounts) OR contains(accounts, :account) OR size(accounts) < :max',
-        ExpressionAttributeValues: marshall({
-          ':accounts': new Set([account]),
-          ':account': account,
-          ':max': maxPerDay,
-          ':expiresAt': Math.floor(Date.now() / 1000) + 7 * days,
-        }),
-      }),
-    ),
+const countAccount = async (ledger: Ledger, account: string, maxPerDay: number) => {
+  const key = `day#${new Date().toISOString().slice(0, 10)}`
+  const hash = createHash('sha256').update(account).digest('hex').slice(0, 16)
+  const week = 7 * 24 * 60 * 60
+  const count = () =>
+    updateItem<Day>(ledger, key, {
+      set: { accounts: entries({ [hash]: true }) },
+      add: { count: 1 },
+      condition: ({ name, value }) =>
+        `${name('count')} < ${value(maxPerDay)} AND attribute_not_exists(${name('accounts')}.${name(hash)})`,
+    })
+  if (await count()) return
+  // The first request of the day makes the item.
+  await updateItem<Day>(ledger, key, {
+    set: { count: 0, accounts: {}, expiresAt: Math.floor(Date.now() / 1000) + week },
+    condition: () => 'attribute_not_exists(pk)',
+  })
+  if (await count()) return
+  if ((await readItem<Day>(ledger, key))?.accounts[hash]) return
+  throw new TooManyAccountsTodayError(
+    `Requesters can ask for ${maxPerDay} accounts on one day (UTC), and have asked for so many today. ` +
+      'Ask again tomorrow, or ask an operator',
   )
-  if (!counted)
-    throw new TooManyAccountsTodayError(
-      `Requesters can ask for ${maxPerDay} accounts on one day (UTC), and have asked for so many today. ` +
-        'Ask again tomorrow, or ask an operator',
-    )
 }
 
 /** Tells the approvers of a request, once. */
