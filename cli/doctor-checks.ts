@@ -26,7 +26,7 @@ import {
   checkTrustedAccess,
 } from './doctor-organization.ts'
 import { findStack, stackName } from './service.ts'
-import { firstOf } from './service-control-policies.ts'
+import { firstOf } from '../functions/shared/service-control-policies.ts'
 
 /** All checks, by the name that is shown. The checks do not depend on each other. */
 export const checks: Record<string, Check> = {

@@ -8,7 +8,13 @@ import { findMemberAccount } from '../functions/shared/account.ts'
 import { isDenied, isNamed } from '../functions/shared/aws-errors.ts'
 import { isRefusal } from './command-errors.ts'
 import { type Check, type Context, fail, ok, warn } from './doctor-context.ts'
-import { findObstacles, firstOf, type Obstacle, placeOfTarget, readPolicies } from './service-control-policies.ts'
+import {
+  findObstacles,
+  firstOf,
+  type Obstacle,
+  placeOfTarget,
+  readPolicies,
+} from '../functions/shared/service-control-policies.ts'
 
 export const checkTrustedAccess: Check = async ({ clients, vending }) => {
   const services: string[] = []

@@ -20,7 +20,7 @@ import { keepingToTheRate, type Make, type Place } from './clients.ts'
 import { isRefusal, missingAction, sayError } from './command-errors.ts'
 import { executionArnOf, findService, serviceClients } from './service.ts'
 import { table, wrap } from './show.ts'
-import { findObstacles, firstOf, placeOfTarget, readPolicies } from './service-control-policies.ts'
+import { findObstacles, firstOf, placeOfTarget, readPolicies } from '../functions/shared/service-control-policies.ts'
 
 export const planClients = (make: Make) => ({
   ...serviceClients(make),

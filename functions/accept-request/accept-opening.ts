@@ -1,6 +1,7 @@
 import type { OrganizationsClient } from '@aws-sdk/client-organizations'
 import type { SFNClient } from '@aws-sdk/client-sfn'
 import { checkOpening, type OpeningConfig } from '../shared/check-opening.ts'
+import type { ControlTower } from '../shared/control-tower.ts'
 import { AccountBusyError, ApprovalRequiredError, InvalidInputError, RequestOpenError } from '../shared/errors.ts'
 import { isRunning } from '../shared/execution.ts'
 import type { Ledger } from '../shared/ledger.ts'
@@ -10,7 +11,7 @@ import { parseInput } from '../shared/parse.ts'
 import { hasVended, leaseRestSeconds, readAccount } from '../shared/record-and-lease.ts'
 import { placeOf, vendOf } from '../shared/vend.ts'
 
-type Clients = { organizations: OrganizationsClient; sfn: SFNClient; ledger: Ledger }
+type Clients = { organizations: OrganizationsClient; controlTower: ControlTower; sfn: SFNClient; ledger: Ledger }
 type Config = OpeningConfig & { approval?: 'required' | undefined }
 
 /**

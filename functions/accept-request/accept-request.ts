@@ -254,7 +254,7 @@ const busy = (accountId: string) => new AccountBusyError(`Another execution is v
  * and `AccountBusyError` while another execution vends the account.
  */
 export async function acceptRequest(
-  clients: Clients,
+  clients: Clients & Parameters<typeof acceptOpening>[0],
   input: z.output<typeof acceptRequestInput>,
   config: Config & Parameters<typeof acceptOpening>[2],
 ) {

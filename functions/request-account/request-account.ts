@@ -3,6 +3,7 @@ import type { OrganizationsClient } from '@aws-sdk/client-organizations'
 import type { SESClient } from '@aws-sdk/client-ses'
 import type { SFNClient } from '@aws-sdk/client-sfn'
 import { checkOpening, type OpeningConfig } from '../shared/check-opening.ts'
+import type { ControlTower } from '../shared/control-tower.ts'
 import { RequestOpenError, TooManyAccountsTodayError } from '../shared/errors.ts'
 import { checkIdempotencyKey, rememberRequest, useIdempotencyKey } from '../shared/idempotency-key.ts'
 import { entries, type Ledger, readItem, updateItem } from '../shared/ledger.ts'
@@ -14,7 +15,13 @@ import { startOpening } from '../shared/start-opening.ts'
 import { placeOf } from '../shared/vend.ts'
 import { approvalMail, type ApprovalMailConfig } from './approval-mail.ts'
 
-type Clients = { organizations: OrganizationsClient; sfn: SFNClient; ses: SESClient; ledger: Ledger }
+type Clients = {
+  organizations: OrganizationsClient
+  controlTower: ControlTower
+  sfn: SFNClient
+  ses: SESClient
+  ledger: Ledger
+}
 type Input = {
   /** JSON text. */
   body: string

@@ -1,25 +1,30 @@
 import type { OrganizationsClient } from '@aws-sdk/client-organizations'
 import { unitsAbove, type ProtectedPlaces } from './account.ts'
-import { InvalidInputError, ProtectedAccountError } from './errors.ts'
+import { type ControlTower, isAutoEnrolmentOn } from './control-tower.ts'
+import { AutoEnrolmentOffError, DeniedByPolicyError, InvalidInputError, ProtectedAccountError } from './errors.ts'
 import type { OpenRequest } from './new-account.ts'
 import { findUnit } from './organizational-units.ts'
 import { arnOfPolicy, completeRequest, type Defaults } from './request.ts'
+import { findObstacles, readPoliciesOf } from './service-control-policies.ts'
+import type { Vending } from './vending.ts'
 
-export type OpeningConfig = Defaults & {
-  protected: ProtectedPlaces
-  requests: { organizationalUnits: string[] }
-}
-type Clients = { organizations: OrganizationsClient }
+export type OpeningConfig = Defaults &
+  Pick<Vending, 'accessRole' | 'automatic' | 'mfa' | 'passwordPolicy'> & {
+    protected: ProtectedPlaces
+    requests: { organizationalUnits: string[] }
+  }
+type Clients = { organizations: OrganizationsClient; controlTower: ControlTower }
 
 /**
  * Checks a request to open an account, by reading only: everything that can be refused before an account is created.
  *
  * Answers the id of the organizational unit, if the request names one, and what the vend must make in the account.
  * `limits` says that the request must keep to what `vending.yml` lets requesters ask for.
- * Throws `InvalidInputError`, `ProtectedAccountError` and `RecipientNotAllowedError`.
+ * Throws `InvalidInputError`, `ProtectedAccountError`, `RecipientNotAllowedError`, `AutoEnrolmentOffError`, and
+ * `DeniedByPolicyError` if a service control policy would stop the vend in the unit.
  */
 export const checkOpening = async (
-  { organizations }: Clients,
+  { organizations, controlTower }: Clients,
   body: OpenRequest,
   config: OpeningConfig,
   { partition, limits }: { partition: string; limits: boolean },
@@ -31,6 +36,7 @@ export const checkOpening = async (
   if (config.protected.accounts.includes(body.name))
     throw new ProtectedAccountError(`name: ${body.name} is protected by vending.yml; use another name`)
   const ask = completeRequest({ ...body, again: undefined }, config, { accountEmail: body.email, partition })
+  if (config.automatic === 'control-tower') await checkEnrolment(controlTower, body)
   const ou = body.ou === undefined ? undefined : await findUnit(organizations, body.ou)
   if (ou !== undefined) {
     const above = [ou, ...(await unitsAbove(organizations, ou))]
@@ -39,9 +45,39 @@ export const checkOpening = async (
       throw new ProtectedAccountError(
         `ou: ${body.ou ?? ou} is protected by vending.yml, which lists ${protector} under protected`,
       )
+    await checkPolicies(organizations, { above, named: body.ou ?? ou }, config)
     if (limits) await checkUnit(organizations, { ou, named: body.ou ?? ou }, config)
   }
   return { ou, ask }
+}
+
+/** Control Tower enrols only accounts that are moved into a unit, and only with a setting of the landing zone. */
+const checkEnrolment = async (controlTower: ControlTower, { ou }: OpenRequest) => {
+  if (ou === undefined)
+    throw new InvalidInputError([
+      { field: 'ou', message: 'is missing: Control Tower enrols an account that is moved into an organizational unit' },
+    ])
+  if (!(await isAutoEnrolmentOn(controlTower)))
+    throw new AutoEnrolmentOffError(
+      'Control Tower would not enrol the account: switch on automatic account enrollment in the landing zone settings',
+    )
+}
+
+/** A policy that only may deny, because a condition decides, refuses nothing. */
+const checkPolicies = async (
+  organizations: OrganizationsClient,
+  { above, named }: { above: string[]; named: string },
+  config: OpeningConfig,
+) => {
+  const targets = above.map((id) => ({ TargetId: id, Name: id }))
+  const obstacles = findObstacles(await readPoliciesOf(organizations, targets), config)
+  const words = obstacles.flatMap(({ certain, finding, targets }) =>
+    certain ? [`${finding} in ${targets.map(({ TargetId }) => TargetId).join(', ')}`] : [],
+  )
+  if (words.length)
+    throw new DeniedByPolicyError(
+      `ou: a service control policy would stop the vend of an account in ${named}: ${words.join('; ')}`,
+    )
 }
 
 const checkUnit = async (

@@ -50,11 +50,18 @@ const config: Parameters<typeof acceptRequest>[2] = {
   ...theDefaults(),
   protected: { accounts: ['Audit'], organizationalUnits: [] },
   requests: { organizationalUnits: [] },
+  accessRole: 'OrganizationAccountAccessRole',
+  automatic: 'organizations',
 }
 
 const accept = (request: unknown, overrides: Partial<typeof config> = {}) =>
   acceptRequest(
-    { organizations: new OrganizationsClient({}), sfn: new SFNClient({}), ledger },
+    {
+      organizations: new OrganizationsClient({}),
+      controlTower: () => Promise.reject(new Error('Control Tower is not asked')),
+      sfn: new SFNClient({}),
+      ledger,
+    },
     { request, executionArn },
     { ...config, ...overrides },
   )

@@ -4,6 +4,7 @@ import { SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn'
 import { mockClient } from 'aws-sdk-client-mock'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { requestAccount } from '../../functions/request-account/request-account.ts'
+import { controlTower } from '../../functions/shared/control-tower.ts'
 import { IdempotencyKeyReusedError, InvalidInputError } from '../../functions/shared/errors.ts'
 import { readItem } from '../../functions/shared/ledger.ts'
 import { readIntent, readRequest, recordOpeningFailure, takeIntent } from '../../functions/shared/opening.ts'
@@ -20,6 +21,8 @@ const sessionOf = (role: string, session = 'ada') =>
 const operator = sessionOf('operators-1')
 
 const config = {
+  accessRole: 'OrganizationAccountAccessRole',
+  automatic: 'organizations' as const,
   ...theDefaults(),
   protected: { accounts: [], organizationalUnits: [] },
   requests: { organizationalUnits: [], maxPerDay: 2 },
@@ -43,9 +46,16 @@ afterEach(() => void vi.useRealTimers())
 
 type Input = Parameters<typeof requestAccount>[1]
 type Config = Parameters<typeof requestAccount>[2]
+const organizations = new OrganizationsClient({ region: 'us-east-1' })
 const request = (body: object = {}, input: Partial<Input> = {}, more: Partial<Config> = {}) =>
   requestAccount(
-    { organizations: new OrganizationsClient({}), sfn: new SFNClient({}), ses: new SESClient({}), ledger: theLedger() },
+    {
+      organizations,
+      controlTower: controlTower(organizations, { region: 'us-east-1', endpointUrl: undefined }),
+      sfn: new SFNClient({}),
+      ses: new SESClient({}),
+      ledger: theLedger(),
+    },
     {
       body: JSON.stringify({ name: 'Payments', email: address, ...body }),
       idempotencyKey: undefined,

@@ -103,6 +103,32 @@ describe('the API opens accounts', () => {
     expect(accountsNamed(body.name)).toEqual([])
   })
 
+  test('a unit in which a service control policy would stop the vend is refused with the policy and its place', async () => {
+    const { world } = organization
+    const [sandbox] = [...world.organizationalUnits.values()].filter(({ name }) => name === 'Sandbox')
+    const Statement = [{ Effect: 'Deny' as const, Action: ['iam:CreateUser'], Resource: ['*'] }]
+    world.serviceControlPolicies = [
+      {
+        id: 'p-nousers001',
+        name: 'NoUsers',
+        document: { Version: '2012-10-17', Statement },
+        targets: [sandbox?.parentId ?? ''],
+      },
+    ]
+    try {
+      const { status, content } = await post(anAccount({ ou: 'Self-service/Sandbox' }))
+      expect({ status, content }).toMatchObject({
+        status: 409,
+        content: { type: 'urn:account-vending:DeniedByPolicyError', field: 'ou' },
+      })
+      expect(JSON.stringify(content)).toContain(`NoUsers denies iam:CreateUser in ${sandbox?.parentId}`)
+      expect((await post(anAccount())).status).toBe(202)
+    } finally {
+      world.serviceControlPolicies = []
+    }
+    await organization.settled()
+  })
+
   test('a failure is told with what to do, and the corrected request is a new one', async () => {
     const taken = [...organization.world.accounts.values()][0]!.email
     const body = anAccount({ email: taken })
@@ -134,6 +160,33 @@ describe('the API opens accounts', () => {
     expect(pages).toBe(3)
     expect(new Set(listed).size).toBe(101)
     expect((await get('/accounts?cursor=bm90IG91cnM', 'operator')).status).toBe(400)
+  })
+})
+
+describe('with automatic: control-tower', () => {
+  let organization: TestOrganization
+  beforeAll(async () => {
+    organization = await anOrganization({ automatic: 'control-tower' })
+  })
+  afterAll(() => organization.close())
+  const post = (body: object) => send(organization, ['POST', '/accounts'], { body })
+
+  test('a request must name a unit, and the landing zone must enrol what is moved there', async () => {
+    const { world } = organization
+    const [unit] = world.organizationalUnits.values()
+    if (unit) unit.isRegistered = true
+    world.landingZone = { version: '4.0', status: 'ACTIVE', isEnrolling: false }
+    expect(await post(anAccount())).toMatchObject({ status: 400, content: { field: 'ou' } })
+    const body = anAccount({ ou: unit?.id })
+    expect(await post(body)).toMatchObject({
+      status: 409,
+      content: { type: 'urn:account-vending:AutoEnrolmentOffError' },
+    })
+    world.landingZone.isEnrolling = true
+    const { headers } = await post(body)
+    await organization.settled()
+    const { content } = await send(organization, ['GET', headers['location'] ?? ''])
+    expect(content).toMatchObject({ status: 'vended' })
   })
 })
 

@@ -2,14 +2,15 @@ import {
   DescribePolicyCommand,
   type OrganizationsClient,
   paginateListPolicies,
+  paginateListPoliciesForTarget,
   paginateListTargetsForPolicy,
   type PolicyTargetSummary,
 } from '@aws-sdk/client-organizations'
-import { createAdminGroupPermissions } from '../functions/create-admin-group/create-admin-group.ts'
-import { createAdminUserPermissions } from '../functions/create-admin-user/create-admin-user.ts'
-import { ourPath } from '../functions/shared/iam-client.ts'
-import { matchesAction, matchesAny } from '../functions/shared/policy.ts'
-import type { Vending } from '../functions/shared/vending.ts'
+import { createAdminGroupPermissions } from '../create-admin-group/create-admin-group.ts'
+import { createAdminUserPermissions } from '../create-admin-user/create-admin-user.ts'
+import { ourPath } from './iam-client.ts'
+import { matchesAction, matchesAny } from './policy.ts'
+import type { Vending } from './vending.ts'
 
 const anyAccount = '000000000000'
 
@@ -64,11 +65,31 @@ export const readPolicies = async (organizations: OrganizationsClient): Promise<
       for await (const { Targets = [] } of paginateListTargetsForPolicy({ client: organizations }, { PolicyId }))
         targets.push(...Targets)
       if (!targets.length) continue
-      const { Policy } = await organizations.send(new DescribePolicyCommand({ PolicyId }))
-      const { Statement = [] } = JSON.parse(Policy?.Content ?? '{}') as { Statement?: Statement | Statement[] }
-      policies.push({ name, statements: [Statement].flat(), targets })
+      policies.push({ name, statements: await statementsOf(organizations, PolicyId), targets })
     }
   return policies
+}
+
+/** Reads the service control policies that are attached to these targets, each with those of the targets it has. */
+export const readPoliciesOf = async (organizations: OrganizationsClient, targets: PolicyTargetSummary[]) => {
+  const policies = new Map<string, ServiceControlPolicy>()
+  for (const target of targets)
+    for await (const { Policies = [] } of paginateListPoliciesForTarget(
+      { client: organizations },
+      { TargetId: target.TargetId, Filter: 'SERVICE_CONTROL_POLICY' },
+    ))
+      for (const { Id = '', Name: name = '' } of Policies) {
+        const known = policies.get(Id)
+        if (known) known.targets.push(target)
+        else policies.set(Id, { name, statements: await statementsOf(organizations, Id), targets: [target] })
+      }
+  return [...policies.values()]
+}
+
+const statementsOf = async (organizations: OrganizationsClient, PolicyId: string | undefined) => {
+  const { Policy } = await organizations.send(new DescribePolicyCommand({ PolicyId }))
+  const { Statement = [] } = JSON.parse(Policy?.Content ?? '{}') as { Statement?: Statement | Statement[] }
+  return [Statement].flat()
 }
 
 const kindOf = (action: string) => (/Group/.test(action) ? 'group' : 'user')
