@@ -105,14 +105,14 @@ describe('the API opens accounts', () => {
 
   test('a unit in which a service control policy would stop the vend is refused with the policy and its place', async () => {
     const { world } = organization
-    const [sandbox] = [...world.organizationalUnits.values()].filter(({ name }) => name === 'Sandbox')
+    const parent = [...world.organizationalUnits.values()].find(({ name }) => name === 'Self-service')
     const Statement = [{ Effect: 'Deny' as const, Action: ['iam:CreateUser'], Resource: ['*'] }]
     world.serviceControlPolicies = [
       {
         id: 'p-nousers001',
         name: 'NoUsers',
         document: { Version: '2012-10-17', Statement },
-        targets: [sandbox?.parentId ?? ''],
+        targets: [parent?.id ?? ''],
       },
     ]
     try {
@@ -121,7 +121,7 @@ describe('the API opens accounts', () => {
         status: 409,
         content: { type: 'urn:account-vending:DeniedByPolicyError', field: 'ou' },
       })
-      expect(JSON.stringify(content)).toContain(`NoUsers denies iam:CreateUser in ${sandbox?.parentId}`)
+      expect(JSON.stringify(content)).toContain(`NoUsers denies iam:CreateUser in ${parent?.id}`)
       expect((await post(anAccount())).status).toBe(202)
     } finally {
       world.serviceControlPolicies = []
