@@ -11,13 +11,41 @@ import { rulesFor } from '../../local/aws/eventbridge.ts'
 import { signIn } from '../../local/aws/iam.ts'
 import type { Execution } from '../../local/aws/step-functions-execution.ts'
 import { startStepFunctions } from '../../local/aws/step-functions.ts'
-import { type Account, addAccount, createWorld } from '../../local/aws/world.ts'
+import { type Account, addAccount, createWorld, type World } from '../../local/aws/world.ts'
 import { inMemoryDynamoDB } from '../simulation/dynamodb.ts'
 import { randomFrom } from '../simulation/random.ts'
 import { loadService } from '../simulation/service.ts'
 import { inVirtualTime } from '../simulation/virtual-time.ts'
 import { writes } from '../support/writes.ts'
-import { accountId, type ApiRequest, markup } from './inputs.ts'
+import { accountId, type ApiRequest, markup, type OpeningRequest } from './inputs.ts'
+
+type Answer = { statusCode: number; headers: Record<string, string>; body: string }
+
+/** What every answer of the API must be. */
+const checkAnswer = ({ headers, body }: Answer) => {
+  if (!/^application\/(problem\+)?json$/.test(headers['content-type'] ?? '')) broken('the answer is not JSON')
+  if (body.length > 65_536) broken(`the answer has ${body.length} characters`)
+  if (Object.values(headers).some((value) => /[\r\n]/.test(value))) broken('a header has more than one line')
+  const { type = '' } = JSON.parse(body) as { type?: string }
+  return { type }
+}
+
+const refusalOf = (statusCode: number, type: string): Ending => {
+  if (![400, 403, 404, 409, 422].includes(statusCode) || !type.endsWith('Error'))
+    broken(`the API answered ${statusCode} ${type}`)
+  return `${statusCode} ${type.split(':').at(-1)}`
+}
+
+/** An opening that the API accepted opens one account, exactly as asked. */
+const checkOpened = (world: World, { status, error = '', input }: Execution): Ending => {
+  const { account } = JSON.parse(input) as { account: { name: string; email: string; tags: Record<string, string> } }
+  const [opened, ...others] = [...world.accounts.values()].filter(({ email }) => lower(email) === lower(account.email))
+  if (status !== 'SUCCEEDED') broken(`an opening that the API accepted ended as ${error}`)
+  if (others.length || opened?.name !== account.name)
+    broken(`the account ${account.name} was opened as ${opened?.name}`)
+  if (Object.entries(account.tags).some(([key, value]) => opened?.tags[key] !== value)) broken('a tag is missing')
+  return 'Vended'
+}
 
 /** How one input ended: vended, the name of a refusal, or another outcome. */
 export type Ending = string
@@ -63,6 +91,9 @@ export const openDoors = async (vendingFile: string, bundles?: Map<string, strin
     })
     addAccount(world, { id: '333333333333', name: 'Suspended' }).state = 'SUSPENDED'
     addAccount(world, { id: '222222222222', name: 'Audit' })
+    world.trustedServices.add('account.amazonaws.com')
+    world.landingZone = { version: '4.0', status: 'ACTIVE', isEnrolling: true }
+    for (const unit of world.organizationalUnits.values()) unit.isRegistered = true
     const before = contentOf([...world.accounts.values()])
     const mails: Mail[] = []
     let events = 0
@@ -82,7 +113,7 @@ export const openDoors = async (vendingFile: string, bundles?: Map<string, strin
         account: world.managementAccountId,
         detail: { executionArn, stateMachineArn, name, status, startDate, stopDate, input },
       }
-      for (const { target } of rulesFor(deployed.rules, event)) if (target !== 'VendAccount') report(event)
+      for (const { target } of rulesFor(deployed.rules, event)) if (target === 'ReportFailure') report(event)
       ended.get(executionArn)?.()
     }
     const ended = new Map<string, () => void>()
@@ -269,23 +300,57 @@ export const openDoors = async (vendingFile: string, bundles?: Map<string, strin
             isBase64Encoded,
           },
           door.endpoint,
-        )) as { statusCode: number; headers: Record<string, string>; body: string }
+        )) as Answer
         await door.settled()
-        const { type = '' } = JSON.parse(answer.body) as { type?: string }
-        if (!/^application\/(problem\+)?json$/.test(answer.headers['content-type'] ?? ''))
-          broken('the answer is not JSON')
-        if (answer.body.length > 65_536) broken(`the answer has ${answer.body.length} characters`)
-        if (Object.values(answer.headers).some((value) => /[\r\n]/.test(value)))
-          broken('a header has more than one line')
+        const { type } = checkAnswer(answer)
         const [execution] = door.executions
         if (answer.statusCode === 202) return `202 ${door.checkExecution(execution ?? broken('nothing was started'))}`
         if (execution) broken(`the API answered ${answer.statusCode} and started an execution`)
         door.checkNothingMade(`the API answered ${answer.statusCode}`)
         if (door.ledger.all().length) broken(`the API answered ${answer.statusCode}, and yet something is on record`)
         if (method === 'GET' && answer.statusCode === 200) return '200'
-        if (![400, 403, 404, 409, 422].includes(answer.statusCode) || !type.endsWith('Error'))
-          broken(`the API answered ${answer.statusCode} ${type}`)
-        return `${answer.statusCode} ${type.split(':').at(-1)}`
+        return refusalOf(answer.statusCode, type)
+      }),
+    /** API Gateway passes a request about a new account to its function. */
+    opening: ({ route, as, key, requestId, query, body, isBase64Encoded }: OpeningRequest) =>
+      inNewWorld(async (door) => {
+        const { name = broken(`nothing answers ${route}`) } =
+          deployed.functions.find(({ routes }) => routes.some(({ method, path }) => `${method} ${path}` === route)) ??
+          {}
+        const userArn = deployed.apiRoles.find(({ name }) => name === as)?.sessionArn
+        const accounts = door.world.accounts.size
+        const answer = (await service.invoke(
+          name,
+          {
+            version: '2.0',
+            routeKey: route,
+            headers: key === undefined ? {} : { 'idempotency-key': key },
+            ...(route.includes('{') && { pathParameters: { requestId } }),
+            ...(Object.keys(query).length && { queryStringParameters: query }),
+            requestContext: { authorizer: { iam: { userArn } } },
+            body: isBase64Encoded ? Buffer.from(body).toString('base64') : body,
+            isBase64Encoded,
+          },
+          door.endpoint,
+        )) as Answer
+        const { type } = checkAnswer(answer)
+        if (route.startsWith('POST') && Buffer.byteLength(body) > 65_536 && answer.statusCode !== 400)
+          broken('a body over 64 KB was read')
+        const onRecord = door.ledger.all().length
+        await door.settled()
+        const [execution] = door.executions
+        if (answer.statusCode === 202)
+          return `202 ${checkOpened(door.world, execution ?? broken('nothing was started'))}`
+        if (execution) broken(`the API answered ${answer.statusCode} and started an execution`)
+        if (door.world.accounts.size !== accounts) broken(`the API answered ${answer.statusCode} and opened an account`)
+        if (onRecord) broken(`the API answered ${answer.statusCode}, and yet something is on record`)
+        if (route === 'GET /accounts' && answer.statusCode === 200) {
+          const { cursor } = query
+          const from = cursor && (JSON.parse(Buffer.from(cursor, 'base64url').toString()) as { pk: string })
+          if (from && !/^account#\d{12}$/.test(from.pk)) broken('the list took a cursor that is not its own')
+          return '200'
+        }
+        return refusalOf(answer.statusCode, type)
       }),
   }
 }

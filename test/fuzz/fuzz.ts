@@ -6,7 +6,7 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 import * as fc from 'fast-check'
 import { parse, stringify } from 'yaml'
 import { type Doors, openDoors } from './door.ts'
-import { apiRequest, deepInput, event, executionInput } from './inputs.ts'
+import { apiRequest, deepInput, event, executionInput, openingRequest } from './inputs.ts'
 
 const usage = `Usage: npm run fuzz -- [options]
 
@@ -24,9 +24,10 @@ type Report = { inputs: number; endings: Record<string, number>; failures: strin
 
 /** How many of a hundred inputs come through each door. */
 const shares: [door: keyof Doors, share: number, arbitrary: fc.Arbitrary<unknown>][] = [
-  ['event', 30, event],
-  ['execution', 35, executionInput],
-  ['api', 34.8, apiRequest],
+  ['event', 25, event],
+  ['execution', 25, executionInput],
+  ['api', 24.8, apiRequest],
+  ['opening', 25, openingRequest],
   ['step', 0.2, deepInput],
 ]
 

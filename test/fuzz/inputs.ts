@@ -143,10 +143,12 @@ const anId = fc.oneof(
   { weight: 2, arbitrary: fc.constantFrom('111122223333', '222222222222', '333333333333', '999999999999') },
 )
 
-/** So deep that recursive code could overflow the stack. */
+/** So deep that recursive code could overflow the stack. The API takes the shorter texts, and reads no longer ones. */
 const deepText = fc.constantFrom(
   `${'['.repeat(100_000)}${']'.repeat(100_000)}`,
   `${'{"a":'.repeat(50_000)}1${'}'.repeat(50_000)}`,
+  `${'['.repeat(32_000)}${']'.repeat(32_000)}`,
+  `${'{"a":'.repeat(10_000)}1${'}'.repeat(10_000)}`,
 )
 export const manyUnknown = JSON.stringify(Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`${i}`, i])))
 const hugeText = fc.constantFrom(
@@ -187,11 +189,21 @@ export const deepInput = fc
   )
   .map(([deep, frame]) => frame.replace('@', deep))
 
-const body = fc.oneof(
-  { weight: 8, arbitrary: mutated(aRequest).map((request) => JSON.stringify(request) ?? '') },
-  { weight: 1, arbitrary: anyJson.map((json) => JSON.stringify(json)) },
-  { weight: 1, arbitrary: anyText },
-)
+const bodyOf = (request: fc.Arbitrary<Json>) =>
+  fc.oneof(
+    {
+      weight: 300,
+      arbitrary: fc.oneof(
+        { weight: 6, arbitrary: mutated(request).map((request) => JSON.stringify(request) ?? '') },
+        { weight: 4, arbitrary: request.map((request) => JSON.stringify(request)) },
+        { weight: 1, arbitrary: anyJson.map((json) => JSON.stringify(json)) },
+        { weight: 1, arbitrary: anyText },
+      ),
+    },
+    { weight: 1, arbitrary: deepText },
+    { weight: 1, arbitrary: hugeText },
+  )
+const key = fc.option(fc.oneof(fc.constant('key-1'), anyText), { nil: undefined })
 /** A request that API Gateway passes on. A few bodies are very deep or huge; more of them would take too long. */
 export const apiRequest = fc.record({
   method: fc.constantFrom('POST', 'POST', 'POST', 'GET'),
@@ -201,12 +213,67 @@ export const apiRequest = fc.record({
     freq: 3,
     nil: undefined,
   }),
-  key: fc.option(fc.oneof(fc.constant('key-1'), anyText), { nil: undefined }),
-  body: fc.oneof(
-    { weight: 300, arbitrary: body },
-    { weight: 1, arbitrary: deepText },
-    { weight: 1, arbitrary: hugeText },
-  ),
+  key,
+  body: bodyOf(aRequest),
   isBase64Encoded: fc.boolean(),
 })
 export type ApiRequest = typeof apiRequest extends fc.Arbitrary<infer T> ? T : never
+
+const aContact = fc.record({
+  name: fc.constantFrom('Ada', 'Größe', 'x'.repeat(64)),
+  title: fc.constantFrom('CISO', 'x'.repeat(50)),
+  email: fc.constantFrom('ada@example.com', 'Grace@Example.com'),
+  phone: fc.constantFrom('+49 (30) 123-4', '1'),
+})
+const anOpening = fc.record(
+  {
+    name: fc.constantFrom('Payments', 'a', `${'x'.repeat(49)}~`, `"'$\\{}[]`),
+    email: fc.constantFrom('new@example.com', 'a!#$*+-/=?^_`{}~@example.com', 'New.One@EXAMPLE.com', 'x@example.com'),
+    ou: fc.constantFrom(
+      'Workloads',
+      'Workloads/Sandbox',
+      'ou-exam-workload',
+      'ou-exam-security',
+      'Nowhere',
+      'a/b/c/d/e',
+    ),
+    tags: fc.dictionary(fc.constantFrom('Team', 'Größe', 'constructor', 'toString'), fc.constantFrom('red', 'ü é', '')),
+    alternateContacts: fc.record({ billing: aContact, operations: aContact, security: aContact }, { requiredKeys: [] }),
+    admins: fc.uniqueArray(anAdmin, { minLength: 1, maxLength: 2, selector: ({ userName }) => userName.toLowerCase() }),
+    groups: fc.uniqueArray(aGroup, { maxLength: 2, selector: ({ name }) => name }),
+  },
+  { requiredKeys: ['name', 'email'] },
+)
+const aCursor = fc
+  .oneof(
+    fc.record({
+      pk: fc.constantFrom('account#444455556666', 'account#1', 'request#0'),
+      status: fc.constantFrom('VENDED', 'FAILED', 'x'),
+      accountName: anyText,
+    }),
+    anyJson,
+  )
+  .map((json) => Buffer.from(JSON.stringify(json)).toString('base64url'))
+
+/** A request to a route about new accounts. */
+export const openingRequest = fc.record({
+  route: fc.constantFrom(
+    ...Array<string>(6).fill('POST /accounts'),
+    'GET /accounts',
+    'GET /requests/{requestId}',
+    'POST /requests/{requestId}/approval',
+  ),
+  as: fc.constantFrom('operator', 'requester'),
+  key,
+  requestId: fc.oneof(fc.constant('0123456789abcdef'.repeat(2)), anyText),
+  query: fc.record(
+    { status: fc.oneof(fc.constant('VENDED'), anyText), cursor: fc.oneof(aCursor, anyText) },
+    { requiredKeys: [] },
+  ),
+  body: fc.oneof(
+    { weight: 9, arbitrary: bodyOf(anOpening) },
+    { weight: 1, arbitrary: bodyOf(fc.record({ decision: fc.constantFrom('approve', 'decline'), reason: anyText })) },
+  ),
+  isBase64Encoded: fc.boolean(),
+})
+export type OpeningRequest = typeof openingRequest extends fc.Arbitrary<infer T> ? T : never

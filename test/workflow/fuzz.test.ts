@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { bundleFunctions } from '../../local/run-function.ts'
 import { openDoors } from '../fuzz/door.ts'
-import { accountId, apiRequest, deepInput, event, executionInput, manyUnknown } from '../fuzz/inputs.ts'
+import { accountId, apiRequest, deepInput, event, executionInput, manyUnknown, openingRequest } from '../fuzz/inputs.ts'
 import { withMistake } from '../simulation/mistakes.ts'
 import { vendingFile } from '../support/organization.ts'
 
@@ -18,6 +18,7 @@ test('inputs of all kinds are refused with a named error, or vended exactly as t
   await run(event, doors.event, 60)
   await run(executionInput, doors.execution, 60)
   await run(apiRequest, doors.api, 60)
+  await run(openingRequest, doors.opening, 120)
   await run(deepInput, doors.step, 2)
 }, 60_000)
 
@@ -32,6 +33,8 @@ test.each<[what: string, file: string, right: string, wrong: string]>([
   ['unknown fields pass', 'shared/request.ts', 'z.strictObject(shape, {', 'z.looseObject(shape, {'],
   ['nothing is too deep', 'shared/parse.ts', 'if (isTooDeep(value))', 'if (isTooDeep(value, Infinity))'],
   ['a refusal has no end', 'shared/errors.ts', 'const maxIssues = 20', 'const maxIssues = Infinity'],
+  ['a body of any size is read', 'shared/parse.ts', 'const mostBytes = 64 * 1024', 'const mostBytes = Infinity'],
+  ['a cursor of somebody else is used', 'list-accounts/list-accounts.ts', '.check(z.regex(/^account#\\d{12}$/))', ''],
   [
     'a tag is forgotten',
     'create-admin-user/create-admin-user.ts',
@@ -46,6 +49,17 @@ test.each<[what: string, file: string, right: string, wrong: string]>([
     accountId: '444455556666',
     'x\ud83d\r\n<fuzz>': 1,
   }
+  const aRequest = {
+    route: 'POST /accounts',
+    as: 'operator' as const,
+    key: undefined,
+    requestId: '',
+    query: {},
+    body: '',
+    isBase64Encoded: false,
+  }
+  const foreign = { pk: 'request#1', status: 'VENDED', accountName: 'a' }
+  const foreignCursor = Buffer.from(JSON.stringify(foreign)).toString('base64url')
   const inputs: (() => Promise<string>)[] = [
     () => doors.execution(nasty),
     () => doors.execution({ accountId: '444455556666', x: 1 }),
@@ -63,6 +77,8 @@ test.each<[what: string, file: string, right: string, wrong: string]>([
         body: manyUnknown,
         isBase64Encoded: false,
       }),
+    () => doors.opening({ ...aRequest, body: `${' '.repeat(70_000)}{"name":"Payments","email":"new@example.com"}` }),
+    () => doors.opening({ ...aRequest, route: 'GET /accounts', query: { cursor: foreignCursor } }),
     () => doors.step(`{"accountId":"444455556666","admins":${'['.repeat(100_000)}${']'.repeat(100_000)}}`),
   ]
   const found = []
