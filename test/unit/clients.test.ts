@@ -44,6 +44,7 @@ for (const [name, value] of Object.entries({
   CONFIGURATION_SET: 'account-vending',
   LINK_URL: 'https://access.example.com/link',
   PASSWORD_KEY_ARN: 'arn:aws:kms:us-east-1:111122223333:key/any',
+  OPERATOR_ROLE: 'operators',
   NOTICES_TOPIC: 'arn:aws:sns:us-east-1:111122223333:any',
   STATE_MACHINE_ARN: 'arn:aws:states:us-east-1:111122223333:stateMachine:any',
 }))
@@ -100,6 +101,14 @@ test.each([
     },
   ],
   ['request-admins', { DynamoDBClient: usualOfDynamoDB, OrganizationsClient: usual, SFNClient: usual }],
+  // Many may ask for an account at the same moment.
+  [
+    'request-account',
+    { DynamoDBClient: usualOfDynamoDB, OrganizationsClient: '6 standard', SESClient: once, SFNClient: usual },
+  ],
+  ['get-request', { DynamoDBClient: usualOfDynamoDB }],
+  ['decide-request', { DynamoDBClient: usualOfDynamoDB, SFNClient: usual }],
+  ['list-accounts', { DynamoDBClient: usualOfDynamoDB }],
   ['get-account', { DynamoDBClient: usualOfDynamoDB, OrganizationsClient: usual }],
 ])('%s tries as often as the table says', async (name, expected) => {
   const { handler } = (await import(`../../functions/${name}/handler.ts`)) as {

@@ -80,6 +80,10 @@ const loginEmail = [
   'mustChangePassword',
   ...['organizationName', 'region', 'secretName', 'signInUrl', 'userName'],
 ]
+const approval = [
+  ...['admins', 'approve', 'contacts', 'decline', 'email', 'groups', 'name', 'organizationName', 'ou'],
+  ...['requestedAt', 'requestedBy', 'tags'],
+]
 const failureNotice = [
   ...[
     'advice',
@@ -110,6 +114,7 @@ describe.each([
     ['awsCommand', 'cause', 'command', 'done', 'execution', 'notDone', 'request', 'runbook'],
     ['{{runbook}}'],
   ],
+  ['request-account/approval', approval, ['contacts', 'groups', 'tags'], []],
 ])('%s', async (mail, names, optional, links) => {
   const html = await compileMail(`functions/${mail}.mjml`)
   const text = await readFile(`functions/${mail}.txt`, 'utf8')
