@@ -78,13 +78,19 @@ export const readPoliciesOf = async (organizations: OrganizationsClient, targets
       { client: organizations },
       { TargetId: target.TargetId, Filter: 'SERVICE_CONTROL_POLICY' },
     ))
-      for (const { Id = '', Name: name = '' } of Policies) {
+      for (const { Id = '', Name: name = '', AwsManaged } of Policies) {
         const known = policies.get(Id)
         if (known) known.targets.push(target)
-        else policies.set(Id, { name, statements: await statementsOf(organizations, Id), targets: [target] })
+        else {
+          const statements = AwsManaged ? fullAccess : await statementsOf(organizations, Id)
+          policies.set(Id, { name, statements, targets: [target] })
+        }
       }
   return [...policies.values()]
 }
+
+/** FullAWSAccess is AWS's only service control policy (Organizations User Guide, "SCP evaluation"). */
+const fullAccess: Statement[] = [{ Effect: 'Allow', Action: '*', Resource: '*' }]
 
 const statementsOf = async (organizations: OrganizationsClient, PolicyId: string | undefined) => {
   const { Policy } = await organizations.send(new DescribePolicyCommand({ PolicyId }))

@@ -46,6 +46,11 @@ const actsOn = (place: Place): Record<string, (input: Input) => Ask | Ask[]> => 
       resource: inOrganization(text(id)),
     }),
     'organizations:ListOrganizationalUnitsForParent': ({ ParentId }) => ({ resource: inOrganization(text(ParentId)) }),
+    'organizations:ListPoliciesForTarget': ({ TargetId }) => ({ resource: inOrganization(text(TargetId)) }),
+    'organizations:DescribePolicy': ({ PolicyId }) => ({
+      resource: `arn:aws:organizations::${place.managementAccountId}:policy/${place.organizationId}/service_control_policy/${text(PolicyId)}`,
+    }),
+    'controltower:GetLandingZone': ({ landingZoneIdentifier }) => ({ resource: text(landingZoneIdentifier) }),
     'organizations:ListTagsForResource': ({ ResourceId }) => ({ resource: inOrganization(text(ResourceId)) }),
     'organizations:TagResource': ({ ResourceId }) => ({ resource: inOrganization(text(ResourceId)) }),
     'organizations:MoveAccount': ({ AccountId, SourceParentId, DestinationParentId }) =>
@@ -57,6 +62,9 @@ const actsOn = (place: Place): Record<string, (input: Input) => Ask | Ask[]> => 
     'dynamodb:DescribeTable': table,
     'dynamodb:GetItem': item('Key'),
     'dynamodb:PutItem': item('Item'),
+    'dynamodb:Query': ({ TableName, IndexName }) => ({
+      resource: of('dynamodb', `table/${text(TableName)}/index/${text(IndexName)}`),
+    }),
     'dynamodb:Scan': table,
     'dynamodb:UpdateItem': item('Key'),
     'states:StartExecution': ({ stateMachineArn }) => ({ resource: text(stateMachineArn) }),

@@ -152,6 +152,8 @@ const scenarios = async () => {
     door: 'api',
     request: { method: 'POST', path: '/accounts/700000000002/admins/grace/link', headers: {}, body: '' },
   })
+  const body = '{"name":"Asked for","email":"asked-for@example.com"}'
+  await vend(organization, { door: 'api', request: { method: 'POST', path: '/accounts', headers: {}, body } })
   await openings(organization)
   // Two events at the same moment. One execution asks whether the other execution is still running.
   account('700000000005')
@@ -220,6 +222,54 @@ const openingWithControlTower = async () => {
   const { execution } = await open(organization, { name: 'Enrolled', email: 'enrolled@example.com' }, { ou: unit.id })
   // Control Tower replaces the access role, and the templates of this test name the role of Organizations.
   expect(execution?.states.map(({ name }) => name)).toContain('CreateAdminGroup')
+  await organization.close()
+}
+
+/** Requests for new accounts through the API. Requesters may ask for one account a day, and everybody needs approval. */
+const requestsByApi = async () => {
+  const organization: LocalOrganization = await startOrganization({
+    vendingFile: vendingFile({
+      ...vending,
+      automatic: 'control-tower',
+      approval: 'required',
+      approvers: [`arn:aws:iam::${managementAccountId}:role/approvers`],
+      requests: { organizationalUnits: ['Registered/Inner'], maxPerDay: 1 },
+    }),
+    speed: 300,
+    intercept: (interception) => {
+      if (interception.caller.function) ask(...requestsOf(interception, organization.world))
+    },
+  })
+  const { world } = organization
+  world.landingZone = { version: '3.3', status: 'ACTIVE', isEnrolling: true }
+  const unit = addOrganizationalUnit(world, { name: 'Registered', isRegistered: true })
+  const inner = addOrganizationalUnit(world, { name: 'Inner', parentId: unit.id, isRegistered: true })
+  const document = { Version: '2012-10-17', Statement: [{ Effect: 'Allow' as const, Action: ['*'], Resource: ['*'] }] }
+  world.serviceControlPolicies = [{ id: 'p-allowall001', name: 'AllowAll', document, targets: [inner.id] }]
+  type Role = Parameters<LocalOrganization['requestApi']>[1]
+  const send = async (
+    method: string,
+    path: string,
+    role: Role,
+    body?: object,
+    headers: Record<string, string> = {},
+  ) => {
+    const text = body ? JSON.stringify(body) : ''
+    const answer = await organization.requestApi({ method, path, headers, body: text }, role)
+    return { ...answer, path: answer.headers['location'] ?? '' }
+  }
+  const account = (name: string, ou: string) => ({ name, email: `${name}@example.com`, ou })
+  const key = { 'idempotency-key': 'one' }
+  const asked = await send('POST', '/accounts', 'requester', account('first', 'Registered/Inner'), key)
+  await send('POST', '/accounts', 'requester', account('first', 'Registered/Inner'), key)
+  const second = await send('POST', '/accounts', 'requester', account('second', 'Registered/Inner'))
+  const byOperator = await send('POST', '/accounts', 'operator', account('third', inner.id))
+  expect([asked, second, byOperator].map(({ status }) => status)).toEqual([202, 429, 202])
+  for (let times = 0; times < 2; times++)
+    expect((await send('POST', `${asked.path}/approval`, 'approver', { decision: 'approve' })).status).toBe(200)
+  await organization.settled()
+  expect((await send('GET', asked.path, 'requester')).body).toContain('"accountId":')
+  expect((await send('GET', '/accounts', 'operator')).status).toBe(200)
   await organization.close()
 }
 
@@ -389,9 +439,13 @@ const askWithoutCalls = () => {
     OperatorRole: [
       'POST /accounts/{accountId}/admins',
       'POST /accounts/{accountId}/admins/{userName}/link',
+      'POST /accounts',
+      'GET /accounts',
       'GET /accounts/{accountId}',
+      'GET /requests/{requestId}',
     ],
-    RequesterRole: ['GET /accounts/{accountId}'],
+    RequesterRole: ['POST /accounts', 'GET /accounts/{accountId}', 'GET /requests/{requestId}'],
+    ApproverRole: ['GET /requests/{requestId}', 'POST /requests/{requestId}/approval'],
   }
   const routes = ofType('AWS::ApiGatewayV2::Route').map(
     ([, { Properties }]) => Properties as { RouteKey: string; AuthorizationType: string },
@@ -399,7 +453,7 @@ const askWithoutCalls = () => {
   const open = routes.filter(({ AuthorizationType }) => AuthorizationType !== 'AWS_IAM').map(({ RouteKey }) => RouteKey)
   expect(open.sort()).toEqual(['GET /link', 'HEAD /link', 'POST /link/claim', 'POST /link/disown'])
   const keys = routes.map(({ RouteKey }) => RouteKey).filter((key) => !open.includes(key))
-  expect(keys.sort()).toEqual([...mayInvoke['OperatorRole']!].sort())
+  expect(keys.sort()).toEqual([...new Set(Object.values(mayInvoke).flat())].sort())
   for (const [by, keys] of Object.entries(mayInvoke))
     for (const key of keys) ask({ ...own, by, action: 'execute-api:Invoke', resource: route(key) })
   ask({ ...own, by: person, action: 'sts:AssumeRole', resource: arnIn(service, 'OperatorRole') })
@@ -413,7 +467,7 @@ const route = (key: string, api = 'local/$default') =>
 
 beforeAll(async () => {
   // Packaging runs in its own process, so this process can run the simulated worlds at the same time.
-  ;[service] = await Promise.all([packaged({ ...vending }), scenarios(), openingWithControlTower()])
+  ;[service] = await Promise.all([packaged({ ...vending }), scenarios(), openingWithControlTower(), requestsByApi()])
   await simulations()
   deployed = readDeployed()
   roles = new Map(functions().map(({ name, role }) => [name, role]))
@@ -525,8 +579,8 @@ test('nothing unnecessary is allowed: without any one action on a resource, some
       all().filter(({ by, session }) => !session && roleOf(by) === role),
     )
   for (const [arn, document] of Object.entries(resource)) {
-    // Nobody may assume this role until vending.yml names somebody.
-    if (arn.endsWith('/RequesterRole')) continue
+    // Nobody may assume these roles until vending.yml names somebody.
+    if (/\/(Requester|Approver)Role$/.test(arn)) continue
     unneeded[arn] = await unneededIn(
       document,
       (changed) => ({ identity, resource: { ...resource, [arn]: changed } }),
@@ -578,7 +632,8 @@ test('the same call for a resource with another name or in another account is de
     // This service does not decide what people may do elsewhere.
     if (knowsNoResource || (session && onlyReads) || by === person) continue
     // The service may vend any account of the organization. Conditions and the table below limit these calls.
-    if (!/^(organizations|account):/.test(action)) others.push({ ...request, resource: ofAnotherName(request) })
+    if (!/^(organizations|account|controltower):/.test(action))
+      others.push({ ...request, resource: ofAnotherName(request) })
     if (action !== 'sts:AssumeRole')
       others.push({ ...request, resource: resource.replace(/:\d{12}:/, `:${elsewhere}:`), accountId: elsewhere })
   }
@@ -609,7 +664,7 @@ const secrets: [string, string][] = [
   ['sweep', 'secretsmanager:DeleteSecret'],
   ['seal-password', 'secretsmanager:GetSecretValue'],
 ]
-const mailing = ['send-login-email', 'report-failure', 'report-claim', 'record-mail-event', 'sweep']
+const mailing = ['request-account', 'send-login-email', 'report-failure', 'report-claim', 'record-mail-event', 'sweep']
 const entering = ['create-admin-group', 'create-admin-user']
 const writingLedger = ['accept-request', 'store-password', 'record-vended', 'report-failure', 'sweep']
 const noting = ['request-admins', 'report-failure', 'report-claim', 'tell-subscribers', 'sweep']
@@ -630,6 +685,9 @@ const itemsOf: Record<string, string[]> = {
   'tell-subscribers': ['account', 'intent', 'notice'],
   'report-failure': ['account', 'failure', 'handover', 'intent'],
   'request-admins': ['account', 'idempotency'],
+  'request-account': ['request', 'intent', 'idempotency', 'day', 'approval'],
+  'get-request': ['request', 'intent', 'account'],
+  'decide-request': ['request', 'intent'],
   'record-mail-event': ['mail'],
   'get-account': ['account', 'mail', 'handover'],
   sweep: ['account', 'sweep'],
@@ -647,7 +705,7 @@ const tooMuchForClaimLink: [by: string, action: string][] = [
   ['sweep', 'organizations:DescribeAccount'],
 ]
 const noteOfAnother = (by: string) => (by === 'report-failure' ? 'sweep#2026-11-25#a' : 'failure#a#1#FAILED')
-const starting = ['sweep', 'request-admins', 'StartVendRole']
+const starting = ['sweep', 'request-admins', 'request-account', 'decide-request', 'StartVendRole']
 const onUser = [
   'CreateUser',
   'TagUser',
@@ -882,10 +940,35 @@ const denied: [what: string, of: [by: string, action: string], wrong: (request: 
   ],
 
   [
-    'vending by the API, for who may only read',
+    'vending an existing account by the API, for requesters',
     ['OperatorRole', 'execute-api:Invoke'],
-    itself({ by: 'RequesterRole' }),
+    itself({ by: 'RequesterRole', resource: route('POST /accounts/{accountId}/admins') }),
   ],
+  [
+    'the list of all accounts, for requesters',
+    ['OperatorRole', 'execute-api:Invoke'],
+    itself({ by: 'RequesterRole', resource: route('GET /accounts') }),
+  ],
+  ...['OperatorRole', 'RequesterRole'].map((by): (typeof denied)[number] => [
+    'approving a request, for who may ask',
+    ['ApproverRole', 'execute-api:Invoke'],
+    itself({ by, resource: route('POST /requests/{requestId}/approval') }),
+  ]),
+  ...['POST /accounts', 'GET /accounts', 'POST /accounts/{accountId}/admins'].map((key): (typeof denied)[number] => [
+    'asking for something, for approvers',
+    ['ApproverRole', 'execute-api:Invoke'],
+    itself({ resource: route(key) }),
+  ]),
+  [
+    'the approvers’ role, which nobody was given',
+    [person, 'sts:AssumeRole'],
+    () => ({ resource: arnIn(service, 'ApproverRole') }),
+  ],
+  ['the table itself, for who lists accounts', ['list-accounts', 'dynamodb:Query'], at(/\/index\/.*/, '')],
+  ['another index, for who lists accounts', ['list-accounts', 'dynamodb:Query'], at(/byStatus/, 'another')],
+  ['an item, for who lists accounts', ['get-account', 'dynamodb:GetItem'], itself({ by: 'list-accounts' })],
+  ['writing a request, for who only reads', ['decide-request', 'dynamodb:UpdateItem'], itself({ by: 'get-request' })],
+  ['making a request, for who decides', ['request-account', 'dynamodb:PutItem'], itself({ by: 'decide-request' })],
   [
     'another route',
     ['OperatorRole', 'execute-api:Invoke'],
