@@ -1,5 +1,5 @@
 import type { OrganizationsClient } from '@aws-sdk/client-organizations'
-import { HttpRequest, type HttpResponse } from '@smithy/core/protocols'
+import { collectBody, HttpRequest, type HttpResponse } from '@smithy/core/protocols'
 import { SignatureV4 } from '@smithy/signature-v4'
 
 // Three operations of Control Tower, without its SDK client: the versions that have these operations are not in every
@@ -38,7 +38,7 @@ export const controlTower =
       }),
     )
     const { response } = await (config.requestHandler as Connection).handle(request as HttpRequest)
-    const text = config.utf8Encoder(await config.streamCollector(response.body))
+    const text = config.utf8Encoder(await collectBody(response.body as Uint8Array, config))
     const answer = JSON.parse(text || '{}') as { message?: string; Message?: string }
     if (response.statusCode < 300) return answer as Answer
     const [name = 'Unknown'] = (response.headers['x-amzn-errortype'] ?? 'Unknown').split(':')

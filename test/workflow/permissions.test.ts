@@ -225,7 +225,7 @@ const openingWithControlTower = async () => {
   await organization.close()
 }
 
-/** Requests for new accounts through the API. Requesters may ask for one account a day, and everybody needs approval. */
+/** Requests for new accounts through the API. Requesters may ask for one account a day, and all need approval. */
 const requestsByApi = async () => {
   const organization: LocalOrganization = await startOrganization({
     vendingFile: vendingFile({
