@@ -174,7 +174,8 @@ const waitAgain = async (
       `The account has not been created within ${mostDays} days. AWS said last: ${message}`,
     )
   if (pauseSeconds) await postponeCalls(ledger, createAccountLimit, now + pauseSeconds * 1000)
-  const at = await reserveMoment(ledger, createAccountLimit, now)
+  // A burst may leave a moment free at once, and AWS has just refused.
+  const at = Math.max(await reserveMoment(ledger, createAccountLimit, now), now + createAccountLimit.seconds * 1000)
   return { waitUntil: await sleepUntil(ledger, opened, createAccountLimit, { at, turns: {}, for: what }) }
 }
 
