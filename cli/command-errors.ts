@@ -49,8 +49,9 @@ export const missingAction = (error: Error) =>
 
 const isThrottled = (error: Error) => /Throttl|TooManyRequests|RequestLimitExceeded|SlowDown/.test(error.name)
 
-/** A message about an account without the name of the field, which only a caller of the API needs. */
-export const withoutField = (message: string) => message.replace(/^accountId: /, '')
+/** A message about an account or a request without the name of the field, which only a caller of the API needs. */
+export const withoutField = (message: string) =>
+  message.replace(/^(?:accountId|requestId|email|name|ou): (.)/, (_, first: string) => first.toUpperCase())
 
 /** Errors whose own message is enough. */
 const selfExplanatory = [
@@ -62,6 +63,11 @@ const selfExplanatory = [
   'RecipientNotAllowedError',
   'UserNotOnRecordError',
   'UserKeptError',
+  'AutoEnrolmentOffError',
+  'DeniedByPolicyError',
+  'RequestOpenError',
+  'RequestNotFoundError',
+  'RequestDecidedError',
 ]
 export const isRefusal = (error: unknown): boolean => isNamed(error, ...selfExplanatory)
 

@@ -6,13 +6,14 @@ import { addCompletion, completionDescription } from './completion.ts'
 import type { Asked } from './request-options.ts'
 import type { Status } from './status.ts'
 import { addLinkCommands } from './link-commands.ts'
+import { addOpeningCommands, followOpening, showOpeningOf, statusTarget } from './opening-commands.ts'
 import { fileOf, type Global, localPort, settingOf } from './setting.ts'
 import { width, wrap } from './show.ts'
 
 // Each command loads what it needs when it runs, so that help and mistakes appear at once.
 
 /** The statuses of an account's vend. */
-const statuses = ['NOT_VENDED', 'VENDING', 'VENDED', 'FAILED', 'DEPARTED', 'CLOSED']
+const statuses = 'NOT_VENDED VENDING VENDED FAILED DEPARTED CLOSED AWAITING_APPROVAL OPENING'.split(' ')
 
 const program = new Command('vend')
   .version(packageFile.version)
@@ -38,6 +39,7 @@ Examples:
   npx vend doctor --region us-east-1
   npx vend plan 444455556666 --admin ada=ada@example.com
   npx vend start 444455556666 --wait
+  npx vend open Sandbox sandbox@example.com --ou Workloads/Sandbox --wait
   npx vend list --status FAILED
   npx vend links
   npx vend link 444455556666 ada --wait
@@ -135,6 +137,10 @@ asking(program.command('start'))
     )
   })
 
+// open, requests, approve, decline
+
+addOpeningCommands(program, { answer, out, note, more })
+
 // status
 
 const ended = ['VENDED', 'AlreadyVended', 'AlreadyInProgress', 'NotNew']
@@ -183,13 +189,19 @@ program
   .description(
     'show the status of an account: steps with their times, administrators, mails, and an explanation of a failure',
   )
-  .argument('<account>', 'ID of the account: 12 digits', accountId)
+  .argument(
+    '<account|request|address>',
+    'ID of the account (12 digits); or of an account that is being opened: ID of the request, or the address',
+    statusTarget,
+  )
   .option('--watch', 'follow the vend until it ends, for an hour at most')
   .addHelpText(
     'after',
     '\nExit codes: 0 vended (without --watch: vended, in progress or not vended), 1 failed, 2 a mistake\nin the command, 130 Ctrl-C (the vend goes on).',
   )
-  .action(async (accountId: string, { watch: follows }: { watch?: boolean }, command: Command) => {
+  .action(async (target: string, { watch: follows }: { watch?: boolean }, command: Command) => {
+    const accountId = /^\d{12}$/.test(target) ? target : undefined
+    if (!accountId) return (follows ? followOpening : showOpeningOf)(command, target, { answer, out, note })
     if (follows) return follow(command, { accountId })
     const { make, stage, json, options } = settingOf(command.optsWithGlobals<Global>())
     const { showStatus, status, statusClients } = await import('./status.ts')

@@ -21,6 +21,7 @@ import { type Check, type Context, fail, ok, type Result, warn } from './doctor-
 import { checkMailEvents } from './doctor-mail-events.ts'
 import {
   checkAccessRole,
+  checkOpenings,
   checkProtectedAccounts,
   checkServiceControlPolicies,
   checkTrustedAccess,
@@ -175,6 +176,7 @@ export const checks: Record<string, Check> = {
   'SES mail events': checkMailEvents,
 
   'trusted access': checkTrustedAccess,
+  'opening accounts': checkOpenings,
   'access role': checkAccessRole,
   'protected accounts': checkProtectedAccounts,
   'service control policies': checkServiceControlPolicies,
@@ -203,7 +205,7 @@ const noOrganization = (error: unknown) => {
 /** Whether the principals of vending.yml are of the management account, in which they are used. */
 function checkPrincipals({ vending, partition, accountId }: Context): Result {
   const isForeign = (arn: string) => !arn.startsWith(`arn:${partition}:iam::${accountId}:`)
-  const foreign = (['secretReaders', 'operators', 'requesters'] as const).flatMap((key) =>
+  const foreign = (['secretReaders', 'operators', 'requesters', 'approvers'] as const).flatMap((key) =>
     vending[key].filter(isForeign).map((arn) => ({ key, text: `${key} has ${arn}` })),
   )
   if (!foreign.length) return ok(`All roles and users in vending.yml belong to ${accountId}.`)

@@ -6,7 +6,10 @@ import {
 import { AssumeRoleCommand } from '@aws-sdk/client-sts'
 import { findMemberAccount } from '../functions/shared/account.ts'
 import { isDenied, isNamed } from '../functions/shared/aws-errors.ts'
+import { isAutoEnrolmentOn } from '../functions/shared/control-tower.ts'
+import { findUnit } from '../functions/shared/organizational-units.ts'
 import { isRefusal } from './command-errors.ts'
+import { controlTowerOf } from './service.ts'
 import { type Check, type Context, fail, ok, warn } from './doctor-context.ts'
 import {
   findObstacles,
@@ -24,19 +27,54 @@ export const checkTrustedAccess: Check = async ({ clients, vending }) => {
   ))
     services.push(...EnabledServicePrincipals.map(({ ServicePrincipal = '' }) => ServicePrincipal))
   const hasControlTower = services.includes('controltower.amazonaws.com')
+  // Account Management Reference Guide, using-orgs-trusted-access.
+  const contacts = services.includes('account.amazonaws.com')
+    ? ok('Accounts can be opened with alternate contacts: account.amazonaws.com has trusted access.')
+    : warn(
+        'account.amazonaws.com has no trusted access to the organization, so no account can be opened with alternate contacts.',
+        'To allow alternate contacts: aws organizations enable-aws-service-access --service-principal account.amazonaws.com',
+      )
   if (vending.automatic === 'organizations')
     return hasControlTower
       ? warn(
           'Control Tower governs this organization, and vending.yml says automatic: organizations.',
           'Set automatic: control-tower. Otherwise the service vends accounts before Control Tower has finished them.',
         )
-      : ok('No trusted access is needed with automatic: organizations.')
+      : contacts
   return hasControlTower
-    ? ok('controltower.amazonaws.com has trusted access.')
+    ? contacts
     : fail(
         'controltower.amazonaws.com has no trusted access to the organization, so Control Tower sends no events about accounts.',
         'Set up Control Tower’s landing zone, or set automatic: organizations in vending.yml.',
       )
+}
+
+/** Whether an account can be opened as vending.yml says. */
+export const checkOpenings: Check = async ({ clients, vending }) => {
+  const { requests, automatic } = vending
+  const wrong: string[] = []
+  for (const unit of requests.organizationalUnits)
+    try {
+      await findUnit(clients.organizations, unit)
+    } catch (error) {
+      if (!isNamed(error, 'InvalidInputError')) throw error
+      wrong.push(`${unit}: ${error.message.replace(/^ou: /, '')}`)
+    }
+  if (wrong.length)
+    return fail(
+      `requests.organizationalUnits in vending.yml names units that do not exist. ${wrong.join('. ')}.`,
+      'Correct the ids or paths in vending.yml.',
+    )
+  if (automatic === 'control-tower' && !(await isAutoEnrolmentOn(controlTowerOf(clients.organizations))))
+    return warn(
+      'Control Tower does not enrol an account that is moved into an organizational unit, so requests to open accounts are refused.',
+      'To let this service open accounts, switch on automatic enrollment of accounts in the landing zone settings of Control Tower.',
+    )
+  return ok(
+    requests.organizationalUnits.length
+      ? `Requesters can ask for accounts in ${requests.organizationalUnits.join(', ')}.`
+      : 'Requesters can ask for accounts in no organizational unit, only in the root.',
+  )
 }
 
 type Named = { id: string; name: string }

@@ -3,6 +3,7 @@ import { OrganizationsClient, paginateListAccounts } from '@aws-sdk/client-organ
 import { allHandovers, type Handover, handoverState } from '../functions/shared/handover.ts'
 import { scan } from '../functions/shared/ledger.ts'
 import { lastMails, mailState } from '../functions/shared/mail-events.ts'
+import { allIntents, type Intent } from '../functions/shared/opening.ts'
 import { toldFailures } from '../functions/shared/notes.ts'
 import { allAccounts, isGone } from '../functions/shared/record-and-lease.ts'
 import type { Vending } from '../functions/shared/vending.ts'
@@ -15,7 +16,9 @@ import { everybodyKeptWords, isEverybodyKept, showMail, showState } from './stat
 type Mail = { userName: string } & ReturnType<typeof mailState>
 
 export type Listed = {
+  /** – if the account is being opened and has no id yet. */
   accountId: string
+  /** The address of an account that has no id yet. */
   name: string
   /** As Organizations says; – if the account is not in the organization. */
   state: string
@@ -38,7 +41,8 @@ export const listClients = (make: Make) => ({
 })
 
 /**
- * Lists all accounts of the organization, and all accounts on record that left it, each with the status of its vend.
+ * Lists all accounts of the organization, all accounts on record that left it, and those that are being opened, each
+ * with the status of its vend.
  * `onProgress` hears how many accounts were read so far: Organizations lists 20 at a time, about 8 times a second.
  * Throws `NotDeployedError`.
  */
@@ -57,13 +61,14 @@ export async function list(
     }
     return accounts
   }
-  const [accounts, { records, told, mails, handovers }] = await Promise.all([
+  const [accounts, { records, told, mails, handovers, intents }] = await Promise.all([
     readAccounts(),
     scan(ledger, {
       records: allAccounts(['admins']),
       told: toldFailures,
       mails: lastMails,
       handovers: allHandovers,
+      intents: allIntents,
     }),
   ])
   const mailsOf = (accountId: string, admins: object) =>
@@ -83,27 +88,35 @@ export async function list(
     if (accountId === managementAccountId) return 'management account'
     return [accountId, name].some((place) => protectedAccounts.includes(place)) ? 'protected by vending.yml' : undefined
   }
-  return [...accounts, ...departed]
-    .map((account) => {
-      // A vend that was refused at once left only the note that its failure was told.
-      const unrecorded = told.has(account.accountId) ? 'FAILED' : 'NOT_VENDED'
-      const { status = unrecorded, updatedAt, failure, admins = {} } = records.get(account.accountId) ?? {}
-      const never = neverOf(account)
-      const mailed = mailsOf(account.accountId, admins)
-      const links = isGone(status) ? undefined : countLinks(handoversOf.get(account.accountId))
-      return {
-        ...account,
-        status,
-        ...(never && { never }),
-        ...(isEverybodyKept({ status, admins: Object.values(admins) }) && { everybodyKept: true }),
-        ...(mailed.length && { mails: mailed }),
-        ...(updatedAt && { updatedAt }),
-        ...(failure && { error: failure.error }),
-        ...(links && { links }),
-      }
-    })
+  const vended = [...accounts, ...departed].map((account): Listed => {
+    // A vend that was refused at once left only the note that its failure was told.
+    const unrecorded = told.has(account.accountId) ? 'FAILED' : 'NOT_VENDED'
+    const { status = unrecorded, updatedAt, failure, admins = {} } = records.get(account.accountId) ?? {}
+    const never = neverOf(account)
+    const mailed = mailsOf(account.accountId, admins)
+    const links = isGone(status) ? undefined : countLinks(handoversOf.get(account.accountId))
+    return {
+      ...account,
+      status,
+      ...(never && { never }),
+      ...(isEverybodyKept({ status, admins: Object.values(admins) }) && { everybodyKept: true }),
+      ...(mailed.length && { mails: mailed }),
+      ...(updatedAt && { updatedAt }),
+      ...(failure && { error: failure.error }),
+      ...(links && { links }),
+    }
+  })
+  return [...vended, ...[...intents].flatMap(openingOf)]
     .filter((account) => !status.length || status.includes(account.status))
     .sort((a, b) => a.name.localeCompare(b.name) || a.accountId.localeCompare(b.accountId))
+}
+
+/** An account that is being opened, as long as its id is not known. */
+const openingOf = ([email, { status, accountId, updatedAt, failure }]: [string, Intent]): Listed[] => {
+  if (accountId !== undefined || status === 'declined') return []
+  const shown = { 'awaiting-approval': 'AWAITING_APPROVAL', failed: 'FAILED' }[status as string] ?? 'OPENING'
+  const error = failure && { error: failure.error }
+  return [{ accountId: '–', name: email, state: '–', status: shown, updatedAt, ...error }]
 }
 
 /** The mails of an account at a glance: those that did not arrive, by name. */

@@ -2,6 +2,7 @@ import { RedriveExecutionCommand, SFNClient } from '@aws-sdk/client-sfn'
 import { setTimeout } from 'node:timers/promises'
 import { isNamed } from '../functions/shared/aws-errors.ts'
 import { accountAskedFor } from '../functions/shared/event.ts'
+import { openedBy } from '../functions/shared/event-shape.ts'
 import { mayChange, readExecution } from '../functions/shared/execution.ts'
 import { type AccountRecord, leaseRestSeconds, readAccount } from '../functions/shared/record-and-lease.ts'
 import { parseJson } from '../functions/shared/parse.ts'
@@ -46,7 +47,10 @@ export async function redrive(
         `Write the request into request.json, and start it again:\n` +
         `  npx vend start ${isArn ? 'ACCOUNT' : target} --file request.json${options}`,
     )
-  const accountId = isArn ? (accountAskedFor(parseJson(execution.input), managementAccountId) ?? 'ACCOUNT') : target
+  const input = parseJson(execution.input)
+  const accountId = isArn
+    ? (openedBy(input)?.email ?? accountAskedFor(input, managementAccountId) ?? 'ACCOUNT')
+    : target
   const asked = { accountId, input: execution.input, options }
   const cannotRedrive = (why: string, cause?: unknown) =>
     new RefusedError(`${why} Start the same request again:\n${showCommand(sameRequest(asked))}`, { cause })
@@ -58,7 +62,12 @@ export async function redrive(
         `${renewedIn(execution.input) === undefined ? 'To create again what is missing in the account' : 'To mail another new link'}:\n` +
         showCommand(sameRequest(asked, { again: true })),
     )
-  const { error, what, advice, goOn, ...next } = nextCommand(execution, { accountId, execution, options })
+  const { error, what, advice, goOn, ...next } = nextCommand(execution, {
+    accountId,
+    execution,
+    options,
+    target: executionArn,
+  })
   if (goOn !== 'redrive')
     throw new RefusedError(
       `${isTooOld(execution) ? `The execution failed with` : 'A redrive would fail again with'} ${error}. ${what} ${advice}\n${showCommand(next)}`,

@@ -17,7 +17,8 @@ const readFile = (file: string): unknown => {
   }
 }
 
-const administrator = (text: string) => {
+/** The administrator that an option `--admin` names. Throws `UsageError`. */
+export const administrator = (text: string) => {
   const [userName = '', email, ...more] = text.split('=')
   // IAM allows = in a user name, and SES allows = in an address.
   if (more.length)
@@ -27,14 +28,20 @@ const administrator = (text: string) => {
   return { userName, ...(email !== undefined && { email }) }
 }
 
+/** The JSON object in a file that a person named. Throws `UsageError`. */
+export const readRequestFile = (file: string) => {
+  const content = readFile(file)
+  if (typeof content !== 'object' || content === null || Array.isArray(content))
+    throw new UsageError(`--file ${file}: must contain a JSON object.`)
+  return content
+}
+
 /**
  * The request that the options of a command make. The request is checked before any call.
  * Throws `UsageError` and `InvalidInputError`.
  */
 export const requestOf = (accountId: string, { file, admin, again }: Asked) => {
-  const content = file === undefined ? {} : readFile(file)
-  if (typeof content !== 'object' || content === null || Array.isArray(content))
-    throw new UsageError(`--file ${file}: must contain a JSON object.`)
+  const content = file === undefined ? {} : readRequestFile(file)
   if ('accountId' in content && content.accountId !== accountId)
     throw new UsageError(
       `--file ${file} is for account ${String(content.accountId)}, and the command is for account ${accountId}.`,

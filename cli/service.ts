@@ -1,6 +1,8 @@
 import { CloudFormationClient, DescribeStacksCommand, type Stack } from '@aws-sdk/client-cloudformation'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import type { OrganizationsClient } from '@aws-sdk/client-organizations'
 import { isNamed } from '../functions/shared/aws-errors.ts'
+import { type ControlTower, controlTower } from '../functions/shared/control-tower.ts'
 import type { Ledger } from '../functions/shared/ledger.ts'
 import { placeOf } from '../functions/shared/vend.ts'
 import type { Make } from './clients.ts'
@@ -82,3 +84,12 @@ export type Service = Awaited<ReturnType<typeof findService>>
 /** The ARN of an execution that does not exist. `vend plan` decides as if it were this execution. */
 export const executionArnOf = (stateMachineArn: string, name: string) =>
   `${stateMachineArn.replace(':stateMachine:', ':execution:')}:${name}`
+
+/** The API of Control Tower, where the client of Organizations is. */
+export const controlTowerOf =
+  (organizations: OrganizationsClient): ControlTower =>
+  async (operation, input) => {
+    const [region, custom] = await Promise.all([organizations.config.region(), organizations.config.endpoint?.()])
+    const endpointUrl = custom && `${custom.protocol}//${custom.hostname}${custom.port ? `:${custom.port}` : ''}`
+    return controlTower(organizations, { region, endpointUrl })(operation, input)
+  }

@@ -177,7 +177,8 @@ export async function watch(
 export const showStep = ({ state, userName, at }: Status['timeline'][number], isAgain = false) =>
   `  ${styleText('dim', showTime(at))}  ${state}${userName ? ` ${userName}` : ''}${isAgain ? styleText('dim', ' (again)') : ''}`
 
-const showFailure = ({ error, what, cause, advice, command, request }: NonNullable<Status['failure']>) =>
+/** What failed, why, and the command that continues. */
+export const showFailure = ({ error, what, cause, advice, command, request }: NonNullable<Status['failure']>) =>
   [
     styleText('red', error),
     wrap(what, '  '),

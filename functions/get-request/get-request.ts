@@ -13,6 +13,8 @@ import {
 } from '../shared/opening.ts'
 import { type AccountRecord, readAccount } from '../shared/record-and-lease.ts'
 
+type Step = { state: string; userName?: string; at: string }
+
 /**
  * Reads how far a request to open an account is: its status, the steps begun with their times, what it waits for, why
  * it failed and what to do then, and the account when its id is known.
@@ -39,8 +41,9 @@ export async function getRequest({ ledger }: { ledger: Ledger }, { requestId }: 
     approval: request.approval,
     accountId,
     waiting: waitingOf(request, status, intent),
-    timeline: [...Object.values(intent?.steps ?? {}), ...Object.values(ownRecord?.steps ?? {})]
-      .map(({ state, at, ...step }) => ({ state, ...('userName' in step && { userName: step.userName }), at }))
+    // The account's record has some of the steps too, with the time of their last run.
+    timeline: Object.values({ ...intent?.steps, ...ownRecord?.steps, ...intent?.steps })
+      .map(({ state, userName, at }: Step) => ({ state, ...(userName !== undefined && { userName }), at }))
       .sort((a, b) => a.at.localeCompare(b.at)),
     failure: status === 'failed' ? failureOf(request, intent, ownRecord) : undefined,
     links: { self: `/requests/${requestId}`, ...(accountId !== undefined && { account: `/accounts/${accountId}` }) },

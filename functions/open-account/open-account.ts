@@ -19,6 +19,7 @@ import {
 } from '../shared/errors.ts'
 import type { Ledger } from '../shared/ledger.ts'
 import { type Opening, openingSchema, requestTag } from '../shared/new-account.ts'
+import { accountResultNote, noteOnce } from '../shared/notes.ts'
 import { beginOpeningStep, changeOpening, type Intent, readRequest } from '../shared/opening.ts'
 import { readAccount } from '../shared/record-and-lease.ts'
 import { createAccountLimit, postponeCalls, reserveMoment, sleepUntil, waitForTurn } from '../shared/reserve-moment.ts'
@@ -73,10 +74,22 @@ const keep = async (
   found: { createRequestId: string } | { accountId: string },
 ): Promise<Answer> => {
   // The account's own id is put on record by AwaitAccount, together with the account's lease.
-  if ('createRequestId' in found)
+  if ('createRequestId' in found) {
     await changeOpening(ledger, opened, { set: found, remove: ['triedAt', 'creationFailure', 'turns'] })
+    await noteCreation(ledger, opened, found)
+  }
   return found
 }
+
+/**
+ * Notes that the failure of a creation needs no notice of its own: Organizations sends an event about it, and the
+ * execution tells its failure itself.
+ */
+const noteCreation = (
+  ledger: Ledger,
+  { vend: { executionArn } }: Opened,
+  { createRequestId }: { createRequestId: string },
+) => noteOnce(ledger, accountResultNote(createRequestId), { executionArn })
 
 const createAccount = async (
   { organizations, ledger }: Clients,
@@ -108,6 +121,7 @@ const createAccount = async (
       set: { createRequestId, creations: (intent.creations ?? 0) + 1 },
       remove: ['triedAt'],
     })
+    await noteCreation(ledger, opened, { createRequestId })
     return { createRequestId }
   } catch (error) {
     const refusal = refusalOf(error)

@@ -4,13 +4,15 @@ import * as z from 'zod/mini'
 import { ExecutionNotSettledError } from '../shared/errors.ts'
 import { accountAskedFor } from '../shared/event.ts'
 import { describeExecution, failedExecution, isDefinitionOld } from '../shared/execution.ts'
+import { openedBy } from '../shared/event-shape.ts'
 import { explanationOf } from '../shared/failure.ts'
+import { type Intent, readIntent, recordOpeningFailure } from '../shared/opening.ts'
 import { openLinks, readHandover } from '../shared/handover.ts'
 import { explainFailure } from '../shared/next-command.ts'
 import { type AccountRecord, isMailed, readAccount, recordFailure } from '../shared/record-and-lease.ts'
 import type { Ledger } from '../shared/ledger.ts'
 import { fillHtml, fillText } from '../shared/mail.ts'
-import { failureNote, noteOnce, readNote, sameFailureNote } from '../shared/notes.ts'
+import { accountResultNote, failureNote, noteOnce, readNote, sameFailureNote } from '../shared/notes.ts'
 import { parseJson } from '../shared/parse.ts'
 import { secretName } from '../shared/secret-name.ts'
 import { inNote, type SenderConfig, tellOnce } from '../shared/send-mail.ts'
@@ -57,7 +59,7 @@ type Notice = {
  */
 export async function reportFailure(clients: Clients, input: z.output<typeof reportFailureInput>, config: Config) {
   if (input.source !== 'aws.states') {
-    const note = inNote(clients.ledger, `failure#${resultId(input)}`)
+    const note = inNote(clients.ledger, accountResultNote(resultId(input)))
     return { told: await tell(clients.ses, await accountNotice(clients, input, config), note, config) }
   }
   const { executionArn, status, stopDate } = input.detail
@@ -67,17 +69,24 @@ export async function reportFailure(clients: Clients, input: z.output<typeof rep
   // tell.
   if (execution.status === 'RUNNING' && !redriven)
     throw new ExecutionNotSettledError(`Step Functions does not show the end of ${executionArn} yet`)
-  const accountId = accountAskedFor(parseJson(execution.input), placeOf(executionArn).managementAccountId)
+  const asked = parseJson(execution.input)
+  const opened = openedBy(asked)
+  const intent = opened && (await readIntent(clients.ledger, opened.email))
+  // Until the account's id is known, the intent is the record of an opening.
+  const ownIntent = intent?.holder === executionArn ? intent : undefined
+  const accountId = opened ? ownIntent?.accountId : accountAskedFor(asked, placeOf(executionArn).managementAccountId)
   const record = accountId ? await readAccount(clients.ledger, accountId) : undefined
   const { goOn } = explanationOf({ status, error: execution.error })
   const explained = explainFailure(execution, status, {
-    accountId,
+    accountId: accountId ?? opened?.email,
     isOnRecord: record?.executionArn === executionArn,
     isDefinitionOld: goOn === 'redrive' && (await isDefinitionOld(clients.sfn, execution)),
     endpointUrl: config.endpointUrl,
   })
   // An event that comes late can find that the execution was redriven and is at work again.
   if (accountId && !redriven) await recordFailure(clients.ledger, { accountId, executionArn, ...explained })
+  else if (opened && !redriven)
+    await recordOpeningFailure(clients.ledger, { email: opened.email, executionArn, ...explained })
   // A request that was refused left no record. The sweep finds its failure by the account id in the note.
   const note = inNote(
     clients.ledger,
@@ -90,7 +99,8 @@ export async function reportFailure(clients: Clients, input: z.output<typeof rep
     nameOf(clients.organizations, accountId, record),
     record?.executionArn === executionArn ? sealingOf(clients.ledger, accountId ?? '', record.asked.users) : [],
   ])
-  const subject = { name, accountId, executionArn, record, sealing, goOn: explained.goOn }
+  const { goOn: next } = explained
+  const subject = { name, accountId, executionArn, record, sealing, goOn: next, opened, intent: ownIntent }
   const isAgain = before !== undefined && before.stopDate !== String(stopDate)
   const notice = isAgain ? noticeAgain(explained, subject) : executionNotice(explained, subject)
   const told = await tell(clients.ses, notice, note, config)
@@ -140,9 +150,14 @@ type Subject = {
   /** Users whose link cannot be opened yet. */
   sealing: string[]
   goOn: ReturnType<typeof explainFailure>['goOn']
+  /** The account that the execution opens. */
+  opened: ReturnType<typeof openedBy>
+  /** How far the opening is, if this execution holds it. */
+  intent: Intent | undefined
 }
 
-const titleOf = ({ name, accountId }: Subject) => {
+const titleOf = ({ name, accountId, opened }: Subject) => {
+  if (opened) return `Opening account ${opened.name} (${accountId ?? opened.email}) failed`
   if (!accountId) return 'A request for account vending failed'
   return name ? `Vending account ${name} (${accountId}) failed` : `Vending account ${accountId} failed`
 }
@@ -179,7 +194,14 @@ const noticeAgain = (
  * What this execution finished and what it did not finish, a line each. A step is finished when the next step has
  * begun.
  */
-const progress = ({ record, executionArn, accountId = '', sealing, goOn }: Omit<Subject, 'name'>) => {
+const progress = ({ record, executionArn, accountId = '', sealing, goOn, opened, intent }: Omit<Subject, 'name'>) => {
+  if (!record && opened) {
+    const { createRequestId } = intent ?? {}
+    const account = createRequestId
+      ? `the account, which Organizations was asked for (${createRequestId})`
+      : 'the account'
+    return { done: '', notDone: `– ${account}\n– the administrators of the account` }
+  }
   if (!record) return { done: '', notDone: 'Nothing was made or changed in the account.' }
   if (record.executionArn !== executionArn)
     return {
@@ -222,6 +244,9 @@ const progress = ({ record, executionArn, accountId = '', sealing, goOn }: Omit<
     ]
   }
   const lines = [
+    ...(opened
+      ? [line(true, 'the account'), line(hasBegun('CreateAdminGroup'), 'its organizational unit, tags and contacts')]
+      : []),
     ...(groups.length
       ? [line(hasBegun('StorePassword') || kept.length + signingIn.length > 0, `groups ${groups.join(', ')}`)]
       : []),

@@ -24,6 +24,12 @@ const isOurs = (input: unknown, detailType: string): input is Shape =>
 /** Whether an execution's input is from the sweep. */
 export const isOfSweep = (input: unknown) => isOurs(input, eventOfSweep('')['detail-type'])
 
+/** The address and the name of the account that an execution's input asks to open, whether or not the rest is valid. */
+export const openedBy = (input: unknown) => {
+  const { email, name } = isOpening(input) ? (input.account ?? {}) : {}
+  return typeof email === 'string' ? { email, name: typeof name === 'string' ? name : email } : undefined
+}
+
 /** The event that a password was shown. */
 export const linkClaimed = 'Link Claimed'
 /** The event that somebody else claimed a password. */

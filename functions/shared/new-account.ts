@@ -85,15 +85,6 @@ export const inputOf = ({ name, email, ou, tags, alternateContacts, ...people }:
   ...people,
 })
 
-/**
- * The account that an execution's input asks to open, whether or not the rest of the input is valid. Undefined if the
- * input asks for anything else: events have a field `account` too, which is text.
- */
-export const openedBy = (input: unknown): { name?: string | undefined; email: string } | undefined => {
-  const asked = z.object({ account: z.object({ name: z.optional(z.string()), email: z.string() }) }).safeParse(input)
-  return asked.data?.account
-}
-
 /** What the steps know about the account that they open. */
 export const openingSchema = z.object({
   requestId: z.string(),

@@ -1,5 +1,5 @@
 import type { DescribeExecutionOutput } from '@aws-sdk/client-sfn'
-import { disownedIn, isEvent, isOfSweep } from './event-shape.ts'
+import { disownedIn, isEvent, isOfSweep, isOpening } from './event-shape.ts'
 import {
   type FailedStatus,
   type Failure,
@@ -75,6 +75,35 @@ const requestIn = ({ accountId, input }: Target): Asked & { accountId: string } 
   return request
 }
 
+/** The value without what is empty in it: a request that was checked has all optional fields. */
+const withoutEmpty = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(withoutEmpty)
+  if (typeof value !== 'object' || value === null) return value
+  const parts = Object.entries(value).map(([key, part]) => [key, withoutEmpty(part)] as const)
+  return Object.fromEntries(
+    parts.filter(([, part]) => typeof part !== 'object' || part === null || Object.keys(part).length),
+  )
+}
+
+/** What an execution's input asks to open, as `npx vend open` takes it; undefined if the input opens no account. */
+export const openingIn = (input: string | undefined) => {
+  const parsed = inputOf(input)
+  if (!isOpening(parsed)) return undefined
+  const { account, requestId: _, requestedBy: __, ...people } = parsed as Record<string, unknown>
+  return withoutEmpty({ ...(account as object), ...people }) as Record<string, unknown>
+}
+
+/** The command that asks for an account again. */
+const openCommand = (request: Record<string, unknown>, options: string, { inFile = false } = {}) => {
+  const { name, email, ou, tags, ...people } = request
+  const same = optionsOf(people)
+  const isPlain = [name, email, ou ?? ''].every((text) => typeof text === 'string') && tags === undefined
+  if (inFile || same === undefined || !isPlain)
+    return { command: `npx vend open --file request.json${options}`, request }
+  const words = [name, email, ...(ou === undefined ? [] : ['--ou', ou])].map((word) => quoted(word as string))
+  return { command: `npx vend open ${words.join(' ')}${same}${options}` }
+}
+
 const linkCommand = ({ accountId, options }: Omit<Target, 'input'>, userName: string) =>
   `npx vend link ${accountId} ${userName}${options}`
 
@@ -83,6 +112,8 @@ const linkCommand = ({ accountId, options }: Omit<Target, 'input'>, userName: st
  * request.json, and `request` is what this file must hold. `again` also inspects what is on record.
  */
 export const sameRequest = (target: Target, { again = false } = {}): { command: string; request?: object } => {
+  const opening = openingIn(target.input)
+  if (opening) return openCommand(opening, target.options)
   const renew = renewedIn(target.input)
   if (renew !== undefined) return { command: linkCommand(target, quoted(renew)) }
   const request = { ...requestIn(target), ...(again && { again }) }
@@ -137,6 +168,8 @@ export const nextCommand = (
   if (goOn === 'redrive' && why) return { ...told, ...same, goOn: 'start', advice: `${why} ${withStart(told.advice)}` }
   if (goOn === 'redrive') return { ...told, command: `npx vend redrive ${target ?? accountId}${options}` }
   if (goOn === 'start' || same.request) return { ...told, ...same }
+  const opening = openingIn(execution?.input)
+  if (opening) return { ...told, ...openCommand(opening, asked.options, { inFile: true }) }
   if (renew !== undefined) {
     const advice = told.advice.includes('request.json') ? correctLink : told.advice
     return { ...told, advice, command: linkCommand(asked, 'USER') }
@@ -243,7 +276,7 @@ export const explainFailure = (
     awsCommand: aws(
       goOn === 'redrive'
         ? `redrive-execution --region ${region} --execution-arn ${shellQuoted(executionArn)}`
-        : `start-execution --region ${region} --state-machine-arn ${shellQuoted(stateMachineArn)} --input ${request ? 'file://request.json' : shellQuoted(again)}`,
+        : `start-execution --region ${region} --state-machine-arn ${shellQuoted(stateMachineArn)} --input ${request && !isOpening(asked) ? 'file://request.json' : shellQuoted(again)}`,
     ),
   }
 }

@@ -30,6 +30,9 @@ export const noteOnce = async <Note extends Record<string, string>>(
   return written ? undefined : readNote(ledger, name)
 }
 
+/** The name of the note that a failed result of Organizations or Control Tower was told. */
+export const accountResultNote = (resultId: string) => `failure#${resultId}`
+
 /** The name of the note that a failure was told. */
 export const failureNote = (executionArn: string, stopDate: number, status: string) =>
   `failure#${executionArn}#${stopDate}#${status}`

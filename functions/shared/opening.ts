@@ -3,7 +3,7 @@ import { PutItemCommand } from '@aws-sdk/client-dynamodb'
 import { marshall } from '@aws-sdk/util-dynamodb'
 import { AccountBusyError, FailedJustNowError, LeaseLostError } from './errors.ts'
 import type { FailedStatus } from './failure.ts'
-import { type Change, entries, ifConditionHolds, type Kind, type Ledger, readItem, scan, updateItem } from './ledger.ts'
+import { type Change, entries, ifConditionHolds, type Kind, type Ledger, readItem, updateItem } from './ledger.ts'
 import type { OpenRequest } from './new-account.ts'
 import { type AccountRecord, hasVended, leaseRestSeconds } from './record-and-lease.ts'
 import type { Vend } from './vend.ts'
@@ -87,14 +87,19 @@ export const readRequest = (ledger: Ledger, requestId: string) => readItem<Reque
 /** Reads how far the opening of the account with this address is; undefined if nobody has asked for it. */
 export const readIntent = (ledger: Ledger, email: string) => readItem<Intent>(ledger, intentKey(email))
 
-const allIntents: Kind<Intent, Map<string, Intent>> = {
+/** The intents of all accounts that were asked for, by address in lower case. */
+export const allIntents: Kind<Intent, Map<string, Intent>> = {
   prefix: 'intent#',
   attributes: ['requestId', 'requestedAt', 'updatedAt', 'status', 'holder', 'accountId', 'failure'],
   collect: (intents) => intents,
 }
 
-/** Reads the intents of all accounts that were asked for, by address in lower case. */
-export const scanIntents = async (ledger: Ledger) => (await scan(ledger, { intents: allIntents })).intents
+/** All requests, by id. */
+export const allRequests: Kind<RequestItem, Map<string, RequestItem>> = {
+  prefix: 'request#',
+  attributes: ['requestId', 'body', 'requestedBy', 'requestedAt', 'approval'],
+  collect: (requests) => requests,
+}
 
 /**
  * Whether an account with the intent's address belongs to the request that the intent names, so that nobody else vends
@@ -323,7 +328,7 @@ export type RequestStatus = (typeof requestStatuses)[number]
 export const statusOfRequest = (
   { requestId, approval }: Pick<RequestItem, 'requestId' | 'approval'>,
   intent: Intent | undefined,
-  record: AccountRecord | undefined,
+  record: Pick<AccountRecord, 'executionArn' | 'status' | 'steps' | 'vendedBy' | 'vendedEarlier'> | undefined,
 ): RequestStatus => {
   if (approval && approval.decision !== 'approved') return 'declined'
   // A request is replaced only after it has failed.

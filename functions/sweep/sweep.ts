@@ -5,7 +5,7 @@ import type { SESClient } from '@aws-sdk/client-ses'
 import { type DescribeExecutionOutput, type SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn'
 import { findMemberAccount, type ProtectedPlaces } from '../shared/account.ts'
 import { isNamed } from '../shared/aws-errors.ts'
-import { eventOfSweep } from '../shared/event-shape.ts'
+import { eventOfSweep, openedBy } from '../shared/event-shape.ts'
 import { isDefinitionOld, isRunning, readExecution } from '../shared/execution.ts'
 import { explanationOf, hasFailed } from '../shared/failure.ts'
 import {
@@ -20,12 +20,15 @@ import {
 } from '../shared/record-and-lease.ts'
 import { type Ledger, scan } from '../shared/ledger.ts'
 import { fillText, oneLine } from '../shared/mail.ts'
+import { allIntents, type Intent, isOpenedByRequest, recordOpeningFailure } from '../shared/opening.ts'
+import { parseJson } from '../shared/parse.ts'
 import { explainFailure } from '../shared/next-command.ts'
 import { toldFailures } from '../shared/notes.ts'
 import { secretName } from '../shared/secret-name.ts'
-import { inNote, type SenderConfig, tellOnce } from '../shared/send-mail.ts'
+import { inNote, tellOnce } from '../shared/send-mail.ts'
 import { together } from '../shared/together.ts'
 import { placeOf } from '../shared/vend.ts'
+import { type RequestsConfig, settleRequests } from './settle-requests.ts'
 import text from './sweep-notice.txt'
 
 type Clients = {
@@ -35,8 +38,7 @@ type Clients = {
   ses: SESClient
   ledger: Ledger
 }
-type Config = SenderConfig & {
-  stateMachineArn: string
+type Config = RequestsConfig & {
   protected: ProtectedPlaces
   automatic: 'organizations' | 'control-tower'
   notify: string[]
@@ -56,25 +58,30 @@ const maxTold = 50
  * Compares the organization's accounts with the ledger, and makes up for events that did not come.
  *
  * - An account that was not vended: the sweep starts its vend, as its event would have done.
- * - A vend that failed: one mail tells all of them again. The sweep does not start them again.
+ * - A vend that failed, or the opening of an account: one mail tells all of them again. The sweep does not start them
+ *   again.
+ * - A request to open an account that nobody has decided about in time: the sweep ends the request. An accepted request
+ *   that has no execution gets its execution.
  * - An account that left the organization or is closed: the sweep ends its lease and schedules its secrets for
  *   deletion.
  * - An account that AWS has suspended: the sweep changes nothing, because a suspension is often lifted. The mail says
  *   so if the account is on record.
  *
- * Answers the number of accounts and the ids of the accounts of each kind. Safe to run twice, and beside events.
+ * Answers the number of accounts and the ids of the accounts and requests of each kind. Safe to run twice, and beside
+ * events.
  * Throws AWS's own errors. An incomplete list of accounts ends nothing.
  */
 export async function sweep(clients: Clients, config: Config) {
-  const [accounts, { records, told }, installedAt] = await Promise.all([
+  const [accounts, { records, toldEarlier, intents }, installedAt] = await Promise.all([
     listAccounts(clients, config),
-    scan(clients.ledger, { records: allAccounts(), told: toldFailures }),
+    scan(clients.ledger, { records: allAccounts(), toldEarlier: toldFailures, intents: allIntents }),
     ledgerMadeAt(clients.ledger),
   ])
   const sorted = [...accounts.values()].flatMap((account) => {
     const task = taskFor(account, {
       record: records.get(account.Id ?? ''),
-      toldFailure: told.get(account.Id ?? ''),
+      toldFailure: toldEarlier.get(account.Id ?? ''),
+      isOpening: isBeingOpened(account, intents),
       installedAt,
       patience: patience[config.automatic],
     })
@@ -102,13 +109,14 @@ export async function sweep(clients: Clients, config: Config) {
       : [],
   )
   // A failure in one of these must not prevent the others.
-  const [started, ended, failed] = await together([
+  const [started, ended, told, settled] = await together([
     startMissed(clients, config, missed),
     endGone(clients, config, { closed, departed }),
-    tell(clients, config, { unsettled, suspended }),
+    tell(clients, config, { unsettled: [...unsettled, ...unsettledOpenings(intents)], suspended }),
+    settleRequests(clients, config, intents.values()),
   ])
   const ids = suspended.map(({ accountId }) => accountId)
-  return { accounts: accounts.size, started, ...ended, failed, suspended: ids }
+  return { accounts: accounts.size, started, ...ended, ...told, suspended: ids, ...settled }
 }
 
 /** All member accounts by id. Throws if the list is incomplete: a complete list includes the management account. */
@@ -122,6 +130,27 @@ const listAccounts = async ({ organizations }: Clients, { stateMachineArn }: Con
   return accounts
 }
 
+/** Whether a request opens an account. Organizations compares addresses without their case. */
+const isBeingOpened = ({ Id = '', Email = '' }: Account, intents: Map<string, Intent>) => {
+  const intent = intents.get(Email.toLowerCase())
+  return intent !== undefined && isOpenedByRequest(intent, Id)
+}
+
+/** Step Functions redrives an execution for so many days after its end. */
+const redriveDays = 14
+
+/**
+ * The executions of openings that may have failed and whose account's id is not known. No account's record tells about
+ * them.
+ */
+const unsettledOpenings = (intents: Map<string, Intent>): Unsettled[] =>
+  [...intents].flatMap(([email, { requestId, status, holder, accountId, failure }]) => {
+    const isPast = failure !== undefined && Date.now() - Date.parse(failure.at) > redriveDays * 24 * hour
+    return holder === undefined || accountId !== undefined || status === 'declined' || isPast
+      ? []
+      : [{ accountId: email, name: '', executionArn: holder, isOnRecord: false, failure, requestId }]
+  })
+
 type Task =
   { is: 'missed' | 'closed' | 'suspended'; executionArn?: undefined } | { is: 'unsettled'; executionArn: string }
 
@@ -129,6 +158,8 @@ type Known = {
   record: { status: string; executionArn: string; vendedAt?: string } | undefined
   /** The execution of a request that was refused and left no record. */
   toldFailure: string | undefined
+  /** A request opens the account. */
+  isOpening: boolean
   installedAt: Date | undefined
   /** Milliseconds. */
   patience: number
@@ -137,7 +168,7 @@ type Known = {
 /** What the list of accounts and the ledger say must be done about an account; undefined if nothing must be done. */
 const taskFor = (
   { State, JoinedTimestamp }: Account,
-  { record, toldFailure, installedAt, patience }: Known,
+  { record, toldFailure, isOpening, installedAt, patience }: Known,
 ): Task | undefined => {
   const { status } = record ?? {}
   if (State === 'CLOSED' || State === 'PENDING_CLOSURE')
@@ -147,6 +178,8 @@ const taskFor = (
   if (State !== 'ACTIVE') return undefined
   if (record && (status === 'FAILED' || status === 'VENDING'))
     return { is: 'unsettled', executionArn: record.executionArn }
+  // Its own execution vends the account, or fails and is told.
+  if (isOpening) return undefined
   // A closed account that is reinstated still has its administrators. An account that departed comes back as a new
   // account.
   const isVended = status === 'VENDED' || (status === 'CLOSED' && record?.vendedAt)
@@ -247,11 +280,14 @@ const end = async ({ secrets, sfn, ledger }: Clients, accountId: string, status:
 }
 
 type Unsettled = {
+  /** Of an account that has no id yet: the address. */
   accountId: string
+  /** The request, if the account's id is not known yet. */
+  requestId?: string
   name: string
   executionArn: string
   isOnRecord: boolean
-  failure: AccountRecord['failure']
+  failure: AccountRecord['failure'] | Intent['failure']
 }
 
 type Failed = Unsettled & ReturnType<typeof explainFailure>
@@ -260,7 +296,7 @@ type Suspended = { accountId: string; name: string; status: string }
 /**
  * Tells all failed vends in one mail, once a day, and the suspended accounts in the same mail. A mail about suspended
  * accounts alone comes once, and not each day. Records a failure that was never told. Answers the ids of the accounts
- * whose vend failed.
+ * whose vend failed, and of the requests whose account could not be opened.
  */
 const tell = async (
   clients: Clients,
@@ -269,13 +305,14 @@ const tell = async (
 ) => {
   const failed: Failed[] = []
   for (const vend of unsettled) {
-    const { accountId, executionArn, isOnRecord, failure } = vend
+    const { accountId, executionArn, isOnRecord, failure, requestId } = vend
     const execution =
       (await readExecution(clients.sfn, executionArn)) ??
       forgotten({ executionArn, failure, stateMachineArn: config.stateMachineArn })
     // A try that was stopped took the lease late, after its execution had succeeded. Nobody else gives this lease back.
-    if (execution.status === 'SUCCEEDED') await giveLeaseBack(clients.ledger, { accountId, executionArn })
-    if (!hasFailed(execution.status) || !(await mayBeVended(clients, config, accountId))) continue
+    if (execution.status === 'SUCCEEDED' && !requestId) await giveLeaseBack(clients.ledger, { accountId, executionArn })
+    if (!hasFailed(execution.status)) continue
+    if (!requestId && !(await mayBeVended(clients, config, accountId))) continue
     const { goOn } = explanationOf({ status: execution.status, error: execution.error })
     const explained = explainFailure(execution, execution.status, {
       accountId,
@@ -283,8 +320,11 @@ const tell = async (
       isDefinitionOld: goOn === 'redrive' && (await isDefinitionOld(clients.sfn, execution)),
       endpointUrl: config.endpointUrl,
     })
-    if (!failure) await recordFailure(clients.ledger, { accountId, executionArn, ...explained })
-    failed.push({ ...vend, ...explained })
+    if (!failure && requestId)
+      await recordOpeningFailure(clients.ledger, { email: accountId, executionArn, ...explained })
+    else if (!failure) await recordFailure(clients.ledger, { accountId, executionArn, ...explained })
+    const name = vend.name || (openedBy(parseJson(execution.input))?.name ?? 'an account to open')
+    failed.push({ ...vend, name, ...explained })
   }
   if (failed.length || suspended.length) {
     const mail = summary({ failed, suspended }, config)
@@ -293,7 +333,10 @@ const tell = async (
     const note = `sweep#${failed.length ? today() : 'suspended'}#${content}`
     await tellOnce(clients.ses, mail, inNote(clients.ledger, note), config)
   }
-  return failed.map(({ accountId }) => accountId)
+  return {
+    failed: failed.flatMap(({ accountId, requestId }) => (requestId ? [] : [accountId])),
+    failedRequests: failed.flatMap(({ requestId }) => requestId ?? []),
+  }
 }
 
 /** What the ledger knows about an execution that Step Functions has forgotten. */

@@ -68,6 +68,8 @@ export const adoptersOrganization = async (intercept: (interception: Interceptio
   const organization = await startOrganization({ vendingFile: vendingFile(adoptersVending), intercept })
   // If a domain is verified, so are the domains below it.
   organization.world.sesIdentities = new Set(['our-company.org'])
+  organization.world.trustedServices.add('account.amazonaws.com')
+  organization.world.landingZone = { version: '4.0', status: 'ACTIVE', isEnrolling: true }
   // The local organization's management account is the example's, which doctor and deploy refuse in vending.yml.
   addAccount(organization.world, { id: adoptersAccountId, name: 'Ours', joinedMethod: 'INVITED' })
   organization.world.managementAccountId = adoptersAccountId

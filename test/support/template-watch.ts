@@ -285,7 +285,11 @@ const mails = { SentMails: items('mail') }
 const notes = (prefix: string) => ({ Notes: items(prefix) })
 export const roleTable: Record<string, RoleRow> = {
   AcceptRequestRole: role(lambda, { ...records, ...handovers, Openings: items('intent', 'request') }),
-  OpenAccountRole: role(lambda, { Records: items('account', 'request'), Intents: items('intent', 'budget') }),
+  OpenAccountRole: role(lambda, {
+    Records: items('account', 'request'),
+    Intents: items('intent', 'budget'),
+    ...notes('failure'),
+  }),
   AwaitAccountRole: role(lambda, { Ledger: items('account', 'intent') }),
   PlaceAccountRole: role(lambda, { Ledger: items('account', 'intent', 'budget') }),
   CreateAdminGroupRole: role(lambda, { ...records, SignIn: signIn }),
@@ -316,7 +320,8 @@ export const roleTable: Record<string, RoleRow> = {
   ReportFailureRole: role(lambda, {
     ...records,
     ...handovers,
-    Intents: items('intent'),
+    ...intents,
+    ...requests,
     ...notes('failure'),
     Mail: mail,
   }),
@@ -335,6 +340,8 @@ export const roleTable: Record<string, RoleRow> = {
   }),
   SweepRole: role(lambda, {
     ...records,
+    ...requests,
+    ...intents,
     ...notes('sweep'),
     Secrets: { NumericGreaterThanEquals: { 'secretsmanager:RecoveryWindowInDays': '7' } },
     Mail: mail,

@@ -88,7 +88,6 @@ test('tells a request on its way from accepted to vended', async () => {
     'AcceptRequest',
     'OpenAccount',
     'PlaceAccount',
-    'AcceptRequest',
     'CreateAdminGroup',
     'StorePassword',
   ])

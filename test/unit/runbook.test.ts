@@ -76,6 +76,7 @@ describe('the commands in it', () => {
     for (const word of words)
       if (word.startsWith('-')) expect(helpOf.get(name)).toMatch(new RegExp(`^ +(-\\w, )?${word}\\b`, 'm'))
     const needsAccount = / <account/.test(helpOf.get(name) ?? '')
-    expect(words.some((word) => /^\d{12}$/.test(word))).toBe(needsAccount)
+    const names = (word: string) => /^(\d{12}|ARN|[^@\s]+@[^@\s]+)$/.test(word)
+    expect(words.some(needsAccount ? names : (word) => /^\d{12}$/.test(word))).toBe(needsAccount)
   })
 })

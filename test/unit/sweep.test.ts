@@ -49,6 +49,9 @@ const config = {
   protected: { accounts: ['Audit'], organizationalUnits: ['ou-exam-security'] },
   automatic: 'organizations' as const,
   sender: 'vending@example.com',
+  organizationName: 'Example Organization',
+  contact: 'platform-team@example.com',
+  allowedRecipients: ['example.com'],
   notify: ['platform@example.com'],
 }
 const run = (overrides: Partial<Omit<typeof config, 'automatic'>> & { automatic?: 'control-tower' } = {}) =>
@@ -116,7 +119,16 @@ const started = () => sfn.commandCalls(StartExecutionCommand).map(({ args }) => 
 const mails = () => ses.commandCalls(SendEmailCommand).map(({ args }) => args[0].input)
 const mailText = () => mails()[0]?.Message?.Body?.Text?.Data ?? ''
 const deleted = () => secrets.commandCalls(DeleteSecretCommand).map(({ args }) => args[0].input)
-const nothing = { started: [], closed: [], departed: [], failed: [], suspended: [] }
+const nothing = {
+  started: [],
+  closed: [],
+  departed: [],
+  failed: [],
+  failedRequests: [],
+  suspended: [],
+  expired: [],
+  resumed: [],
+}
 const aFailed = (overrides: Partial<AccountRecord> = {}) =>
   aRecord({
     status: 'FAILED',
@@ -487,5 +499,46 @@ describe('departed and closed', () => {
     organizations.on(ListAccountsCommand).resolves({ Accounts: [management] })
     expect(await run()).toMatchObject(nothing)
     expect(deleted()).toEqual([])
+  })
+})
+
+describe('an account that a request opens', () => {
+  const anIntent = (overrides: object = {}) => ({
+    requestId: 'a'.repeat(32),
+    requestedAt: ago(3).toISOString(),
+    updatedAt: ago(3).toISOString(),
+    status: 'opening',
+    holder: aVend().executionArn,
+    ...overrides,
+  })
+  const opened = account(1, { Email: 'New@example.com' })
+  const opening = JSON.stringify({ account: { name: 'New one', email: 'new@example.com' } })
+
+  test('is not vended by the sweep, unless the address belonged to somebody else', async () => {
+    execution('RUNNING', { input: opening })
+    there([opened], {}, { 'intent#new@example.com': anIntent() })
+    expect(await run()).toEqual({ accounts: 1, ...nothing })
+    const failure = { error: 'EmailAlreadyExistsError', cause: '', at: ago(2).toISOString(), status: 'FAILED' }
+    there([opened], {}, { 'intent#new@example.com': anIntent({ status: 'failed', failure }) })
+    expect(await run()).toMatchObject({ started: ['700000000001'] })
+  })
+
+  test('is told in the daily mail as long as its execution can be redriven, and nothing is started', async () => {
+    execution('FAILED', { input: opening, error: 'OpeningWaitedTooLongError' })
+    there([], {}, { 'intent#new@example.com': anIntent() })
+    expect(await run()).toEqual({ accounts: 0, ...nothing, failedRequests: ['a'.repeat(32)] })
+    expect(mailText()).toContain('new@example.com (New one): OpeningWaitedTooLongError')
+    expect(mailText()).toContain(`npx vend redrive ${aVend().executionArn}`)
+    expect(started()).toEqual([])
+    const failure = { error: 'X', cause: '', at: ago(15 * 24).toISOString(), status: 'FAILED' }
+    there([], {}, { 'intent#new@example.com': anIntent({ status: 'failed', failure }) })
+    expect(await run()).toEqual({ accounts: 0, ...nothing })
+  })
+
+  test('is told by its record as soon as its id is known', async () => {
+    execution('FAILED', { input: opening, error: 'DeniedByPolicyError' })
+    const id = '700000000001'
+    there([opened], { [id]: aFailed() }, { 'intent#new@example.com': anIntent({ accountId: id, status: 'placing' }) })
+    expect(await run()).toEqual({ accounts: 1, ...nothing, failed: [id] })
   })
 })

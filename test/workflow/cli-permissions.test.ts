@@ -4,8 +4,12 @@ import path from 'node:path'
 import { promisify } from 'node:util'
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { openRequest } from '../../functions/shared/new-account.ts'
+import { createRequest } from '../../functions/shared/opening.ts'
+import { parseInput } from '../../functions/shared/parse.ts'
 import { addAccount } from '../../local/aws/world.ts'
-import { type LocalOrganization, startOrganization } from '../../local/start-organization.ts'
+import { clientConfig, type LocalOrganization, startOrganization } from '../../local/start-organization.ts'
 import { vend } from '../../local/vend-input.ts'
 import { temporaryFolder } from '../support/folder.ts'
 import { exampleVending } from '../support/organization.ts'
@@ -85,6 +89,24 @@ test.each([
   },
   { command: 'plan', args: () => [account('360000000002').id], atLeast: ['sts:AssumeRole', 'dynamodb:GetItem'] },
   { command: 'start', args: () => [account('360000000003').id], atLeast: ['states:StartExecution'] },
+  {
+    command: 'open',
+    args: () => ['Sandbox', 'sandbox@example.com', '--ou', 'Workloads/Sandbox'],
+    atLeast: ['dynamodb:PutItem', 'states:StartExecution', 'organizations:ListRoots'],
+  },
+  { command: 'requests', args: () => [], atLeast: ['dynamodb:Scan'] },
+  ...(['approve', 'decline'] as const).map((command) => ({
+    command,
+    args: async () => {
+      const ledger = {
+        dynamodb: new DynamoDBClient(clientConfig(organization, managementAccountId)),
+        tableName: organization.deployed.ledgerTable,
+      }
+      const body = parseInput(openRequest, { name: command, email: `${command}@example.com` })
+      return [(await createRequest(ledger, { body, requestedBy: 'somebody', needsApproval: true })).requestId]
+    },
+    atLeast: ['dynamodb:UpdateItem', 'sts:GetCallerIdentity'],
+  })),
   { command: 'status', args: () => ['360000000003'], atLeast: ['states:DescribeExecution'] },
   { command: 'list', args: () => [], atLeast: ['dynamodb:Scan'] },
   {

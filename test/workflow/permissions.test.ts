@@ -671,7 +671,7 @@ const noting = ['request-admins', 'report-failure', 'report-claim', 'tell-subscr
 /** Every function that reads or writes single items, with its own kinds of items. */
 const itemsOf: Record<string, string[]> = {
   'accept-request': ['account', 'handover', 'intent', 'request'],
-  'open-account': ['account', 'request', 'intent', 'budget'],
+  'open-account': ['account', 'request', 'intent', 'budget', 'failure'],
   'await-account': ['account', 'intent'],
   'place-account': ['account', 'intent', 'budget'],
   'create-admin-group': ['account'],
@@ -690,7 +690,7 @@ const itemsOf: Record<string, string[]> = {
   'decide-request': ['request', 'intent'],
   'record-mail-event': ['mail'],
   'get-account': ['account', 'mail', 'handover'],
-  sweep: ['account', 'sweep'],
+  sweep: ['account', 'sweep', 'request'],
 }
 const kindsOfItems = [...new Set(Object.values(itemsOf).flat())]
 /** What ClaimLink, which everybody can call, must never be able to do. */

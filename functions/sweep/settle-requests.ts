@@ -1,0 +1,65 @@
+import type { SESClient } from '@aws-sdk/client-ses'
+import type { SFNClient } from '@aws-sdk/client-sfn'
+import { isAllowedRecipient } from '../shared/address.ts'
+import type { Ledger } from '../shared/ledger.ts'
+import { fillText } from '../shared/mail.ts'
+import { approvalDays, decideApproval, type Intent, readRequest, type RequestItem } from '../shared/opening.ts'
+import { inNote, type SenderConfig, tellOnce } from '../shared/send-mail.ts'
+import { startOpening } from '../shared/start-opening.ts'
+import text from './expired-notice.txt'
+
+type Clients = { sfn: SFNClient; ses: SESClient; ledger: Ledger }
+export type RequestsConfig = SenderConfig & {
+  stateMachineArn: string
+  organizationName: string
+  contact: string
+  allowedRecipients: string[]
+}
+
+const hour = 60 * 60 * 1000
+const day = 24 * hour
+
+/**
+ * Ends the requests that nobody has decided about in time, and starts the executions of accepted requests that have
+ * none after an hour. Answers the ids of both. Safe to run twice.
+ * Throws what `sendMail` throws, and Step Functions' own errors.
+ */
+export const settleRequests = async (clients: Clients, config: RequestsConfig, intents: Iterable<Intent>) => {
+  const expired: string[] = []
+  const resumed: string[] = []
+  for (const { status, requestId, requestedAt, updatedAt, holder } of intents) {
+    const age = Date.now() - Date.parse(updatedAt)
+    if (status === 'awaiting-approval' && Date.now() - Date.parse(requestedAt) > approvalDays * day) {
+      const request = await decideApproval(clients.ledger, requestId, { decision: 'expired', by: 'sweep' })
+      // Somebody may have decided meanwhile.
+      if (request?.approval.decision !== 'expired') continue
+      expired.push(requestId)
+      await tellExpired(clients, config, request)
+    }
+    // The sweep may have ended the request and then failed to send the mail.
+    if (status === 'declined' && age < 2 * day) {
+      const request = await readRequest(clients.ledger, requestId)
+      if (request?.approval?.decision === 'expired') await tellExpired(clients, config, request)
+    }
+    if (status === 'accepted' && holder === undefined && age > hour) {
+      const request = await readRequest(clients.ledger, requestId)
+      if (!request || (request.needsApproval && request.approval?.decision !== 'approved')) continue
+      await startOpening(clients.sfn, config.stateMachineArn, request)
+      resumed.push(requestId)
+    }
+  }
+  return { expired, resumed }
+}
+
+/** Tells the account's own address, if mails may go there, once. */
+const tellExpired = async (
+  { ses, ledger }: Clients,
+  { allowedRecipients, organizationName, contact, ...sender }: RequestsConfig,
+  { requestId, body: { name, email } }: RequestItem,
+) => {
+  if (!isAllowedRecipient(allowedRecipients, email)) return
+  const subject = `Your request for the AWS account ${name} has ended`
+  const values = { title: subject, name, email, days: String(approvalDays), organizationName, contact }
+  const mail = { to: [email], subject, text: fillText(text, values) }
+  await tellOnce(ses, mail, inNote(ledger, `sweep#expired#${requestId}`), sender)
+}

@@ -1,0 +1,79 @@
+import { describe, expect, test } from 'vitest'
+import { inputOf, openRequest } from '../../functions/shared/new-account.ts'
+import { explainFailure, nextCommand, sameRequest } from '../../functions/shared/next-command.ts'
+import { parseInput } from '../../functions/shared/parse.ts'
+import { accountCreated } from '../support/events.ts'
+
+const executionArn = `arn:aws:states:us-east-1:111122223333:execution:account-vending-prod:open-${'a'.repeat(32)}`
+const stateMachineArn = 'arn:aws:states:us-east-1:111122223333:stateMachine:account-vending-prod'
+/** The input of the execution that carries out a request, as the API starts it. */
+const opening = (more: object = {}) => {
+  const body = parseInput(openRequest, { name: 'Sandbox', email: 'sandbox@example.com', ...more })
+  return JSON.stringify({ ...inputOf(body), requestId: 'a'.repeat(32), requestedBy: 'somebody' })
+}
+const target = (input: string) => ({ accountId: 'sandbox@example.com', input, options: ' --region us-east-1' })
+const execution = (error: string, input = opening()) => ({
+  executionArn,
+  stateMachineArn,
+  startDate: new Date(),
+  status: 'FAILED' as const,
+  error,
+  input,
+})
+const next = (error: string, input?: string) =>
+  nextCommand(
+    { status: 'FAILED', error },
+    { accountId: 'sandbox@example.com', options: '', target: executionArn, execution: execution(error, input) },
+  )
+
+describe('the command that asks for the same account again', () => {
+  test('has options where they can say everything', () => {
+    expect(sameRequest(target(opening()))).toEqual({
+      command: 'npx vend open Sandbox sandbox@example.com --region us-east-1',
+    })
+    const more = { name: 'My sandbox', ou: 'Workloads/My box', admins: [{ userName: 'ada', email: 'ada@example.com' }] }
+    expect(sameRequest(target(opening(more)))).toEqual({
+      command:
+        "npx vend open 'My sandbox' sandbox@example.com --ou 'Workloads/My box' --admin ada=ada@example.com --region us-east-1",
+    })
+  })
+
+  test.each([
+    { tags: { team: 'a' } },
+    { alternateContacts: { billing: { name: 'Ada', title: 'CFO', email: 'ada@example.com', phone: '1' } } },
+    { admins: [{ userName: 'ada', policies: ['ReadOnlyAccess'] }] },
+    { groups: [{ name: 'Readers', policies: ['ReadOnlyAccess'] }] },
+  ])('names a file for %j', (more) => {
+    const { command, request } = sameRequest(target(opening(more)))
+    expect(command).toBe('npx vend open --file request.json --region us-east-1')
+    expect(request).toEqual({ name: 'Sandbox', email: 'sandbox@example.com', ...more })
+    // The file is the same request.
+    expect(opening(request)).toBe(opening(more))
+  })
+})
+
+test('a failed opening is redriven by its execution, corrected in a file, or asked for again', () => {
+  expect(next('AccountNotOpenError').command).toBe(`npx vend redrive ${executionArn}`)
+  expect(next('InvalidInputError')).toMatchObject({
+    goOn: 'correct',
+    command: 'npx vend open --file request.json',
+    request: { name: 'Sandbox', email: 'sandbox@example.com' },
+  })
+})
+
+test('the command for the AWS CLI starts the same input, whose request the ledger has', () => {
+  const explained = explainFailure(execution('InvalidInputError'), 'FAILED', {
+    accountId: undefined,
+    isOnRecord: false,
+  })
+  expect(explained.awsCommand).toContain(`--input '${opening()}'`)
+  expect(explained.command).toBe('npx vend open --file request.json --region us-east-1')
+})
+
+test('an event, whose field `account` is an account’s id, opens no account', () => {
+  const { command } = sameRequest({
+    ...target(JSON.stringify(accountCreated('444455556666'))),
+    accountId: '444455556666',
+  })
+  expect(command).toBe('npx vend start 444455556666 --region us-east-1')
+})
