@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { addressIdentity } from '../functions/shared/address.ts'
+import { requestTag } from '../functions/shared/new-account.ts'
 import { addressOf } from './address.ts'
 import { AwsError } from './aws/aws-error.ts'
 import { managedAccountEvent } from './aws/control-tower.ts'
@@ -7,6 +8,14 @@ import type { Intercept } from './aws/endpoint.ts'
 import { newAccountId } from './aws/world.ts'
 import { createAccount, ensureAccount } from './make-account.ts'
 import type { LocalOrganization } from './start-organization.ts'
+
+/**
+ * What can go wrong while an account is opened: the address belongs to another account, Organizations is creating as
+ * many accounts as it can for 10 minutes, Organizations cannot create the account the first time, or the answer of
+ * CreateAccount is lost.
+ */
+export const openBreakages = ['address-taken', 'too-many-at-once', 'creation-fails', 'answer-lost'] as const
+export type OpenBreakage = (typeof openBreakages)[number]
 
 /**
  * What can go wrong with a new account: its access role cannot be assumed for 3 minutes, IAM throttles for 3 minutes,
@@ -26,10 +35,49 @@ export const breakages = [
 export type Breakage = (typeof breakages)[number]
 
 const breakMilliseconds = 180_000
+const tooManyMilliseconds = 600_000
+
+const localPartOf = (name: string) => name.toLowerCase().replace(/[^a-z0-9]+/g, '-')
 
 const accountOfCreation = (event: object) => {
   const { detail } = event as { detail: { serviceEventDetails?: { createAccountStatus?: { accountId?: string } } } }
   return detail.serviceEventDetails?.createAccountStatus?.accountId ?? ''
+}
+
+/** Breaks the opening of accounts. */
+const openingBreaker = () => {
+  /** What is to go wrong when Organizations is asked for an account with an address. */
+  const planned = new Map<string, { breakage: OpenBreakage; until: number }>()
+
+  /** Answers or breaks CreateAccount, as `Intercept` says. */
+  const intercept = (email: string, at: number) => {
+    const { breakage, until } = planned.get(email) ?? { until: 0 }
+    if (breakage === 'too-many-at-once' && at < until)
+      throw new AwsError('ConstraintViolationException', 'Too many account creations are in progress.', 400, {
+        Reason: 'ACCOUNT_CREATION_RATE_LIMIT_EXCEEDED',
+      })
+    if (breakage !== 'answer-lost') return undefined
+    planned.delete(email)
+    return () => {
+      throw Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' })
+    }
+  }
+
+  /** Plans what goes wrong with an account that is to be opened. Answers the address to ask for. */
+  const plan = ({ vending, world }: LocalOrganization, name: string, breakage: OpenBreakage) => {
+    const [allowed = ''] = vending.allowedRecipients
+    if (breakage === 'address-taken') {
+      // The address of an account that a request has opened belongs to that request.
+      const others = [...world.accounts.values()].filter(({ tags }) => !(requestTag in tags))
+      return others.findLast(({ email }) => email.endsWith(allowed))?.email ?? ''
+    }
+    const email = addressOf(allowed, `${localPartOf(name)}+${randomUUID().slice(0, 8)}`)
+    if (breakage === 'creation-fails') world.failingCreations.set(email, 'MISSING_PAYMENT_INSTRUMENT')
+    else planned.set(email, { breakage, until: world.now() + tooManyMilliseconds })
+    return email
+  }
+
+  return { intercept, plan }
 }
 
 /**
@@ -43,9 +91,13 @@ export const breaker = () => {
   const planned = new Map<string, Breakage>()
   let organization: LocalOrganization | undefined
 
-  const intercept: Intercept = ({ service, caller, record }) => {
+  const openings = openingBreaker()
+
+  const intercept: Intercept = ({ service, operation, input, caller, record }) => {
     if (service === 'iam' && record.function && record.at < (throttledUntil.get(caller.accountId) ?? 0))
       throw new AwsError('Throttling', 'Rate exceeded')
+    if (operation === 'CreateAccount' && record.function) return openings.intercept(String(input['Email']), record.at)
+    return undefined
   }
 
   const breakAccount = ({ world }: LocalOrganization, accountId: string, breakage: Breakage) => {
@@ -86,7 +138,7 @@ export const breaker = () => {
   const newAccount = async (name: string, breakage: Breakage) => {
     if (!organization) throw new Error('There is no organization yet')
     const { vending, world, putEvent } = organization
-    const localPart = `${name.toLowerCase().replace(/[^a-z0-9]+/g, '-')}+${randomUUID().slice(0, 8)}`
+    const localPart = `${localPartOf(name)}+${randomUUID().slice(0, 8)}`
     if (vending.automatic === 'organizations') {
       const email = addressOf(vending.allowedRecipients[0] ?? '', localPart)
       planned.set(email, breakage)
@@ -101,5 +153,10 @@ export const breaker = () => {
     return accountId
   }
 
-  return { intercept, attach, newAccount }
+  const planOpening = (name: string, breakage: OpenBreakage) => {
+    if (!organization) throw new Error('There is no organization yet')
+    return openings.plan(organization, name, breakage)
+  }
+
+  return { intercept, attach, newAccount, planOpening }
 }

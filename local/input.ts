@@ -1,10 +1,13 @@
 import { accountAskedFor } from '../functions/shared/event.ts'
 import { parseJson, withoutMark } from '../functions/shared/parse.ts'
-import type { ApiRequest } from './aws/api-gateway.ts'
+import type { ApiRequest, ApiRole } from './aws/api-gateway.ts'
 
 /** An input for the workflow, and the door that it goes through. */
 export type Input =
-  { door: 'event'; event: unknown } | { door: 'manual'; input: string } | { door: 'api'; request: ApiRequest }
+  | { door: 'event'; event: unknown }
+  | { door: 'manual'; input: string }
+  /** The operator signs the request, unless another role is named. */
+  | { door: 'api'; request: ApiRequest; role?: ApiRole['name'] }
 
 const readApiRequest = (content: object): ApiRequest => {
   const { method, path, headers = {}, body = '', ...more } = content as Record<string, unknown>

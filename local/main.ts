@@ -1,9 +1,10 @@
 import { styleText } from 'node:util'
+import type { Execution } from './aws/step-functions-execution.ts'
 import { breaker } from './break.ts'
 import { accountNamed } from './input.ts'
 import { ensureAccount } from './make-account.ts'
 import { jsonOf, printProblems, printTable, progressLine, type Say } from './print-vends.ts'
-import { accountOfExecution, outcomeOf } from './read-execution.ts'
+import { accountOfExecution, nameOpened, outcomeOf } from './read-execution.ts'
 import { hasFailed, type VendReport } from './report-vend.ts'
 import { defaultSpeed, type LocalOrganization, startOrganization } from './start-organization.ts'
 import { readOptions, usage, UsageError } from './start-options.ts'
@@ -12,13 +13,16 @@ import { vend } from './vend-input.ts'
 
 type Options = NonNullable<Awaited<ReturnType<typeof readOptions>>>
 
+/** How a line of progress names the account: by its id, or by its name as long as the account is not open. */
+const accountShown = (execution: Execution) => accountOfExecution(execution) ?? nameOpened(execution) ?? ''
+
 const start = async ({ vendingFile, ports }: Options, breaks: ReturnType<typeof breaker>, say: Say) => {
   const organization = await startOrganization({
     vendingFile,
     staleness: 0.2,
     ...(ports && { ports }),
     intercept: breaks.intercept,
-    onProgress: (progress) => say(progressLine(progress, (ports && accountOfExecution(progress.execution)) ?? '')),
+    onProgress: (progress) => say(progressLine(progress, ports ? accountShown(progress.execution) : '')),
     onDeadLetter: (_, error) =>
       say(
         styleText(
@@ -57,16 +61,11 @@ const vendAll = async (organization: LocalOrganization, { inputs, strict }: Opti
 }
 
 /** Serves the page until Ctrl-C, which ends the process. */
-const stayUp = async (
-  organization: LocalOrganization,
-  { attach, newAccount }: ReturnType<typeof breaker>,
-  port: number,
-  say: Say,
-) => {
-  attach(organization)
+const stayUp = async (organization: LocalOrganization, breaks: ReturnType<typeof breaker>, port: number, say: Say) => {
+  breaks.attach(organization)
   // Only the page needs these large modules, so --once does not load them.
   const { servePage } = await import('./serve-page.ts')
-  const page = await servePage(organization, { port, newAccount })
+  const page = await servePage(organization, { port, breaks })
   say(`\n${styleText('bold', `The page is on ${page.url}`)} (press Ctrl-C to end)`)
   const end = async () => {
     await page.close()

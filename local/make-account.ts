@@ -10,9 +10,13 @@ import { clientConfig, type LocalOrganization } from './start-organization.ts'
 
 const names = ['Analytics', 'Staging', 'Billing', 'Search', 'Archive', 'Media']
 
-/** A name that no account has, neither one that exists nor one that Organizations is creating. */
-export const unusedName = ({ accounts, createRequests }: Pick<World, 'accounts' | 'createRequests'>) => {
+/** A name that no account has: none that exists, none that Organizations is creating, and none of `asked`. */
+export const unusedName = (
+  { accounts, createRequests }: Pick<World, 'accounts' | 'createRequests'>,
+  asked: string[] = [],
+) => {
   const taken = new Set([
+    ...asked,
     ...[...accounts.values()].map(({ name }) => name),
     ...[...createRequests.values()].map(({ accountName }) => accountName),
   ])

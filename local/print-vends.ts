@@ -7,9 +7,8 @@ import type { LocalOrganization } from './start-organization.ts'
 export type Say = (text: string) => void
 
 /** One line of progress. The page can start several executions at once, so the line can name the account. */
-export const progressLine = ({ state, index, what, error }: Progress, accountId = '') => {
-  const account = accountId && styleText('dim', `${accountId} `)
-  const name = account + (index === undefined ? state : `  ${state} [${index}]`)
+export const progressLine = ({ state, index, what, error }: Progress, account = '') => {
+  const name = (account && styleText('dim', `${account} `)) + (index === undefined ? state : `  ${state} [${index}]`)
   if (what === 'entered') return `  ${styleText('cyan', '▸')} ${name}`
   if (what === 'succeeded') return `  ${styleText('green', '✔')} ${name}`
   if (what === 'failed') return `  ${styleText('red', '✘')} ${name}  ${styleText('dim', error ?? '')}`
@@ -17,9 +16,9 @@ export const progressLine = ({ state, index, what, error }: Progress, accountId 
 }
 
 const row = (vend: VendReport) => {
-  const { door, accountId, groups, users, secrets, mails } = vend
+  const { door, accountId, opened, groups, users, secrets, mails } = vend
   return [
-    [accountId ?? '–', `by ${door}`, endOf(vend)].join('\n').trim(),
+    [accountId ?? opened ?? '–', `by ${door}`, endOf(vend)].join('\n').trim(),
     groups.map(({ name }) => name).join('\n'),
     users.map(({ name, kept }) => (kept ? `${name} (kept)` : name)).join('\n'),
     secrets.map(({ name }) => name.replaceAll('/', '/\n')).join('\n'),

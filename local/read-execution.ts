@@ -1,3 +1,5 @@
+import { isOpening } from '../functions/shared/event-shape.ts'
+import { parseJson } from '../functions/shared/parse.ts'
 import type { Execution } from './aws/step-functions-execution.ts'
 import { accountNamed, readInput } from './input.ts'
 
@@ -19,6 +21,13 @@ export const peopleOf = ({ output }: { output?: unknown }) => {
   }
 }
 
-/** The id of the member account that an execution's input names; null if the input names none. */
-export const accountOfExecution = ({ input, executionArn }: Execution) =>
-  accountNamed(readInput(input), executionArn.split(':')[4] ?? '')
+/** The id of the member account that an execution is about; null if no account is named, or none is open yet. */
+export const accountOfExecution = ({ input, executionArn, accountId }: Execution) =>
+  accountNamed(readInput(input), executionArn.split(':')[4] ?? '') ?? accountId ?? null
+
+/** The name of the account that an execution opens; undefined if the execution opens none. */
+export const nameOpened = ({ input }: Pick<Execution, 'input'>) => {
+  const asked = parseJson(input)
+  const name = isOpening(asked) ? asked.account?.name : undefined
+  return typeof name === 'string' ? name : undefined
+}

@@ -5,7 +5,7 @@ import type { Execution } from './aws/step-functions-execution.ts'
 import type { Call } from './aws/world.ts'
 import { accountNamed, type Input } from './input.ts'
 import { contentOfAccount } from './look-into-account.ts'
-import { outcomeOf } from './read-execution.ts'
+import { accountOfExecution, nameOpened, outcomeOf } from './read-execution.ts'
 import type { LocalOrganization } from './start-organization.ts'
 
 /** One vend as `npm start -- --json` prints it: the input's door, what was made, and the AWS calls of the functions. */
@@ -24,13 +24,15 @@ type Vended = {
 export const report = async (organization: LocalOrganization, vended: Vended) => {
   const { world } = organization
   const { input, matched, response, execution, calls, mails } = vended
-  const accountId = accountNamed(input, world.managementAccountId)
+  const accountId = accountNamed(input, world.managementAccountId) ?? (execution && accountOfExecution(execution))
+  const opened = execution ? nameOpened(execution) : undefined
   const isNotice = (mail: Mail) => mail.function === 'report-failure'
   const shown = ({ from, to, subject, text, html }: Mail) => ({ from, to, subject, text, html })
   return {
     door: input.door,
     matched,
     accountId,
+    ...(opened !== undefined && { opened }),
     response,
     execution: execution && shownExecution(execution),
     ...(accountId && world.accounts.has(accountId)

@@ -3,7 +3,7 @@ import path from 'node:path'
 import { build } from 'esbuild'
 import { drawWorkflow } from './draw-workflow.ts'
 import { type HttpResponse, serve } from './http.ts'
-import { type Action, type NewAccount, pageActions } from './page-actions.ts'
+import { type Action, type Breaker, pageActions } from './page-actions.ts'
 import { type Snapshot, snapshotOf } from './snapshot.ts'
 import type { LocalOrganization } from './start-organization.ts'
 
@@ -91,11 +91,11 @@ const notifyOfChanges = ({ world, executions, deadLetters }: LocalOrganization) 
  */
 export const servePage = async (
   organization: LocalOrganization,
-  { port, newAccount }: { port: number; newAccount: NewAccount },
+  { port, breaks }: { port: number; breaks: Breaker },
 ) => {
   const [{ script, style }, picture] = await Promise.all([buildPage(), drawWorkflow(organization.deployed.definition)])
   const changes = notifyOfChanges(organization)
-  const { offered, perform } = pageActions(organization, newAccount)
+  const { offered, perform } = pageActions(organization, breaks)
   const server = await serve(async ({ method, url, headers, body }, response) => {
     const route = `${method} ${new URL(url, 'http://localhost').pathname}`
     if (route === 'GET /') return content('text/html; charset=utf-8', html)
@@ -103,7 +103,7 @@ export const servePage = async (
     if (route === 'GET /page.css') return content('text/css', style)
     if (route === 'GET /workflow.svg') return content('image/svg+xml', picture)
     if (route === 'GET /snapshot')
-      return json({ ...(await snapshotOf(organization)), offered: offered() } satisfies Snapshot)
+      return json({ ...(await snapshotOf(organization)), offered: await offered() } satisfies Snapshot)
     if (route === 'GET /changes') {
       changes.add(response)
       return undefined

@@ -7,7 +7,7 @@ import type { Mail } from './aws/ses.ts'
 import type { Execution } from './aws/step-functions-execution.ts'
 import type { Account, World } from './aws/world.ts'
 import { obstaclesOf } from './obstacles.ts'
-import { accountOfExecution, outcomeOf, peopleOf } from './read-execution.ts'
+import { accountOfExecution, nameOpened, outcomeOf, peopleOf } from './read-execution.ts'
 import type { LocalOrganization } from './start-organization.ts'
 
 /** What the page shows at one moment. Times are milliseconds since 1970, on the organization's clock. */
@@ -17,7 +17,7 @@ export type Snapshot = Awaited<ReturnType<typeof snapshotOf>> & {
 }
 
 /** How many executions and mails the page shows: the latest ones. */
-const most = 50
+const most = 100
 
 const doorOf = (input: string): 'event' | 'api' | 'manual' => {
   const asked = parseJson(input) as { 'detail-type'?: string; requestedBy?: string } | null
@@ -30,7 +30,8 @@ const inputAgain = (input: string, accountId: string | null) => {
   const asked = parseJson(input)
   if (isEvent(asked)) return JSON.stringify({ accountId })
   if (typeof asked !== 'object' || asked === null || Array.isArray(asked) || isTooDeep(asked)) return input
-  const { requestedBy: _, ...request } = asked as { requestedBy?: unknown }
+  // A new start is a new request.
+  const { requestedBy: _, requestId: __, ...request } = asked as { requestedBy?: unknown; requestId?: unknown }
   return JSON.stringify(request)
 }
 
@@ -39,7 +40,7 @@ const shownFailure = (execution: Execution, endpointPort: string) => {
   const accountId = accountOfExecution(execution)
   const { executionArn, stateMachineArn, status, input } = execution
   const { error, what, advice, goOn, command, request } = nextCommand(execution, {
-    accountId: accountId ?? 'ACCOUNT',
+    accountId: accountId ?? nameOpened(execution) ?? 'ACCOUNT',
     execution: { executionArn, stateMachineArn, status, input, startDate: new Date(execution.startDate) },
     options: ` --local ${endpointPort}`,
     target: executionArn,
@@ -51,15 +52,16 @@ const shownFailure = (execution: Execution, endpointPort: string) => {
 type MailStates = Awaited<ReturnType<LocalOrganization['mailStates']>>
 
 const shownAccount = (
-  { secrets }: World,
+  world: World,
   account: Account,
   { claims, mailStates }: { claims: ReturnType<typeof claimsOf>; mailStates: MailStates },
 ) => {
-  const { id, name, state, users, deniedActions } = account
+  const { id, name, state, parentId, users, deniedActions } = account
   return {
     id,
     name,
     state,
+    unit: pathOf(world, parentId),
     users: [...users.values()].map(({ name, path, groups, login }) => ({
       name,
       ours: path === ourPath,
@@ -68,7 +70,7 @@ const shownAccount = (
       mail: mailStates.get(`${id}#${name.toLowerCase()}`)?.status,
       claim: claims.get(administratorKey({ accountId: id, userName: name })),
     })),
-    secrets: [...secrets.keys()].filter((secretName) => secretName.startsWith(`account-vending/${id}/`)),
+    secrets: [...world.secrets.keys()].filter((secretName) => secretName.startsWith(`account-vending/${id}/`)),
     deniedActions,
     obstacles: obstaclesOf(account),
   }
@@ -82,6 +84,7 @@ const shownExecution = (execution: Execution, endpointPort: string) => {
     status,
     door: doorOf(execution.input),
     accountId: accountOfExecution(execution),
+    opens: nameOpened(execution),
     outcome: outcomeOf(execution),
     cause: sentenceOf(execution.cause),
     people: peopleOf(execution),
@@ -120,10 +123,20 @@ const shownMail = ({ messageId, from, to, subject, text, html, at, function: by 
   isNotice: by === 'report-failure',
 })
 
+/** The names on the way from the root to an organizational unit; empty for the root. */
+const pathOf = (world: World, unitId: string): string => {
+  const unit = world.organizationalUnits.get(unitId)
+  return unit ? [pathOf(world, unit.parentId), unit.name].filter(Boolean).join('/') : ''
+}
+
 /** Takes the page's snapshot of an organization. Accounts, executions and mails begin with the newest. */
 export const snapshotOf = async (organization: LocalOrganization) => {
   const { world, vending, clock, executions, endpointUrl, apiUrl, apiRoles, deadLetters } = organization
-  const [mails, mailStates] = await Promise.all([organization.mails(), organization.mailStates()])
+  const [mails, mailStates, requests] = await Promise.all([
+    organization.mails(),
+    organization.mailStates(),
+    organization.requests(),
+  ])
   const claims = claimsOf(organization.events)
   const endpointPort = new URL(endpointUrl).port
   const [operator] = apiRoles
@@ -145,6 +158,11 @@ export const snapshotOf = async (organization: LocalOrganization) => {
     accounts: [...world.accounts.values()]
       .toReversed()
       .map((account) => shownAccount(world, account, { claims, mailStates })),
+    requests,
+    /** The organizational units by path, such as Workloads/Sandbox. */
+    units: [...world.organizationalUnits.values()]
+      .map(({ id }) => ({ id, path: pathOf(world, id) }))
+      .sort((a, b) => a.path.localeCompare(b.path)),
     /** The names of the accounts that Organizations is creating. */
     creating: [...world.createRequests.values()].flatMap(({ state, accountName }) =>
       state === 'IN_PROGRESS' ? [accountName] : [],

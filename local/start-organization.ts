@@ -22,6 +22,7 @@ import { type Deployed, readDeployed } from './deployed.ts'
 import { createEventBus } from './event-bus.ts'
 import { createFunctions } from './deployed-functions.ts'
 import { bundleFunctions } from './run-function.ts'
+import { shownRequests } from './shown-requests.ts'
 
 /** How many times faster than real time the organization's clock runs. */
 export const defaultSpeed = 60
@@ -179,6 +180,7 @@ export const startOrganization = async ({ vendingFile, speed = defaultSpeed, sta
   })
   const dynamodb = new DynamoDBClient(configOf(endpoint.url, region, managementAccountId))
   await createLedger(dynamodb, deployed.ledgerTable)
+  const ledger = { dynamodb, tableName: deployed.ledgerTable }
 
   const apiRoles = apiRolesOf(deployed)
   const api = await startApi(
@@ -209,7 +211,8 @@ export const startOrganization = async ({ vendingFile, speed = defaultSpeed, sta
     apiRoles,
     mails: endpoint.mails,
     /** What the ledger knows about the last mail to each administrator, by `accountId#userName` in lower case. */
-    mailStates: async () => (await scan({ dynamodb, tableName: deployed.ledgerTable }, { mails: lastMails })).mails,
+    mailStates: async () => (await scan(ledger, { mails: lastMails })).mails,
+    requests: () => shownRequests(ledger),
     executions: stepFunctions.executions,
     putEvent: bus.putEvent,
     startExecution: stepFunctions.start,

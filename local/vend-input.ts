@@ -17,9 +17,10 @@ export const enter = async (organization: LocalOrganization, input: Input) => {
     return { executions: execution === 'ExecutionAlreadyExists' ? [] : [execution], matched: true, response: null }
   }
   const before = new Set(organization.executions.keys())
-  const response = await organization.requestApi(input.request)
+  const response = await organization.requestApi(input.request, input.role)
   const body = parseJson(response.body)
-  const started = typeof body === 'object' && body && 'execution' in body ? body.execution : undefined
+  const requestId = /^\/requests\/(\w+)/.exec(response.headers['location'] ?? input.request.path)?.[1]
+  const started = typeof body === 'object' && body && 'execution' in body ? body.execution : `open-${requestId}`
   // A repeated request starts nothing: the API returns the execution of the first one.
   const executions = [...organization.executions.values()].filter(
     ({ name, executionArn }) => name === started && !before.has(executionArn),

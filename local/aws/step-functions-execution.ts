@@ -6,6 +6,8 @@ export type Execution = {
   executionArn: string
   stateMachineArn: string
   input: string
+  /** The account that a state has found out, if the input does not name it: the input of a later state has it. */
+  accountId?: string
   status: 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'ABORTED' | 'TIMED_OUT'
   output?: unknown
   error?: string
@@ -35,7 +37,7 @@ export type Progress = HistoryEvent & { execution: Execution }
 /** An event of the library's log. */
 type LogEvent = {
   type: string
-  state?: { name: string; input: { admin?: { userName?: string } } | null }
+  state?: { name: string; input: { admin?: { userName?: string }; account?: { id?: string } } | null }
   index?: number
   Error?: string
 }
@@ -73,6 +75,8 @@ export const recordHistory = async (
       continue
     }
     const userName = state.input?.admin?.userName
+    const accountId = state.input?.account?.id
+    if (accountId) execution.accountId ??= accountId
     const item = index === undefined ? {} : { index }
     const visited = execution.states.findLast((entered) => entered.name === state.name && entered.index === index)
     const record = (what: HistoryEvent['what'], waitsUpTo?: number) => {

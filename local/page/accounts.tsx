@@ -16,12 +16,13 @@ export const Accounts = ({ snapshot }: { snapshot: Snapshot }) => (
           </tr>
         </thead>
         <tbody>
-          {snapshot.accounts.map(({ id, name, state, users, secrets, deniedActions }) => (
+          {snapshot.accounts.map(({ id, name, state, unit, users, secrets, deniedActions }) => (
             <tr key={id}>
-              <th scope="row">
+              <th scope="row" id={`account-${id}`} tabIndex={-1}>
                 {name}
                 <br />
                 <code>{id}</code>
+                {unit && <small> {unit}</small>}
                 {state !== 'ACTIVE' && <small> {state}</small>}
                 {id === snapshot.managementAccountId && <small> management account</small>}
                 {deniedActions.length > 0 && (

@@ -1,7 +1,8 @@
 import type { Action } from '../page-actions.ts'
 
 /** Where the answer to an action stands: beside the button that was pressed. */
-export type Place = 'time' | 'event' | 'own event' | 'manual' | 'api' | 'break' | 'execution'
+export type Place =
+  'open' | 'request' | 'event' | 'own event' | 'manual' | 'api' | 'break' | 'break opening' | 'execution' | 'time'
 
 /** What an action led to. `kind` decides the text's colour; `waiting` is for what cannot help yet. */
 export type Answer = { kind: 'well' | 'waiting' | 'wrong'; text: string }
@@ -12,8 +13,23 @@ export type Message = Answer & {
   isStarted?: boolean
 }
 
-/** Performs an action. If the action succeeds and has no result of its own, the page says `done`. */
-export type Act = (place: Place, action: Action, done: Answer | string) => Promise<void>
+/** What the API answered. */
+export type Response = { status: number; body: unknown }
+
+export const answerOf = ({ status, body }: Response): Answer => ({
+  kind: status < 400 ? 'well' : 'wrong',
+  text: `HTTP ${status}: ${JSON.stringify(body)}`,
+})
+
+/**
+ * Performs an action, and answers what the API answered, if the API was asked. If the action succeeds and has no result
+ * of its own, the page says `done`. A function says for itself what the API's answer means.
+ */
+export type Act = (
+  place: Place,
+  action: Action,
+  done: Answer | string | ((response: Response) => Answer),
+) => Promise<Response | undefined>
 
 /** The answer to the button that was pressed last, if that button is at this place. */
 export const Said = ({ at, message }: { at: Place; message: Message | undefined }) => {

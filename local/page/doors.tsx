@@ -1,19 +1,23 @@
 import { useState } from 'preact/hooks'
 import { addressOf } from '../address.ts'
-import type { Breakage } from '../break.ts'
+import type { Breakage, OpenBreakage } from '../break.ts'
 import type { Snapshot } from '../snapshot.ts'
-import { type Act, type Message, Said } from './act.tsx'
+import { type Act, answerOf, type Message, Said } from './act.tsx'
 import { Command } from './command.tsx'
+import { Opening } from './opening.tsx'
 
 type Props = { snapshot: Snapshot; act: Act; message: Message | undefined }
 
-/** The three doors, and buttons for what can go wrong. */
-export const Doors = (props: Props) => (
+/** The form that opens an account, the three doors to administrators, and buttons for what can go wrong. */
+export const Doors = ({ choose, ...props }: Props & { choose: (executionArn: string) => void }) => (
   <section aria-labelledby="doors-title">
-    <h2 id="doors-title">Request administrators</h2>
+    <h2 id="doors-title">Request accounts and administrators</h2>
     <div class="doors">
-      <EventDoor {...props} />
-      <ManualDoor {...props} />
+      <Opening {...props} choose={choose} />
+      <div class="stack">
+        <EventDoor {...props} />
+        <ManualDoor {...props} />
+      </div>
       <ApiDoor {...props} />
       <Breakages {...props} />
     </div>
@@ -183,10 +187,10 @@ const Breakages = ({ snapshot, act, message }: Props) => {
   )
   const { deadLetters, endpointPort } = snapshot
   return (
-    <article>
-      <h3>Break something</h3>
-      <p>Create an account in which something goes wrong, and watch the workflow recover:</p>
+    <article class="wide">
+      <h3>Break something, and watch the workflow recover</h3>
       <div class="buttons">
+        <span>In a new account:</span>
         {make(
           'role-not-ready',
           'Role not ready',
@@ -220,6 +224,7 @@ const Breakages = ({ snapshot, act, message }: Props) => {
         )}
       </div>
       <Said at="break" message={message} />
+      <OpenBreakages act={act} message={message} />
       {deadLetters > 0 && (
         <div class="dead-letters">
           <p>
@@ -229,5 +234,49 @@ const Breakages = ({ snapshot, act, message }: Props) => {
         </div>
       )}
     </article>
+  )
+}
+
+const OpenBreakages = ({ act, message }: Omit<Props, 'snapshot'>) => {
+  const open = (breakage: OpenBreakage, label: string, done: string) => (
+    <button
+      type="button"
+      class="secondary"
+      onClick={() =>
+        void act('break opening', { do: 'open', breakage }, (response) =>
+          response.status < 400 ? { kind: 'well', text: done } : answerOf(response),
+        )
+      }
+    >
+      {label}
+    </button>
+  )
+  return (
+    <>
+      <div class="buttons">
+        <span>While an account is opened:</span>
+        {open(
+          'address-taken',
+          'Address taken',
+          'The request asks for the address of another account. Organizations says so only when it creates the account, and the execution fails. Start again with another address.',
+        )}
+        {open(
+          'too-many-at-once',
+          'Too many at once',
+          'Organizations is creating as many accounts as it can for 10 minutes. The opening waits for its turn.',
+        )}
+        {open(
+          'creation-fails',
+          'Creation fails',
+          'Organizations cannot create the account, because the management account has no payment method. The execution fails and a failure notice is mailed. The payment method is there by then: redrive the execution.',
+        )}
+        {open(
+          'answer-lost',
+          'Answer lost',
+          'Organizations creates the account, and the answer of CreateAccount is lost. OpenAccount looks for the account instead of creating a second one.',
+        )}
+      </div>
+      <Said at="break opening" message={message} />
+    </>
   )
 }

@@ -7,8 +7,9 @@ import { Graph } from './graph.tsx'
 
 export type Execution = Snapshot['executions'][number]
 
-const nameOf = (snapshot: Snapshot, accountId: string | null) =>
-  snapshot.accounts.find(({ id }) => id === accountId)?.name ?? accountId ?? 'no account'
+/** The account's name. An account that is not open yet has the name that was asked for. */
+const nameOf = (snapshot: Snapshot, { accountId, opens }: Execution) =>
+  snapshot.accounts.find(({ id }) => id === accountId)?.name ?? accountId ?? opens ?? 'no account'
 
 const and = new Intl.ListFormat('en')
 const most = 3
@@ -82,7 +83,7 @@ export const Executions = ({
               onClick={() => choose(listed.executionArn)}
             >
               <span>
-                {nameOf(snapshot, listed.accountId)} <small>by {listed.door}</small>
+                {nameOf(snapshot, listed)} <small>by {listed.door}</small>
               </span>
               <span class={classOfOutcome(listed)}>{textOfOutcome(listed)}</span>
             </button>
@@ -94,7 +95,7 @@ export const Executions = ({
           <Graph execution={execution} />
           <div>
             <h3 id="execution-title" tabIndex={-1}>
-              {nameOf(snapshot, execution.accountId)}: {textOfOutcome(execution)}
+              {nameOf(snapshot, execution)}: {textOfOutcome(execution)}
               {execution.redriveCount > 0 && ` (redriven ${execution.redriveCount} ×)`}
             </h3>
             <p class="why">{whyNotMade(execution.people)}</p>
@@ -188,6 +189,8 @@ const GoOn = ({ snapshot, execution, act }: { snapshot: Snapshot; execution: Exe
 
 /** One state from its entry to its end. `waits` is the longest pause before the retry that comes next, in seconds. */
 type Visit = {
+  /** The state, and its item in a Map. */
+  key: string
   name: string
   from: number
   to: number | undefined
@@ -198,7 +201,7 @@ type Visit = {
 
 /** The visits of all states in order, each with the failures before its retries. */
 const visitsOf = ({ history }: Execution): Visit[] => {
-  const visits: (Visit & { key: string })[] = []
+  const visits: Visit[] = []
   for (const { at, state, index, userName, what, error, waitsUpTo } of history) {
     const key = `${state} ${index ?? ''}`
     if (what === 'entered') {
@@ -232,11 +235,43 @@ const visitsOf = ({ history }: Execution): Visit[] => {
 
 const seconds = (milliseconds: number) => `${(milliseconds / 1000).toFixed(1)} s`
 
+const TimelineRow = ({ visits, start, end }: { visits: Visit[]; start: number; end: number }) => {
+  const share = (milliseconds: number) => `${((milliseconds - start) / Math.max(1, end - start)) * 100}%`
+  const pauses = visits.flatMap((visit) => visit.pauses)
+  const waits = visits.at(-1)?.waits
+  return (
+    <li>
+      <span class="what">
+        {visits[0]?.name} <small>+{seconds((visits[0]?.from ?? start) - start)}</small>
+      </span>
+      <span class="track" aria-hidden="true">
+        {visits.map(({ from, to, status }) => (
+          <span
+            key={from}
+            class={`bar ${status}`}
+            style={{ left: share(from), width: `max(3px, calc(${share(to ?? end)} - ${share(from)}))` }}
+          />
+        ))}
+        {pauses.map(({ at }) => (
+          <span key={at} class="tick" style={{ left: share(at) }} />
+        ))}
+      </span>
+      {visits.length > 1 && <small>{visits.length} times. </small>}
+      {pauses.length > 0 && (
+        <small>
+          {pauses.length} × {[...new Set(pauses.map(({ error }) => error))].join(', ')}
+          {waits !== undefined && `. Retry within ${waits.toFixed(waits % 1 ? 1 : 0)} s.`}
+        </small>
+      )}
+    </li>
+  )
+}
+
 const Timeline = ({ execution, speed }: { execution: Execution; speed: number }) => {
   const start = execution.startDate
-  const visits = visitsOf(execution)
+  // A state that the execution comes back to, because it waits for its turn, has one row.
+  const rows = [...Map.groupBy(visitsOf(execution), ({ key }) => key)]
   const end = execution.stopDate ?? Math.max(start + 1, ...execution.history.map(({ at }) => at))
-  const share = (milliseconds: number) => `${((milliseconds - start) / Math.max(1, end - start)) * 100}%`
   return (
     <>
       <p>
@@ -246,27 +281,8 @@ const Timeline = ({ execution, speed }: { execution: Execution; speed: number })
         </small>
       </p>
       <ol class="timeline">
-        {visits.map(({ name, from, to, pauses, waits, status }, i) => (
-          <li key={i}>
-            <span class="what">
-              {name} <small>+{seconds(from - start)}</small>
-            </span>
-            <span class="track" aria-hidden="true">
-              <span
-                class={`bar ${status}`}
-                style={{ left: share(from), width: `max(3px, calc(${share(to ?? end)} - ${share(from)}))` }}
-              />
-              {pauses.map(({ at }) => (
-                <span key={at} class="tick" style={{ left: share(at) }} />
-              ))}
-            </span>
-            {pauses.length > 0 && (
-              <small>
-                {pauses.length} × {[...new Set(pauses.map(({ error }) => error))].join(', ')}
-                {waits !== undefined && `. Retry within ${waits.toFixed(waits % 1 ? 1 : 0)} s.`}
-              </small>
-            )}
-          </li>
+        {rows.map(([key, visits]) => (
+          <TimelineRow key={key} {...{ visits, start, end }} />
         ))}
       </ol>
     </>

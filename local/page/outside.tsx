@@ -40,6 +40,10 @@ export const Outside = ({ snapshot }: { snapshot: Snapshot }) => {
       ),
     ],
     [
+      'Open an account through the API',
+      `${curl} -d '{"name":"${offered.name}","email":"${addressOf(allowedRecipient, `outside+${offered.id}`)}"}' ${apiUrl}/accounts`,
+    ],
+    [
       'Request another administrator from the API',
       `${curl} -d '{"admins":[{"userName":"outside","email":"${addressOf(allowedRecipient, 'outside')}"}]}' ${apiUrl}/accounts/${account.id}/admins`,
     ],

@@ -2,7 +2,7 @@ import { render } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import type { Snapshot } from '../snapshot.ts'
 import { Accounts } from './accounts.tsx'
-import { type Act, type Answer, type Message } from './act.tsx'
+import { type Act, type Answer, answerOf, type Message, type Response } from './act.tsx'
 import { Doors } from './doors.tsx'
 import { Executions } from './executions.tsx'
 import { Inbox } from './inbox.tsx'
@@ -34,17 +34,15 @@ type Result = {
   error?: string
   executions?: string[]
   matched?: boolean
-  response?: { status: number; body: unknown } | null
+  response?: Response | null
 }
 
-const answerFor = ({ error, matched, response }: Result, done: Answer | string): Answer => {
+const answerFor = ({ error, matched, response }: Result, done: Parameters<Act>[2]): Answer => {
   if (error) return { kind: 'wrong', text: error }
   if (matched === false) return { kind: 'wrong', text: 'No rule matches this event, so nothing was started.' }
-  if (!response) return typeof done === 'string' ? { kind: 'well', text: done } : done
-  return {
-    kind: response.status < 400 ? 'well' : 'wrong',
-    text: `HTTP ${response.status}: ${JSON.stringify(response.body)}`,
-  }
+  if (response && typeof done === 'function') return done(response)
+  if (!response) return typeof done === 'object' ? done : { kind: 'well', text: String(done) }
+  return answerOf(response)
 }
 
 const Page = () => {
@@ -71,9 +69,16 @@ const Page = () => {
         (action.do === 'new-account' ? action.breakage !== 'event-not-delivered' : started !== undefined)
       setMessage({ place, ...answerFor(result, done), isStarted })
       setSnapshot(await load())
+      return result.response ?? undefined
     } catch {
       setMessage({ place, kind: 'wrong', text: 'The local organization does not answer. Run npm start again.' })
+      return undefined
     }
+  }
+
+  const show = (executionArn: string) => {
+    setMessage(undefined)
+    choose(executionArn)
   }
 
   if (!snapshot) return <main class="container-fluid" aria-busy="true" />
@@ -96,17 +101,8 @@ const Page = () => {
         )}
       </header>
       <main class="container-fluid">
-        <Doors snapshot={snapshot} act={act} message={message} />
-        <Executions
-          snapshot={snapshot}
-          execution={execution}
-          choose={(executionArn) => {
-            setMessage(undefined)
-            choose(executionArn)
-          }}
-          act={act}
-          message={message}
-        />
+        <Doors snapshot={snapshot} act={act} message={message} choose={show} />
+        <Executions snapshot={snapshot} execution={execution} choose={show} act={act} message={message} />
         <div class="halves">
           <Accounts snapshot={snapshot} />
           <Inbox snapshot={snapshot} act={act} message={message} />

@@ -8,7 +8,7 @@ import { readDeployed } from '../../local/deployed.ts'
 import { violations } from '../support/axe.ts'
 import { startChromium } from '../support/chromium.ts'
 import { npmStart } from '../support/npm-start.ts'
-import { exampleVending } from '../support/organization.ts'
+import { exampleVending, vendingFile } from '../support/organization.ts'
 
 // Tests the page of `npm start` in a real browser.
 
@@ -171,6 +171,151 @@ test('a door vends a new account unless another is chosen, and never the same na
   expect(new Set(names).size).toBe(names.length)
 })
 
+describe('opens an account:', () => {
+  /** The newest execution of the API. The event of an account that is opened starts an execution, too. */
+  const openings = () => executions().filter({ hasText: 'by api' })
+  const opening = () => openings().first()
+  const opened = (outcome: string) => opening().filter({ hasText: outcome }).waitFor()
+  /** Presses a button that opens an account, and waits until its execution has started. */
+  const openBy = async (button: string) => {
+    const before = await openings().count()
+    await press(button)
+    await openings().nth(before).waitFor()
+  }
+  const request = (name: string) => page.locator('.requests li').filter({ hasText: name })
+
+  test('by keyboard, from the form to the administrator, with its way there beside the button', async () => {
+    await open()
+    const name = page.getByLabel('Account name')
+    await name.focus()
+    await page.keyboard.press('Control+A')
+    await page.keyboard.type('Robotics')
+    await page.keyboard.press('Tab')
+    expect(await page.getByLabel('Account e-mail').inputValue()).toBe('robotics@example.com')
+    await page.keyboard.press('Tab')
+    await page.keyboard.type('Workloads/S')
+    expect(await page.getByLabel('Organizational unit').inputValue()).toBe('Workloads/Sandbox')
+    await page.keyboard.press('Tab')
+    await page.keyboard.type('emmy')
+    await page.keyboard.press('Enter')
+    await expect.poll(said).toContain('The request is accepted')
+    await request('Robotics').getByText('Organizations creates the account').waitFor()
+    // Until the account is open, its executions are named by the name that was asked for.
+    expect(await opening().innerText()).toMatch(/^Robotics by api/)
+    await state('OpenAccount').and(page.locator('[data-status="SUCCEEDED"]')).waitFor()
+    await request('Robotics').getByText('ready', { exact: true }).waitFor()
+    await opened('Vended, emmy created')
+    expect(await request('Robotics').locator('.steps li').allInnerTexts()).toEqual(
+      expect.arrayContaining([
+        expect.stringMatching(/^AcceptRequest \d\d:\d\d:\d\d$/),
+        expect.stringMatching(/^OpenAccount/),
+        expect.stringMatching(/^AwaitAccount/),
+        expect.stringMatching(/^PlaceAccount/),
+        expect.stringMatching(/^CreateAdminGroup/),
+      ]),
+    )
+    // The form offers another account.
+    expect(await name.inputValue()).not.toBe('Robotics')
+
+    await executions().last().click()
+    await request('Robotics').getByRole('link', { name: 'Show the execution' }).click()
+    expect(await opening().getAttribute('aria-pressed')).toBe('true')
+    await request('Robotics').getByRole('link', { name: 'Show the account' }).click()
+    const row = page.locator('th:focus, th:target')
+    expect(await row.innerText()).toMatch(/Robotics\s+\d{12} Workloads\/Sandbox/)
+  })
+
+  test('a refused request is told at its fields, and the first of them has the focus', async () => {
+    await open()
+    await page.getByLabel('Account name').fill('R&D <lab>')
+    await page.getByLabel('Account e-mail').fill('lab')
+    await page.getByRole('textbox', { name: 'Administrator' }).fill('not a name')
+    await press('Open the account')
+    await expect.poll(said).toContain('HTTP 400: The request is not valid')
+    const wrong = page.locator('[aria-invalid]')
+    await expect.poll(() => wrong.count()).toBe(3)
+    const name = page.getByLabel('Account name')
+    await expect.poll(() => name.evaluate((one) => one === document.activeElement)).toBe(true)
+    const told = await name.evaluate((one) => document.getElementById(one.getAttribute('aria-describedby')!)?.innerText)
+    expect(told).toMatch(/must be 1 to 50 ASCII characters/)
+    expect(await violations(page)).toEqual([])
+    await name.fill('Lab')
+    await page.getByLabel('Account e-mail').fill('lab@elsewhere.example')
+    await page.getByRole('textbox', { name: 'Administrator' }).fill('')
+    await press('Open the account')
+    await expect.poll(said).toContain('HTTP 403')
+    await expect.poll(() => wrong.count()).toBe(1)
+  })
+
+  test('another account has the address: the request fails, and a new start with another address succeeds', async () => {
+    await open()
+    await openBy('Address taken')
+    await opened('EmailAlreadyExistsError')
+    const corrected = page.getByLabel('Input for request.json')
+    const input = JSON.parse(await corrected.inputValue()) as { account: { name: string; email: string } }
+    input.account.email = `corrected-${input.account.name.toLowerCase()}@example.com`
+    await corrected.fill(JSON.stringify(input))
+    await press('Start again')
+    await executions().filter({ hasText: 'by manual' }).first().filter({ hasText: 'Vended' }).waitFor()
+  })
+
+  test('Organizations creates as many as it can: the opening says that it waits, and goes on', async () => {
+    await open()
+    await openBy('Too many at once')
+    await page.getByText(/^Waits for .*, at most until \d\d:\d\d:\d\d\.$/).waitFor()
+    await page
+      .locator('.timeline li')
+      .filter({ hasText: /WaitForTurn.*\d+ times\./s })
+      .waitFor()
+    await opened('Vended')
+  })
+
+  test('Organizations cannot create the account: a redrive goes on', async () => {
+    await open()
+    await openBy('Creation fails')
+    await opened('AccountCreationFailedError')
+    await press('Redrive')
+    await opened('Vended')
+  })
+
+  test('the answer of CreateAccount is lost: there is one account', async () => {
+    await open()
+    await openBy('Answer lost')
+    await opened('Vended')
+    const name = (await opening().innerText()).split(' by ')[0] ?? ''
+    expect(
+      await page
+        .locator('tbody th')
+        .filter({ hasText: new RegExp(`^${name}\\d{12}`) })
+        .count(),
+    ).toBe(1)
+  })
+})
+
+test('with approval: required, the page approves and declines', async () => {
+  const approvers = ['arn:aws:iam::111122223333:role/approvers']
+  const other = await npmStart(port + 40, '--config', vendingFile({ approval: 'required', approvers }))
+  await other.told('where you can start more')
+  await open()
+  await page.goto(other.url)
+  await page.locator('.graph svg').waitFor()
+  await page.getByLabel('Account name').fill('First')
+  await press('Open the account')
+  await page.locator('.requests li').first().getByText('waits for an approver').waitFor()
+  await inbox().filter({ hasText: 'First' }).waitFor()
+  expect(await executions().count()).toBe(3)
+  await press('Approve')
+  await expect.poll(said).toContain('The request is approved')
+  await page.locator('.requests li').first().getByText('ready', { exact: true }).waitFor()
+  await page.getByLabel('Account name').fill('Second')
+  await press('Open the account')
+  await press('Decline')
+  await page.locator('.requests li').first().getByText('declined', { exact: true }).waitFor()
+  expect(await executions().filter({ hasText: 'Second' }).count()).toBe(0)
+  expect(await other.interrupt()).toBe(0)
+  problems.splice(0)
+})
+
 test('says who was made and who was kept', async () => {
   await open()
   await door('Manually').getByLabel('Account').selectOption('555555555555')
@@ -197,6 +342,7 @@ test.each([360, 768, 1280])(
   async (width) => {
     await open({ viewport: { width, height: 640 } })
     for (const button of [
+      'Open the account',
       'Create an account',
       'Start an execution',
       'Send a request',
@@ -204,6 +350,7 @@ test.each([360, 768, 1280])(
       'Event not delivered',
       'Suspended',
       'Mail bounces',
+      'Address taken',
       // The last one, since its execution must be the newest below.
       'Denied by policy',
     ]) {
@@ -251,7 +398,7 @@ test.each([360, 768])('at a width of %i, the graph shows the state that waits or
   await newest('DeniedByPolicyError')
   await page.getByText('Failed at: CreateAdminUser').waitFor()
   await expect.poll(() => isInSight('CreateAdminUser')).toBe(true)
-  await executions().filter({ hasText: 'Payments' }).last().click()
+  await executions().filter({ hasText: 'Vended, ' }).first().click()
   await page.getByText('Ended at: RecordVended').waitFor()
   await expect.poll(() => isInSight('RecordVended')).toBe(true)
 })
@@ -439,6 +586,7 @@ test('the commands to copy work in a terminal', async () => {
     accountId: '888899990000',
     status: 'VENDED',
   })
+  expect(JSON.parse(await run('Open an account through the API'))).toMatchObject({ status: 'accepted' })
   expect(JSON.parse(await run('Request another administrator from the API'))).toMatchObject({ status: 'Accepted' })
   await newest('Vended')
 })
@@ -498,19 +646,27 @@ test.each([320, 390, 768, 1024, 1440, 2560])('nothing is cut off at a width of %
 })
 
 describe.each(['light', 'dark'] as const)('in %s', (colorScheme) => {
-  test.each([390, 1440])('axe finds no violation at a width of %i', async (width) => {
-    await open({ colorScheme, viewport: { width, height: 900 } })
-    for (const summary of await page.locator('summary').all()) await summary.click()
-    expect(await violations(page)).toEqual([])
-    await page.getByLabel('Text').check()
-    await press('Role not ready')
-    await page.locator('[data-status="WAITING"]').waitFor()
-    expect(await violations(page)).toEqual([])
-    await newest('Vended')
-    await press('Denied by policy')
-    await newest('DeniedByPolicyError')
-    expect(await violations(page)).toEqual([])
-  })
+  test.each([360, 1440])(
+    'axe finds no violation at a width of %i',
+    async (width) => {
+      await open({ colorScheme, viewport: { width, height: 900 } })
+      for (const summary of await page.locator('summary').all()) await summary.click()
+      expect(await violations(page)).toEqual([])
+      await page.getByLabel('Text').check()
+      await press('Role not ready')
+      await page.locator('[data-status="WAITING"]').waitFor()
+      expect(await violations(page)).toEqual([])
+      await newest('Vended')
+      await press('Denied by policy')
+      await newest('DeniedByPolicyError')
+      expect(await violations(page)).toEqual([])
+      await press('Open the account')
+      await page.locator('.requests').getByText('ready', { exact: true }).first().waitFor()
+      expect(await violations(page)).toEqual([])
+      // Four runs of axe, and three vends.
+    },
+    180_000,
+  )
 })
 
 test('when npm start has ended, the page says so', async () => {

@@ -9,5 +9,7 @@ export default defineConfig({
     globalSetup: ['test/support/build-command.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // A busy machine needs longer than the second that vitest waits.
+    expect: { poll: { timeout: 20_000 } },
   },
 })

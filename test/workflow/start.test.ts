@@ -132,6 +132,24 @@ describe('with --json', () => {
     expect(refused.vends[0]?.response?.status).toBe(400)
   })
 
+  test('a request for an account opens it, and the report has its id and its name', async () => {
+    const body = { name: 'Robotics', email: 'robotics@example.com', ou: 'Workloads/Sandbox' }
+    const headers = { 'content-type': 'application/json' }
+    const { code, vends } = await startJson(...file({ method: 'POST', path: '/accounts', headers, body }))
+    expect(code).toBe(0)
+    expect(vends).toMatchObject([
+      {
+        door: 'api',
+        opened: 'Robotics',
+        response: { status: 202 },
+        execution: { status: 'SUCCEEDED', output: { outcome: 'Vended' } },
+        users: [{ name: 'Administrator' }],
+        mails: [{ to: ['robotics@example.com'] }],
+      },
+    ])
+    expect(vends[0]?.accountId).toMatch(/^\d{12}$/)
+  })
+
   test('--strict adds no account', async () => {
     const { code, vends } = await startJson('--strict', ...file(accountCreated('444455556666')))
     expect(code).toBe(1)

@@ -1,0 +1,221 @@
+import { useEffect, useRef, useState } from 'preact/hooks'
+import { addressOf } from '../address.ts'
+import type { Snapshot } from '../snapshot.ts'
+import { type Act, type Answer, answerOf, type Message, type Response, Said } from './act.tsx'
+
+type Props = {
+  snapshot: Snapshot
+  act: Act
+  message: Message | undefined
+  /** Shows an execution below. */
+  choose: (executionArn: string) => void
+}
+
+/** The form that opens an account, and how far the requests for accounts are. */
+export const Opening = (props: Props) => (
+  <article class="opening">
+    <Form {...props} />
+    <Requests {...props} />
+  </article>
+)
+
+type Issue = { field: string; message: string }
+
+const issuesIn = ({ status, body }: Response): Issue[] => {
+  const { errors = [] } = (body ?? {}) as { errors?: Issue[] }
+  return status < 400 ? [] : errors
+}
+
+/**
+ * The fields of the form, with the API's names for them. The administrators of vending.yml get their mails at the
+ * account's address.
+ */
+const fields = { name: /^name$/, email: /^(email|vending\.yml admins.*)$/, ou: /^ou$/, admin: /^admins\b/ }
+type Field = keyof typeof fields
+
+const meaningOf = (response: Response): Answer => {
+  const { title, detail } = (response.body ?? {}) as { title?: string; detail?: string }
+  if (response.status < 400) return { kind: 'well', text: 'The request is accepted.' }
+  const elsewhere = issuesIn(response).filter(({ field }) => !Object.values(fields).some((is) => is.test(field)))
+  const more = elsewhere.map(({ field, message }) => `${field}: ${message}`)
+  return { kind: 'wrong', text: [`HTTP ${response.status}: ${title}.`, detail, ...more].filter(Boolean).join(' ') }
+}
+
+const Told = ({ field, issues }: { field: Field; issues: Issue[] }) =>
+  issues.length > 0 && (
+    <small id={`open-${field}`} class="wrong">
+      {issues.map(({ message }) => message).join('; ')}
+    </small>
+  )
+
+const Form = ({ snapshot, act, message }: Props) => {
+  const [edited, edit] = useState<Partial<Record<Field, string>>>({})
+  const [issues, setIssues] = useState<Issue[]>([])
+  const form = useRef<HTMLFormElement>(null)
+  useEffect(() => form.current?.querySelector<HTMLElement>('[aria-invalid]')?.focus(), [issues])
+  const { allowedRecipient, offered, units } = snapshot
+  const { name = offered.name, ou = '', admin = '' } = edited
+  const email = edited.email ?? addressOf(allowedRecipient, name.replace(/[^A-Za-z0-9]+/g, '-'))
+  const body = {
+    name,
+    email,
+    ...(ou && { ou }),
+    ...(admin && { admins: [{ userName: admin, email: addressOf(allowedRecipient, admin) }] }),
+  }
+  const headers = { 'content-type': 'application/json' }
+  const input = JSON.stringify({ method: 'POST', path: '/accounts', headers, body })
+  const open = async () => {
+    const response = await act('open', { do: 'enter', input }, meaningOf)
+    if (!response) return
+    setIssues(issuesIn(response))
+    if (response.status < 400) edit({})
+  }
+  const wrongIn = (field: Field) => issues.filter((issue) => fields[field].test(issue.field))
+  /** What the control of a field needs, so that a wrong value is told beside it. */
+  const control = (field: Field) => ({
+    ...(wrongIn(field).length > 0 && { 'aria-invalid': 'true' as const, 'aria-describedby': `open-${field}` }),
+    onInput: ({ currentTarget }: { currentTarget: HTMLInputElement | HTMLSelectElement }) =>
+      edit({ ...edited, [field]: currentTarget.value }),
+  })
+  const told = (field: Field) => <Told field={field} issues={wrongIn(field)} />
+  return (
+    <form
+      ref={form}
+      // The API checks the request, and its words stand beside the field.
+      noValidate
+      onSubmit={(event) => {
+        event.preventDefault()
+        void open()
+      }}
+    >
+      <h3>Open an account</h3>
+      <div class="fields">
+        <label>
+          Account name
+          <input value={name} {...control('name')} />
+          {told('name')}
+        </label>
+        <label>
+          Account e-mail
+          <input type="email" value={email} {...control('email')} />
+          {told('email')}
+        </label>
+        <label>
+          Organizational unit
+          <select value={ou} {...control('ou')}>
+            <option value="">The root</option>
+            {units.map(({ id, path }) => (
+              <option key={id} value={path}>
+                {path}
+              </option>
+            ))}
+          </select>
+          {told('ou')}
+        </label>
+        <label>
+          Administrator
+          <input value={admin} placeholder="optional" {...control('admin')} />
+          {told('admin')}
+        </label>
+      </div>
+      <button type="submit">Open the account</button>
+      <Said at="open" message={message} />
+    </form>
+  )
+}
+
+type Request = Snapshot['requests'][number]
+
+const standings: Record<Request['status'], string> = {
+  'awaiting-approval': 'waits for an approver',
+  accepted: 'accepted',
+  opening: 'Organizations creates the account',
+  placing: 'open, is put in its place',
+  vending: 'open, gets its administrators',
+  vended: 'ready',
+  failed: 'failed',
+  declined: 'declined',
+}
+
+const kindOf = ({ status, waiting }: Request) => {
+  if (status === 'vended') return 'well'
+  if (status === 'failed' || status === 'declined') return 'wrong'
+  return waiting || status === 'awaiting-approval' ? 'waiting' : 'outcome RUNNING'
+}
+
+const timeOf = (at: string) => at.slice(11, 19)
+
+const Requests = ({ snapshot, act, message, choose }: Props) => (
+  <div class="requests">
+    <h3 id="requests-title">Requests</h3>
+    {!snapshot.requests.length && <p>No request yet.</p>}
+    <ul aria-labelledby="requests-title">
+      {snapshot.requests.map((request, i) => (
+        <li key={request.requestId}>
+          <details open={i === 0}>
+            <summary>
+              {request.name} <span class={kindOf(request)}>{standings[request.status]}</span>
+            </summary>
+            <RequestDetails {...{ request, snapshot, act, choose }} />
+          </details>
+        </li>
+      ))}
+    </ul>
+    <Said at="request" message={message} />
+  </div>
+)
+
+const RequestDetails = ({ request, snapshot, act, choose }: Omit<Props, 'message'> & { request: Request }) => {
+  const { requestId, status, waiting, failure, timeline, executionArn, accountId } = request
+  const execution = snapshot.executions.find((one) => one.executionArn === executionArn)
+  const decide = (decision: 'approve' | 'decline') => (
+    <button
+      type="button"
+      class={decision === 'approve' ? undefined : 'secondary'}
+      onClick={() =>
+        void act('request', { do: 'decide', requestId, decision }, (response) =>
+          response.status < 400
+            ? { kind: 'well', text: decision === 'approve' ? 'The request is approved.' : 'The request is declined.' }
+            : answerOf(response),
+        )
+      }
+    >
+      {decision === 'approve' ? 'Approve' : 'Decline'}
+    </button>
+  )
+  return (
+    <>
+      {waiting && (
+        <p class="waiting">
+          Waits for {waiting.for}, at most until {timeOf(waiting.until)}.
+        </p>
+      )}
+      {failure && (
+        <p class="wrong">
+          {failure.what} {failure.cause} {failure.advice}
+        </p>
+      )}
+      {status === 'awaiting-approval' && (
+        <p class="buttons">
+          {decide('approve')}
+          {decide('decline')}
+        </p>
+      )}
+      <ol class="steps">
+        {timeline.map(({ state, at }) => (
+          <li key={`${state} ${at}`}>
+            {state} <small>{timeOf(at)}</small>
+          </li>
+        ))}
+      </ol>
+      <p class="links">
+        {execution && (
+          <a href="#executions" onClick={() => choose(execution.executionArn)}>
+            Show the execution
+          </a>
+        )}
+        {accountId !== undefined && <a href={`#account-${accountId}`}>Show the account {accountId}</a>}
+      </p>
+    </>
+  )
+}
