@@ -1,3 +1,4 @@
+import { AccountClient, GetAlternateContactCommand } from '@aws-sdk/client-account'
 import { GetItemCommand } from '@aws-sdk/client-dynamodb'
 import {
   DescribeRuleCommand,
@@ -28,6 +29,7 @@ import {
   RedriveExecutionCommand,
   StartExecutionCommand,
 } from '@aws-sdk/client-sfn'
+import { ListAccountsCommand, ListParentsCommand, ListTagsForResourceCommand } from '@aws-sdk/client-organizations'
 import { unmarshall } from '@aws-sdk/util-dynamodb'
 import { execFile } from 'node:child_process'
 import path from 'node:path'
@@ -47,7 +49,9 @@ import {
   type Account,
   type Caller,
   clients,
+  createAccessRole,
   createAccount,
+  createUnit,
   type Credentials,
   eventually,
   findCaller,
@@ -103,7 +107,7 @@ beforeAll(async () => {
 
 async function makeAccounts(): Promise<[Account, Account]> {
   const accounts = [await createAccount('vended'), await createAccount('failing')] as const
-  for (const { createAccessRole } of accounts) await createAccessRole(managementAccountId)
+  for (const { accountId } of accounts) await createAccessRole(accountId, managementAccountId)
   return [...accounts]
 }
 
@@ -350,7 +354,7 @@ test('an event about a new account starts a vend, which waits until the accountâ
     })
     return
   }
-  const { createAccessRole, ...account } = await createAccount('fresh')
+  const account = await createAccount('fresh')
   const { source, detail, ...event } = accountCreated(account.accountId)
   const { FailedEntryCount } = await clients.events.send(
     new PutEventsCommand({
@@ -366,7 +370,7 @@ test('an event about a new account starts a vend, which waits until the accountâ
     (await historyOf(executionArn)).find(({ type }) => type === 'TaskFailed' || type === 'LambdaFunctionFailed'),
   )
   expect(JSON.stringify(refused)).toContain('AccountNotReadyError')
-  await createAccessRole(managementAccountId)
+  await createAccessRole(account.accountId, managementAccountId)
   await succeeded(executionArn)
   await expectVended(account, {
     userName: 'Administrator',
@@ -430,6 +434,98 @@ describe('the API', () => {
   test('says what is wrong', async () => {
     const answer = await api({ method: 'GET', path: '/accounts/12345' }, operator)
     expect(answer).toMatchObject({ status: 400, headers: { 'content-type': 'application/problem+json' } })
+  })
+})
+
+describe('an account is opened', () => {
+  const contact = { name: 'Grace Hopper', title: 'Billing', email: 'billing@example.com', phone: '+1 202 555 0100' }
+  const asked = {
+    name: 'opened',
+    email: 'opened@example.com',
+    ou: 'Opened',
+    tags: { team: 'search' },
+    alternateContacts: { billing: contact },
+    groups: [group],
+    admins: [{ userName: userByApi, groups: [group.name] }],
+  }
+  const post = (body: object) => ({
+    method: 'POST' as const,
+    path: '/accounts',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  })
+
+  test('a request that cannot be carried out is refused with the field, and opens nothing', async () => {
+    const operator = await signInAs(caller, service['OperatorRoleArn'] ?? '')
+    const { status, body } = await api(post({ ...asked, ou: 'No such unit' }), operator)
+    expect({ status, field: body['field'] }).toEqual({ status: 400, field: 'ou' })
+  })
+
+  // Against real AWS, the tests create no account: nobody could delete it.
+  test.runIf(isLocal)('from POST /accounts to its administrator, only once', async () => {
+    const unit = await createUnit('Opened')
+    const operator = await signInAs(caller, service['OperatorRoleArn'] ?? '')
+    const { status, headers } = await api(post(asked), operator)
+    expect(status).toBe(202)
+    const path = headers.location ?? ''
+    expect(path).toMatch(/^\/requests\/[\da-f]{32}$/)
+    const request = async () => (await api({ method: 'GET', path }, operator)).body
+    const id = await eventually(
+      'the accountâ€™s id is known',
+      async () => {
+        const { accountId, failure } = await request()
+        expect(failure).toBeUndefined()
+        return accountId as string | undefined
+      },
+      120,
+    )
+    await createAccessRole(id, managementAccountId)
+    await eventually(
+      'the request is vended',
+      async () => {
+        const { status, failure } = await request()
+        expect(failure).toBeUndefined()
+        return status === 'vended' ? status : undefined
+      },
+      300,
+    )
+    expect((await api(post(asked), operator)).headers.location).toBe(path)
+
+    const { organizations } = clients
+    const { Accounts = [] } = await organizations.send(new ListAccountsCommand())
+    expect(Accounts.filter(({ Email }) => Email === asked.email).map(({ Id, Name }) => ({ Id, Name }))).toEqual([
+      { Id: id, Name: asked.name },
+    ])
+    const { Parents } = await organizations.send(new ListParentsCommand({ ChildId: id }))
+    expect(Parents?.map(({ Id }) => Id)).toEqual([unit])
+    const { Tags = [] } = await organizations.send(new ListTagsForResourceCommand({ ResourceId: id }))
+    expect(Object.fromEntries(Tags.map(({ Key, Value }) => [Key, Value]))).toEqual({
+      ...asked.tags,
+      'account-vending:request': path.split('/').at(-1),
+    })
+    const { AlternateContact } = await new AccountClient().send(
+      new GetAlternateContactCommand({ AccountId: id, AlternateContactType: 'BILLING' }),
+    )
+    expect(AlternateContact).toMatchObject({
+      Name: contact.name,
+      Title: contact.title,
+      EmailAddress: contact.email,
+      PhoneNumber: contact.phone,
+    })
+    const [execution] = await executionsOf(asked.email)
+    await expectVended(
+      { accountId: id, email: asked.email },
+      {
+        userName: userByApi,
+        groupName: group.name,
+        policy: 'ReadOnlyAccess',
+        executionArn: execution?.executionArn,
+      },
+    )
+    const history = await historyOf(execution?.executionArn)
+    const entered = history.flatMap(({ stateEnteredEventDetails }) => stateEnteredEventDetails?.name ?? [])
+    const steps = ['OpenAccount', 'AwaitAccount', 'PlaceAccount', 'CreateAdminGroup']
+    expect([...new Set(entered)].filter((state) => steps.includes(state))).toEqual(steps)
   })
 })
 

@@ -36,7 +36,7 @@ export const startMiniStack = (env: NodeJS.ProcessEnv = {}, { asItIs = false } =
  */
 export const startAws = async () => {
   const moto = await startMoto()
-  const organizations = { AWS_ENDPOINT_URL_ORGANIZATIONS: moto.url }
+  const organizations = { AWS_ENDPOINT_URL_ORGANIZATIONS: moto.url, AWS_ENDPOINT_URL_ACCOUNT: moto.url }
   // No test calls moto's IAM, so moto need not load AWS's managed policies.
   moto.loadNoMorePolicies()
   const ministack = await startMiniStack(organizations).catch(async (error: unknown) => {

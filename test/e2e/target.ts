@@ -1,5 +1,10 @@
 import { paginateListStackResources } from '@aws-sdk/client-cloudformation'
-import { CreateOrganizationCommand, CreateAccountCommand } from '@aws-sdk/client-organizations'
+import {
+  CreateAccountCommand,
+  CreateOrganizationalUnitCommand,
+  CreateOrganizationCommand,
+  ListRootsCommand,
+} from '@aws-sdk/client-organizations'
 import {
   AttachRolePolicyCommand,
   CreateAccessKeyCommand,
@@ -91,27 +96,35 @@ export const prepareLocal = async (): Promise<Caller> => {
   }
 }
 
-/** Creates a member account in two steps, as Organizations does: the access role appears a little later. */
-export const createAccount = async (name: string) => {
+/** Creates a member account without its access role, which Organizations creates a little later. */
+export const createAccount = async (name: string): Promise<Account> => {
   const email = `${name}@example.com`
   const { CreateAccountStatus } = await clients.organizations.send(
     new CreateAccountCommand({ AccountName: name, Email: email }),
   )
-  const accountId = CreateAccountStatus?.AccountId ?? ''
-  return {
-    accountId,
-    email,
-    createAccessRole: async (managementAccountId: string, RoleName = 'OrganizationAccountAccessRole') => {
-      const iam = new IAMClient({ credentials: rootUserOf(accountId) })
-      const AssumeRolePolicyDocument = allowing({
-        Action: 'sts:AssumeRole',
-        Principal: { AWS: `arn:aws:iam::${managementAccountId}:root` },
-      })
-      await iam.send(new CreateRoleCommand({ RoleName, AssumeRolePolicyDocument }))
-      const PolicyArn = 'arn:aws:iam::aws:policy/AdministratorAccess'
-      await iam.send(new AttachRolePolicyCommand({ RoleName, PolicyArn }))
-    },
-  }
+  return { accountId: CreateAccountStatus?.AccountId ?? '', email }
+}
+
+/** Creates the access role of an account on this machine. */
+export const createAccessRole = async (accountId: string, managementAccountId: string) => {
+  const iam = new IAMClient({ credentials: rootUserOf(accountId) })
+  const RoleName = 'OrganizationAccountAccessRole'
+  const AssumeRolePolicyDocument = allowing({
+    Action: 'sts:AssumeRole',
+    Principal: { AWS: `arn:aws:iam::${managementAccountId}:root` },
+  })
+  await iam.send(new CreateRoleCommand({ RoleName, AssumeRolePolicyDocument }))
+  const PolicyArn = 'arn:aws:iam::aws:policy/AdministratorAccess'
+  await iam.send(new AttachRolePolicyCommand({ RoleName, PolicyArn }))
+}
+
+/** Creates an organizational unit below the root. */
+export const createUnit = async (Name: string) => {
+  const { Roots = [] } = await clients.organizations.send(new ListRootsCommand())
+  const { OrganizationalUnit } = await clients.organizations.send(
+    new CreateOrganizationalUnitCommand({ ParentId: Roots[0]?.Id, Name }),
+  )
+  return OrganizationalUnit?.Id ?? ''
 }
 
 /** Finds who runs the tests, as vending.yml names principals: for a session, the role's ARN with any path. */
