@@ -221,15 +221,16 @@ export async function openingStatus(clients: Clients, { target, stage, options }
     throw new RefusedError(
       `Nobody has asked for an account with the address ${target}. Ask for one:\n  npx vend open NAME ${target}${options}`,
     )
+  const item = await readRequest(ledger, requestId)
+  // The holder is read first: a failure that is read later is never the failure of an execution before the holder.
+  const intent = item && (await readIntent(ledger, item.body.email))
   const request = await orRefuse(getRequest({ ledger }, { requestId }))
   const { failure, ...told } = request
-  const intent = await readIntent(ledger, request.email)
   const executionArn = intent?.requestId === requestId ? intent.holder : undefined
   const opened = { ...told, ...(executionArn !== undefined && { executionArn }) }
   if (!failure) return opened
   const execution: DescribeExecutionOutput | undefined =
     executionArn === undefined ? undefined : await readExecution(clients.sfn, executionArn)
-  const item = await readRequest(ledger, requestId)
   const input = execution?.input ?? (item && JSON.stringify(inputOf(item.body)))
   const next = nextCommand(failure, {
     accountId: request.accountId ?? request.email,
