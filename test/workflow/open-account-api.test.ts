@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { addOrganizationalUnit } from '../../local/aws/world.ts'
 import { anOrganization, type TestOrganization } from '../support/organization.ts'
@@ -137,8 +138,12 @@ describe('the API opens accounts', () => {
     const { content } = await get(first.headers['location'] ?? '')
     expect(content).toMatchObject({ status: 'failed', failure: { error: 'EmailAlreadyExistsError' } })
     expect(content.failure?.advice).toMatch(/Send (a corrected|the) request/)
-    const tooEarly = await post({ ...body, name: 'Other' }, 'operator')
-    expect(tooEarly).toMatchObject({ status: 409, headers: { 'retry-after': '90' } })
+    // Functions of the failed execution may be at work for 90 seconds.
+    await setTimeout(91_000 / organization.clock.speed)
+    const corrected = await post({ ...body, name: 'Other' }, 'operator')
+    expect(corrected.status).toBe(202)
+    expect(corrected.content.requestId).not.toBe(first.content.requestId)
+    await organization.settled()
   })
 
   test('only operators list the accounts, page by page', async () => {
@@ -157,8 +162,9 @@ describe('the API opens accounts', () => {
       cursor = page.cursor
       pages += 1
     } while (cursor)
-    expect(pages).toBe(3)
-    expect(new Set(listed).size).toBe(101)
+    expect(listed.length).toBeGreaterThan(100)
+    expect(pages).toBe(Math.ceil(listed.length / 50))
+    expect(new Set(listed).size).toBe(listed.length)
     expect((await get('/accounts?cursor=bm90IG91cnM', 'operator')).status).toBe(400)
   })
 })
