@@ -25,9 +25,18 @@ export const allStates = (definition: Definition): [name: string, state: State][
 /** The resource of a task that waits in the place of a Wait state, because the library waits on the real clock only. */
 export const waitTask = 'wait'
 
+// Without a timeout, the library ends a task after 60 seconds. No execution runs for so long.
+const longestWaitSeconds = 20 * 24 * 60 * 60
+
 const waitAsTask = ({ TimestampPath, ...state }: State): State => ({
   ...state,
-  ...(TimestampPath && { Type: 'Task', Resource: waitTask, InputPath: TimestampPath, ResultPath: null }),
+  ...(TimestampPath && {
+    Type: 'Task',
+    Resource: waitTask,
+    InputPath: TimestampPath,
+    ResultPath: null,
+    TimeoutSeconds: longestWaitSeconds,
+  }),
 })
 
 /**

@@ -4,6 +4,7 @@ import { startClock } from '../../local/clock.ts'
 import { startEndpoint } from '../../local/aws/endpoint.ts'
 import { startStepFunctions } from '../../local/aws/step-functions.ts'
 import { createWorld } from '../../local/aws/world.ts'
+import { inVirtualTime, sleep } from '../simulation/virtual-time.ts'
 import { manualClock } from '../support/manual-clock.ts'
 
 const world = createWorld(manualClock())
@@ -102,3 +103,18 @@ test.each<[what: string, state: object, input: object]>([
     expect(large?.states.map(({ name }) => name)).not.toContain('After')
   },
 )
+
+test('a Wait state may wait for days', async () => {
+  const week = 7 * 24 * 60 * 60 * 1000
+  const statuses = await inVirtualTime(Math.random, async () => {
+    const States = { Wait: { Type: 'Wait', TimestampPath: '$.until', End: true } }
+    const { start: begin, executions } = run({ StartAt: 'Wait', States })
+    begin('waits', JSON.stringify({ until: new Date(Date.now() + week).toISOString() }))
+    const statusAfter = async (milliseconds: number) => {
+      await sleep(milliseconds)
+      return [...executions.values()].map(({ status }) => status).join()
+    }
+    return [await statusAfter(week - 1000), await statusAfter(2000)]
+  })
+  expect(statuses).toEqual(['RUNNING', 'SUCCEEDED'])
+})
