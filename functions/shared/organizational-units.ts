@@ -1,16 +1,20 @@
 import {
   DescribeOrganizationalUnitCommand,
-  ListRootsCommand,
   type OrganizationalUnit,
   type OrganizationsClient,
   paginateListOrganizationalUnitsForParent,
+  paginateListRoots,
 } from '@aws-sdk/client-organizations'
 import { isNamed } from './aws-errors.ts'
 import { InvalidInputError } from './errors.ts'
 
 /** The id of the organization's root: `r-…`. An organization has one root. */
-export const rootOf = async (organizations: OrganizationsClient) =>
-  (await organizations.send(new ListRootsCommand())).Roots?.[0]?.Id ?? ''
+export const rootOf = async (organizations: OrganizationsClient) => {
+  // Like every list of Organizations, this one may begin with an empty page.
+  for await (const { Roots = [] } of paginateListRoots({ client: organizations }, {}))
+    if (Roots[0]?.Id) return Roots[0].Id
+  throw new Error('Organizations does not show the root of the organization')
+}
 
 const unitsIn = async (organizations: OrganizationsClient, ParentId: string) => {
   const units: OrganizationalUnit[] = []

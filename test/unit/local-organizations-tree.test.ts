@@ -16,6 +16,7 @@ import {
   UntagResourceCommand,
 } from '@aws-sdk/client-organizations'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { findUnit } from '../../functions/shared/organizational-units.ts'
 import { startEndpoint } from '../../local/aws/endpoint.ts'
 import { limitRates } from '../../local/aws/rates.ts'
 import { addAccount, addOrganizationalUnit, createWorld } from '../../local/aws/world.ts'
@@ -215,4 +216,9 @@ test('a page of creations may be empty, because states are looked for in one pag
   const full = await list(empty.NextToken)
   expect(full.CreateAccountStatuses?.map(({ Id }) => Id)).toEqual([last.CreateAccountStatus?.Id])
   expect(full.NextToken).toBeUndefined()
+})
+
+test('a unit is found by its path although the lists begin with empty pages', async () => {
+  world.emptyPages = 2
+  expect(await findUnit(client, 'Workloads/Sandbox')).toBe('ou-exam-sandbox0')
 })
