@@ -15,6 +15,8 @@ const throttled: Record<string, string> = {
   dynamodb: 'ProvisionedThroughputExceededException',
   secretsmanager: 'ThrottlingException',
   ses: 'Throttling',
+  account: 'TooManyRequestsException',
+  controltower: 'ThrottlingException',
   events: 'ThrottlingException',
   states: 'ThrottlingException',
 }
@@ -25,6 +27,8 @@ const failed: Record<string, string> = {
   dynamodb: 'InternalServerError',
   secretsmanager: 'InternalServiceError',
   ses: 'ServiceUnavailable',
+  account: 'InternalServerException',
+  controltower: 'InternalServerException',
   events: 'InternalException',
   states: 'InternalFailure',
 }

@@ -42,6 +42,8 @@ const createHmac = () => {
 const randomUUID = () =>
   'xxxxxxxx-xxxx-4xxx-8xxx-xxxxxxxxxxxx'.replace(/x/g, () => Math.floor(Math.random() * 16).toString(16))
 
+const randomBytes = (length: number) => Buffer.from(Array.from({ length }, () => Math.floor(Math.random() * 256)))
+
 /** No file exists: a Lambda has no ~/.aws, and virtual time does not wait for a disk. */
 const readFile = (file: string) => Promise.reject(Object.assign(new Error(`no such file: ${file}`), { code: 'ENOENT' }))
 
@@ -78,7 +80,7 @@ export const requireInProcess = (handle: Handle, now: () => number) => {
   return (module: string): unknown => {
     if (module === 'node:http') return { request, Agent }
     if (module === 'node:fs/promises') return { readFile }
-    if (/^(node:)?crypto$/.test(module)) return { ...crypto, createHmac, randomUUID }
+    if (/^(node:)?crypto$/.test(module)) return { ...crypto, createHmac, randomUUID, randomBytes }
     return require(module)
   }
 }

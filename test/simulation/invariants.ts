@@ -44,6 +44,8 @@ type Given = {
   /** Step Functions' limit for an execution, in seconds. */
   executionSeconds: number
   executions: () => Execution[]
+  /** Whether the world has another reason for the failure of an execution. */
+  hasReason?: (execution: Execution) => boolean
 }
 type Acceptance = 'accepted' | 'unknown' | 'refused'
 type Mail = { Destination: { ToAddresses: string[] }; Message: { Body: { Text: { Data: string } } } }
@@ -53,7 +55,7 @@ type Send = { invocation: Invocation; recorded: boolean }
  * Checks the promises of the service in one world: some at every call, the others when the world ends. The first
  * violation is kept. docs/decisions/0008-fault-simulation.md explains the numbers.
  */
-export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds, executions: all }: Given) => {
+export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds, executions: all, hasReason }: Given) => {
   let first: Violation | undefined
   const broken = (invariant: string, what: string) => void (first ??= new Violation(invariant, what))
 
@@ -77,7 +79,7 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds, e
     return item && (unmarshall(item) as AccountRecord)
   }
 
-  const passingFaults = passingFaultsOf({ plan, broken })
+  const passingFaults = passingFaultsOf({ plan, hasReason, broken })
   const sweep = sweepInvariantsOf({ plan, world, record, broken })
   const handover = handoverInvariantsOf({
     world,
@@ -449,6 +451,11 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds, e
     mailed,
     ended,
     atEnd,
+    /** Takes note of an account that is created in this world. */
+    accountMade: (accountId: string) => {
+      thereBefore.set(accountId, { users: new Set(), groups: new Set() })
+      foreignMade(accountId)
+    },
     foreignMade: (accountId: string, userName: string) => {
       thereBefore.get(accountId)?.users.add(lower(userName))
       foreignMade(accountId)

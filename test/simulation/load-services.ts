@@ -4,6 +4,7 @@ import { parse, stringify } from 'yaml'
 import type { Definition } from '../../local/deployed.ts'
 import { bundleTogether } from './bundle.ts'
 import { definitionWith, type Mistake, withMistake } from './mistakes.ts'
+import { runOpeningWorld } from './opening-world.ts'
 import { configs, type Plan } from './plan.ts'
 import { type Result, runWorld } from './run-world.ts'
 import { loadTogether, type Service } from './service.ts'
@@ -42,14 +43,17 @@ export const bundleAll = async (files: Bundle['files'], mistake?: Mistake): Prom
 export const loadWarm = async ({ files, text, definition }: Bundle): Promise<Services> => {
   const services = loadTogether(files, text, definition)
   for (const service of Object.values(services))
-    for (let seed = -1; seed > -5; seed--)
-      await runWorld({ plain: service, groups: service, 'control-tower': service }, seed).catch(() => undefined)
+    for (let seed = -1; seed > -6; seed--)
+      await runSeed({ plain: service, groups: service, 'control-tower': service, approval: service }, seed)
   return services
 }
 
+/** Whether accounts are opened in the world of a seed. In the other worlds the accounts are there already. */
+export const isOpeningWorld = (seed: number) => seed % 5 === 0
+
 /** Runs the world of a seed. A crash of the simulation itself is a violation too. */
 export const runSeed = (services: Services, seed: number): Promise<Result> =>
-  runWorld(services, seed).catch((error: unknown) => ({
+  (isOpeningWorld(seed) ? runOpeningWorld : runWorld)(services, seed).catch((error: unknown) => ({
     seed,
     violation: {
       invariant: 'crash',

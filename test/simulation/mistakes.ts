@@ -293,6 +293,51 @@ export const mistakes: Mistake[] = [
     ],
   },
   {
+    name: 'CreateAccount is called again without a look at what became of the first call',
+    file: 'open-account/open-account.ts',
+    changes: [
+      [
+        "if (intent.triedAt !== undefined || intent.creationFailure === 'EMAIL",
+        "if (intent.creationFailure === 'EMAIL",
+      ],
+    ],
+  },
+  {
+    name: 'an account is adopted by its name alone',
+    file: 'open-account/open-account.ts',
+    changes: [
+      [
+        'if (Account && hasAddress(Account, opening)) {\n      await checkIsOwn(clients, AccountId, opening)',
+        'if (Account) {',
+      ],
+    ],
+  },
+  {
+    name: 'a throttled read is taken for a creation that failed',
+    file: 'await-account/await-account.ts',
+    changes: [
+      [
+        "      if (isNamed(error, 'CreateAccountStatusNotFoundException')) throw notOpen()",
+        "      if (isNamed(error, 'TooManyRequestsException')) return { CreateAccountStatus: { State: 'FAILED' as const } }",
+      ],
+    ],
+  },
+  {
+    name: 'a request that failed keeps its address for ever',
+    file: 'shared/opening.ts',
+    changes: [["status === 'declined' || (failure !== undefined && accountId === undefined)", "status === 'declined'"]],
+  },
+  {
+    name: 'an execution is believed that its request is approved',
+    file: 'accept-request/accept-opening.ts',
+    changes: [["(approval === 'required' || item.needsApproval) && item.approval?.decision !== 'approved'", 'false']],
+  },
+  {
+    name: 'an opening does not wait for its turn',
+    file: 'shared/reserve-moment.ts',
+    changes: [['if (at <= now) return undefined', 'if (at <= Infinity) return undefined']],
+  },
+  {
     name: 'CreateAdminGroup is not retried after throttling',
     change: withoutRetry('CreateAdminGroup', 'ThrottlingException'),
   },

@@ -50,6 +50,8 @@ const endured: { errors: string[]; retries?: number; seconds?: number }[] = [
   // A person may have deleted the secret. The step cannot tell that from Secrets Manager's lag, and waits as long.
   { errors: ['SecretNotFoundError'], retries: 9 },
   { errors: ['AccountBusyError'], retries: 230 },
+  // Organizations needs minutes for an account, and Control Tower less than half an hour.
+  { errors: ['AccountNotOpenError', 'AccountNotEnrolledError'], retries: 110 },
   { errors: ['FailedJustNowError'], seconds: 2 * 60 },
   // The roles of the plan are usable sooner. The role of an account that left or is suspended never is.
   { errors: ['AccountNotReadyError'], seconds: 15 * 60 },
@@ -90,13 +92,17 @@ const isBeyond = ({ history, redriveDate = 0 }: Execution, { errors, retries, se
   })
 }
 
-type Given = { plan: Plan; broken: (invariant: string, what: string) => void }
+type Given = {
+  plan: Plan
+  hasReason?: ((execution: Execution) => boolean) | undefined
+  broken: (invariant: string, what: string) => void
+}
 
 /**
  * Checks in one world that faults that pass never fail an execution: at each end of an execution, because a redrive
  * afterwards hides the failure. `broken` is called for each failure for which the world has no reason.
  */
-export const passingFaultsOf = ({ plan, broken }: Given) => {
+export const passingFaultsOf = ({ plan, hasReason, broken }: Given) => {
   /** The executions whose vend RecordVended has put on record. */
   const onRecord = new Set<string>()
 
@@ -112,6 +118,7 @@ export const passingFaultsOf = ({ plan, broken }: Given) => {
       if (status !== 'FAILED' && status !== 'TIMED_OUT') return
       const account = plan.accounts.find(({ id }) => id === accountOfExecution(execution))
       if (refusals[error]?.({ plan, account, execution, isOnRecord: onRecord.has(executionArn) })) return
+      if (hasReason?.(execution)) return
       const passing = endured.find(({ errors }) => errors.includes(error))
       if (passing && isBeyond(execution, passing)) return
       broken(

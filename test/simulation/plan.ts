@@ -104,7 +104,7 @@ export type Visits = {
 
 export type Plan = {
   seed: number
-  config: 'plain' | 'groups' | 'control-tower'
+  config: 'plain' | 'groups' | 'control-tower' | 'approval'
   accounts: AccountPlan[]
   arrivals: Arrival[]
   /** Which faults happen in this world, and how likely one is at each call or invocation. */
@@ -158,6 +158,11 @@ export const configs: Record<Plan['config'], object> = {
     automatic: 'control-tower',
     mfa: 'required',
     passwordPolicy: { minimumPasswordLength: 14, requireSymbols: true, maxPasswordAge: 90 },
+  },
+  approval: {
+    automatic: 'organizations',
+    approval: 'required',
+    approvers: ['arn:aws:iam::111122223333:role/account-approvers'],
   },
 }
 

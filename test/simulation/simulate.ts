@@ -3,7 +3,7 @@ import { availableParallelism, tmpdir } from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
-import { type Bundle, bundleAll, loadWarm, runSeed, writeConfigs } from './load-services.ts'
+import { type Bundle, bundleAll, isOpeningWorld, loadWarm, runSeed, writeConfigs } from './load-services.ts'
 import { mistakes } from './mistakes.ts'
 import type { Result } from './run-world.ts'
 import { mostWorlds, selfTest } from './self-test.ts'
@@ -11,6 +11,7 @@ import { mostWorlds, selfTest } from './self-test.ts'
 const usage = `Usage: npm run simulate -- [options]
 
 Vends accounts in many small simulated worlds with faults, and holds the service's promises against each.
+In every fifth world, accounts are opened.
 
   --seeds N     how many worlds (100 if left out)
   --from S      the first seed (a fresh one if left out)
@@ -73,7 +74,14 @@ const tell = ({ seed, violation, trace }: Result) =>
 
 const simulate = async (bundle: Bundle, from: number, seeds: number) => {
   const begun = performance.now()
-  const total = { seeds: 0, violations: 0, faults: {} as Record<string, number>, vends: 0, duplicateMails: 0 }
+  const total = {
+    seeds: 0,
+    openingWorlds: 0,
+    violations: 0,
+    faults: {} as Record<string, number>,
+    vends: 0,
+    duplicateMails: 0,
+  }
   let simulatedSeconds = 0
   const seconds = () => (performance.now() - begun) / 1000
   const progress = setInterval(
@@ -86,6 +94,7 @@ const simulate = async (bundle: Bundle, from: number, seeds: number) => {
   process.stderr.write(`Seeds ${from} to ${from + seeds - 1}\n`)
   await runSeeds(bundle, { from, seeds }, (result) => {
     total.seeds += 1
+    total.openingWorlds += Number(isOpeningWorld(result.seed))
     total.vends += result.vends
     total.duplicateMails += result.duplicateMails
     simulatedSeconds += result.simulatedSeconds

@@ -76,7 +76,6 @@ const writes: Record<string, string[]> = {
   lambda: ['Invoke'],
   // ReceiveMessage hides the message for a while.
   sqs: ['DeleteMessage', 'ReceiveMessage', 'SendMessage'],
-  sns: ['Publish'],
   iam: [
     'CreateUser',
     'TagUser',
