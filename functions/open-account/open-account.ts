@@ -119,7 +119,7 @@ const createAccount = async (
     if (!createRequestId) throw new Error('CreateAccount answered without the id of its status')
     await changeOpening(ledger, opened, {
       set: { createRequestId, creations: (intent.creations ?? 0) + 1 },
-      remove: ['triedAt'],
+      remove: ['triedAt', 'refusals'],
     })
     await noteCreation(ledger, opened, { createRequestId })
     return { createRequestId }
@@ -127,7 +127,8 @@ const createAccount = async (
     const refusal = refusalOf(error)
     // Any other error says nothing about whether an account is being created. The next try looks.
     if (!refusal) throw error
-    await changeOpening(ledger, opened, { set: {}, remove: ['triedAt'] })
+    const refusals = (intent.refusals ?? 0) + 1
+    await changeOpening(ledger, opened, { set: { refusals }, remove: ['triedAt'] })
     if (refusal.pauseSeconds === undefined)
       throw new AccountCreationFailedError(
         `Organizations refused to create the account. AWS says: ${refusal.message}`,
@@ -135,7 +136,7 @@ const createAccount = async (
           cause: error,
         },
       )
-    return waitAgain(ledger, opened, intent, refusal)
+    return waitAgain(ledger, opened, { ...intent, refusals }, refusal)
   }
 }
 
@@ -179,7 +180,7 @@ const refusalOf = (error: unknown): Refusal | undefined => {
 const waitAgain = async (
   ledger: Ledger,
   opened: Opened,
-  { requestedAt }: Pick<Intent, 'requestedAt'>,
+  { requestedAt, refusals }: Pick<Intent, 'requestedAt'> & { refusals: number },
   { message, pauseSeconds = 0, for: what = '' }: Refusal,
 ): Promise<Answer> => {
   const now = Date.now()
@@ -188,8 +189,11 @@ const waitAgain = async (
       `The account has not been created within ${mostDays} days. AWS said last: ${message}`,
     )
   if (pauseSeconds) await postponeCalls(ledger, createAccountLimit, now + pauseSeconds * 1000)
-  // A burst may leave a moment free at once, and AWS has just refused.
-  const at = Math.max(await reserveMoment(ledger, createAccountLimit, now), now + createAccountLimit.seconds * 1000)
+  // After each refusal, an opening waits longer. Otherwise an opening that waits for days would call every 10 seconds,
+  // and Step Functions would end its execution at 25,000 events.
+  const earliest = now + refusals * createAccountLimit.seconds * 1000
+  // A burst may leave an earlier moment free, and AWS has just refused.
+  const at = Math.max(await reserveMoment(ledger, createAccountLimit, earliest), earliest)
   return { waitUntil: await sleepUntil(ledger, opened, createAccountLimit, { at, turns: {}, for: what }) }
 }
 

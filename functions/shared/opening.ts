@@ -49,6 +49,8 @@ export type Intent = {
   triedAt?: string
   /** How often CreateAccount was accepted. */
   creations?: number
+  /** How often AWS has refused CreateAccount since it last accepted the call. */
+  refusals?: number
   /** The id of the CreateAccountStatus: `car-…`. */
   createRequestId?: string
   /** The FailureReason of the last creation. */

@@ -27,12 +27,13 @@ const mostTries = 10
 
 /**
  * Reserves the next moment for a call, by one conditional write. Answers the moment in milliseconds since 1970: the
- * past or now if the call may be made at once.
+ * past or now if the call may be made at once. If nobody has reserved a moment after `earliest`, the moment is
+ * `earliest`.
  */
 export const reserveMoment = async (
   ledger: Ledger,
   { api, seconds, burst }: Limit,
-  now = Date.now(),
+  earliest = Date.now(),
 ): Promise<number> => {
   const pk = `budget#${api}`
   const pause = seconds * 1000
@@ -41,14 +42,14 @@ export const reserveMoment = async (
     const later = await updateItem<Budget>(ledger, pk, {
       set: {},
       add: { freeAt: pause },
-      condition: ({ value }) => `freeAt > ${value(now)}`,
+      condition: ({ value }) => `freeAt > ${value(earliest)}`,
     })
     if (later) return later.freeAt - pause * burst
     const first = await updateItem<Budget>(ledger, pk, {
-      set: { freeAt: now + pause },
-      condition: ({ value }) => `attribute_not_exists(freeAt) OR freeAt <= ${value(now)}`,
+      set: { freeAt: earliest + pause },
+      condition: ({ value }) => `attribute_not_exists(freeAt) OR freeAt <= ${value(earliest)}`,
     })
-    if (first) return now
+    if (first) return earliest
   }
   throw new Error(`No moment for ${api} could be reserved in ${mostTries} tries`)
 }
