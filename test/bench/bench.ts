@@ -6,23 +6,24 @@ import { loadSimulation } from '../simulation/simulation.ts'
 import { measureCommand } from './command.ts'
 import { countCost } from './cost.ts'
 import { type Figures, goneFrom, mark, worseThan } from './figures.ts'
-import { printCommand, printCost, printStart, printTime, printWork } from './print.ts'
+import { measureOpenings } from './openings.ts'
+import { printCommand, printCost, printOpenings, printStart, printTime, printWork } from './print.ts'
 import { countBytes, measureStart, measureStartAgainst } from './start.ts'
 import { measureTime, peersWaits, worldOf } from './time.ts'
 import { countWork } from './work.ts'
 
-const help = `npm run bench -- [--check [--exact]] [--only start,work,time,cost,command]
+const help = `npm run bench -- [--check [--exact]] [--only start,work,time,openings,cost,command]
 
 Measures the service, prints each figure beside its reference, and writes test/bench/results.json.
 
   --check   compares with test/bench/results.json instead of writing it; exit code 1 if a count (bytes, calls, transitions, seconds of
             virtual time, cost) is not the recorded one, or if a ratio of measured times is more than a fifth worse
-  --exact   with --check: only the counts, which are the same on every machine, however busy it is
+  --exact   with --check: only the counts, which are the same on every machine, however busy it is. 1,000 openings are left out
   --only    some of the parts: start (bundles: size and init time), work (calls, transitions), time (1,000 simulated accounts),
-            cost, command (how long the operator's command takes, as a multiple of an empty Node)
+            openings (1, 100 and 1,000 accounts opened at the same moment), cost, command (how long the operator's command takes, as a multiple of an empty Node)
 `
 
-const parts = ['start', 'work', 'time', 'cost', 'command'] as const
+const parts = ['start', 'work', 'time', 'openings', 'cost', 'command'] as const
 type Part = (typeof parts)[number]
 /** The position of a figure's part in the order of parts. */
 const partOf = (name: string) => parts.findIndex((part) => name.startsWith(`${part}: `))
@@ -31,6 +32,7 @@ const resultsFile = path.join(import.meta.dirname, 'results.json')
 const vendingFile = path.join(import.meta.dirname, '..', 'support', 'vending.yml')
 const processes = 30
 const worlds = 1000
+const openings = { sizes: [1, 100, 1000], slowFrom: 1000 }
 
 /** Which commit a part was measured of, and when. */
 type Origin = {
@@ -102,6 +104,13 @@ const measure = async ({ check, exact, wanted }: Options, recorded: Figures) => 
   if (time) {
     printTime(time)
     measured.time = time
+  }
+  if (has('openings')) {
+    const { slowFrom } = openings
+    const sizes = openings.sizes.filter((size) => !exact || size < slowFrom)
+    const opened = await measureOpenings(simulation, { sizes, slowFrom, onProgress })
+    printOpenings(opened)
+    measured.openings = opened
   }
   if (has('cost')) {
     const vended = time?.simulated ?? (await vendAll(simulation, onProgress))

@@ -34,7 +34,7 @@ const read = (file: string) =>
   }) as Record<string, unknown>
 
 type Resource = { Type: string; Properties?: { EnableKeyRotation?: boolean } }
-const deployed = () => {
+export const deployed = () => {
   const { provider, resources } = read('serverless.yml') as {
     provider: { memorySize: number; architecture: string; tracing: { lambda: boolean } }
     resources: string[]
@@ -81,7 +81,15 @@ const platformLogBytes = 400
 
 /** What one simulated vend used. Durations are simulated, with the assumptions of test/simulation/latencies.ts. */
 export const usageOf = (
-  { calls, invocations, transitions, logBytes, mails, units, ledgerBytes }: Simulated,
+  {
+    calls,
+    invocations,
+    transitions,
+    logBytes,
+    mails,
+    units,
+    ledgerBytes,
+  }: Pick<Simulated, 'calls' | 'invocations' | 'transitions' | 'logBytes' | 'mails' | 'units' | 'ledgerBytes'>,
   memoryMegabytes: number,
 ): Usage => ({
   transition: transitions,

@@ -2,6 +2,7 @@ import Table from 'cli-table3'
 import type { measureCommand } from './command.ts'
 import type { countCost } from './cost.ts'
 import { type Figures, mark, round } from './figures.ts'
+import type { measureOpenings } from './openings.ts'
 import prices from './prices.json' with { type: 'json' }
 import { type measureStart, mostBytes } from './start.ts'
 import type { measureTime } from './time.ts'
@@ -115,6 +116,46 @@ export const printTime = ({ figures, details }: Awaited<ReturnType<typeof measur
       ['delay of the role’s policies', `${policyDelay.median} s`, `${policyDelay.p99} s`, policyDelay.from],
       ['a call misses what was made within 2 s', `${staleness.chance * 100} %`, '', staleness.from],
     ],
+  )
+}
+
+export const printOpenings = ({ figures, details }: Awaited<ReturnType<typeof measureOpenings>>) => {
+  const { rows, creation } = details
+  table(
+    'Openings: accounts asked for at the same moment, until the last is vended, compared with the least that AWS allows: ' +
+      'max(10 s × n, n ÷ 5 × mean creation), for one account its own creation. Creation is assumed: ' +
+      `lognormal, median ${creation.median} s, p99 ${creation.p99} s, ${creation.least} to ${creation.most} s`,
+    [
+      'accounts',
+      'seconds',
+      'until created',
+      'mean creation',
+      'least',
+      '÷ least ≤ 1.2',
+      'events ≤ 5,000',
+      'refusals',
+      'failed',
+      'USD each',
+    ],
+    rows.map((row) => [
+      row.openings,
+      row.seconds,
+      row.secondsToCreated,
+      row.meanCreationSeconds,
+      row.leastSeconds,
+      row.ratio,
+      row.events,
+      row.refusals,
+      `${row.failed} ${row.errors.join()}`.trim(),
+      row.usd,
+    ]),
+  )
+  table(
+    'What openings do to each other and to other vends',
+    ['counted', ''],
+    Object.keys(figures)
+      .filter((name) => /7 days|p95/.test(name))
+      .map((name) => [name.replace('openings: ', ''), withMark(figures, name)]),
   )
 }
 

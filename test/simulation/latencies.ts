@@ -29,6 +29,14 @@ export const latencies: Record<string, Distribution & { from: string }> = {
 
 /** How the worlds differ besides. Seconds. */
 export const accounts = {
+  /** From CreateAccount until Organizations’ SUCCEEDED. */
+  creation: {
+    median: 90,
+    p99: 300,
+    least: 30,
+    most: 300,
+    from: 'minutes, says AWS (Organizations User Guide); the limits and the median are assumptions',
+  },
   /** From Organizations’ SUCCEEDED, and the event, until the access role can be assumed. */
   roleDelay: {
     median: 20,

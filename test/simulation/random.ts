@@ -10,15 +10,15 @@ export const randomFrom = (seed: string) => {
   }
 }
 
-/** A lognormal distribution, given by its median and its 99th percentile. No draw is above `most`. */
-export type Distribution = { median: number; p99: number; most?: number }
+/** A lognormal distribution, given by its median and its 99th percentile. No draw is below `least` or above `most`. */
+export type Distribution = { median: number; p99: number; least?: number; most?: number }
 
 const z99 = 2.3263
 
-export const draw = ({ median, p99, most = Infinity }: Distribution, random: () => number) => {
+export const draw = ({ median, p99, least = 0, most = Infinity }: Distribution, random: () => number) => {
   // Box–Muller; 1 - random() is never 0.
   const normal = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
-  return Math.min(most, median * Math.exp((Math.log(p99 / median) / z99) * normal))
+  return Math.max(least, Math.min(most, median * Math.exp((Math.log(p99 / median) / z99) * normal)))
 }
 
 export type Rng = () => number

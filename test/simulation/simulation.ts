@@ -6,6 +6,7 @@ import { addAccount, createWorld } from '../../local/aws/world.ts'
 import { accountCreated } from '../support/events.ts'
 import { inMemoryDynamoDB } from './dynamodb.ts'
 import { latencies } from './latencies.ts'
+import { openingMany } from './open-many.ts'
 import { draw, randomFrom } from './random.ts'
 import { loadService } from './service.ts'
 import { inVirtualTime, sleep } from './virtual-time.ts'
@@ -123,7 +124,7 @@ export const loadSimulation = async (vendingFile: string) => {
   }
   // The first use of an SDK client takes more turns than later ones: after it, a seed gives the same world every time.
   await vend({ seed: 'warm-up' })
-  return { deployed, vend }
+  return { deployed, vend, openMany: openingMany(service) }
 }
 
 const unknown = (what: string): never => {

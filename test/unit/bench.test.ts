@@ -2,8 +2,10 @@ import { execFile } from 'node:child_process'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
+import type { Execution } from '../../local/aws/step-functions-execution.ts'
 import { addUp, idleMonth, priceOf, usageOf } from '../bench/cost.ts'
 import { type Figures, goneFrom, mark, median, quantile, worseThan } from '../bench/figures.ts'
+import { historyEvents, leastSeconds } from '../bench/openings.ts'
 import priceTable from '../bench/prices.json' with { type: 'json' }
 import results from '../bench/results.json' with { type: 'json' }
 import { secondsToMail, withFixedWait, withFormerPauses } from '../bench/time.ts'
@@ -59,6 +61,15 @@ describe('--check', () => {
   test('names a count above its bound even if the count was above it before', () => {
     const above: Figures = { 'start: bytes': { value: 400_000, rule: 'count', bound: 358_400 } }
     expect(worseThan(above, above)).toEqual(['start: bytes is 400000, above its bound of 358400.'])
+  })
+
+  test('holds a slow count as it holds a count', () => {
+    const slow = (value: number): Figures => ({ 'openings: events': { value, rule: 'slow count', bound: 100 } })
+    expect(worseThan(slow(90), slow(90))).toEqual([])
+    expect(worseThan(slow(90), slow(89))).toEqual([
+      'openings: events shrank from 90 to 89. If that is meant, run npm run bench and commit test/bench/results.json.',
+    ])
+    expect(worseThan(slow(101), slow(101))).toEqual(['openings: events is 101, above its bound of 100.'])
   })
 
   test('names a figure that nobody has recorded', () => {
@@ -196,6 +207,42 @@ describe('time', () => {
     const account = { roleUsableFrom: 0, policiesInEffectFrom: 1000 }
     expect(secondsToMail({ calls, account } as unknown as Simulated)).toBe(8)
     expect(secondsToMail({ calls: [], account } as unknown as Simulated)).toBeUndefined()
+  })
+})
+
+describe('openings', () => {
+  test('the least time is that of the rate, or that of five creations at a time', () => {
+    expect(leastSeconds([80])).toBe(80)
+    expect(leastSeconds([30, 80, 40, 50, 60])).toBe(80)
+    expect(leastSeconds(Array<number>(10).fill(90))).toBe(180)
+    expect(leastSeconds(Array<number>(10).fill(40))).toBe(100)
+  })
+
+  test('events are counted as Step Functions counts them', () => {
+    const task = { Type: 'Task', Resource: 'f' }
+    const definition = {
+      States: {
+        Task: task,
+        Choice: { Type: 'Choice' },
+        Wait: { Type: 'Wait', TimestampPath: '$' },
+        Each: { Type: 'Map', ItemProcessor: { States: { Item: task } } },
+      },
+    }
+    type Event = Execution['history'][number]
+    const happened = (state: string, ...what: Event['what'][]): Event[] => what.map((what) => ({ at: 0, state, what }))
+    const eventsOf = (...history: Event[][]) => historyEvents({ history: history.flat() }, definition)
+    const nothing = eventsOf()
+    // ExecutionStarted and ExecutionSucceeded.
+    expect(nothing).toBe(2)
+    // TaskStateEntered, LambdaFunctionScheduled, LambdaFunctionStarted, LambdaFunctionSucceeded, TaskStateExited.
+    expect(eventsOf(happened('Task', 'entered', 'succeeded')) - nothing).toBe(5)
+    // A retry schedules the function again, starts it, and ends it.
+    expect(eventsOf(happened('Task', 'entered', 'failed', 'retried', 'succeeded')) - nothing).toBe(8)
+    expect(eventsOf(happened('Choice', 'entered', 'succeeded'), happened('Wait', 'entered', 'succeeded'))).toBe(6)
+    // MapStateEntered, MapStateStarted, MapIterationStarted, the five of the item, MapIterationSucceeded,
+    // MapStateSucceeded, MapStateExited.
+    const item = happened('Item', 'entered', 'succeeded').map((event) => ({ ...event, index: 0 }))
+    expect(eventsOf(happened('Each', 'entered'), item, happened('Each', 'succeeded')) - nothing).toBe(11)
   })
 })
 
