@@ -199,9 +199,10 @@ describe('opens an account:', () => {
     await page.keyboard.type('emmy')
     await page.keyboard.press('Enter')
     await expect.poll(said).toContain('The request is accepted')
-    await request('Robotics').getByText('Organizations creates the account').waitFor()
-    // Until the account is open, its executions are named by the name that was asked for.
-    expect(await opening().innerText()).toMatch(/^Robotics by api/)
+    // Until the account is open, its execution is named by the name that was asked for.
+    await openings()
+      .filter({ hasText: /^Robotics by api/ })
+      .waitFor()
     await state('OpenAccount').and(page.locator('[data-status="SUCCEEDED"]')).waitFor()
     await request('Robotics').getByText('ready', { exact: true }).waitFor()
     await opened('Vended, emmy created')
@@ -251,6 +252,7 @@ describe('opens an account:', () => {
     await open()
     await openBy('Address taken')
     await opened('EmailAlreadyExistsError')
+    await page.locator('.requests li').first().getByText('Another AWS account has this address already').waitFor()
     const corrected = page.getByLabel('Input for request.json')
     const input = JSON.parse(await corrected.inputValue()) as { account: { name: string; email: string } }
     input.account.email = `corrected-${input.account.name.toLowerCase()}@example.com`
