@@ -19,7 +19,7 @@ import {
 } from '../shared/errors.ts'
 import type { Ledger } from '../shared/ledger.ts'
 import { type Opening, openingSchema, requestTag } from '../shared/new-account.ts'
-import { accountResultNote, noteOnce } from '../shared/notes.ts'
+import { accountResultNote, writeNote } from '../shared/notes.ts'
 import { beginOpeningStep, changeOpening, type Intent, readRequest } from '../shared/opening.ts'
 import { readAccount } from '../shared/record-and-lease.ts'
 import { createAccountLimit, postponeCalls, reserveMoment, sleepUntil, waitForTurn } from '../shared/reserve-moment.ts'
@@ -89,7 +89,7 @@ const noteCreation = (
   ledger: Ledger,
   { vend: { executionArn } }: Opened,
   { createRequestId }: { createRequestId: string },
-) => noteOnce(ledger, accountResultNote(createRequestId), { executionArn })
+) => writeNote(ledger, accountResultNote(createRequestId), { executionArn })
 
 const createAccount = async (
   { organizations, ledger }: Clients,

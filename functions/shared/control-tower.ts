@@ -26,6 +26,8 @@ export const controlTower =
       credentials: config.credentials,
       sha256: config.sha256,
     })
+    // As the SDK's own requests, these say which application they come from.
+    const application = await config.userAgentAppId()
     const request = await signer.sign(
       new HttpRequest({
         method: 'POST',
@@ -33,7 +35,11 @@ export const controlTower =
         hostname,
         ...(port && { port: Number(port) }),
         path: `/${operation}`,
-        headers: { host, 'content-type': 'application/json' },
+        headers: {
+          host,
+          'content-type': 'application/json',
+          ...(application && { 'user-agent': `app/${application}` }),
+        },
         body: JSON.stringify(input),
       }),
     )

@@ -10,12 +10,8 @@ import { ifConditionHolds, type Kind, type Ledger, readItem } from './ledger.ts'
 export const readNote = <Note extends Record<string, string>>(ledger: Ledger, name: string) =>
   readItem<Note>(ledger, name)
 
-/** Writes a note once. Answers undefined if the note was written, and otherwise the note that was there before. */
-export const noteOnce = async <Note extends Record<string, string>>(
-  ledger: Ledger,
-  name: string,
-  note: Note,
-): Promise<Note | undefined> => {
+/** Writes a note unless it is there already. Answers whether the note was written. */
+export const writeNote = async (ledger: Ledger, name: string, note: Record<string, string>) => {
   const day = 24 * 60 * 60
   const written = await ifConditionHolds(
     ledger.dynamodb.send(
@@ -27,8 +23,15 @@ export const noteOnce = async <Note extends Record<string, string>>(
       }),
     ),
   )
-  return written ? undefined : readNote(ledger, name)
+  return written !== undefined
 }
+
+/** Writes a note once. Answers undefined if the note was written, and otherwise the note that was there before. */
+export const noteOnce = async <Note extends Record<string, string>>(
+  ledger: Ledger,
+  name: string,
+  note: Note,
+): Promise<Note | undefined> => ((await writeNote(ledger, name, note)) ? undefined : readNote<Note>(ledger, name))
 
 /** The name of the note that a failed result of Organizations or Control Tower was told. */
 export const accountResultNote = (resultId: string) => `failure#${resultId}`

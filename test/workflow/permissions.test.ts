@@ -1,4 +1,4 @@
-import { beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test, vi } from 'vitest'
 import { type LocalOrganization, startOrganization } from '../../local/start-organization.ts'
 import { ensureAccount } from '../../local/make-account.ts'
 import { vend } from '../../local/vend-input.ts'
@@ -14,8 +14,9 @@ import { type Asked, dependentOn, requestsOf } from '../support/iam-requests.ts'
 import { readMemberAccountTemplate } from '../support/member-account.ts'
 import { claimOf, postLink, scalarIn } from '../support/link.ts'
 import { ledgerOf, vendingFile } from '../support/organization.ts'
-import { readIntent } from '../../functions/shared/opening.ts'
-import { requestTag } from '../../functions/shared/new-account.ts'
+import { createRequest, readIntent } from '../../functions/shared/opening.ts'
+import { openRequest, requestTag } from '../../functions/shared/new-account.ts'
+import { parseInput } from '../../functions/shared/parse.ts'
 import { arnIn, packaged, type Packaged, resolveIn } from '../support/packaged.ts'
 
 // Compares every role, session policy and resource policy with the recorded calls: the policies must allow every
@@ -165,6 +166,7 @@ const scenarios = async () => {
   account('700000000007').deniedActions = ['iam:CreateUser']
   await manual('700000000007')
   world.accounts.get('700000000001')!.state = 'CLOSED'
+  await forgottenRequests(organization)
   const wait = missed + 61 * 60 * 1000 - world.now()
   await new Promise((resolve) => setTimeout(resolve, wait / organization.clock.speed))
   await organization.sweep()
@@ -205,6 +207,17 @@ const openings = async (organization: LocalOrganization) => {
   await new Promise((resolve) => setTimeout(resolve, 91_000 / organization.clock.speed))
   const opened = await open(organization, refused)
   expect(opened.execution?.output).toMatchObject({ outcome: 'Vended', accountId: '700000000012' })
+}
+
+/** A request that nobody has decided about for 8 days, and an accepted request that no execution carries out. */
+const forgottenRequests = async (organization: LocalOrganization) => {
+  vi.useFakeTimers({ now: organization.world.now() - 8 * 24 * 60 * 60 * 1000, toFake: ['Date'] })
+  for (const needsApproval of [true, false]) {
+    const email = `${needsApproval ? 'undecided' : 'forgotten'}@example.com`
+    const asked = { body: parseInput(openRequest, { name: 'Forgotten', email }), requestedBy: person, needsApproval }
+    await createRequest(ledgerOf(organization), asked)
+  }
+  vi.useRealTimers()
 }
 
 /** With Control Tower, an opening waits until the account is enrolled. */
