@@ -289,18 +289,27 @@ const intentLost = (email: string) =>
       'further changes',
   )
 
+/** The name of the execution that carries out a request. */
+export const openingName = (requestId: string) => `open-${requestId}`
+
+/** The request that an execution carries out, by its name; an empty text if the name says none. */
+const requestOfExecution = (executionArn: string) => /:open-([\da-f]{32})$/.exec(executionArn)?.[1] ?? ''
+
 type Failed = { email: string; executionArn: string } & Omit<FailedOpening, 'at'>
 
 /**
- * Records that the execution that opens an account failed, if this execution still holds the intent. The intent stays
- * with the execution, for a redrive. Answers the intent; undefined if another execution holds it.
+ * Records that the execution that opens an account failed, if this execution still holds the intent, or failed before
+ * it took the intent of its own request. The intent stays with the execution, for a redrive. Answers the intent;
+ * undefined if another execution holds it.
  */
 export const recordOpeningFailure = async (ledger: Ledger, { email, executionArn, status, error, cause }: Failed) => {
   const at = now()
   const failure = { status, error, cause, at }
   const intent = await updateItem<Intent>(ledger, intentKey(email), {
     set: { status: 'failed', updatedAt: at, failure },
-    condition: ({ value }) => `holder = ${value(executionArn)}`,
+    condition: ({ name, value }) =>
+      `holder = ${value(executionArn)} OR (attribute_not_exists(holder) AND ` +
+      `requestId = ${value(requestOfExecution(executionArn))} AND ${name('status')} = ${value('accepted')})`,
   })
   if (intent)
     // A later request replaces the intent, and the earlier one must still say why it failed.

@@ -1,7 +1,7 @@
 import { type SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn'
 import { isNamed } from './aws-errors.ts'
 import { inputOf } from './new-account.ts'
-import type { RequestItem } from './opening.ts'
+import { openingName, type RequestItem } from './opening.ts'
 
 /**
  * Starts the execution that opens the account of a request on record. Safe to run twice: the execution's name is made
@@ -16,7 +16,7 @@ export const startOpening = async (
     await sfn.send(
       new StartExecutionCommand({
         stateMachineArn,
-        name: `open-${requestId}`,
+        name: openingName(requestId),
         input: JSON.stringify({ ...inputOf(body), requestId, requestedBy }),
       }),
     )

@@ -113,6 +113,28 @@ describe('the intent', () => {
     expect((await readIntent(ledgerIn(), email))?.failure).toBeUndefined()
   })
 
+  test('fails with the execution of its request, even if that execution never took it', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    const body = aBody()
+    const { requestId } = await create(body)
+    const arn = (name: string) => vend.executionArn.replace(/[^:]+$/, name)
+    const fail = (name: string) =>
+      recordOpeningFailure(ledgerIn(), { email: body.email, executionArn: arn(name), ...failure })
+    expect(await fail('by-hand')).toBeUndefined()
+    expect(await fail(`open-${'0'.repeat(32)}`)).toBeUndefined()
+    expect(await fail(`open-${requestId}`)).toMatchObject({ status: 'failed', failure })
+    // The address is free again.
+    passes(91)
+    expect((await create(body)).isNew).toBe(true)
+  })
+
+  test('that awaits approval does not fail', async () => {
+    const body = aBody()
+    const { requestId } = await create(body, true)
+    const executionArn = vend.executionArn.replace(/[^:]+$/, `open-${requestId}`)
+    expect(await recordOpeningFailure(ledgerIn(), { email: body.email, executionArn, ...failure })).toBeUndefined()
+  })
+
   test('is changed by its holder only', async () => {
     const { email } = await held()
     const change = changeOpening(ledgerIn(), { email, vend: anotherVend() }, { set: { creations: 1 } })
