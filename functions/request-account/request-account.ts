@@ -83,7 +83,7 @@ const putOnRecord = async (
   )
   if (intent.ask !== askOf(body))
     throw new RequestOpenError(
-      `email: ${body.email} is the address of an account that another request asked for, with another body. ` +
+      'email: another request, with another body, asked for the account with this address. ' +
         'Use another address, or wait until the other request has failed',
     )
   return requestId

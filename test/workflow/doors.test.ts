@@ -149,7 +149,7 @@ describe('with automatic: organizations', () => {
       const status = await organization.requestApi(get('100000000010'), 'requester')
       const body = JSON.parse(status.body) as { status: string; requestedBy: string; timeline: { state: string }[] }
       expect(body.status).toBe('VENDED')
-      expect(body.requestedBy).toContain('assumed-role/operator')
+      expect(body.requestedBy).toMatch(/:assumed-role\/[\w-]+-OperatorRole-\w+\/local$/)
       expect(body.timeline.map(({ state }) => state)).toEqual(
         expect.arrayContaining([
           'AcceptRequest',

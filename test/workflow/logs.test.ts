@@ -54,21 +54,26 @@ const api = (method: string, path: string, body: string) => ({
   request: { method, path, headers: { 'idempotency-key': canary, 'user-agent': canary }, body },
 })
 const contact = { name: canary, title: canary, email: `${canary}@example.com`, phone: '+49 30 1234' }
-/** Opens an account, with the word in every part. */
+/** An account to open, with the word in every part. */
+const newAccount = () => ({
+  name: `${canary} new`,
+  email: `${canary}-${(accounts += 1)}@example.com`,
+  ou: canary,
+  tags: { [canary]: canary },
+  alternateContacts: { billing: contact },
+})
 const open = () => ({
   door: 'manual' as const,
-  input: JSON.stringify({
-    account: {
-      name: `${canary} new`,
-      email: `${canary}-${(accounts += 1)}@example.com`,
-      ou: canary,
-      tags: { [canary]: canary },
-      alternateContacts: { billing: contact },
-    },
-    ...request(),
-    requestedBy: canary,
-  }),
+  input: JSON.stringify({ account: newAccount(), ...request(), requestedBy: canary }),
 })
+const ask = (account: object) => {
+  const body = JSON.stringify({ ...account, ...request() })
+  return organization.requestApi({ method: 'POST', path: '/accounts', headers: { 'user-agent': canary }, body })
+}
+const decide = (path: string) => {
+  const body = JSON.stringify({ decision: 'approve', reason: canary })
+  return organization.requestApi({ method: 'POST', path: `${path}/approval`, headers: {}, body }, 'approver')
+}
 /** An event with the word in every member that no rule and no step needs. */
 const marked = (event: ReturnType<typeof accountCreated>) => ({
   ...event,
@@ -90,6 +95,12 @@ test('a word in every part of every input is in no log line of any function, whe
   organization.world.trustedServices.add('account.amazonaws.com')
   addOrganizationalUnit(organization.world, { name: canary })
   expect((await vend(organization, open())).execution?.status).toBe('SUCCEEDED')
+  const account = newAccount()
+  const requestPath = (await ask(account)).headers['location'] ?? ''
+  expect((await vend(organization, api('GET', requestPath, ''))).response?.status).toBe(200)
+  expect((await decide(requestPath)).status).toBe(409)
+  expect((await ask({ ...account, tags: {} })).status).toBe(409)
+  expect((await vend(organization, api('GET', '/accounts', ''))).response?.status).toBe(200)
   await organization.sweep()
   const mail = made.mails[0]!
   const claim = await claimOf(scalarIn(mail.text ?? ''), made.accountId ?? '')
@@ -120,6 +131,14 @@ test('a word in every part of every input is in no log line of any function, whe
   expect(refused.response?.status).toBe(500)
   failing = 'get-account'
   expect((await vend(organization, api('GET', path, ''))).response?.status).toBe(500)
+  failing = 'request-account'
+  expect((await ask(newAccount())).status).toBe(500)
+  failing = 'get-request'
+  expect((await vend(organization, api('GET', requestPath, ''))).response?.status).toBe(500)
+  failing = 'decide-request'
+  expect((await decide(requestPath)).status).toBe(500)
+  failing = 'list-accounts'
+  expect((await vend(organization, api('GET', '/accounts', ''))).response?.status).toBe(500)
   failing = 'claim-link'
   expect((await postLink(organization.apiUrl, '/link/disown', { ...claim, [canary]: canary })).status).toBe(500)
   failing = 'report-claim'
