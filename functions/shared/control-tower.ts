@@ -27,7 +27,7 @@ export const controlTower =
       sha256: config.sha256,
     })
     // As the SDK's own requests, these say which application they come from.
-    const application = await config.userAgentAppId()
+    const application = (await config.userAgentAppId())?.replaceAll('/', '-')
     const request = await signer.sign(
       new HttpRequest({
         method: 'POST',
