@@ -100,9 +100,9 @@ const statementsOf = async (organizations: OrganizationsClient, PolicyId: string
 
 const kindOf = (action: string) => (/Group/.test(action) ? 'group' : 'user')
 const touches = ({ Resource, NotResource }: Statement, action: string) => {
-  const arn = `arn:aws:iam::${anyAccount}:${kindOf(action)}${ourPath}Administrator`
+  const arn = `arn:any:iam::${anyAccount}:${kindOf(action)}${ourPath}Administrator`
   const ofAnyAccount = (patterns: OneOrMany) =>
-    [patterns].flat().map((pattern) => pattern.replace(/^arn:[\w*-]+:iam::(\d{12})?/, `arn:aws:iam::${anyAccount}`))
+    [patterns].flat().map((pattern) => pattern.replace(/^arn:[\w*-]+:iam::(\d{12})?/, `arn:any:iam::${anyAccount}`))
   return NotResource ? !matchesAny(ofAnyAccount(NotResource), arn) : matchesAny(ofAnyAccount(Resource ?? '*'), arn)
 }
 const isAbout = (statement: Statement, action: string) =>
@@ -121,9 +121,12 @@ const namesRole = (operators: RegExp, { Condition = {} }: Statement, roleName: s
       Object.entries(keys).some(
         ([key, values]) =>
           key.toLowerCase() === 'aws:principalarn' &&
-          [values]
-            .flat()
-            .some((value) => matchesAny(value.replace(/::\d{12}:/, '::*:'), `arn:aws:iam::*:role/${roleName}`)),
+          [values].flat().some((value) =>
+            matchesAny(
+              value.replace(/^arn:[\w*-]+:iam::(\d{12}:)?/, (_, account?: string) => `arn:any:iam::${account ? '*:' : ''}`),
+              `arn:any:iam::*:role/${roleName}`,
+            ),
+          ),
       ),
   )
 

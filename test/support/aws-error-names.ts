@@ -243,6 +243,9 @@ export const fates: Record<string, Fate> = {
   ParentNotFoundException: final('Somebody has deleted the organizational unit: a person must name another one.'),
   DestinationParentNotFoundException: final('Somebody has deleted the unit: a person must ask for another one.'),
   SourceParentNotFoundException: final('Somebody else has moved the account at this moment. A redrive finds it there.'),
+  'organizations:PolicyNotFoundException': final(
+    'Somebody has just deleted the policy. A redrive reads the list anew.',
+  ),
   TargetNotFoundException: final('Somebody has closed the account at this moment.'),
   UnsupportedAPIEndpointException: broken,
   ExecutionDoesNotExist: handled,

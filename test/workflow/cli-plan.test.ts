@@ -96,6 +96,7 @@ const writes: Record<string, string[]> = {
   account: ['PutAlternateContact'],
   secretsmanager: ['CreateSecret', 'PutSecretValue', 'RestoreSecret', 'DeleteSecret'],
   ses: ['SendEmail'],
+  sns: ['Publish'],
   states: ['StartExecution', 'RedriveExecution', 'StopExecution'],
   events: ['PutEvents'],
   dynamodb: ['PutItem', 'UpdateItem', 'CreateTable'],
