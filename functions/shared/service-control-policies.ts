@@ -123,7 +123,10 @@ const namesRole = (operators: RegExp, { Condition = {} }: Statement, roleName: s
           key.toLowerCase() === 'aws:principalarn' &&
           [values].flat().some((value) =>
             matchesAny(
-              value.replace(/^arn:[\w*-]+:iam::(\d{12}:)?/, (_, account?: string) => `arn:any:iam::${account ? '*:' : ''}`),
+              value.replace(
+                /^arn:[\w*-]+:iam::(\d{12}:)?/,
+                (_, account?: string) => `arn:any:iam::${account ? '*:' : ''}`,
+              ),
               `arn:any:iam::*:role/${roleName}`,
             ),
           ),

@@ -87,7 +87,7 @@ const indexUnits = (old: Item | undefined, after: Item) => {
 /**
  * DynamoDB in memory, as far as the ledger uses it: one table with a string key `pk`; GetItem, PutItem, UpdateItem
  * with SET (values, if_not_exists, a sum) and REMOVE; conditions of `=`, `<>`, `<`, `<=`, `>`, attribute_exists,
- * attribute_not_exists, AND, and OR, which is in parentheses beside AND; Scan with a filter of begins_with and OR, in
+ * attribute_not_exists, AND, and OR, where the one or the other is in parentheses beside the other; Scan with a filter of begins_with and OR, in
  * the order in which items were made; Query of the index `byStatus`. It refuses any other expression. `units` are the
  * request units by which on-demand capacity is billed. For `lag` milliseconds after a write, a read that is not
  * consistent returns what was there before the write: DynamoDB may do so “usually within one second” (DynamoDB
@@ -148,7 +148,10 @@ export const inMemoryDynamoDB = (tableName: string, now: () => number, { lag = 0
     return order !== undefined && (comparator === '>' ? order > 0 : order < 0 || (comparator === '<=' && order === 0))
   }
   const checkCondition = (before: Item | undefined, input: Input) => {
-    const conditions = input.ConditionExpression?.split(' AND ') ?? []
+    // One condition, or several together.
+    const [, alone, together] = /^([^()]+) OR \((.+ AND .+)\)$/.exec(input.ConditionExpression ?? '') ?? []
+    if (alone && together && holds(before, input, alone)) return
+    const conditions = (together ?? input.ConditionExpression)?.split(' AND ') ?? []
     const isMet = (condition: string) => {
       const either = /^\((.+ OR .+)\)$/.exec(condition)?.[1] ?? (conditions.length === 1 ? condition : undefined)
       return either ? either.split(' OR ').some((one) => holds(before, input, one)) : holds(before, input, condition)
