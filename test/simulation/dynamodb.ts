@@ -87,11 +87,11 @@ const indexUnits = (old: Item | undefined, after: Item) => {
 /**
  * DynamoDB in memory, as far as the ledger uses it: one table with a string key `pk`; GetItem, PutItem, UpdateItem
  * with SET (values, if_not_exists, a sum) and REMOVE; conditions of `=`, `<>`, `<`, `<=`, `>`, attribute_exists,
- * attribute_not_exists, AND, and OR, where the one or the other is in parentheses beside the other; Scan with a filter of begins_with and OR, in
- * the order in which items were made; Query of the index `byStatus`. It refuses any other expression. `units` are the
- * request units by which on-demand capacity is billed. For `lag` milliseconds after a write, a read that is not
- * consistent returns what was there before the write: DynamoDB may do so “usually within one second” (DynamoDB
- * Developer Guide, HowItWorks.ReadConsistency).
+ * attribute_not_exists, AND, and OR, where the one or the other is in parentheses beside the other; Scan with a
+ * filter of begins_with and OR, in the order in which items were made; Query of the index `byStatus`. It refuses any
+ * other expression. `units` are the request units by which on-demand capacity is billed. For `lag` milliseconds
+ * after a write, a read that is not consistent returns what was there before the write: DynamoDB may do so “usually
+ * within one second” (DynamoDB Developer Guide, HowItWorks.ReadConsistency).
  */
 export const inMemoryDynamoDB = (tableName: string, now: () => number, { lag = 0 } = {}) => {
   const items = new Map<string, Item>()
