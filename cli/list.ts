@@ -3,7 +3,7 @@ import { OrganizationsClient, paginateListAccounts } from '@aws-sdk/client-organ
 import { allHandovers, type Handover, handoverState } from '../functions/shared/handover.ts'
 import { scan } from '../functions/shared/ledger.ts'
 import { lastMails, mailState } from '../functions/shared/mail-events.ts'
-import { allIntents, type Intent } from '../functions/shared/opening.ts'
+import { allIntents, allRequests, type Intent } from '../functions/shared/opening.ts'
 import { toldFailures } from '../functions/shared/notes.ts'
 import { allAccounts, isGone } from '../functions/shared/record-and-lease.ts'
 import type { Vending } from '../functions/shared/vending.ts'
@@ -18,7 +18,6 @@ type Mail = { userName: string } & ReturnType<typeof mailState>
 export type Listed = {
   /** – if the account is being opened and has no id yet. */
   accountId: string
-  /** The address of an account that has no id yet. */
   name: string
   /** As Organizations says; – if the account is not in the organization. */
   state: string
@@ -61,7 +60,7 @@ export async function list(
     }
     return accounts
   }
-  const [accounts, { records, told, mails, handovers, intents }] = await Promise.all([
+  const [accounts, { records, told, mails, handovers, intents, requests }] = await Promise.all([
     readAccounts(),
     scan(ledger, {
       records: allAccounts(['admins']),
@@ -69,6 +68,7 @@ export async function list(
       mails: lastMails,
       handovers: allHandovers,
       intents: allIntents,
+      requests: allRequests,
     }),
   ])
   const mailsOf = (accountId: string, admins: object) =>
@@ -106,17 +106,20 @@ export async function list(
       ...(links && { links }),
     }
   })
-  return [...vended, ...[...intents].flatMap(openingOf)]
+  return [...vended, ...[...intents.values()].flatMap((intent) => openingOf(intent, requests.get(intent.requestId)))]
     .filter((account) => !status.length || status.includes(account.status))
     .sort((a, b) => a.name.localeCompare(b.name) || a.accountId.localeCompare(b.accountId))
 }
 
 /** An account that is being opened, as long as its id is not known. */
-const openingOf = ([email, { status, accountId, updatedAt, failure }]: [string, Intent]): Listed[] => {
-  if (accountId !== undefined || status === 'declined') return []
+const openingOf = (
+  { status, accountId, updatedAt, failure }: Intent,
+  request: { body: { name: string } } | undefined,
+): Listed[] => {
+  if (accountId !== undefined || status === 'declined' || !request) return []
   const shown = { 'awaiting-approval': 'AWAITING_APPROVAL', failed: 'FAILED' }[status as string] ?? 'OPENING'
   const error = failure && { error: failure.error }
-  return [{ accountId: '–', name: email, state: '–', status: shown, updatedAt, ...error }]
+  return [{ accountId: '–', name: request.body.name, state: '–', status: shown, updatedAt, ...error }]
 }
 
 /** The mails of an account at a glance: those that did not arrive, by name. */
@@ -142,6 +145,14 @@ const showLinkCounts = (links: NonNullable<Listed['links']>) => {
   return counts.map(([state, count]) => `${isOne ? '' : `${count} `}${showLinkState(state)}`).join(', ')
 }
 
+/** How many accounts there are, and how many that are not there yet. */
+const countOf = (accounts: Listed[]) => {
+  const opening = accounts.filter(({ accountId }) => accountId === '–').length
+  const count = accounts.length - opening
+  const counted = `${count} account${count === 1 ? '' : 's'}`
+  return opening ? `${counted}, ${opening} asked for` : counted
+}
+
 /** The accounts for a person, a line each. `most` is the most columns of a line: a program wants each account whole. */
 export const showList = (accounts: Listed[], most = width) => {
   const rows = accounts.map(
@@ -162,5 +173,5 @@ export const showList = (accounts: Listed[], most = width) => {
         .join('  '),
     ],
   )
-  return `${table(['Account', 'Name', 'State', 'Vend', 'Links', 'Last change'], rows, most)}\n${accounts.length} accounts`
+  return `${table(['Account', 'Name', 'State', 'Vend', 'Links', 'Last change'], rows, most)}\n${countOf(accounts)}`
 }

@@ -1,5 +1,5 @@
 import { OrganizationsClient } from '@aws-sdk/client-organizations'
-import { type DescribeExecutionOutput, SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn'
+import { type DescribeExecutionOutput, SFNClient } from '@aws-sdk/client-sfn'
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts'
 import { setTimeout } from 'node:timers/promises'
 import { styleText } from 'node:util'
@@ -18,7 +18,6 @@ import {
   createRequest,
   readIntent,
   readRequest,
-  type RequestItem,
   type RequestStatus,
   statusOfRequest,
 } from '../functions/shared/opening.ts'
@@ -63,7 +62,7 @@ const orRefuse = async <Answer>(check: Promise<Answer>): Promise<Answer> => {
 export async function open(
   clients: Clients,
   { body, stage, vending, options }: { body: OpenRequest; stage: string; vending: Vending; options: string },
-) {
+): Promise<{ requestId: string; status: RequestStatus; executionArn?: string }> {
   const [service, requestedBy] = await Promise.all([findService(clients, stage), callerArn(clients)])
   const { ledger, partition, stateMachineArn } = service
   const controlTower = controlTowerOf(clients.organizations)
@@ -82,21 +81,12 @@ export async function open(
   if (!request) throw new Error(`The request ${requestId} is not on record`)
   const status = statusOfRequest(request, intent, record)
   if (status === 'failed') {
-    const { executionArn = '' } = await startAgain(clients.sfn, stateMachineArn, request)
-    return { requestId, status: 'accepted' as const, executionArn }
+    const executionArn = await startOpening(clients.sfn, stateMachineArn, request, { again: true })
+    return { requestId, status: 'accepted', ...(executionArn !== undefined && { executionArn }) }
   }
   if (status !== 'awaiting-approval') await startOpening(clients.sfn, stateMachineArn, request)
   return { requestId, status }
 }
-
-/** Starts a further execution for a request. Step Functions would not start a second one of the same name. */
-const startAgain = (sfn: SFNClient, stateMachineArn: string, { requestId, body, requestedBy }: RequestItem) =>
-  sfn.send(
-    new StartExecutionCommand({
-      stateMachineArn,
-      input: JSON.stringify({ ...inputOf(body), requestId, requestedBy }),
-    }),
-  )
 
 /**
  * Approves or declines a request, as the API does for an approver.
@@ -174,17 +164,17 @@ const ageOf = (requestedAt: string) => {
   return `${count} ${unit}${count === 1 ? '' : 's'}`
 }
 
-/** The open requests for a person, a line each. */
+/** The requests for a person, a line each. */
 export const showRequests = (open: OpenRequests, most = width) => {
   const rows = open.map(({ requestId, status, name, email, requestedBy, requestedAt, error }) => [
     requestId,
     name,
     email,
-    showRequestStatus(status),
+    [showRequestStatus(status), error].filter(Boolean).join('  '),
     ageOf(requestedAt),
-    [error, requestedBy.replace(/^arn:[\w-]+:\w+::\d+:/, '')].filter(Boolean).join('  '),
+    requestedBy.replace(/^arn:[\w-]+:\w+::\d+:/, ''),
   ])
-  const count = `${open.length} open request${open.length === 1 ? '' : 's'}`
+  const count = `${open.length} request${open.length === 1 ? '' : 's'}`
   return open.length ? `${table(['Request', 'Name', 'Address', 'Status', 'Age', 'By'], rows, most)}\n${count}` : count
 }
 

@@ -44,7 +44,7 @@ type Options = {
   bundles?: Map<string, string>
 }
 
-/** Endpoints of another AWS (moto, MiniStack …) by service, from the environment variables that the SDK also reads. */
+/** Endpoints of another AWS (moto, MiniStack …) by service, from environment variables that the SDK also reads. */
 const upstreams = () => {
   const services = ['iam', 'sts', 'organizations', 'secretsmanager', 'ses', 'dynamodb', 'states', 'events']
   const named: Record<string, string> = { secretsmanager: 'SECRETS_MANAGER', states: 'SFN', events: 'EVENTBRIDGE' }

@@ -4,7 +4,7 @@ import type { OrganizationsClient } from '@aws-sdk/client-organizations'
 import type { SFNClient } from '@aws-sdk/client-sfn'
 import * as z from 'zod/mini'
 import { addressIdentity } from '../shared/address.ts'
-import { type Account, findMemberAccount, type ProtectedPlaces } from '../shared/account.ts'
+import { findMemberAccount, type ProtectedPlaces } from '../shared/account.ts'
 import { AccountBusyError, InvalidInputError } from '../shared/errors.ts'
 import { isEvent, isOpening } from '../shared/event-shape.ts'
 import { isRunning } from '../shared/execution.ts'
@@ -145,16 +145,6 @@ const isBeingMade = async (
 }
 
 /**
- * Whether a request opens this account. The event about the account can come before the workflow knows the account's
- * id.
- */
-const isBeingOpened = async (ledger: Ledger, { id, email }: Account, record: AccountRecord | undefined) => {
-  if (record?.vendedAt) return false
-  const intent = await readIntent(ledger, email)
-  return intent !== undefined && isOpenedByRequest(intent, id)
-}
-
-/**
  * Decides what becomes of a request, by reading only, so that `vend plan` decides by this as well.
  *
  * `outcome` is Accepted, or one of the end states AlreadyVended, AlreadyInProgress, NotNew. Throws what `acceptRequest`
@@ -191,7 +181,9 @@ export async function decideRequest(
   // new account.
   if (byEvent && record?.vendedAt && record.status !== 'DEPARTED') return nothingToDo('AlreadyVended')
   if (installedAt && installedAt > new Date(account.joinedAt)) return nothingToDo('NotNew')
-  if (byEvent && (await isBeingOpened(ledger, account, record))) return nothingToDo('AlreadyInProgress')
+  // The event about an account that a request opens can come before the workflow knows the account's id.
+  if (byEvent && isOpenedByRequest(await readIntent(ledger, account.email), id, record))
+    return nothingToDo('AlreadyInProgress')
 
   if (isRenewal(input) && (await isBeingMade(sfn, record, { ...input, executionArn }))) throw busy(id)
   const ask = isRenewal(input)

@@ -204,6 +204,12 @@ const passing = ['INTERNAL_FAILURE', 'CONCURRENT_ACCOUNT_MODIFICATION']
 const giveUpIfLasting = async (ledger: Ledger, opened: Opened, { creationFailure = '', creations = 0 }: Intent) => {
   if (passing.includes(creationFailure) && creations < mostCreations) return
   await changeOpening(ledger, opened, { set: { creations: 0 }, remove: ['creationFailure'] })
+  // No account of the organization has the address.
+  if (creationFailure === 'EMAIL_ALREADY_EXISTS')
+    throw new EmailAlreadyExistsError(
+      `email: an account outside the organization has the address ${opened.email} already. Closed accounts keep their ` +
+        'address for 90 days',
+    )
   throw new AccountCreationFailedError(`Organizations could not create the account. Its reason is ${creationFailure}`)
 }
 

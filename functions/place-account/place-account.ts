@@ -1,13 +1,12 @@
 import { type AccountClient, PutAlternateContactCommand } from '@aws-sdk/client-account'
 import {
   DescribeAccountCommand,
-  ListParentsCommand,
   MoveAccountCommand,
   type OrganizationsClient,
   TagResourceCommand,
 } from '@aws-sdk/client-organizations'
 import * as z from 'zod/mini'
-import { accountSchema } from '../shared/account.ts'
+import { accountSchema, parentOf } from '../shared/account.ts'
 import { isDenied, isNamed } from '../shared/aws-errors.ts'
 import { type ControlTower, isEnrolled } from '../shared/control-tower.ts'
 import { AccountNotEnrolledError, AccountNotOpenError, AlternateContactDeniedError } from '../shared/errors.ts'
@@ -110,8 +109,7 @@ const contactTypes: Record<string, 'BILLING' | 'OPERATIONS' | 'SECURITY'> = {
 }
 
 const moveAccount = async (organizations: OrganizationsClient, accountId: string, ou: string) => {
-  const { Parents } = await organizations.send(new ListParentsCommand({ ChildId: accountId }))
-  const parent = Parents?.[0]?.Id
+  const parent = await parentOf(organizations, accountId)
   if (parent === ou) return
   try {
     await organizations.send(

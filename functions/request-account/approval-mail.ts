@@ -1,7 +1,9 @@
+import type { SESClient } from '@aws-sdk/client-ses'
+import type { Ledger } from '../shared/ledger.ts'
 import { fillHtml, fillText } from '../shared/mail.ts'
 import { reach } from '../shared/next-command.ts'
 import type { RequestItem } from '../shared/opening.ts'
-import type { Mail, SenderConfig } from '../shared/send-mail.ts'
+import { inNote, type Mail, type SenderConfig, tellOnce } from '../shared/send-mail.ts'
 import html from './approval.mjml'
 import text from './approval.txt'
 
@@ -59,3 +61,10 @@ const adminInWords = (
   ]
   return `${userName}, ${email ?? accountEmail}${what.length ? `: ${what.join('; ')}` : ''}`
 }
+
+/** Asks the approvers to decide about a request, once. Throws what `sendMail` throws. */
+export const mailApprovers = (
+  { ses, ledger }: { ses: SESClient; ledger: Ledger },
+  request: RequestItem,
+  config: ApprovalMailConfig,
+) => tellOnce(ses, approvalMail(request, config), inNote(ledger, `approval#${request.requestId}`), config)

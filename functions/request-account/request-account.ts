@@ -10,10 +10,9 @@ import { entries, type Ledger, readItem, updateItem } from '../shared/ledger.ts'
 import { openRequest } from '../shared/new-account.ts'
 import { askOf, createRequest, readRequest, type RequestItem } from '../shared/opening.ts'
 import { parseInput, readBody } from '../shared/parse.ts'
-import { inNote, tellOnce } from '../shared/send-mail.ts'
 import { startOpening } from '../shared/start-opening.ts'
 import { placeOf } from '../shared/vend.ts'
-import { approvalMail, type ApprovalMailConfig } from './approval-mail.ts'
+import { type ApprovalMailConfig, mailApprovers } from './approval-mail.ts'
 
 type Clients = {
   organizations: OrganizationsClient
@@ -120,7 +119,3 @@ const countAccount = async (ledger: Ledger, account: string, maxPerDay: number) 
       'Ask again tomorrow, or ask an operator',
   )
 }
-
-/** Tells the approvers of a request, once. */
-const mailApprovers = async ({ ses, ledger }: Clients, request: RequestItem, config: Config) =>
-  tellOnce(ses, approvalMail(request, config), inNote(ledger, `approval#${request.requestId}`), config)

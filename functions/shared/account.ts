@@ -1,9 +1,4 @@
-import {
-  DescribeAccountCommand,
-  ListParentsCommand,
-  type ListParentsResponse,
-  type OrganizationsClient,
-} from '@aws-sdk/client-organizations'
+import { DescribeAccountCommand, type OrganizationsClient, paginateListParents } from '@aws-sdk/client-organizations'
 import * as z from 'zod/mini'
 import { isNamed } from './aws-errors.ts'
 import {
@@ -32,13 +27,19 @@ export type ProtectedPlaces = {
   organizationalUnits: string[]
 }
 
+/** The id of the unit or root that an account or unit is in. Organizations answers one, on any page of the list. */
+export const parentOf = async (organizations: OrganizationsClient, ChildId: string) => {
+  for await (const { Parents } of paginateListParents({ client: organizations }, { ChildId }))
+    if (Parents?.[0]?.Id) return Parents[0].Id
+  return undefined
+}
+
 /** The organizational units above an account and the root, in this order. */
 export const unitsAbove = async (organizations: OrganizationsClient, accountId: string) => {
   const units: string[] = []
   // Organizations nests units at most five levels deep, and the root ends the walk.
   for (let child: string | undefined = accountId; child && !child.startsWith('r-');) {
-    const answer: ListParentsResponse = await organizations.send(new ListParentsCommand({ ChildId: child }))
-    child = answer.Parents?.[0]?.Id
+    child = await parentOf(organizations, child)
     if (child) units.push(child)
   }
   return units

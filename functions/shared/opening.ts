@@ -104,14 +104,20 @@ export const allRequests: Kind<RequestItem, Map<string, RequestItem>> = {
 }
 
 /**
- * Whether an account with the intent's address belongs to the request that the intent names, so that nobody else vends
- * the account. `accountId` is the account's id.
+ * Whether a request opens the account with this id, so that nobody else vends the account. `intent` is the one for the
+ * account's address. An account that was vended before, and has left and come back, is opened by nobody.
  */
-export const isOpenedByRequest = ({ status, failure, accountId }: Intent, id: string) =>
-  (accountId === undefined || accountId === id) &&
-  status !== 'awaiting-approval' &&
-  status !== 'declined' &&
-  failure?.error !== 'EmailAlreadyExistsError'
+export const isOpenedByRequest = (
+  intent: Intent | undefined,
+  id: string,
+  record: Pick<AccountRecord, 'vendedAt'> | undefined,
+) =>
+  intent !== undefined &&
+  record?.vendedAt === undefined &&
+  (intent.accountId === undefined || intent.accountId === id) &&
+  intent.status !== 'awaiting-approval' &&
+  intent.status !== 'declined' &&
+  intent.failure?.error !== 'EmailAlreadyExistsError'
 
 /** Whether a new request can take the place of the one that the intent names: that one has ended without an account. */
 const hasEnded = ({ status, failure, accountId }: Intent) =>
@@ -292,8 +298,8 @@ const intentLost = (email: string) =>
 /** The name of the execution that carries out a request. */
 export const openingName = (requestId: string) => `open-${requestId}`
 
-/** The request that an execution carries out, by its name; an empty text if the name says none. */
-const requestOfExecution = (executionArn: string) => /:open-([\da-f]{32})$/.exec(executionArn)?.[1] ?? ''
+/** The request that an execution carries out, by its name; undefined if the name says none. */
+export const requestOfExecution = (executionArn: string) => /:open-([\da-f]{32})$/.exec(executionArn)?.[1]
 
 type Failed = { email: string; executionArn: string } & Omit<FailedOpening, 'at'>
 
@@ -306,10 +312,10 @@ export const recordOpeningFailure = async (ledger: Ledger, { email, executionArn
   const at = now()
   const failure = { status, error, cause, at }
   const intent = await updateItem<Intent>(ledger, intentKey(email), {
-    set: { status: 'failed', updatedAt: at, failure },
+    set: { status: 'failed', holder: executionArn, updatedAt: at, failure },
     condition: ({ name, value }) =>
       `holder = ${value(executionArn)} OR (attribute_not_exists(holder) AND ` +
-      `requestId = ${value(requestOfExecution(executionArn))} AND ${name('status')} = ${value('accepted')})`,
+      `requestId = ${value(requestOfExecution(executionArn) ?? '')} AND ${name('status')} = ${value('accepted')})`,
   })
   if (intent)
     // A later request replaces the intent, and the earlier one must still say why it failed.

@@ -1,27 +1,24 @@
 import type { SESClient } from '@aws-sdk/client-ses'
 import type { SFNClient } from '@aws-sdk/client-sfn'
+import { type ApprovalMailConfig, mailApprovers } from '../request-account/approval-mail.ts'
 import { isAllowedRecipient } from '../shared/address.ts'
 import type { Ledger } from '../shared/ledger.ts'
 import { fillText } from '../shared/mail.ts'
 import { approvalDays, decideApproval, type Intent, readRequest, type RequestItem } from '../shared/opening.ts'
-import { inNote, type SenderConfig, tellOnce } from '../shared/send-mail.ts'
+import { inNote, tellOnce } from '../shared/send-mail.ts'
 import { startOpening } from '../shared/start-opening.ts'
 import text from './expired-notice.txt'
 
 type Clients = { sfn: SFNClient; ses: SESClient; ledger: Ledger }
-export type RequestsConfig = SenderConfig & {
-  stateMachineArn: string
-  organizationName: string
-  contact: string
-  allowedRecipients: string[]
-}
+export type RequestsConfig = ApprovalMailConfig & { contact: string; allowedRecipients: string[] }
 
 const hour = 60 * 60 * 1000
 const day = 24 * hour
 
 /**
  * Ends the requests that nobody has decided about in time, and starts the executions of accepted requests that have
- * none after an hour. Answers the ids of both. Safe to run twice.
+ * none after an hour. Answers the ids of both. Mails the approvers of a request that nobody was mailed about: somebody
+ * made the request with the command, or the API's function ended before its mail. Safe to run twice.
  * Throws what `sendMail` throws, and Step Functions' own errors.
  */
 export const settleRequests = async (clients: Clients, config: RequestsConfig, intents: Iterable<Intent>) => {
@@ -29,7 +26,12 @@ export const settleRequests = async (clients: Clients, config: RequestsConfig, i
   const resumed: string[] = []
   for (const { status, requestId, requestedAt, updatedAt, holder } of intents) {
     const age = Date.now() - Date.parse(updatedAt)
-    if (status === 'awaiting-approval' && Date.now() - Date.parse(requestedAt) > approvalDays * day) {
+    const isLate = Date.now() - Date.parse(requestedAt) > approvalDays * day
+    if (status === 'awaiting-approval' && !isLate) {
+      const request = await readRequest(clients.ledger, requestId)
+      if (request && !request.approval) await mailApprovers(clients, request, config)
+    }
+    if (status === 'awaiting-approval' && isLate) {
       const request = await decideApproval(clients.ledger, requestId, { decision: 'expired', by: 'sweep' })
       // Somebody may have decided meanwhile.
       if (request?.approval.decision !== 'expired') continue

@@ -77,15 +77,16 @@ export async function sweep(clients: Clients, config: Config) {
     scan(clients.ledger, { records: allAccounts(), toldEarlier: toldFailures, intents: allIntents }),
     ledgerMadeAt(clients.ledger),
   ])
-  const sorted = [...accounts.values()].flatMap((account) => {
+  const sorted = [...accounts].flatMap(([accountId, account]) => {
+    const record = records.get(accountId)
     const task = taskFor(account, {
-      record: records.get(account.Id ?? ''),
-      toldFailure: toldEarlier.get(account.Id ?? ''),
-      isOpening: isBeingOpened(account, intents),
+      record,
+      toldFailure: toldEarlier.get(accountId),
+      isOpening: isOpenedByRequest(intents.get((account.Email ?? '').toLowerCase()), accountId, record),
       installedAt,
       patience: patience[config.automatic],
     })
-    return task ? [{ accountId: account.Id ?? '', name: account.Name ?? '', ...task }] : []
+    return task ? [{ accountId, name: account.Name ?? '', ...task }] : []
   })
   const closed = sorted.filter(({ is }) => is === 'closed')
   const departed = [...records]
@@ -128,12 +129,6 @@ const listAccounts = async ({ organizations }: Clients, { stateMachineArn }: Con
   if (!accounts.delete(managementAccountId))
     throw new Error(`The list of accounts is incomplete: the management account ${managementAccountId} is missing`)
   return accounts
-}
-
-/** Whether a request opens an account. Organizations compares addresses without their case. */
-const isBeingOpened = ({ Id = '', Email = '' }: Account, intents: Map<string, Intent>) => {
-  const intent = intents.get(Email.toLowerCase())
-  return intent !== undefined && isOpenedByRequest(intent, Id)
 }
 
 /** Step Functions redrives an execution for so many days after its end. */

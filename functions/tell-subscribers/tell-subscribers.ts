@@ -8,7 +8,7 @@ import { describeExecution, failedExecution } from '../shared/execution.ts'
 import { errorOf, explanationOf } from '../shared/failure.ts'
 import type { Ledger } from '../shared/ledger.ts'
 import { noteOnce, readNote } from '../shared/notes.ts'
-import { readIntent } from '../shared/opening.ts'
+import { readIntent, requestOfExecution } from '../shared/opening.ts'
 import { parseJson } from '../shared/parse.ts'
 import { hasVended, readAccount } from '../shared/record-and-lease.ts'
 import { placeOf } from '../shared/vend.ts'
@@ -117,10 +117,9 @@ const failureOf = async (
 const isRenewal = (asked: unknown) =>
   disownedIn(asked) !== undefined || (typeof asked === 'object' && asked !== null && 'renew' in asked)
 
-/** The request that an execution carries out. The API and the command name the execution after the request. */
 const requestOf = (executionArn: string) => {
-  const [, requestId] = /:open-([\da-f]{32})$/.exec(executionArn) ?? []
-  return requestId ? { requestId } : {}
+  const requestId = requestOfExecution(executionArn)
+  return requestId === undefined ? {} : { requestId }
 }
 
 /** Who asked for the vend: the name of a role or user, or `sweep`, `event` or `manual`. */

@@ -342,7 +342,7 @@ export const roleTable: Record<string, RoleRow> = {
     ...records,
     ...requests,
     ...intents,
-    ...notes('sweep'),
+    Notes: items('sweep', 'approval'),
     Secrets: { NumericGreaterThanEquals: { 'secretsmanager:RecoveryWindowInDays': '7' } },
     Mail: mail,
   }),

@@ -122,7 +122,12 @@ describe('the intent', () => {
       recordOpeningFailure(ledgerIn(), { email: body.email, executionArn: arn(name), ...failure })
     expect(await fail('by-hand')).toBeUndefined()
     expect(await fail(`open-${'0'.repeat(32)}`)).toBeUndefined()
-    expect(await fail(`open-${requestId}`)).toMatchObject({ status: 'failed', failure })
+    // The intent is that execution's from then on, so that a redrive and the sweep find it.
+    expect(await fail(`open-${requestId}`)).toMatchObject({
+      status: 'failed',
+      failure,
+      holder: arn(`open-${requestId}`),
+    })
     // The address is free again.
     passes(91)
     expect((await create(body)).isNew).toBe(true)
@@ -216,11 +221,17 @@ test.each([
 
 test('nobody else vends an account that a request opens', () => {
   const id = '444455556666'
-  expect(isOpenedByRequest(anIntent(), id)).toBe(true)
-  expect(isOpenedByRequest(anIntent({ accountId: id }), id)).toBe(true)
-  expect(isOpenedByRequest(anIntent({ failure: { ...failure, error: 'States.Timeout', at } }), id)).toBe(true)
+  const opens = (more: Partial<Intent> = {}, record?: { vendedAt?: string }) =>
+    isOpenedByRequest(anIntent(more), id, record)
+  expect(opens()).toBe(true)
+  expect(opens({ accountId: id })).toBe(true)
+  expect(opens({ failure: { ...failure, error: 'States.Timeout', at } })).toBe(true)
+  expect(opens({}, {})).toBe(true)
   // The account with the address is somebody else's.
-  expect(isOpenedByRequest(anIntent({ failure: { ...failure, at } }), id)).toBe(false)
-  expect(isOpenedByRequest(anIntent({ accountId: '999988887777' }), id)).toBe(false)
-  expect(isOpenedByRequest(anIntent({ status: 'awaiting-approval' }), id)).toBe(false)
+  expect(opens({ failure: { ...failure, at } })).toBe(false)
+  expect(opens({ accountId: '999988887777' })).toBe(false)
+  expect(opens({ status: 'awaiting-approval' })).toBe(false)
+  expect(isOpenedByRequest(undefined, id, undefined)).toBe(false)
+  // The account was opened and vended, has left the organization, and is back.
+  expect(opens({ accountId: id }, { vendedAt: at })).toBe(false)
 })

@@ -20,6 +20,8 @@ const config = {
   organizationName: 'Example Organization',
   contact: 'platform-team@example.com',
   allowedRecipients: ['example.com'],
+  notify: ['approvers@example.com'],
+  admins: [],
 }
 const hour = 60 * 60 * 1000
 const day = 24 * hour
@@ -52,8 +54,9 @@ const settle = async () => {
   const clients = { ledger: ledger(), ses: new SESClient({}), sfn: new SFNClient({}) }
   return settleRequests(clients, config, intents.values())
 }
-const mails = () =>
+const allMails = () =>
   ses.commandCalls(SendEmailCommand).map(({ args }) => args[0].input.Destination?.ToAddresses?.join() ?? '')
+const mails = () => allMails().filter((to) => to !== 'approvers@example.com')
 const started = () => sfn.commandCalls(StartExecutionCommand).map(({ args }) => args[0].input.name)
 
 test('a request that nobody has decided about ends after 7 days, and its account’s address is told once', async () => {
@@ -64,12 +67,24 @@ test('a request that nobody has decided about ends after 7 days, and its account
   expect(await settle()).toEqual({ expired: [requestId], resumed: [] })
   expect(await settle()).toEqual({ expired: [], resumed: [] })
   expect(mails()).toEqual([email])
-  const [sent] = ses.commandCalls(SendEmailCommand)
+  const sent = ses.commandCalls(SendEmailCommand).at(-1)
   expect(sent?.args[0].input.Message).toMatchObject({
     Subject: { Data: 'Your request for the AWS account late has ended' },
     Body: { Text: { Data: expect.stringContaining('within 7 days') as string } },
   })
   expect(await readIntent(ledger(), email)).toMatchObject({ status: 'declined' })
+})
+
+test('the approvers of a request that nobody was mailed about are mailed once, and not after a decision', async () => {
+  const { requestId } = await ask('by-command', { needsApproval: true })
+  const decided = await ask('decided', { needsApproval: true })
+  await decideApproval(ledger(), decided.requestId, { decision: 'declined', by: 'an approver' })
+  await settle()
+  await settle()
+  expect(allMails()).toEqual(['approvers@example.com'])
+  const [sent] = ses.commandCalls(SendEmailCommand)
+  expect(JSON.stringify(sent?.args[0].input.Message)).toContain(`npx vend approve ${requestId}`)
+  await decideApproval(ledger(), requestId, { decision: 'declined', by: 'an approver' })
 })
 
 test('a mail that was refused is sent by the next sweep', async () => {
@@ -101,6 +116,7 @@ test('an accepted request without an execution gets it after an hour; one that w
   expect(await settle()).toEqual({ expired: [], resumed: [requestId] })
   pass(hour)
   sfn.reset()
+  sfn.on(StartExecutionCommand).resolves({})
   const { resumed } = await settle()
   expect(resumed.sort()).toEqual([requestId, approved.requestId].sort())
   expect(started().sort()).toEqual([requestId, approved.requestId].map((id) => `open-${id}`).sort())

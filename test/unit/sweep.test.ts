@@ -52,6 +52,7 @@ const config = {
   organizationName: 'Example Organization',
   contact: 'platform-team@example.com',
   allowedRecipients: ['example.com'],
+  admins: [],
   notify: ['platform@example.com'],
 }
 const run = (overrides: Partial<Omit<typeof config, 'automatic'>> & { automatic?: 'control-tower' } = {}) =>

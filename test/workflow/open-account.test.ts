@@ -136,6 +136,19 @@ describe('exactly one account for each request', () => {
     expect(foreign.tags).toEqual({})
   })
 
+  test('an address of an account outside the organization is said to be taken, and blocks nothing', async () => {
+    const email = newEmail()
+    organization.world.failingCreations.set(email, 'EMAIL_ALREADY_EXISTS')
+    const execution = open(organization, { name: 'Outside', email })
+    await organization.settled()
+    expect(execution).toMatchObject({ status: 'FAILED', error: 'EmailAlreadyExistsError' })
+    expect(execution.cause).toContain('outside the organization')
+    // The other account was closed for good.
+    await sfnOf(organization).send(new RedriveExecutionCommand({ executionArn: execution.executionArn }))
+    await organization.settled()
+    expect(execution).toMatchObject(vended)
+  })
+
   test('the same request again ends as AlreadyInProgress, a different one as RequestOpenError', async () => {
     const email = newEmail()
     const account = { name: 'Once', email }

@@ -209,28 +209,43 @@ const openings = async (organization: LocalOrganization) => {
   expect(opened.execution?.output).toMatchObject({ outcome: 'Vended', accountId: '700000000012' })
 }
 
-/** A request that nobody has decided about for 8 days, and an accepted request that no execution carries out. */
+/**
+ * A request that nobody has decided about for 8 days, an accepted request that no execution carries out, and a request
+ * about which no approver was mailed.
+ */
 const forgottenRequests = async (organization: LocalOrganization) => {
-  vi.useFakeTimers({ now: organization.world.now() - 8 * 24 * 60 * 60 * 1000, toFake: ['Date'] })
-  for (const needsApproval of [true, false]) {
-    const email = `${needsApproval ? 'undecided' : 'forgotten'}@example.com`
-    const asked = { body: parseInput(openRequest, { name: 'Forgotten', email }), requestedBy: person, needsApproval }
-    await createRequest(ledgerOf(organization), asked)
+  const forgotten = [
+    { name: 'Undecided', needsApproval: true, days: 8 },
+    { name: 'Unstarted', needsApproval: false, days: 8 },
+    { name: 'Unmailed', needsApproval: true, days: 1 },
+  ]
+  // The organization's clock would run on the time that is set here.
+  const now = organization.world.now()
+  for (const { name, needsApproval, days } of forgotten) {
+    vi.useFakeTimers({ now: now - days * 24 * 60 * 60 * 1000, toFake: ['Date'] })
+    const body = parseInput(openRequest, { name, email: `${name}@example.com` })
+    await createRequest(ledgerOf(organization), { body, requestedBy: person, needsApproval })
   }
   vi.useRealTimers()
 }
 
-/** With Control Tower, an opening waits until the account is enrolled. */
-const openingWithControlTower = async () => {
+/** An organization with Control Tower, which enrols accounts. What its functions call is asked about. */
+const withControlTower = async (overrides: object = {}) => {
   const organization: LocalOrganization = await startOrganization({
-    vendingFile: vendingFile({ ...vending, automatic: 'control-tower' }),
+    vendingFile: vendingFile({ ...vending, automatic: 'control-tower', ...overrides }),
     speed: 300,
     intercept: (interception) => {
       if (interception.caller.function) ask(...requestsOf(interception, organization.world))
     },
   })
+  organization.world.landingZone = { version: '3.3', status: 'ACTIVE', isEnrolling: true }
+  return organization
+}
+
+/** With Control Tower, an opening waits until the account is enrolled. */
+const openingWithControlTower = async () => {
+  const organization = await withControlTower()
   const { world } = organization
-  world.landingZone = { version: '3.3', status: 'ACTIVE', isEnrolling: true }
   const unit = addOrganizationalUnit(world, { name: 'Registered', isRegistered: true })
   const { execution } = await open(organization, { name: 'Enrolled', email: 'enrolled@example.com' }, { ou: unit.id })
   // Control Tower replaces the access role, and the templates of this test name the role of Organizations.
@@ -240,21 +255,12 @@ const openingWithControlTower = async () => {
 
 /** Requests for new accounts through the API. Requesters may ask for one account a day, and all need approval. */
 const requestsByApi = async () => {
-  const organization: LocalOrganization = await startOrganization({
-    vendingFile: vendingFile({
-      ...vending,
-      automatic: 'control-tower',
-      approval: 'required',
-      approvers: [`arn:aws:iam::${managementAccountId}:role/approvers`],
-      requests: { organizationalUnits: ['Registered/Inner'], maxPerDay: 1 },
-    }),
-    speed: 300,
-    intercept: (interception) => {
-      if (interception.caller.function) ask(...requestsOf(interception, organization.world))
-    },
+  const organization = await withControlTower({
+    approval: 'required',
+    approvers: [`arn:aws:iam::${managementAccountId}:role/approvers`],
+    requests: { organizationalUnits: ['Registered/Inner'], maxPerDay: 1 },
   })
   const { world } = organization
-  world.landingZone = { version: '3.3', status: 'ACTIVE', isEnrolling: true }
   const unit = addOrganizationalUnit(world, { name: 'Registered', isRegistered: true })
   const inner = addOrganizationalUnit(world, { name: 'Inner', parentId: unit.id, isRegistered: true })
   const document = { Version: '2012-10-17', Statement: [{ Effect: 'Allow' as const, Action: ['*'], Resource: ['*'] }] }
@@ -703,7 +709,7 @@ const itemsOf: Record<string, string[]> = {
   'decide-request': ['request', 'intent'],
   'record-mail-event': ['mail'],
   'get-account': ['account', 'mail', 'handover'],
-  sweep: ['account', 'sweep', 'request'],
+  sweep: ['account', 'sweep', 'request', 'approval'],
 }
 const kindsOfItems = [...new Set(Object.values(itemsOf).flat())]
 /** What ClaimLink, which everybody can call, must never be able to do. */
