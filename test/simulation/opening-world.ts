@@ -1,6 +1,6 @@
 import { AwsError } from '../../local/aws/aws-error.ts'
 import { answering } from '../../local/aws/endpoint.ts'
-import { busEvent, rulesFor } from '../../local/aws/eventbridge.ts'
+import { busEvent } from '../../local/aws/eventbridge.ts'
 import { limitRates } from '../../local/aws/rates.ts'
 import type { Execution } from '../../local/aws/step-functions-execution.ts'
 import { startStepFunctions, statusEvent } from '../../local/aws/step-functions.ts'
@@ -15,6 +15,7 @@ import { type Body, drawOpeningPlan, type OpeningPlan, otherBody } from './openi
 import type { Arrival, Plan } from './plan.ts'
 import { oneOf, randomFrom } from './random.ts'
 import type { Result } from './run-world.ts'
+import { outcomeOf, runningIn, uuidsOf } from './running.ts'
 import { never, type Service } from './service.ts'
 import { listing, nextSweepDay, scheduledEvent, sweepAt } from './sweeps.ts'
 import { inVirtualTime, sleep } from './virtual-time.ts'
@@ -78,10 +79,7 @@ const live = async (service: Service, plan: OpeningPlan, random: () => number): 
     addAccount(world, { name: 'Sandbox', email, joinedAt: start - 50 * day * 1000 })
   }
   for (const [email, reason] of Object.entries(plan.failures)) world.failingCreations.set(email, reason)
-  const uuid = () => {
-    const digits = Array.from({ length: 32 }, () => Math.floor(random() * 16).toString(16)).join('')
-    return digits.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
-  }
+  const uuid = uuidsOf(random)
   const ledger = inMemoryDynamoDB(deployed.ledgerTable, clock.now, { lag: 1000 })
   const faults = faultsOf(plan, { random, start, accounts: new Map(), current: service.current, note: count })
   const toldAt = new Map<string, number>()
@@ -93,14 +91,14 @@ const live = async (service: Service, plan: OpeningPlan, random: () => number): 
     vending,
     ledger,
     executionSeconds: (deployed.definition as { TimeoutSeconds?: number }).TimeoutSeconds ?? 0,
-    executions: () => [...stepFunctions.executions.values()],
+    executions: () => executions(),
     hasReason: (execution) => opening.hasReason(execution),
   })
   const opening = openingInvariantsOf({
     plan,
     world,
     ledger,
-    executions: () => [...stepFunctions.executions.values()],
+    executions: () => executions(),
     toldAt: (execution) => toldAt.get(endOf(execution)),
     broken: invariants.broken,
   })
@@ -128,20 +126,7 @@ const live = async (service: Service, plan: OpeningPlan, random: () => number): 
       deliver({ ...busEvent(world, { source, detailType, detail: JSON.parse(Detail) as object }), id: uuid() })
     return { FailedEntryCount: 0, Entries: Entries.map(() => ({ EventId: uuid() })) }
   }
-  const deadLetters: { name: string; event: unknown }[] = []
   const logs: string[] = []
-  const underWay = new Set<Promise<unknown>>()
-  /** An error of the simulation itself. */
-  let crash: Error | undefined
-  const track = (work: Promise<unknown>) => {
-    underWay.add(work)
-    void work
-      .catch((error: unknown) => {
-        if (error instanceof Violation) invariants.broken(error.invariant, error.message)
-        else if (!(error instanceof AwsError)) crash ??= error as Error
-      })
-      .finally(() => underWay.delete(work))
-  }
   const endpoint: Parameters<Service['invoke']>[2] = {
     log: (line) => logs.push(line),
     handle: async () => Promise.reject(new Error('not there yet')),
@@ -157,6 +142,17 @@ const live = async (service: Service, plan: OpeningPlan, random: () => number): 
       throw error
     }
   }
+  const running = runningIn({
+    service,
+    stepFunctions: () => stepFunctions,
+    invoke,
+    uuid,
+    trace,
+    count,
+    broken: invariants.broken,
+  })
+  const { track, deadLetters, invokeAsync, follow, startExecution, executions, failed, deliver, settled, stop } =
+    running
   const stepFunctions = startStepFunctions({
     definition: deployed.definition as never,
     stateMachineArn: deployed.stateMachineArn,
@@ -169,15 +165,10 @@ const live = async (service: Service, plan: OpeningPlan, random: () => number): 
       const asked = JSON.parse(execution.input) as Asked
       // A request whose place another request has taken stays refused.
       if (execution.error === 'RequestOpenError' && !asked.requestId) opening.refused(asked.account?.email ?? '')
-      ends.get(execution.executionArn)?.()
+      running.ended(execution)
       deliver({ ...statusEvent(world, execution), id: uuid() })
     },
   })
-  const startFromOutside: typeof stepFunctions.operations.StartExecution = (_, asked) => {
-    const answer = stepFunctions.operations.StartExecution(_, asked)
-    if (!ends.has(answer.executionArn)) follow(answer.executionArn)
-    return answer
-  }
   /** Another program may call Organizations too often, and then Organizations throttles everybody. */
   const isBusy = (at: number) =>
     !isHealed && plan.busy.some((one) => at >= start + one.at * 1000 && at < start + (one.at + one.seconds) * 1000)
@@ -186,7 +177,7 @@ const live = async (service: Service, plan: OpeningPlan, random: () => number): 
       ...listing(ledger, (accountId) => count({ kind: 'list-not-whole', what: accountId })),
       ses: { SendEmail: sendEmail },
       events: { PutEvents: putEvents },
-      states: { ...stepFunctions.operations, StartExecution: startFromOutside },
+      states: { ...stepFunctions.operations, StartExecution: running.startFromOutside },
     },
     intercept: async (interception) => {
       const { service: of, operation, record } = interception
@@ -212,34 +203,6 @@ const live = async (service: Service, plan: OpeningPlan, random: () => number): 
     },
   })
 
-  /** Invokes as Lambda does asynchronously: two retries, then the dead-letter queue. */
-  const invokeAsync = async (name: string, event: unknown) => {
-    for (const pause of [0, 60, 120]) {
-      await sleep(pause * 1000)
-      try {
-        return await invoke(name, event)
-      } catch {
-        // Lambda retries, or the dead-letter queue keeps the event.
-      }
-    }
-    count({ kind: 'dead-letter', what: name })
-    return deadLetters.push({ name, event })
-  }
-  const ends = new Map<string, () => void>()
-  /** Makes the world wait until this execution has ended. */
-  const follow = (executionArn: string) => track(new Promise<void>((resolve) => ends.set(executionArn, resolve)))
-  const startExecution = (name: string, input: string) => {
-    const execution = stepFunctions.start(name, input)
-    if (execution === 'ExecutionAlreadyExists') return
-    trace(`execution ${name} starts ${input.slice(0, 200)}`)
-    follow(execution.executionArn)
-  }
-  const deliver = (event: unknown) => {
-    for (const { target } of rulesFor(deployed.rules, event)) {
-      if (target === 'VendAccount') startExecution(`${uuid()}_${uuid()}`, JSON.stringify(event))
-      else track(invokeAsync(service.functionNamed(target), event))
-    }
-  }
   /** Carries an event of Organizations or Control Tower: at once, late, twice, or not at all. */
   const carry = async (event: object) => {
     const named = { ...event, id: uuid() }
@@ -341,16 +304,6 @@ const live = async (service: Service, plan: OpeningPlan, random: () => number): 
   }
 
   // The operator
-  const stop = async (at: number) => {
-    await sleep(at * 1000)
-    for (const { executionArn, status } of stepFunctions.executions.values())
-      if (status === 'RUNNING') {
-        count({ kind: 'aborted', what: executionArn.slice(-8) })
-        stepFunctions.operations.StopExecution(undefined, { executionArn })
-      }
-  }
-  const failed = () =>
-    [...stepFunctions.executions.values()].filter(({ status }) => ['FAILED', 'TIMED_OUT', 'ABORTED'].includes(status))
   const superseded = new Set<string>()
   /** Redrives or starts again, as the failure notice says. */
   const goOn = ({ executionArn, input, status, error = '' }: Execution) => {
@@ -392,15 +345,6 @@ const live = async (service: Service, plan: OpeningPlan, random: () => number): 
     }
     return bodies.values()
   }
-  const settled = async () => {
-    // A timer of Node has at most 24 days.
-    const end = clock.now() + 20 * day * 1000
-    while (underWay.size) {
-      await Promise.race([Promise.allSettled(underWay), sleep(end - clock.now())])
-      if (clock.now() >= end) throw new Violation('6 bounded', 'something still runs after 20 days')
-    }
-  }
-
   try {
     for (const { door, body, at } of plan.asks) track(ask(door, body, at))
     for (const at of plan.stops) track(stop(at))
@@ -415,7 +359,7 @@ const live = async (service: Service, plan: OpeningPlan, random: () => number): 
     faults.heal()
     world.staleness = 0
     const sweepAgain = async () => {
-      if (!plan.sweeps.length && !invariants.needsSweep([...stepFunctions.executions.values()])) return
+      if (!plan.sweeps.length && !invariants.needsSweep(executions())) return
       await sweepOn(nextSweepDay((clock.now() - start) / 1000), 1)
       await settled()
     }
@@ -442,15 +386,16 @@ const live = async (service: Service, plan: OpeningPlan, random: () => number): 
       invariants.asked({ at: 0, door: 'manual', accountId: id, request: asked }, 'accepted')
     }
     opening.atEnd()
-    await invariants.atEnd([...stepFunctions.executions.values()], { logs, deadLetters, trace: result.trace })
+    await invariants.atEnd(executions(), { logs, deadLetters, trace: result.trace })
   } catch (error) {
     if (!(error instanceof Violation)) throw error
     result.violation = { invariant: error.invariant, what: error.message }
   }
+  const crash = running.crash()
   if (crash) throw crash
   const caught = invariants.violation()
   if (caught) result.violation = { invariant: caught.invariant, what: caught.message }
-  result.vends = [...stepFunctions.executions.values()].filter((one) => outcomeOf(one) === 'Vended').length
+  result.vends = executions().filter((one) => outcomeOf(one) === 'Vended').length
   result.duplicateMails = invariants.duplicateMails()
   result.simulatedSeconds = (clock.now() - start) / 1000
   return result
@@ -458,5 +403,3 @@ const live = async (service: Service, plan: OpeningPlan, random: () => number): 
 
 /** The input of an execution that opens an account. The field `account` of an event has no name. */
 type Asked = { account?: Body; requestId?: string; requestedBy?: string } & Pick<Body, 'admins'>
-
-const outcomeOf = ({ output }: Execution) => (output as { outcome?: string } | undefined)?.outcome

@@ -1,9 +1,8 @@
-import { AwsError } from '../../local/aws/aws-error.ts'
 import { answering, type Interception } from '../../local/aws/endpoint.ts'
 import { busEvent, rulesFor } from '../../local/aws/eventbridge.ts'
 import { signIn } from '../../local/aws/iam.ts'
 import type { Execution } from '../../local/aws/step-functions-execution.ts'
-import { startStepFunctions } from '../../local/aws/step-functions.ts'
+import { startStepFunctions, statusEvent } from '../../local/aws/step-functions.ts'
 import { accountOfExecution } from '../../local/read-execution.ts'
 import { type Account, addAccount, addGroup, addUser, createWorld, type World } from '../../local/aws/world.ts'
 import { claimDisowned, disownedIn, linkClaimed } from '../../functions/shared/event-shape.ts'
@@ -17,6 +16,7 @@ import { invariantsOf, Violation } from './invariants.ts'
 import { mailEventsOf } from './mail-events.ts'
 import { type Arrival, type Door, drawPlan, type Plan } from './plan.ts'
 import { oneOf, randomFrom } from './random.ts'
+import { outcomeOf, runningIn, uuidsOf } from './running.ts'
 import type { Service } from './service.ts'
 import { checkSchedule, listing, nextSweepDay, scheduledEvent, sweepAt } from './sweeps.ts'
 import { inVirtualTime, sleep } from './virtual-time.ts'
@@ -84,10 +84,7 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
     topics: [deployed.noticesTopicArn],
   })
   world.forgetfulSeconds = 30
-  const uuid = () => {
-    const digits = Array.from({ length: 32 }, () => Math.floor(random() * 16).toString(16)).join('')
-    return digits.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
-  }
+  const uuid = uuidsOf(random)
   const ledger = inMemoryDynamoDB(deployed.ledgerTable, clock.now, { lag: 1000 })
   // The organization's other accounts joined before the service was installed.
   for (const account of world.accounts.values()) account.joinedAt = start - 100 * day * 1000
@@ -154,7 +151,7 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
     vending,
     ledger,
     executionSeconds: (deployed.definition as { TimeoutSeconds?: number }).TimeoutSeconds ?? 0,
-    executions: () => [...stepFunctions.executions.values()],
+    executions: () => executions(),
   })
 
   const mailEvents = mailEventsOf({
@@ -189,19 +186,6 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
       track(carry({ ...busEvent(world, { source, detailType, detail: JSON.parse(Detail) as object }), id: uuid() }))
     return { FailedEntryCount: 0, Entries: Entries.map(() => ({ EventId: uuid() })) }
   }
-  const deadLetters: { name: string; event: unknown }[] = []
-  const underWay = new Set<Promise<unknown>>()
-  /** An error of the simulation itself. */
-  let crash: Error | undefined
-  const track = (work: Promise<unknown>) => {
-    underWay.add(work)
-    void work
-      .catch((error: unknown) => {
-        if (error instanceof Violation) invariants.broken(error.invariant, error.message)
-        else if (!(error instanceof AwsError)) crash ??= error as Error
-      })
-      .finally(() => underWay.delete(work))
-  }
   const endpoint: Parameters<Service['invoke']>[2] = {
     log: (line) => logs.push(line),
     handle: async () => Promise.reject(new Error('not there yet')),
@@ -221,6 +205,17 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
       throw error
     }
   }
+  const running = runningIn({
+    service,
+    stepFunctions: () => stepFunctions,
+    invoke,
+    uuid,
+    trace,
+    count,
+    broken: invariants.broken,
+  })
+  const { track, deadLetters, invokeAsync, follow, startExecution, executions, failed, deliver, settled, stop } =
+    running
   const stepFunctions = startStepFunctions({
     definition: deployed.definition as never,
     stateMachineArn: deployed.stateMachineArn,
@@ -232,22 +227,16 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
         `execution ${execution.name.slice(0, 8)} ${execution.status} ${execution.error ?? outcomeOf(execution) ?? ''}`,
       )
       invariants.ended(execution)
-      ends.get(execution.executionArn)?.()
-      deliver(statusEvent(execution))
+      running.ended(execution)
+      deliver({ ...statusEvent(world, execution), id: uuid() })
     },
   })
-  /** StartExecution by the API's function. */
-  const startFromOutside: typeof stepFunctions.operations.StartExecution = (_, asked) => {
-    const answer = stepFunctions.operations.StartExecution(_, asked)
-    if (!ends.has(answer.executionArn)) follow(answer.executionArn)
-    return answer
-  }
   endpoint.handle = answering(world, {
     operations: {
       ...listing(ledger, (accountId) => count({ kind: 'list-not-whole', what: accountId })),
       ses: { SendEmail: sendEmail },
       events: { PutEvents: putEvents },
-      states: { ...stepFunctions.operations, StartExecution: startFromOutside },
+      states: { ...stepFunctions.operations, StartExecution: running.startFromOutside },
     },
     intercept: async (interception) => {
       onCall?.(interception, world)
@@ -264,55 +253,6 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
     },
   })
 
-  const statusEvent = ({
-    executionArn,
-    stateMachineArn,
-    name,
-    status,
-    startDate,
-    stopDate,
-    input,
-    redriveCount,
-  }: Execution) => ({
-    version: '0',
-    id: uuid(),
-    'detail-type': 'Step Functions Execution Status Change',
-    source: 'aws.states',
-    account: world.managementAccountId,
-    time: new Date(clock.now()).toISOString(),
-    region: world.region,
-    resources: [executionArn],
-    detail: { executionArn, stateMachineArn, name, status, startDate, stopDate, input, redriveCount },
-  })
-  /** Invokes as Lambda does asynchronously: two retries, then the dead-letter queue. */
-  const invokeAsync = async (name: string, event: unknown) => {
-    for (const pause of [0, 60, 120]) {
-      await sleep(pause * 1000)
-      try {
-        return await invoke(name, event)
-      } catch {
-        // Lambda retries, or the dead-letter queue keeps the event.
-      }
-    }
-    count({ kind: 'dead-letter', what: name })
-    return deadLetters.push({ name, event })
-  }
-  const ends = new Map<string, () => void>()
-  /** Makes the world wait until this execution has ended. */
-  const follow = (executionArn: string) => track(new Promise<void>((resolve) => ends.set(executionArn, resolve)))
-  const startExecution = (name: string, input: string) => {
-    const execution = stepFunctions.start(name, input)
-    if (execution === 'ExecutionAlreadyExists') return undefined
-    trace(`execution ${name.slice(0, 8)} starts ${input.slice(0, 200)}`)
-    follow(execution.executionArn)
-    return execution
-  }
-  const deliver = (event: unknown) => {
-    for (const { target } of rulesFor(deployed.rules, event)) {
-      if (target === 'VendAccount') startExecution(`${uuid()}_${uuid()}`, JSON.stringify(event))
-      else track(invokeAsync(service.functionNamed(target), event))
-    }
-  }
   /** Carries an event of the service itself, which may come late or twice. EventBridge seldom loses one. */
   const carry = async (event: Omit<ReturnType<typeof busEvent>, 'id'> & { id: string }) => {
     const { 'detail-type': what } = event
@@ -472,9 +412,7 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
     if (link) for (const visit of visits.mailed(link)) track(visit)
   })
   const isRunning = (accountId: string) =>
-    [...stepFunctions.executions.values()].some(
-      ({ status, input }) => status === 'RUNNING' && input.includes(accountId),
-    )
+    executions().some(({ status, input }) => status === 'RUNNING' && input.includes(accountId))
   const intrude = async ({ at, accountId, userName }: NonNullable<Plan['intrusion']>) => {
     await sleep(at * 1000)
     const account = world.accounts.get(accountId)
@@ -502,14 +440,6 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
   }
 
   // The operator
-  const runs = () => [...stepFunctions.executions.values()].filter(({ status }) => status === 'RUNNING')
-  const stop = async (at: number) => {
-    await sleep(at * 1000)
-    for (const { executionArn } of runs()) {
-      count({ kind: 'aborted', what: executionArn.slice(-8) })
-      stepFunctions.operations.StopExecution(undefined, { executionArn })
-    }
-  }
   const stopAndAskAnew = async () => {
     await stop(random() * 10)
     await sleep(random() * 10_000)
@@ -534,8 +464,6 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
     count({ kind: 'redriven-beside-another', what: name })
     track(redrive(0))
   }
-  const failed = () =>
-    [...stepFunctions.executions.values()].filter(({ status }) => ['FAILED', 'TIMED_OUT', 'ABORTED'].includes(status))
   const superseded = new Set<string>()
   /** Redrives or starts again, as the failure notice says. */
   const goOn = (execution: Execution) => {
@@ -553,20 +481,6 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
       const again = asked.accountId ? input : JSON.stringify({ accountId: accountOfExecution(execution), renew })
       count({ kind: 'started-again', what: executionArn.slice(-8) })
       startExecution(`again-${uuid()}`, again)
-    }
-  }
-  const settled = async () => {
-    // A timer of Node has at most 24 days.
-    const end = clock.now() + 20 * day * 1000
-    while (underWay.size) {
-      await Promise.race([Promise.allSettled(underWay), sleep(end - clock.now())])
-      if (clock.now() >= end)
-        throw new Violation(
-          '6 bounded',
-          `after 20 days still runs: ${runs()
-            .map(({ name }) => name)
-            .join(', ')}`,
-        )
     }
   }
   /** Redrives what failed, where the notice was sent. Functions of the failed try may still be at work. */
@@ -601,7 +515,7 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
     }
     /** Runs the next day's sweep, and waits for everything that it starts. */
     const sweepAgain = async () => {
-      if (!plan.sweeps.length && !invariants.needsSweep([...stepFunctions.executions.values()])) return
+      if (!plan.sweeps.length && !invariants.needsSweep(executions())) return
       await sweepOn(nextSweepDay((clock.now() - start) / 1000), 1)
       await settled()
     }
@@ -618,7 +532,7 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
     await settled()
     await sweepAgain()
     mailEvents.atEnd()
-    await invariants.atEnd([...stepFunctions.executions.values()], { logs, deadLetters, trace: result.trace })
+    await invariants.atEnd(executions(), { logs, deadLetters, trace: result.trace })
 
     // After all that, an account can be vended again.
     for (const { id } of plan.probes ? plan.accounts : []) {
@@ -634,13 +548,12 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
     if (!(error instanceof Violation)) throw error
     result.violation = { invariant: error.invariant, what: error.message }
   }
+  const crash = running.crash()
   if (crash) throw crash
   const caught = invariants.violation()
   if (caught) result.violation = { invariant: caught.invariant, what: caught.message }
-  result.vends = [...stepFunctions.executions.values()].filter((one) => outcomeOf(one) === 'Vended').length
+  result.vends = executions().filter((one) => outcomeOf(one) === 'Vended').length
   result.duplicateMails = invariants.duplicateMails()
   result.simulatedSeconds = (clock.now() - start) / 1000
   return result
 }
-
-const outcomeOf = ({ output }: Execution) => (output as { outcome?: string } | undefined)?.outcome
