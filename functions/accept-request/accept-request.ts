@@ -145,6 +145,33 @@ const isBeingMade = async (
 }
 
 /**
+ * Whether another execution holds the account's lease, runs, and makes what this request asks for.
+ *
+ * Throws `AccountBusyError` while another execution holds the lease and makes something else.
+ */
+async function isVendedByAnother(
+  sfn: SFNClient,
+  record: AccountRecord | undefined,
+  {
+    accountId,
+    executionArn,
+    asksTheSame,
+    now,
+  }: { accountId: string; executionArn: string; asksTheSame: boolean; now: number },
+) {
+  if (!record?.lease || record.lease.holder === executionArn) return false
+  const { holder, renewedAt } = record.lease
+  if (await isRunning(sfn, holder)) {
+    // If the ledger says that the execution has failed, do not rely on it, even if DescribeExecution still reports
+    // RUNNING.
+    if (record.status !== 'FAILED' && asksTheSame) return true
+    throw busy(accountId)
+  }
+  if (now - renewedAt < leaseRestSeconds * 1000) throw busy(accountId)
+  return false
+}
+
+/**
  * Decides what becomes of a request, by reading only, so that `vend plan` decides by this as well.
  *
  * `outcome` is Accepted, or one of the end states AlreadyVended, AlreadyInProgress, NotNew. Throws what `acceptRequest`
@@ -196,20 +223,14 @@ export async function decideRequest(
   if (!input.again && onRecord.groups && !ask.admins.some(isMissing)) return nothingToDo('AlreadyVended')
 
   const askHash = createHash('sha256').update(JSON.stringify(ask)).digest('hex').slice(0, 32)
-  if (lease && lease.holder !== executionArn) {
-    if (await isRunning(sfn, lease.holder)) {
-      // If the ledger says that the execution has failed, do not rely on it, even if DescribeExecution still reports
-      // RUNNING. A request must not rely on an event's execution either: after a stop and a redrive, that execution
-      // accepts whatever was vended in the meantime. A repair must not rely on any other execution: that execution may
-      // have inspected the account before the damage.
-      const doesTheSame =
-        byEvent ||
-        (!input.again && lease.ask === askHash && record.requestedBy !== 'event' && record.requestedBy !== 'sweep')
-      if (record.status !== 'FAILED' && doesTheSame) return nothingToDo('AlreadyInProgress')
-      throw busy(id)
-    }
-    if (now - lease.renewedAt < leaseRestSeconds * 1000) throw busy(id)
-  }
+  // A request must not rely on an event's execution: after a stop and a redrive, that execution accepts whatever was
+  // vended in the meantime. A repair must not rely on any other execution: that execution may have inspected the
+  // account before the damage.
+  const asksTheSame =
+    byEvent ||
+    (!input.again && lease?.ask === askHash && record?.requestedBy !== 'event' && record?.requestedBy !== 'sweep')
+  if (await isVendedByAnother(sfn, record, { accountId: id, executionArn, asksTheSame, now }))
+    return nothingToDo('AlreadyInProgress')
   // A link to an earlier address must not open the password any more: it may be the address of somebody else.
   const needsNewPassword = (admin: Admin) =>
     isRenewal(input) || (config.delivery === 'link' && record !== undefined && wasMailedElsewhere(record, admin))
