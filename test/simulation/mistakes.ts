@@ -43,12 +43,17 @@ export const mistakes: Mistake[] = [
   {
     name: 'the lease is taken from whoever has it',
     file: 'accept-request/accept-request.ts',
-    changes: [['if (lease && lease.holder !== executionArn) {', 'if (lease && lease.holder === executionArn) {']],
+    changes: [
+      [
+        'if (!record?.lease || record.lease.holder === executionArn) return false',
+        'if (!record?.lease || record.lease.holder !== executionArn) return false',
+      ],
+    ],
   },
   {
     name: 'a repair relies on a running execution',
     file: 'accept-request/accept-request.ts',
-    changes: [['(!input.again && lease.ask', '(lease.ask']],
+    changes: [['(!input.again && lease?.ask', '(lease?.ask']],
   },
   {
     name: 'the lease is taken over as soon as its execution has ended',
