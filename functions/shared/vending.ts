@@ -68,6 +68,15 @@ export const vendingSchema = fields({
   ),
   linkConcurrency: z._default(wholeNumber(1, 100, 'executions at a time'), 5),
   handover: z.optional(text(/^[^]{1,2000}$/, 'must be 1 to 2000 characters of text')),
+  reminders: z._default(
+    lines(wholeNumber(1, 30, 'days'), 'numbers of days').check(
+      z.maxLength(5, 'must have at most 5 numbers of days'),
+      z.refine((days) => new Set(days).size === days.length, 'must name each number of days once'),
+    ),
+    [2, 5],
+  ),
+  unclaimed: z.optional(fields({ removeAfterDays: wholeNumber(1, 365, 'days') })),
+  secretAfterSignIn: z._default(z.enum(['delete', 'keep'], 'must be delete or keep'), 'delete'),
   runbook: z.optional(text(/^https:\/\/[^\s]{1,500}$/, 'must be a URL that begins with https://')),
   automatic: z.enum(['organizations', 'control-tower'], 'must be organizations or control-tower'),
   accessRole: z.optional(text(/^[\w+=,.@-]{1,64}$/, 'must be the name of a role: 1 to 64 letters, digits or _+=,.@-')),
@@ -132,6 +141,15 @@ export const vendingSchema = fields({
     path: ['handover'],
     error: 'must say how an administrator gets the password with delivery: secret',
   }),
+  // The mail promises that the link can be opened for so long.
+  z.refine(
+    ({ delivery, linkDays, unclaimed }) =>
+      delivery === 'secret' || unclaimed === undefined || unclaimed.removeAfterDays >= linkDays,
+    {
+      path: ['unclaimed', 'removeAfterDays'],
+      error: 'must be at least linkDays with delivery: link, because a link can be opened for so many days',
+    },
+  ),
   z.refine((vending) => !vending.senderIdentity || covers(vending.senderIdentity, vending), {
     path: ['senderIdentity'],
     error: 'must be an identity for the address of the sender: the address itself, its domain, or a parent domain',

@@ -109,6 +109,20 @@ describe('delivery', () => {
   })
 })
 
+describe('what the daily round does for administrators', () => {
+  test('is to remind on day 2 and day 5, and to delete secrets that have served, unless the file says otherwise', () => {
+    expect(load({})).toMatchObject({ reminders: [2, 5], secretAfterSignIn: 'delete' })
+    expect(load({}).unclaimed).toBeUndefined()
+    const said = { reminders: [], secretAfterSignIn: 'keep', unclaimed: { removeAfterDays: 7 } }
+    expect(load(said)).toMatchObject(said)
+  })
+
+  test('can be to remove a sign-in early only if no link promises more time', () => {
+    const secret = { delivery: 'secret', handover: 'Ask us.', unclaimed: { removeAfterDays: 1 } }
+    expect(load(secret)).toMatchObject(secret)
+  })
+})
+
 test('accepts a file without optional keys, and a file with all keys', () => {
   expect(load({ tags: undefined }).tags).toEqual({})
   expect(load({ operators: [], requesters: [] })).toMatchObject({ operators: [], requesters: [] })
@@ -200,6 +214,18 @@ describe('is refused with file, key and what is allowed:', () => {
     ['linkDays', 0, 'must be a whole number of days from 1 to 30'],
     ['linkDays', 31, 'must be a whole number of days from 1 to 30'],
     ['linkDays', '7', 'must be a whole number of days from 1 to 30, without quotes'],
+    ['reminders', 2, 'must be a list of numbers of days'],
+    ['reminders', [0], 'must be a whole number of days from 1 to 30', 'reminders[0]'],
+    ['reminders', [2, 31], 'must be a whole number of days from 1 to 30', 'reminders[1]'],
+    ['reminders', ['2'], 'must be a whole number of days from 1 to 30, without quotes', 'reminders[0]'],
+    ['reminders', [1, 2, 3, 4, 5, 6], 'must have at most 5 numbers of days'],
+    ['reminders', [2, 2], 'must name each number of days once'],
+    ['unclaimed', 14, 'must be an object'],
+    ['unclaimed', {}, 'is missing; must be a whole number of days from 1 to 365', 'unclaimed.removeAfterDays'],
+    ['unclaimed', { removeAfterDays: 366 }, 'a whole number of days from 1 to 365', 'unclaimed.removeAfterDays'],
+    ['unclaimed', { removeAfterDays: 6 }, 'must be at least linkDays with delivery: link', 'unclaimed.removeAfterDays'],
+    ['unclaimed', { days: 14 }, 'is not a known field; allowed fields are removeAfterDays', 'unclaimed'],
+    ['secretAfterSignIn', 'remove', 'must be delete or keep'],
     ['linkConcurrency', 0, 'must be a whole number of executions at a time from 1 to 100'],
     ['linkDomain', { name: 'https://access.example.com' }, 'must be a domain like example.com', 'linkDomain.name'],
     [
