@@ -9,12 +9,15 @@ export const quotas = {
   groupsPerUser: 10,
   policies: 10,
   tags: 50,
+  accessKeys: 2,
+  mfaDevices: 8,
   inlineOfGroup: 5120,
   inlineOfUser: 2048,
 }
 
 export const noSuchEntity = (message: string) => new AwsError('NoSuchEntity', message, 404)
 export const alreadyExists = (message: string) => new AwsError('EntityAlreadyExists', message, 409)
+export const deleteConflict = (message: string) => new AwsError('DeleteConflict', message, 409)
 export const invalid = (message: string) => new AwsError('ValidationError', message)
 
 export const checkQuota = (isExceeded: boolean, name: string, limit: number) => {

@@ -5,12 +5,14 @@ import {
   checkName,
   checkPath,
   checkQuota,
+  deleteConflict,
   groupOf,
+  noSuchEntity,
   onePage,
   quotas,
   userOf,
 } from './iam-common.ts'
-import { attach, attached, getInline, putInline } from './iam-policies.ts'
+import { attach, attached, deleteInline, detach, getInline, putInline } from './iam-policies.ts'
 import { describeUser } from './iam-users.ts'
 import { type Account, addGroup, type Group, type World } from './world.ts'
 
@@ -77,3 +79,34 @@ export const getGroupPolicy = (
 
 export const listGroupPolicies = (world: World, account: Account, input: IAM.ListGroupPoliciesRequest) =>
   onePage('PolicyNames', [...groupOf(world, account, input.GroupName).inline.keys()], input)
+
+export const detachGroupPolicy = (
+  world: World,
+  account: Account,
+  { GroupName, PolicyArn }: IAM.DetachGroupPolicyRequest,
+) => detach(groupOf(world, account, GroupName).policies, PolicyArn)
+
+export const deleteGroupPolicy = (
+  world: World,
+  account: Account,
+  { GroupName, PolicyName }: IAM.DeleteGroupPolicyRequest,
+) => deleteInline(groupOf(world, account, GroupName), PolicyName, 'group')
+
+export const removeUserFromGroup = (
+  world: World,
+  account: Account,
+  { UserName, GroupName }: IAM.RemoveUserFromGroupRequest,
+) => {
+  const group = groupOf(world, account, GroupName)
+  if (!userOf(world, account, UserName).groups.delete(group))
+    throw noSuchEntity(`User ${UserName} not in group ${GroupName}`)
+}
+
+export const deleteGroup = (world: World, account: Account, { GroupName }: IAM.DeleteGroupRequest) => {
+  const group = groupOf(world, account, GroupName)
+  if ([...account.users.values()].some(({ groups }) => groups.has(group)))
+    throw deleteConflict('Cannot delete entity, must remove users from group first.')
+  if (group.policies.size) throw deleteConflict('Cannot delete entity, must detach all policies first.')
+  if (group.inline.size) throw deleteConflict('Cannot delete entity, must delete policies first.')
+  account.groups.delete(group.name.toLowerCase())
+}

@@ -31,6 +31,11 @@ export const attach = (account: Account, to: Set<string>, arn = '', quota: strin
   to.add(arn)
 }
 
+export const detach = (from: Set<string>, arn = '') => {
+  checkArn(arn)
+  if (!from.delete(arn)) throw noSuchEntity(`Policy ${arn} was not found.`)
+}
+
 type Holder = { name: string; inline: Map<string, string> }
 type Kind = 'group' | 'user'
 
@@ -50,6 +55,10 @@ export const getInline = ({ inline }: Holder, PolicyName = '', kind: Kind) => {
   const document = inline.get(PolicyName)
   if (document === undefined) throw noSuchEntity(`The ${kind} policy with name ${PolicyName} cannot be found.`)
   return { PolicyName, PolicyDocument: encodeDocument(document) }
+}
+
+export const deleteInline = ({ inline }: Holder, PolicyName = '', kind: Kind) => {
+  if (!inline.delete(PolicyName)) throw noSuchEntity(`The ${kind} policy with name ${PolicyName} cannot be found.`)
 }
 
 export const getPolicy = (_world: World, account: Account, { PolicyArn = '' }: IAM.GetPolicyRequest) => {

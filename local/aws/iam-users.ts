@@ -7,12 +7,14 @@ import {
   checkName,
   checkPath,
   checkQuota,
+  deleteConflict,
   invalid,
   onePage,
   quotas,
   userOf,
 } from './iam-common.ts'
-import { attach, attached, getInline, putInline } from './iam-policies.ts'
+import { whyUserStays } from './iam-credentials.ts'
+import { attach, attached, deleteInline, detach, getInline, putInline } from './iam-policies.ts'
 import type { Caller } from './operation.ts'
 import { type Account, addUser, type User, type World } from './world.ts'
 
@@ -109,12 +111,24 @@ export const getUserPolicy = (world: World, account: Account, { UserName, Policy
 export const listUserPolicies = (world: World, account: Account, input: IAM.ListUserPoliciesRequest) =>
   onePage('PolicyNames', [...userOf(world, account, input.UserName).inline.keys()], input)
 
-/** Nobody in the local organization has an MFA device. */
-export const listMFADevices = (world: World, account: Account, input: IAM.ListMFADevicesRequest) => {
-  if (!input.UserName) throw invalid('Must specify userName when calling with non-User credentials')
-  userOf(world, account, input.UserName)
-  return onePage('MFADevices', [], input)
-}
-
 export const listAttachedUserPolicies = (world: World, account: Account, input: IAM.ListAttachedUserPoliciesRequest) =>
   onePage('AttachedPolicies', attached(userOf(world, account, input.UserName).policies), input)
+
+export const detachUserPolicy = (
+  world: World,
+  account: Account,
+  { UserName, PolicyArn }: IAM.DetachUserPolicyRequest,
+) => detach(userOf(world, account, UserName).policies, PolicyArn)
+
+export const deleteUserPolicy = (
+  world: World,
+  account: Account,
+  { UserName, PolicyName }: IAM.DeleteUserPolicyRequest,
+) => deleteInline(userOf(world, account, UserName), PolicyName, 'user')
+
+export const deleteUser = (world: World, account: Account, { UserName }: IAM.DeleteUserRequest) => {
+  const user = userOf(world, account, UserName)
+  const why = whyUserStays(account, user)
+  if (why) throw deleteConflict(why)
+  account.users.delete(user.name.toLowerCase())
+}

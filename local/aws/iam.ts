@@ -1,8 +1,27 @@
 import { AwsError } from './aws-error.ts'
 import {
+  createAccessKey,
+  createVirtualMFADevice,
+  deactivateMFADevice,
+  deleteAccessKey,
+  deleteServiceSpecificCredential,
+  deleteSigningCertificate,
+  deleteSSHPublicKey,
+  deleteVirtualMFADevice,
+  enableMFADevice,
+  listAccessKeys,
+  listMFADevices,
+  listServiceSpecificCredentials,
+  listSigningCertificates,
+  listSSHPublicKeys,
+} from './iam-credentials.ts'
+import {
   addUserToGroup,
   attachGroupPolicy,
   createGroup,
+  deleteGroup,
+  deleteGroupPolicy,
+  detachGroupPolicy,
   getGroup,
   getGroupPolicy,
   listAttachedGroupPolicies,
@@ -10,6 +29,7 @@ import {
   listGroups,
   listGroupsForUser,
   putGroupPolicy,
+  removeUserFromGroup,
 } from './iam-groups.ts'
 import {
   createLoginProfile,
@@ -23,10 +43,12 @@ import { getPolicy, getPolicyVersion } from './iam-policies.ts'
 import {
   attachUserPolicy,
   createUser,
+  deleteUser,
+  deleteUserPolicy,
+  detachUserPolicy,
   getUser,
   getUserPolicy,
   listAttachedUserPolicies,
-  listMFADevices,
   listUserPolicies,
   listUsers,
   putUserPolicy,
@@ -45,6 +67,8 @@ const user: ResourceOf = (account, { UserName = '', Path = '/' }) =>
   account.users.get(UserName.toLowerCase())?.arn ?? arn(account, `user${Path}${UserName}`)
 const group: ResourceOf = (account, { GroupName = '', Path = '/' }) =>
   account.groups.get(GroupName.toLowerCase())?.arn ?? arn(account, `group${Path}${GroupName}`)
+const device: ResourceOf = (account, { SerialNumber, VirtualMFADeviceName = '', Path = '/' }) =>
+  SerialNumber ?? arn(account, `mfa${Path}${VirtualMFADeviceName}`)
 const policy: ResourceOf = (_account, { PolicyArn = '' }) => PolicyArn
 
 const operations: Record<string, [ResourceOf, Run]> = {
@@ -57,7 +81,23 @@ const operations: Record<string, [ResourceOf, Run]> = {
   PutUserPolicy: [user, putUserPolicy],
   GetUserPolicy: [user, getUserPolicy],
   ListUserPolicies: [user, listUserPolicies],
+  DetachUserPolicy: [user, detachUserPolicy],
+  DeleteUserPolicy: [user, deleteUserPolicy],
+  DeleteUser: [user, deleteUser],
+  CreateAccessKey: [user, createAccessKey],
+  ListAccessKeys: [user, listAccessKeys],
+  DeleteAccessKey: [user, deleteAccessKey],
+  CreateVirtualMFADevice: [device, createVirtualMFADevice],
+  EnableMFADevice: [user, enableMFADevice],
   ListMFADevices: [user, listMFADevices],
+  DeactivateMFADevice: [user, deactivateMFADevice],
+  DeleteVirtualMFADevice: [device, deleteVirtualMFADevice],
+  ListSigningCertificates: [user, listSigningCertificates],
+  DeleteSigningCertificate: [user, deleteSigningCertificate],
+  ListSSHPublicKeys: [user, listSSHPublicKeys],
+  DeleteSSHPublicKey: [user, deleteSSHPublicKey],
+  ListServiceSpecificCredentials: [user, listServiceSpecificCredentials],
+  DeleteServiceSpecificCredential: [user, deleteServiceSpecificCredential],
   GetLoginProfile: [user, getLoginProfile],
   CreateLoginProfile: [user, createLoginProfile],
   UpdateLoginProfile: [user, updateLoginProfile],
@@ -68,6 +108,10 @@ const operations: Record<string, [ResourceOf, Run]> = {
   GetGroup: [group, getGroup],
   CreateGroup: [(account, { GroupName, Path = '/' }) => arn(account, `group${Path}${GroupName}`), createGroup],
   AddUserToGroup: [group, addUserToGroup],
+  RemoveUserFromGroup: [group, removeUserFromGroup],
+  DetachGroupPolicy: [group, detachGroupPolicy],
+  DeleteGroupPolicy: [group, deleteGroupPolicy],
+  DeleteGroup: [group, deleteGroup],
   ListGroupsForUser: [user, listGroupsForUser],
   AttachGroupPolicy: [group, attachGroupPolicy],
   ListAttachedGroupPolicies: [group, listAttachedGroupPolicies],

@@ -21,7 +21,16 @@ export type User = {
   inline: Map<string, string>
   groups: Set<Group>
   login?: { password: string; resetRequired: boolean; createdAt: number }
+  /** Access keys, by id. */
+  accessKeys: Map<string, { createdAt: number }>
+  /** By the kind, the ids of what the user can sign in with besides the password, access keys and MFA devices. */
+  otherCredentials: Record<OtherCredential, Set<string>>
 }
+
+export type OtherCredential = 'signing certificate' | 'SSH public key' | 'service-specific credential'
+
+/** An MFA device. A virtual device without a user belongs to the account. */
+export type MfaDevice = { serialNumber: string; createdAt: number; user?: User; enabledAt?: number }
 
 export type Group = {
   name: string
@@ -64,6 +73,8 @@ export type Account = {
   groups: Map<string, Group>
   /** Customer-managed policies by ARN. */
   policies: Map<string, { name: string; document: string }>
+  /** By serial number. */
+  mfaDevices: Map<string, MfaDevice>
   passwordPolicy: PasswordPolicy | null
 }
 

@@ -196,6 +196,7 @@ export const addAccount = (
     users: new Map(),
     groups: new Map(),
     policies: new Map(),
+    mfaDevices: new Map(),
     passwordPolicy: null,
   }
   world.accounts.set(id, account)
@@ -215,6 +216,12 @@ export const addUser = (world: World, account: Account, { name, path = '/', crea
     policies: new Set(),
     inline: new Map(),
     groups: new Set(),
+    accessKeys: new Map(),
+    otherCredentials: {
+      'signing certificate': new Set(),
+      'SSH public key': new Set(),
+      'service-specific credential': new Set(),
+    },
   }
   account.users.set(name.toLowerCase(), user)
   return user

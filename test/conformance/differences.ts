@@ -106,6 +106,11 @@ export const known: Difference[] = [
     right: 'local',
     found: {
       'iam ListGroups: by path prefix → IsTruncated': ['false', 'nothing'],
+      'iam ListAccessKeys: of a user with one → IsTruncated': ['false', 'nothing'],
+      'iam DeleteAccessKey: that is there → left.IsTruncated': ['false', 'nothing'],
+      'iam ListSigningCertificates: of a user without one → IsTruncated': ['false', 'nothing'],
+      'iam ListSSHPublicKeys: of a user without one → IsTruncated': ['false', 'nothing'],
+      'iam DeleteGroupPolicy: that is there → left.IsTruncated': ['false', 'nothing'],
       'iam GetGroup: with its members → IsTruncated': ['false', 'nothing'],
       'iam ListGroupPolicies: of a group → IsTruncated': ['false', 'nothing'],
       'iam ListGroupPolicies: none → IsTruncated': ['false', 'nothing'],
@@ -166,6 +171,54 @@ export const known: Difference[] = [
     found: {
       'iam UpdateLoginProfile: at once': ['EntityTemporarilyUnmodifiableException 409', 'answers'],
       'iam DeleteLoginProfile: at once': ['EntityTemporarilyUnmodifiableException 409', 'answers'],
+    },
+  },
+  {
+    page: 'IAM API Reference, DeleteUser',
+    aws: 'Whoever deletes a user by the API must delete the items that are attached to the user first, or the deletion fails: password, access keys, MFA device and group memberships among them. The error is DeleteConflict.',
+    right: 'local',
+    found: {
+      'iam DeleteUser: with a login profile': ['DeleteConflictException 409', 'answers'],
+      'iam DeleteUser: with an access key': ['DeleteConflictException 409', 'answers'],
+      'iam DeleteUser: with an MFA device': ['DeleteConflictException 409', 'answers'],
+      'iam DeleteUser: in a group': ['DeleteConflictException 409', 'answers'],
+    },
+  },
+  {
+    page: 'IAM API Reference, DeleteGroup',
+    aws: 'The group must not contain any users or have any attached policies. The error is DeleteConflict.',
+    right: 'local',
+    found: {
+      'iam DeleteGroup: with a member': ['DeleteConflictException 409', 'answers'],
+      'iam DeleteGroup: with a policy': ['DeleteConflictException 409', 'answers'],
+      'iam DeleteGroup: with an inline policy': ['DeleteConflictException 409', 'answers'],
+    },
+  },
+  {
+    page: 'IAM API Reference, DeleteVirtualMFADevice',
+    aws: 'A device that is assigned to a user must be deactivated first. The error is DeleteConflict.',
+    right: 'local',
+    found: {
+      'iam DeleteVirtualMFADevice: that a user has': ['DeleteConflictException 409', 'answers'],
+    },
+  },
+  {
+    page: 'IAM API Reference, EnableMFADevice',
+    aws: 'SerialNumber names the device, and the operation lists the error NoSuchEntity.',
+    right: 'local',
+    found: {
+      'iam EnableMFADevice: of a device that is not there': ['NoSuchEntityException 404', 'answers'],
+    },
+  },
+  {
+    page: 'IAM API Reference, ListServiceSpecificCredentials, DeleteServiceSpecificCredential',
+    aws: 'Both operations exist. moto does not have them.',
+    right: 'local',
+    found: {
+      'iam ListServiceSpecificCredentials: of a user without one': ['answers', 'Error 500'],
+      'iam ListServiceSpecificCredentials: of nobody': ['NoSuchEntityException 404', 'Error 500'],
+      'iam DeleteServiceSpecificCredential: of a user without one': ['NoSuchEntityException 404', 'Error 500'],
+      'iam DeleteServiceSpecificCredential: of nobody': ['NoSuchEntityException 404', 'Error 500'],
     },
   },
   {

@@ -20,6 +20,7 @@ import { mfaPolicy } from '../../functions/shared/mfa-policy.ts'
 import * as ledger from '../../functions/shared/record-and-lease.ts'
 import * as notes from '../../functions/shared/notes.ts'
 import { account, placing, sns } from './scenarios-opening.ts'
+import { deletingItems, removing } from './scenarios-removal.ts'
 import { type Aws, passwordPolicy, roleName, stackName, trailName } from './aws.ts'
 
 /** Returns what to compare: an answer, or several named answers. `name` is the case's own, the same on both sides. */
@@ -1650,7 +1651,7 @@ const sqs: Record<string, Record<string, Run>> = {
 
 /** What each case does on both sides, by service and operation. */
 export const scenarios: Record<string, Record<string, Record<string, Run>>> = {
-  iam,
+  iam: { ...iam, ...removing },
   sts,
   organizations: { ...organizations, ...placing },
   account,
@@ -1663,5 +1664,5 @@ export const scenarios: Record<string, Record<string, Record<string, Run>>> = {
   lambda,
   sqs,
   sns,
-  dynamodb,
+  dynamodb: { ...dynamodb, DeleteItem: deletingItems },
 }

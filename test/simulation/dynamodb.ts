@@ -76,7 +76,7 @@ const orderInIndex = (a: Item, b: Item) => orderOf(a['accountName'], b['accountN
  * The units of a write in the index: one entry is written, or deleted, and both if its key changes (DynamoDB Developer
  * Guide, GSI, provisioned throughput considerations).
  */
-const indexUnits = (old: Item | undefined, after: Item) => {
+const indexUnits = (old: Item | undefined, after: Item | undefined) => {
   const [before, now] = [indexed(old), indexed(after)]
   if (isDeepStrictEqual(before, now)) return 0
   const blocks = (entry: Item | undefined) => (entry ? Math.ceil(itemSize(entry) / 1024) : 0)
@@ -86,12 +86,12 @@ const indexUnits = (old: Item | undefined, after: Item) => {
 
 /**
  * DynamoDB in memory, as far as the ledger uses it: one table with a string key `pk`; GetItem, PutItem, UpdateItem
- * with SET (values, if_not_exists, a sum) and REMOVE; conditions of `=`, `<>`, `<`, `<=`, `>`, attribute_exists,
- * attribute_not_exists, AND, and OR, where the one or the other is in parentheses beside the other; Scan with a
- * filter of begins_with and OR, in the order in which items were made; Query of the index `byStatus`. It refuses any
- * other expression. `units` are the request units by which on-demand capacity is billed. For `lag` milliseconds
- * after a write, a read that is not consistent returns what was there before the write: DynamoDB may do so “usually
- * within one second” (DynamoDB Developer Guide, HowItWorks.ReadConsistency).
+ * with SET (values, if_not_exists, a sum) and REMOVE, DeleteItem without a condition; conditions of `=`, `<>`, `<`,
+ * `<=`, `>`, attribute_exists, attribute_not_exists, AND, and OR, where the one or the other is in parentheses beside
+ * the other; Scan with a filter of begins_with and OR, in the order in which items were made; Query of the index
+ * `byStatus`. It refuses any other expression. `units` are the request units by which on-demand capacity is billed. For
+ * `lag` milliseconds after a write, a read that is not consistent returns what was there before the write: DynamoDB may
+ * do so “usually within one second” (DynamoDB Developer Guide, HowItWorks.ReadConsistency).
  */
 export const inMemoryDynamoDB = (tableName: string, now: () => number, { lag = 0 } = {}) => {
   const items = new Map<string, Item>()
@@ -275,6 +275,14 @@ export const inMemoryDynamoDB = (tableName: string, now: () => number, { lag = 0
       const before = items.get(keyOf(input.Item))
       checkCondition(before, input)
       put(before, clone(input.Item))
+      return {}
+    },
+    DeleteItem: (input) => {
+      check('DeleteItem', input, ['TableName', 'Key'])
+      const before = items.get(keyOf(input.Key))
+      units.write += Math.max(1, Math.ceil(itemSize(before) / 1024)) + indexUnits(before, undefined)
+      items.delete(keyOf(input.Key))
+      if (lag) replaced.set(keyOf(input.Key), { item: before, until: now() + lag })
       return {}
     },
     UpdateItem: (input) => {

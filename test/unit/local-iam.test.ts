@@ -34,12 +34,115 @@ const createGroup = (GroupName: string) => iam.send(new IAM.CreateGroupCommand({
 const profile = { UserName: 'ada', Password: 'Correct-horse-9', PasswordResetRequired: true }
 const managed = (name: string) => `arn:aws:iam::aws:policy/${name}`
 
-test('nobody has an MFA device, and only of a user that exists', async () => {
+test('an MFA device is listed for its user only, and only for a user that exists', async () => {
   await createUser('ada')
-  const list = (UserName?: string) => iam.send(new IAM.ListMFADevicesCommand({ UserName }))
-  expect(await list('ada')).toMatchObject({ MFADevices: [], IsTruncated: false })
+  await createUser('grace')
+  const list = async (UserName?: string) =>
+    (await iam.send(new IAM.ListMFADevicesCommand({ UserName }))).MFADevices?.map(({ SerialNumber }) => SerialNumber)
+  expect(await list('ada')).toEqual([])
+  const { VirtualMFADevice } = await iam.send(new IAM.CreateVirtualMFADeviceCommand({ VirtualMFADeviceName: 'phone' }))
+  const SerialNumber = VirtualMFADevice?.SerialNumber
+  expect(SerialNumber).toBe(`arn:aws:iam::${account.id}:mfa/phone`)
+  const codes = { AuthenticationCode1: '123456', AuthenticationCode2: '654321' }
+  await iam.send(new IAM.EnableMFADeviceCommand({ UserName: 'ada', SerialNumber, ...codes }))
+  expect([await list('ada'), await list('grace')]).toEqual([[SerialNumber], []])
+  await expect(iam.send(new IAM.EnableMFADeviceCommand({ UserName: 'grace', SerialNumber, ...codes }))).rejects.toEqual(
+    refusedAs('EntityAlreadyExistsException'),
+  )
   await expect(list('bob')).rejects.toEqual(refusedAs('NoSuchEntityException'))
   await expect(list()).rejects.toEqual(refusedAs('ValidationError', /Must specify userName/))
+})
+
+test('a user is deleted only when everything that the user has is gone', async () => {
+  await createUser('ada', { Path: '/account-vending/' })
+  const UserName = 'ada'
+  const user = account.users.get('ada')!
+  await iam.send(new IAM.CreateLoginProfileCommand(profile))
+  clock.advance(10)
+  await createGroup('Administrators')
+  await iam.send(new IAM.AddUserToGroupCommand({ UserName, GroupName: 'Administrators' }))
+  const { AccessKey } = await iam.send(new IAM.CreateAccessKeyCommand({ UserName }))
+  const { VirtualMFADevice } = await iam.send(new IAM.CreateVirtualMFADeviceCommand({ VirtualMFADeviceName: 'ada' }))
+  const SerialNumber = VirtualMFADevice?.SerialNumber
+  const codes = { AuthenticationCode1: '123456', AuthenticationCode2: '654321' }
+  await iam.send(new IAM.EnableMFADeviceCommand({ UserName, SerialNumber, ...codes }))
+  user.otherCredentials['signing certificate'].add('CERT')
+  user.otherCredentials['SSH public key'].add('APKA')
+  user.otherCredentials['service-specific credential'].add('ACCA')
+  await iam.send(new IAM.AttachUserPolicyCommand({ UserName, PolicyArn: managed('ReadOnlyAccess') }))
+  const PolicyDocument = '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:*","Resource":"*"}}'
+  await iam.send(new IAM.PutUserPolicyCommand({ UserName, PolicyName: 'inline', PolicyDocument }))
+
+  const refusals: string[] = []
+  const deleteUser = () =>
+    iam.send(new IAM.DeleteUserCommand({ UserName })).catch((error: Error) => {
+      expect(error.name).toBe('DeleteConflictException')
+      refusals.push(error.message.replace(/^Cannot delete entity, (.*) first.$/, '$1'))
+    })
+  for (const remove of [
+    () => iam.send(new IAM.RemoveUserFromGroupCommand({ UserName, GroupName: 'Administrators' })),
+    () => iam.send(new IAM.DeleteLoginProfileCommand({ UserName })),
+    () => iam.send(new IAM.DeleteAccessKeyCommand({ UserName, AccessKeyId: AccessKey?.AccessKeyId })),
+    () => iam.send(new IAM.DeactivateMFADeviceCommand({ UserName, SerialNumber })),
+    () => iam.send(new IAM.DeleteSigningCertificateCommand({ UserName, CertificateId: 'CERT' })),
+    () => iam.send(new IAM.DeleteSSHPublicKeyCommand({ UserName, SSHPublicKeyId: 'APKA' })),
+    () => iam.send(new IAM.DeleteServiceSpecificCredentialCommand({ UserName, ServiceSpecificCredentialId: 'ACCA' })),
+    () => iam.send(new IAM.DetachUserPolicyCommand({ UserName, PolicyArn: managed('ReadOnlyAccess') })),
+    () => iam.send(new IAM.DeleteUserPolicyCommand({ UserName, PolicyName: 'inline' })),
+  ]) {
+    await deleteUser()
+    await remove()
+  }
+  await deleteUser()
+  expect(refusals).toEqual([
+    'must remove users from group',
+    'must delete login profile',
+    'must delete access keys',
+    'must delete MFA device',
+    'must delete signing certificates',
+    'must delete SSH public keys',
+    'must delete service specific credentials',
+    'must detach all policies',
+    'must delete policies',
+  ])
+  await expect(iam.send(new IAM.GetUserCommand({ UserName }))).rejects.toEqual(refusedAs('NoSuchEntityException'))
+  // The device is no longer the user's, and stays in the account until somebody deletes it.
+  await iam.send(new IAM.DeleteVirtualMFADeviceCommand({ SerialNumber }))
+  expect(account.mfaDevices.size).toBe(0)
+})
+
+test('a virtual MFA device that a user has cannot be deleted, and a hardware device goes with its user', async () => {
+  await createUser('ada')
+  const user = account.users.get('ada')!
+  const virtual = `arn:aws:iam::${account.id}:mfa/ada`
+  for (const serialNumber of [virtual, 'GAHT12345678'])
+    account.mfaDevices.set(serialNumber, { serialNumber, createdAt: 0, user, enabledAt: 0 })
+  await expect(iam.send(new IAM.DeleteVirtualMFADeviceCommand({ SerialNumber: virtual }))).rejects.toEqual(
+    refusedAs('DeleteConflictException', /Must be deactivated first/),
+  )
+  for (const SerialNumber of [virtual, 'GAHT12345678'])
+    await iam.send(new IAM.DeactivateMFADeviceCommand({ UserName: 'ada', SerialNumber }))
+  expect([...account.mfaDevices.keys()]).toEqual([virtual])
+})
+
+test('a group is deleted only without members and policies', async () => {
+  await createUser('ada')
+  const GroupName = 'Administrators'
+  await createGroup(GroupName)
+  await iam.send(new IAM.AddUserToGroupCommand({ UserName: 'ada', GroupName }))
+  await iam.send(new IAM.AttachGroupPolicyCommand({ GroupName, PolicyArn: managed('ReadOnlyAccess') }))
+  const PolicyDocument = '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:*","Resource":"*"}}'
+  await iam.send(new IAM.PutGroupPolicyCommand({ GroupName, PolicyName: 'inline', PolicyDocument }))
+  const deleteGroup = () => iam.send(new IAM.DeleteGroupCommand({ GroupName }))
+  const conflict = (what: RegExp) => refusedAs('DeleteConflictException', what)
+  await expect(deleteGroup()).rejects.toEqual(conflict(/must remove users from group first/))
+  await iam.send(new IAM.RemoveUserFromGroupCommand({ UserName: 'ada', GroupName }))
+  await expect(deleteGroup()).rejects.toEqual(conflict(/must detach all policies first/))
+  await iam.send(new IAM.DetachGroupPolicyCommand({ GroupName, PolicyArn: managed('ReadOnlyAccess') }))
+  await expect(deleteGroup()).rejects.toEqual(conflict(/must delete policies first/))
+  await iam.send(new IAM.DeleteGroupPolicyCommand({ GroupName, PolicyName: 'inline' }))
+  await deleteGroup()
+  await expect(deleteGroup()).rejects.toEqual(refusedAs('NoSuchEntityException'))
 })
 
 test('a user has path, ARN, date and tags', async () => {
