@@ -1,18 +1,29 @@
 import { execFile } from 'node:child_process'
-import { cpSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs'
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { temporaryFolder } from './folder.ts'
+import { functionNames } from '../../infra/build/esbuild.ts'
 import { createWorld } from '../../local/aws/world.ts'
 import { vendingFile } from './organization.ts'
 
 const root = path.join(import.meta.dirname, '..', '..')
 const folders = temporaryFolder()
-// osls builds in the service's folder and clears it. In a copy, osls cannot overwrite a person's own build.
-const service = path.join(folders, 'service')
 const parts = ['functions', 'infra', 'statemachine', 'serverless.yml', 'vending.yml', 'package.json', 'tsconfig.json']
-for (const part of parts) cpSync(path.join(root, part), path.join(service, part), { recursive: true })
-symlinkSync(path.join(root, 'node_modules'), path.join(service, 'node_modules'))
+
+/** osls builds in the service's folder and clears it. In a copy, osls cannot overwrite a person's own build. */
+const copyOfService = (name: string) => {
+  const copy = path.join(folders, name)
+  for (const part of parts) cpSync(path.join(root, part), path.join(copy, part), { recursive: true })
+  symlinkSync(path.join(root, 'node_modules'), path.join(copy, 'node_modules'))
+  return copy
+}
+const service = copyOfService('service')
+// The code of the functions is not in the template, and takes osls most of the time.
+const serviceWithoutCode = copyOfService('service-without-code')
+for (const name of functionNames())
+  writeFileSync(path.join(serviceWithoutCode, 'functions', name, 'handler.ts'), 'export const handler = undefined\n')
+
 export type Resource = {
   Type: string
   Properties: Record<string, unknown>
@@ -22,12 +33,7 @@ export type Resource = {
 }
 type Template = { Resources: Record<string, Resource>; Outputs: Record<string, unknown> }
 
-/**
- * Packages the service as `npm run package` does, offline and without credentials, with some keys of the example
- * vending.yml changed. The stage is the local organization's. `options` are further options of osls.
- * Call this only once at a time: all calls build in the same copy.
- */
-export const packaged = async (overrides: object, ...options: string[]) => {
+const packageIn = async (service: string, overrides: object, options: string[]) => {
   const file = vendingFile(overrides as Record<string, unknown>)
   const folder = path.join(folders, path.basename(path.dirname(file)))
   mkdirSync(folder)
@@ -45,7 +51,21 @@ export const packaged = async (overrides: object, ...options: string[]) => {
   ) as Template
   return { file, folder, template, resources: template.Resources, outputs: template.Outputs }
 }
-export type Packaged = Awaited<ReturnType<typeof packaged>>
+export type Packaged = Awaited<ReturnType<typeof packageIn>>
+
+/**
+ * Packages the service as `npm run package` does, offline and without credentials, with some keys of the example
+ * vending.yml changed. The stage is the local organization's.
+ * Call this only once at a time: all calls build in the same copy.
+ */
+export const packaged = (overrides: object) => packageIn(service, overrides, [])
+
+/**
+ * Makes the template that `packaged` makes, and packages functions without code. `options` are further options of osls.
+ * Call this only once at a time: all calls build in the same copy.
+ */
+export const packagedTemplate = (overrides: object, ...options: string[]) =>
+  packageIn(serviceWithoutCode, overrides, options)
 
 const { region, managementAccountId: accountId } = createWorld()
 const arn = (service: string, resource: string) => `arn:aws:${service}:${region}:${accountId}:${resource}`

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { temporaryFolder } from '../support/folder.ts'
 import { exampleVending } from '../support/organization.ts'
-import { type Packaged, packaged, type Resource } from '../support/packaged.ts'
+import { type Packaged, packagedTemplate, type Resource } from '../support/packaged.ts'
 import { openRoutes } from '../support/template-table.ts'
 import { accepted } from './accepted.ts'
 import { cfnLint, checkov, type Finding } from './linters.ts'
@@ -25,7 +25,7 @@ const notAccepted = (findings: Finding[]) =>
 let service: Packaged
 let file: string
 beforeAll(async () => {
-  service = await packaged({})
+  service = await packagedTemplate({})
   file = save('template', service.template)
 })
 
@@ -42,7 +42,7 @@ describe('cfn-lint', () => {
   })
 
   test('finds nothing in the template for us-gov-west-1', async () => {
-    const { template } = await packaged(gov(), '--region', 'us-gov-west-1')
+    const { template } = await packagedTemplate(gov(), '--region', 'us-gov-west-1')
     expect(notAccepted(await cfnLint(save('gov', template), 'us-gov-west-1'))).toEqual([])
   })
 

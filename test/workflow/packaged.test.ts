@@ -10,7 +10,7 @@ import { readDeployed } from '../../local/deployed.ts'
 import { bundleFunctions } from '../../local/run-function.ts'
 import { ledgerMock } from '../support/builders.ts'
 import type { Statement } from '../support/iam-evaluator.ts'
-import { packaged, type Packaged } from '../support/packaged.ts'
+import { packaged, packagedTemplate, type Packaged } from '../support/packaged.ts'
 import { functionNames, openRoutes, said, serviceTable, tableVending } from '../support/template-table.ts'
 import { dashboardTable, roleTable, watchTable } from '../support/template-watch.ts'
 
@@ -25,9 +25,8 @@ const senderIdentity = 'arn:aws:ses:us-east-1:444455556666:identity/example.com'
 let organizations: Packaged
 let controlTower: Packaged
 beforeAll(async () => {
-  // One after the other, because both build in the same copy.
   organizations = await packaged(tableVending)
-  controlTower = await packaged({ automatic: 'control-tower', senderIdentity })
+  controlTower = await packagedTemplate({ automatic: 'control-tower', senderIdentity })
 }, 120_000)
 
 const enabledRules = (service: Packaged) =>
@@ -317,7 +316,7 @@ describe('the page that opens links', () => {
   })
 
   test('is not deployed with delivery: secret', async () => {
-    const { resources } = await packaged({ ...tableVending, delivery: 'secret', handover: 'Ask us.' })
+    const { resources } = await packagedTemplate({ ...tableVending, delivery: 'secret', handover: 'Ask us.' })
     const keys = Object.values(resources).map(({ Properties }) => Properties['RouteKey'])
     expect(keys.filter((key) => openRoutes.includes(String(key)))).toEqual([])
     expect(resources).not.toHaveProperty('ClaimLinkLambdaPermissionHttpApi')
@@ -329,7 +328,7 @@ describe('the page that opens links', () => {
   test('has the host name, the concurrency and the lifetime that vending.yml says', async () => {
     const certificate = 'arn:aws:acm:us-east-1:111122223333:certificate/a'
     const linkDomain = { name: 'access.example.com', certificate }
-    const { resources, outputs } = await packaged({ ...tableVending, linkDomain, linkConcurrency: 7 })
+    const { resources, outputs } = await packagedTemplate({ ...tableVending, linkDomain, linkConcurrency: 7 })
     expect(resources['LinkDomain']?.Properties).toEqual({
       DomainName: 'access.example.com',
       DomainNameConfigurations: [{ CertificateArn: certificate, EndpointType: 'REGIONAL', SecurityPolicy: 'TLS_1_2' }],

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { bundleFunctions } from '../../local/run-function.ts'
 import { exampleVending } from '../support/organization.ts'
-import { packaged } from '../support/packaged.ts'
+import { packagedTemplate } from '../support/packaged.ts'
 
 // The template and the functions must work in each partition of AWS, so they must not name another partition.
 
@@ -22,7 +22,7 @@ test.each([
 ])(
   'the packaged template fits the partition %s',
   async (partition, region) => {
-    const { template, file } = await packaged(inPartition(partition), '--region', region)
+    const { template, file } = await packagedTemplate(inPartition(partition), '--region', region)
     const text = JSON.stringify(template)
     const partitions = [...text.matchAll(/arn:(\$\{AWS::Partition\}|[^:"]+):/g)].map(([, name]) => name)
     expect(partitions.length).toBeGreaterThan(50)
@@ -63,7 +63,7 @@ test.each<[region: string, reason: string, overrides?: object]>([
 ])(
   'packaging for %s fails and says why',
   async (region, reason, overrides = {}) => {
-    await expect(packaged(overrides, '--region', region)).rejects.toMatchObject({
+    await expect(packagedTemplate(overrides, '--region', region)).rejects.toMatchObject({
       stdout: expect.stringContaining(reason) as string,
     })
   },

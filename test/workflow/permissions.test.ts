@@ -17,7 +17,7 @@ import { ledgerOf, vendingFile } from '../support/organization.ts'
 import { createRequest, readIntent } from '../../functions/shared/opening.ts'
 import { openRequest, requestTag } from '../../functions/shared/new-account.ts'
 import { parseInput } from '../../functions/shared/parse.ts'
-import { arnIn, packaged, type Packaged, resolveIn } from '../support/packaged.ts'
+import { arnIn, packagedTemplate, type Packaged, resolveIn } from '../support/packaged.ts'
 
 // Compares every role, session policy and resource policy with the recorded calls: the policies must allow every
 // call, must allow nothing else, and must deny what is dangerous. An evaluator of IAM policies decides.
@@ -486,7 +486,12 @@ const route = (key: string, api = 'local/$default') =>
 
 beforeAll(async () => {
   // Packaging runs in its own process, so this process can run the simulated worlds at the same time.
-  ;[service] = await Promise.all([packaged({ ...vending }), scenarios(), openingWithControlTower(), requestsByApi()])
+  ;[service] = await Promise.all([
+    packagedTemplate({ ...vending }),
+    scenarios(),
+    openingWithControlTower(),
+    requestsByApi(),
+  ])
   await simulations()
   deployed = readDeployed()
   roles = new Map(functions().map(({ name, role }) => [name, role]))
