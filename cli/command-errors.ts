@@ -68,6 +68,7 @@ const selfExplanatory = [
   'RequestOpenError',
   'RequestNotFoundError',
   'RequestDecidedError',
+  'EmailAlreadyExistsError',
 ]
 export const isRefusal = (error: unknown): boolean => isNamed(error, ...selfExplanatory)
 

@@ -35,7 +35,7 @@ export async function links(
     .flatMap((handover) => {
       const { accountId, userName } = handover
       const { accountName = '', status = '', mails = {} } = accounts.get(accountId) ?? {}
-      const shown = handoverState(handover)
+      const shown = handoverState(handover, clients.now())
       if (isGone(status) || (shown.state === 'claimed' && !all)) return []
       const last = Object.values(handover.links)
         .sort((a, b) => a.madeAt.localeCompare(b.madeAt))

@@ -94,7 +94,7 @@ export async function list(
     const { status = unrecorded, updatedAt, failure, admins = {} } = records.get(account.accountId) ?? {}
     const never = neverOf(account)
     const mailed = mailsOf(account.accountId, admins)
-    const links = isGone(status) ? undefined : countLinks(handoversOf.get(account.accountId))
+    const links = isGone(status) ? undefined : countLinks(handoversOf.get(account.accountId), clients.now())
     return {
       ...account,
       status,
@@ -129,10 +129,10 @@ const showMails = (mails: Mail[]) => {
   return others.map(({ userName, status }) => `mail ${showMail(status)}: ${userName}`).join(', ')
 }
 
-const countLinks = (handovers: Handover[] = []) => {
+const countLinks = (handovers: Handover[] = [], now: number) => {
   const counts: NonNullable<Listed['links']> = {}
   for (const handover of handovers) {
-    const { state } = handoverState(handover)
+    const { state } = handoverState(handover, now)
     counts[state] = (counts[state] ?? 0) + 1
   }
   return handovers.length ? counts : undefined

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander'
+import type { OpenRequest } from '../functions/shared/new-account.ts'
 import type { AskedToOpen } from './open-options.ts'
 import type { Input, OpeningStatus } from './openings.ts'
 import { type Global, settingOf } from './setting.ts'
@@ -59,6 +60,18 @@ export const followOpening = async (
   process.exitCode = ended.status === 'vended' ? 0 : 1
 }
 
+/** Asks for an account, and says what takes long: in a large organization, many accounts are looked through. */
+const askToOpen = async (command: Command, body: OpenRequest, { note }: Pick<Shared, 'note'>) => {
+  const { make, stage, options, vending } = settingOf(command.optsWithGlobals<Global>())
+  const { open, openingClients } = await import('./openings.ts')
+  const slow = setTimeout(() => note('Looking for the address among all accounts of the organization …'), 5000)
+  try {
+    return await open(openingClients(make), { body, stage, options, vending: await vending() })
+  } finally {
+    clearTimeout(slow)
+  }
+}
+
 /** Adds the commands about accounts that are opened. */
 export const addOpeningCommands = (program: Command, shared: Shared) => {
   const { answer, more } = shared
@@ -86,12 +99,11 @@ export const addOpeningCommands = (program: Command, shared: Shared) => {
         { wait, ...asked }: AskedToOpen & { wait?: boolean },
         command: Command,
       ) => {
-        const { make, stage, json, options, vending } = settingOf(command.optsWithGlobals<Global>())
+        const { json, options } = settingOf(command.optsWithGlobals<Global>())
         const { openRequestOf } = await import('./open-options.ts')
-        const body = openRequestOf({ name, email }, asked)
-        const { open, openingClients, showAsked } = await import('./openings.ts')
-        const opened = await open(openingClients(make), { body, stage, options, vending: await vending() })
+        const opened = await askToOpen(command, openRequestOf({ name, email }, asked), shared)
         if (wait) return followOpening(command, opened.requestId, shared, opened.executionArn)
+        const { showAsked } = await import('./openings.ts')
         answer(json, opened, () => showAsked(opened, options))
       },
     )
@@ -107,7 +119,7 @@ export const addOpeningCommands = (program: Command, shared: Shared) => {
         import('./service.ts'),
       ])
       const open = await requests(serviceClients(make), { stage })
-      answer(json, open, () => showRequests(open, process.stdout.isTTY ? width : Infinity))
+      answer(json, open, () => showRequests(open, make.now(), process.stdout.isTTY ? width : Infinity))
     })
 
   for (const decision of ['approve', 'decline'] as const) {

@@ -4,6 +4,7 @@ import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts'
 import { setTimeout } from 'node:timers/promises'
 import { styleText } from 'node:util'
 import { decideRequest } from '../functions/decide-request/decide-request.ts'
+import { findByAddress } from '../functions/open-account/open-account.ts'
 import { getRequest } from '../functions/get-request/get-request.ts'
 import { isNamed } from '../functions/shared/aws-errors.ts'
 import { checkOpening } from '../functions/shared/check-opening.ts'
@@ -41,6 +42,8 @@ type Clients = ReturnType<typeof openingClients>
 
 const callerArn = async ({ sts }: Pick<Clients, 'sts'>) => (await sts.send(new GetCallerIdentityCommand({}))).Arn ?? ''
 
+const timeOf = ({ now }: Pick<Clients, 'now'>) => new Date(now()).toISOString()
+
 /** Runs a check of the service, and says to a person why the request is refused. */
 const orRefuse = async <Answer>(check: Promise<Answer>): Promise<Answer> => {
   try {
@@ -67,8 +70,11 @@ export async function open(
   const { ledger, partition, stateMachineArn } = service
   const controlTower = controlTowerOf(clients.organizations)
   await orRefuse(checkOpening({ ...clients, controlTower }, body, vending, { partition, limits: false }))
-  const needsApproval = vending.approval === 'required'
-  const { requestId, intent } = await orRefuse(createRequest(ledger, { body, requestedBy, needsApproval }))
+  const { requestId, intent } = await orRefuse(
+    createRequest(ledger, { body, requestedBy, needsApproval: service.needsApproval, at: timeOf(clients) }, () =>
+      findByAddress({ ...clients, ledger }, body),
+    ),
+  )
   if (intent.ask !== askOf(body))
     throw new RefusedError(
       `Another request for an account with the address ${body.email} asks for something else. Nothing was started. ` +
@@ -98,7 +104,10 @@ export async function decide(
 ) {
   const [{ ledger, stateMachineArn }, by] = await Promise.all([findService(clients, stage), callerArn(clients)])
   try {
-    return await decideRequest({ sfn: clients.sfn, ledger }, { requestId, body, callerArn: by, stateMachineArn })
+    return await decideRequest(
+      { sfn: clients.sfn, ledger },
+      { requestId, body, callerArn: by, stateMachineArn, at: timeOf(clients) },
+    )
   } catch (error) {
     if (!isRefusal(error)) throw error
     throw new RefusedError(sayError(error), { cause: error })
@@ -153,8 +162,8 @@ export async function requests(
 }
 
 /** 26 hours become `1 day`. */
-const ageOf = (requestedAt: string) => {
-  const minutes = Math.max(0, Math.floor((Date.now() - Date.parse(requestedAt)) / 60_000))
+const ageOf = (requestedAt: string, now: number) => {
+  const minutes = Math.max(0, Math.floor((now - Date.parse(requestedAt)) / 60_000))
   const [count, unit] =
     minutes < 60
       ? [minutes, 'minute']
@@ -164,14 +173,14 @@ const ageOf = (requestedAt: string) => {
   return `${count} ${unit}${count === 1 ? '' : 's'}`
 }
 
-/** The requests for a person, a line each. */
-export const showRequests = (open: OpenRequests, most = width) => {
+/** The requests for a person, a line each. `now` is AWS's time. */
+export const showRequests = (open: OpenRequests, now: number, most = width) => {
   const rows = open.map(({ requestId, status, name, email, requestedBy, requestedAt, error }) => [
     requestId,
     name,
     email,
     [showRequestStatus(status), error].filter(Boolean).join('  '),
-    ageOf(requestedAt),
+    ageOf(requestedAt, now),
     requestedBy.replace(/^arn:[\w-]+:\w+::\d+:/, ''),
   ])
   const count = `${open.length} request${open.length === 1 ? '' : 's'}`

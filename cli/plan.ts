@@ -87,7 +87,7 @@ export async function plan(
   }
   try {
     const executionArn = executionArnOf(stateMachineArn, 'plan')
-    const decided = await decideRequest({ ...clients, ledger }, { request, executionArn }, vending, awsTime(clients))
+    const decided = await decideRequest({ ...clients, ledger }, { request, executionArn }, vending, clients.now())
     if (decided.outcome !== 'Accepted')
       return { ...made, outcome: decided.outcome, reason: reasons[decided.outcome] ?? '' }
 
@@ -145,12 +145,6 @@ export async function plan(
     }
   }
 }
-
-/**
- * AWS's time, as the SDK knows it: the clock of this computer may be wrong, and the local organization's clock runs
- * fast.
- */
-const awsTime = ({ cloudFormation }: Clients) => Date.now() + cloudFormation.config.systemClockOffset
 
 type Inspected = Awaited<ReturnType<typeof inspectAccount>>
 

@@ -70,7 +70,7 @@ export async function redrive(
   })
   if (goOn !== 'redrive')
     throw new RefusedError(
-      `${isTooOld(execution) ? `The execution failed with` : 'A redrive would fail again with'} ${error}. ${what} ${advice}\n${showCommand(next)}`,
+      `${isTooOld(execution) ? `The execution failed with` : 'A redrive would fail again with'} ${error}. ${what} ${advice}\n${showCommand({ ...next, goOn })}`,
     )
   // A function that the execution left running may still write until then. Only the local organization's clock can show
   // an end in the future.

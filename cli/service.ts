@@ -8,10 +8,11 @@ import { placeOf } from '../functions/shared/vend.ts'
 import type { Make } from './clients.ts'
 import { NotDeployedError } from './command-errors.ts'
 
-/** The clients that find the deployed service and read its ledger. */
+/** The clients that find the deployed service and read its ledger, and AWS's time. */
 export const serviceClients = (make: Make) => ({
   cloudFormation: make(CloudFormationClient),
   dynamodb: make(DynamoDBClient),
+  now: make.now,
 })
 export type ServiceClients = ReturnType<typeof serviceClients>
 
@@ -50,7 +51,10 @@ const deployAdvice = (stage: string, url: string | undefined) => {
  * Finds the deployed service by the outputs of its stack.
  * Throws `NotDeployedError`.
  */
-export const findService = async ({ cloudFormation, dynamodb }: ServiceClients, stage: string) => {
+export const findService = async (
+  { cloudFormation, dynamodb }: Pick<ServiceClients, 'cloudFormation' | 'dynamodb'>,
+  stage: string,
+) => {
   const stack = await findStack(cloudFormation, stage)
   const custom = await cloudFormation.config.endpoint?.()
   const deploy = deployAdvice(stage, custom && `${custom.protocol}//${custom.hostname}:${custom.port}`)
@@ -76,6 +80,9 @@ export const findService = async ({ cloudFormation, dynamodb }: ServiceClients, 
     },
     get passwordKeyArn() {
       return output('PasswordKeyArn')
+    },
+    get needsApproval() {
+      return output('Approval') === 'required'
     },
   }
 }

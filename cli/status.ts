@@ -118,7 +118,7 @@ const statusIn = async (clients: Clients, { ledger }: Service, input: Input): Pr
 }
 
 const readRecord = (clients: Clients, ledger: Ledger, accountId: string): Promise<Recorded> =>
-  getAccount({ ...clients, ledger }, { accountId })
+  getAccount({ ...clients, ledger }, { accountId }, clients.now())
 const nothingOnRecord = (accountId: string): Recorded => ({
   accountId,
   status: 'NOT_VENDED',
@@ -178,13 +178,13 @@ export const showStep = ({ state, userName, at }: Status['timeline'][number], is
   `  ${styleText('dim', showTime(at))}  ${state}${userName ? ` ${userName}` : ''}${isAgain ? styleText('dim', ' (again)') : ''}`
 
 /** What failed, why, and the command that continues. */
-export const showFailure = ({ error, what, cause, advice, command, request }: NonNullable<Status['failure']>) =>
+export const showFailure = ({ error, what, cause, advice, command, ...next }: NonNullable<Status['failure']>) =>
   [
     styleText('red', error),
     wrap(what, '  '),
     ...(cause ? [wrap(cause, '  ')] : []),
     wrap(advice, '  '),
-    wrap(showCommand({ command: styleText('bold', command), ...(request && { request }) }), '  '),
+    wrap(showCommand({ ...next, command: styleText('bold', command) }), '  '),
   ].join('\n')
 
 const colours: Record<string, 'green' | 'red' | 'yellow' | 'dim'> = {

@@ -220,6 +220,7 @@ export const readDeployed = (vending: Vending, place: Place, definition = readDe
     deadLetters: `${service}-DeadLetters`,
     lambdaArn: references.lambdaArn,
     stackName: service,
+    approval: vending.approval ?? 'none',
     apiRoles: readApiRoles(resolve, place),
   }
 }

@@ -134,6 +134,7 @@ const stackOf = ({ partition, region, managementAccountId, now }: World, deploye
     VendAccountArn: deployed.stateMachineArn,
     PasswordKeyArn: deployed.passwordKeyArn,
     NoticesTopicArn: deployed.noticesTopicArn,
+    Approval: deployed.approval,
     // With an endpoint of its own, the SDK uses only the path of this URL.
     DeadLetterQueueUrl: `https://sqs.${region}.amazonaws.com/${managementAccountId}/${deployed.deadLetters}`,
     HttpApiUrl: '',

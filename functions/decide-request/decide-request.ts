@@ -14,7 +14,14 @@ export const decision = fields({
   reason: z.optional(text(/^[^\r\n]{1,1000}$/, 'must be one line of 1 to 1000 characters')),
 })
 
-type Input = { requestId: string; body: unknown; callerArn: string; stateMachineArn: string }
+type Input = {
+  requestId: string
+  body: unknown
+  callerArn: string
+  stateMachineArn: string
+  /** The time of the decision, ISO 8601. Default: this computer's time. */
+  at?: string
+}
 
 /**
  * Records who approved or declined a request to open an account, and starts the execution of an approved one.
@@ -25,17 +32,14 @@ type Input = { requestId: string; body: unknown; callerArn: string; stateMachine
  */
 export async function decideRequest(
   { sfn, ledger }: { sfn: SFNClient; ledger: Ledger },
-  { requestId, body, callerArn, stateMachineArn }: Input,
+  { requestId, body, callerArn, stateMachineArn, at: decidedAt }: Input,
 ) {
   const { decision: asked, reason } = parseInput(decision, body)
   const wanted = asked === 'approve' ? 'approved' : 'declined'
   const notThere = () => new RequestNotFoundError('requestId: there is no request with this id')
   if (!anId.safeParse(requestId).success) throw notThere()
-  const request = await decideApproval(ledger, requestId, {
-    decision: wanted,
-    by: callerArn,
-    ...(reason !== undefined && { reason }),
-  })
+  const approval = { decision: wanted, by: callerArn, ...(reason !== undefined && { reason }) } as const
+  const request = await decideApproval(ledger, requestId, approval, decidedAt)
   if (!request) {
     if (!(await readRequest(ledger, requestId))) throw notThere()
     throw new RequestDecidedError('The request needs no approval: its account is opened without one')

@@ -14,15 +14,20 @@ type Clients = { organizations: OrganizationsClient; ledger: Ledger }
  * Reads the status of an account: the last request, the steps begun with their times, what finished vends made, what
  * became of each administrator's mail, and how far the handover of each password is. Never answers what opens a link,
  * or a link's id.
+ * `now` is the time at which a link can still be opened, in milliseconds since 1970.
  * Throws `InvalidInputError` and `AccountNotFoundError`.
  */
-export async function getAccount({ organizations, ledger }: Clients, input: { accountId: string }) {
+export async function getAccount(
+  { organizations, ledger }: Clients,
+  input: { accountId: string },
+  now: number = Date.now(),
+) {
   const { accountId } = parseInput(inPath, input)
   const record = await readAccount(ledger, accountId)
-  return record ? recorded(ledger, accountId, record) : unrecorded(organizations, accountId)
+  return record ? recorded(ledger, accountId, record, now) : unrecorded(organizations, accountId)
 }
 
-const recorded = async (ledger: Ledger, accountId: string, record: AccountRecord) => ({
+const recorded = async (ledger: Ledger, accountId: string, record: AccountRecord, now: number) => ({
   accountId,
   accountName: record.accountName,
   status: record.status,
@@ -42,7 +47,7 @@ const recorded = async (ledger: Ledger, accountId: string, record: AccountRecord
         mailOf(ledger, record, admin),
         admin.kept ? undefined : readHandover(ledger, { accountId, userName: admin.userName }),
       ])
-      return { ...admin, ...mailed, ...(handover && { handover: handoverState(handover) }) }
+      return { ...admin, ...mailed, ...(handover && { handover: handoverState(handover, now) }) }
     }),
   ),
 })

@@ -40,8 +40,9 @@ type Notice = {
   done: string
   notDone: string
   advice: string
-  /** What to save as request.json first. */
+  /** What to save as request.json first, and the words for that. */
   request: string
+  save: string
   command: string
   /** The same for the AWS CLI. */
   awsCommand: string
@@ -174,7 +175,7 @@ const executionNotice = (
 
 /** The notice about a redrive that failed with the same error and cause: the full notice was sent before. */
 const noticeAgain = (
-  { error, advice, request, command, awsCommand }: ReturnType<typeof explainFailure>,
+  { error, advice, request, save, command, awsCommand }: ReturnType<typeof explainFailure>,
   subject: Subject,
 ) => ({
   title: `${titleOf(subject)} again`,
@@ -185,6 +186,7 @@ const noticeAgain = (
   notDone: '',
   advice,
   request,
+  save,
   command,
   awsCommand,
   execution: subject.executionArn,

@@ -4,10 +4,11 @@
  */
 export type Explanation = { what: string; advice: string; goOn: 'redrive' | 'start' | 'correct' }
 
+export const correctAndStart = 'Correct the request, and start again:'
 const then = {
   redrive: ' Then redrive the execution:',
   start: ' Then start again:',
-  correct: ' Save the corrected input as request.json, and start again:',
+  correct: ` ${correctAndStart}`,
 }
 /** An advice that ends with a full stop says what to mend. What follows is the same for each `goOn`. */
 const explain = (goOn: Explanation['goOn'], what: string, advice: string): Explanation => ({
@@ -76,9 +77,9 @@ export const explanations: Record<string, Explanation> = {
     'Reset the password of the user in the IAM console, or name another user:',
   ),
   ApprovalRequiredError: explain(
-    'correct',
+    'start',
     'Opening an account needs an approval, and nobody has approved this request. Nothing was made.',
-    'Ask for the account by the API or with npx vend open, and have an approver approve the request.',
+    'Ask for the account, and have an approver approve the request:',
   ),
   RequestOpenError: explain(
     'correct',
@@ -93,7 +94,7 @@ export const explanations: Record<string, Explanation> = {
   EmailAlreadyExistsError: explain(
     'correct',
     'Another AWS account has this address already, so no account was created.',
-    'Ask for an account with another address.',
+    'In the request, replace the value of “email” with an address that no AWS account has.',
   ),
   AccountCreationFailedError: explain(
     'redrive',

@@ -233,8 +233,8 @@ export const changeClaim = (
       `claim.linkId = ${value(handover.claim?.linkId)} AND claim.${name('at')} = ${value(handover.claim?.at)}`,
   })
 
-/** How far a handover is, for people: never with a link's id. */
-export const handoverState = ({ links, claim }: Pick<Handover, 'links' | 'claim'>) => {
+/** How far a handover is at a time (milliseconds since 1970), for people: never with a link's id. */
+export const handoverState = ({ links, claim }: Pick<Handover, 'links' | 'claim'>, at = Date.now()) => {
   const last = Object.values(links)
     .sort((a, b) => a.expiresAt.localeCompare(b.expiresAt))
     .at(-1)
@@ -249,6 +249,6 @@ export const handoverState = ({ links, claim }: Pick<Handover, 'links' | 'claim'
     }
   }
   const until = last?.expiresAt ?? ''
-  if (until <= now()) return { state: 'expired' as const, until }
+  if (until <= new Date(at).toISOString()) return { state: 'expired' as const, until }
   return { state: last?.box ? ('open' as const) : ('sealing' as const), until }
 }

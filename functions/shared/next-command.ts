@@ -9,6 +9,7 @@ import {
   sentenceOf,
   shellQuoted,
 } from './failure.ts'
+import { correctAndStart } from './explanations.ts'
 import { isTooDeep, parseJson } from './parse.ts'
 import { placeOf } from './vend.ts'
 
@@ -124,9 +125,23 @@ export const sameRequest = (target: Target, { again = false } = {}): { command: 
     : { command: `${start}${same}${target.options}` }
 }
 
-/** A command for a person, after the file that the command needs. Lines that begin with a space are not broken. */
-export const showCommand = ({ command, request }: { command: string; request?: object }) =>
-  request ? `Save this line as request.json:\n  ${JSON.stringify(request)}\nThen:\n  ${command}` : `  ${command}`
+/** What a person does with the request before the command. */
+export const saveWords = (goOn?: NextCommand['goOn']) =>
+  goOn === 'correct' ? 'Correct this line, and save it as request.json' : 'Save this line as request.json'
+
+/**
+ * A command for a person, after the file that the command needs. `goOn` is that of the failure, if a failure led to the
+ * command. Lines that begin with a space are not broken.
+ */
+export const showCommand = ({
+  command,
+  request,
+  goOn,
+}: {
+  command: string
+  request?: object
+  goOn?: NextCommand['goOn']
+}) => (request ? `${saveWords(goOn)}:\n  ${JSON.stringify(request)}\nThen:\n  ${command}` : `  ${command}`)
 
 /** Whether a failed execution can no longer be redriven: Step Functions redrives an execution for 14 days. */
 export const isTooOld = ({ status, redriveStatus }: Pick<DescribeExecutionOutput, 'status' | 'redriveStatus'>) =>
@@ -171,7 +186,7 @@ export const nextCommand = (
   const opening = openingIn(execution?.input)
   if (opening) return { ...told, ...openCommand(opening, asked.options, { inFile: true }) }
   if (renew !== undefined) {
-    const advice = told.advice.includes('request.json') ? correctLink : told.advice
+    const advice = told.advice.endsWith(correctAndStart) ? correctLink : told.advice
     return { ...told, advice, command: linkCommand(asked, 'USER') }
   }
   // Nobody wrote an event as a request, so there is nothing to correct in a file.
@@ -273,10 +288,15 @@ export const explainFailure = (
     status,
     cause: [sentenceOf(execution.cause), goOn === 'correct' && sentInput(input)].filter(Boolean).join('\n'),
     request: request ? JSON.stringify(request) : '',
-    awsCommand: aws(
-      goOn === 'redrive'
-        ? `redrive-execution --region ${region} --execution-arn ${shellQuoted(executionArn)}`
-        : `start-execution --region ${region} --state-machine-arn ${shellQuoted(stateMachineArn)} --input ${request && !isOpening(asked) ? 'file://request.json' : shellQuoted(again)}`,
-    ),
+    save: saveWords(goOn),
+    // An execution without an approved request is refused again.
+    awsCommand:
+      next.error === 'ApprovalRequiredError'
+        ? ''
+        : aws(
+            goOn === 'redrive'
+              ? `redrive-execution --region ${region} --execution-arn ${shellQuoted(executionArn)}`
+              : `start-execution --region ${region} --state-machine-arn ${shellQuoted(stateMachineArn)} --input ${request && !isOpening(asked) ? 'file://request.json' : shellQuoted(again)}`,
+          ),
   }
 }

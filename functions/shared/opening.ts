@@ -124,8 +124,8 @@ const hasEnded = ({ status, failure, accountId }: Intent) =>
   status === 'declined' || (failure !== undefined && accountId === undefined)
 
 /** Functions of the failed execution may still be at work. */
-const hasFailedJustNow = ({ failure }: Intent) =>
-  failure !== undefined && Date.now() - Date.parse(failure.at) < leaseRestSeconds * 1000
+const hasFailedJustNow = ({ failure }: Intent, at: string) =>
+  failure !== undefined && Date.parse(at) - Date.parse(failure.at) < leaseRestSeconds * 1000
 
 type NewRequest = {
   body: OpenRequest
@@ -133,6 +133,8 @@ type NewRequest = {
   needsApproval: boolean
   /** The execution that carries the request out already: a manual one. */
   holder?: string
+  /** The time of the request. */
+  at?: string
 }
 
 /**
@@ -145,19 +147,18 @@ type NewRequest = {
  */
 export const createRequest = async (
   ledger: Ledger,
-  { body, requestedBy, needsApproval, holder }: NewRequest,
+  { body, requestedBy, needsApproval, holder, at = now() }: NewRequest,
   admit: (replaced: string | undefined) => Promise<unknown> = () => Promise.resolve(),
 ): Promise<{ isNew: boolean; requestId: string; intent: Intent }> => {
   const before = await readIntent(ledger, body.email)
   if (before && !hasEnded(before)) return { isNew: false, requestId: before.requestId, intent: before }
-  if (before && hasFailedJustNow(before))
+  if (before && hasFailedJustNow(before, at))
     throw new AccountBusyError(
       `email: the last request for the address ${body.email} failed less than ${leaseRestSeconds} seconds ago`,
     )
   await admit(before?.requestId)
   const requestId = randomBytes(16).toString('hex')
   const ask = askOf(body)
-  const at = now()
   const item: RequestItem = { requestId, body, ask, requestedBy, requestedAt: at, needsApproval }
   // The intent is second, so that it never names a request that is not there.
   await putItem(ledger, requestKey(requestId), item)
@@ -206,16 +207,17 @@ export const decideApproval = async (
   ledger: Ledger,
   requestId: string,
   approval: Omit<NonNullable<RequestItem['approval']>, 'at'>,
+  at = now(),
 ) => {
   const decided = await updateItem<RequestItem>(ledger, requestKey(requestId), {
-    set: { approval: { ...approval, at: now() } },
+    set: { approval: { ...approval, at } },
     condition: ({ value }) => `needsApproval = ${value(true)} AND attribute_not_exists(approval)`,
   })
   const item = decided ?? (await readRequest(ledger, requestId))
   if (!item?.needsApproval || !item.approval) return undefined
   // Done again after a crash between the two writes.
   await updateItem<Intent>(ledger, intentKey(item.body.email), {
-    set: { status: item.approval.decision === 'approved' ? 'accepted' : 'declined', updatedAt: now() },
+    set: { status: item.approval.decision === 'approved' ? 'accepted' : 'declined', updatedAt: at },
     condition: ({ name, value }) =>
       `requestId = ${value(requestId)} AND ${name('status')} = ${value('awaiting-approval')}`,
   })

@@ -354,19 +354,21 @@ const summary = (
   { failed, suspended }: { failed: Failed[]; suspended: Suspended[] },
   { notify, runbook = '' }: Config,
 ) => {
-  const paragraphs = failed.slice(0, maxTold).map(({ accountId, name, error, what, cause, advice, request, command }) =>
-    // Names and causes are text of others. They get no line of their own, which could look like a command.
-    [
-      `${accountId} (${oneLine(name)}): ${error}`,
-      `  ${what}`,
-      cause && `  Cause: ${oneLine(cause)}`,
-      `  ${advice}`,
-      request && `    Save this line as request.json: ${request}`,
-      `    ${command}`,
-    ]
-      .filter(Boolean)
-      .join('\n'),
-  )
+  const paragraphs = failed
+    .slice(0, maxTold)
+    .map(({ accountId, name, error, what, cause, advice, request, save, command }) =>
+      // Names and causes are text of others. They get no line of their own, which could look like a command.
+      [
+        `${accountId} (${oneLine(name)}): ${error}`,
+        `  ${what}`,
+        cause && `  Cause: ${oneLine(cause)}`,
+        `  ${advice}`,
+        request && `    ${save}: ${request}`,
+        `    ${command}`,
+      ]
+        .filter(Boolean)
+        .join('\n'),
+    )
   const lines = suspended
     .slice(0, maxTold)
     .map(({ accountId, name, status }) => `${accountId} (${oneLine(name)}): ${status}`)

@@ -66,6 +66,7 @@ module.exports = ({ options }) => {
       : { 'Fn::Sub': 'https://${HttpApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}/link' },
     operatorsTrust: trustOf(vending.operators, partitionOf(region)),
     requestersTrust: trustOf(vending.requesters, partitionOf(region)),
+    approval: vending.approval ?? 'none',
     approversTrust: trustOf(vending.approvers, partitionOf(region)),
     organizationsRules: enabled('organizations'),
     controlTowerRules: enabled('control-tower'),

@@ -96,6 +96,7 @@ const failureNotice = [
     'notDone',
     'request',
     'runbook',
+    'save',
     'title',
     'what',
   ],

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { inputOf, openRequest } from '../../functions/shared/new-account.ts'
-import { explainFailure, nextCommand, sameRequest } from '../../functions/shared/next-command.ts'
+import { explainFailure, nextCommand, sameRequest, showCommand } from '../../functions/shared/next-command.ts'
 import { parseInput } from '../../functions/shared/parse.ts'
 import { accountCreated } from '../support/events.ts'
 
@@ -59,6 +59,26 @@ test('a failed opening is redriven by its execution, corrected in a file, or ask
     command: 'npx vend open --file request.json',
     request: { name: 'Sandbox', email: 'sandbox@example.com' },
   })
+})
+
+test('after an address that an account has already, a person changes the address first', () => {
+  const { advice, ...shown } = next('EmailAlreadyExistsError')
+  expect(advice).toBe(
+    'In the request, replace the value of “email” with an address that no AWS account has. Correct the request, and start again:',
+  )
+  expect(showCommand(shown)).toBe(
+    'Correct this line, and save it as request.json:\n' +
+      '  {"name":"Sandbox","email":"sandbox@example.com"}\nThen:\n  npx vend open --file request.json',
+  )
+})
+
+test('an opening that nobody has approved is asked for with npx vend open, and cannot be started around it', () => {
+  const explained = explainFailure(execution('ApprovalRequiredError'), 'FAILED', {
+    accountId: undefined,
+    isOnRecord: false,
+  })
+  expect(explained).toMatchObject({ command: 'npx vend open Sandbox sandbox@example.com --region us-east-1' })
+  expect(explained.awsCommand).toBe('')
 })
 
 test('the command for the AWS CLI starts the same input, whose request the ledger has', () => {

@@ -119,7 +119,8 @@ const command = () =>
     .find((line) => /^ {2}(npx|aws) /.test(line))
     ?.trim() ?? ''
 const awsCommand = () => under('Or with the AWS CLI')[0] ?? ''
-const requestFile = () => under('Save this line as request.json')[0] ?? ''
+const savedFile = () => under('Save this line as request.json')[0] ?? ''
+const correctedFile = () => under('Correct this line, and save it as request.json')[0] ?? ''
 
 beforeEach(() => {
   holds(aRecord())
@@ -328,7 +329,8 @@ describe('the command that continues', () => {
         redrive: [`npx vend redrive ${accountId} --stage dev --region us-east-1`, redriveByAws()],
         start: [
           `npx vend start ${accountId} --stage dev --region us-east-1`,
-          startByAws(`'{"accountId":"${accountId}"}'`),
+          // No other execution is accepted until somebody has approved the request.
+          name === 'ApprovalRequiredError' ? '' : startByAws(`'{"accountId":"${accountId}"}'`),
         ],
         correct: [
           `npx vend start ${accountId} --file request.json --stage dev --region us-east-1`,
@@ -336,7 +338,7 @@ describe('the command that continues', () => {
         ],
       }[goOn],
     )
-    expect(requestFile()).toBe(goOn === 'correct' ? JSON.stringify({ accountId }) : '')
+    expect(correctedFile()).toBe(goOn === 'correct' ? JSON.stringify({ accountId }) : '')
   })
 
   const renewal = JSON.stringify({ accountId, renew: 'ada', requestedBy: 'arn:aws:iam::111122223333:user/boss' })
@@ -409,7 +411,7 @@ describe('the command that continues', () => {
     isExecution({ input: JSON.stringify({ ...request, requestedBy: 'me' }), error: 'LeaseLostError' })
     await report()
     expect(command()).toBe(`npx vend start ${accountId} --file request.json --stage dev --region us-east-1`)
-    expect(JSON.parse(requestFile())).toEqual(request)
+    expect(JSON.parse(savedFile())).toEqual(request)
   })
 
   test('starts a vend by account id if an event had started the failed execution', async () => {
@@ -524,7 +526,7 @@ describe('what was sent', () => {
       const identity = [source, detail['eventName'], time, id].map(String).join(', ')
       expect(under('Cause')).toContain(`The input was an event: ${identity}`)
       expect(notice().text).not.toContain('The input was: ')
-      expect(requestFile()).toBe('')
+      expect([savedFile(), correctedFile()]).toEqual(['', ''])
       expect(under('How to continue').join(' ')).toContain('An event cannot be corrected.')
       const failure = onRecord.changes()[0]?.set['failure'] as { cause: string } | undefined
       expect(failure?.cause ?? identity).toContain(identity)

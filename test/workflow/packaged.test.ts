@@ -129,6 +129,7 @@ describe('the packaged template says what the table says:', () => {
     )
     expect(outputs).toEqual({
       AlarmTopicArn: '${AlarmTopic}',
+      Approval: 'none',
       ApproverRoleArn: '${ApproverRole.Arn}',
       DeadLetterQueueUrl: '${DeadLetters}',
       HttpApiId: '${HttpApi}',
