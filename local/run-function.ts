@@ -3,26 +3,44 @@ import { createRequire } from 'node:module'
 import path from 'node:path'
 import { Writable } from 'node:stream'
 import { compileFunction } from 'node:vm'
-import { build, type Plugin } from 'esbuild'
+import type { Plugin } from 'esbuild'
+import { loadVending } from '../infra/build/check-vending.ts'
 import { bundling, functionNames } from '../infra/build/esbuild.ts'
 import type { Clock } from './clock.ts'
 import type { DeployedFunction } from './deployed.ts'
+import { buildTexts, keptBuild } from './kept-build.ts'
 
 const root = path.join(import.meta.dirname, '..')
 export type Handler = (event: unknown, context: object) => Promise<unknown>
 
-/** Bundles every function as the deployment does, in memory. Returns the text of each bundle by folder name. */
+/** What stands in a bundle for the values of a vending.yml, so that a bundle can be kept for every vending.yml. */
+export const placeholder = (which = '') => JSON.stringify({ 'the values of vending.yml': which })
+
+const withPlaceholder: Plugin = {
+  name: 'with-placeholder',
+  setup: (build) => build.onLoad({ filter: /[/\\]vending\.yml$/ }, () => ({ contents: placeholder(), loader: 'json' })),
+}
+
+/**
+ * Bundles every function as the deployment does, in memory. Returns the text of each bundle by folder name.
+ * Without `plugins`, the bundles are kept until a source changes.
+ */
 export const bundleFunctions = async (vendingFile: string, plugins: Plugin[] = []): Promise<Map<string, string>> => {
+  const values = JSON.stringify(loadVending(vendingFile))
   const names = functionNames()
-  const own = bundling(vendingFile)
-  const { outputFiles = [] } = await build({
+  const own = bundling()
+  const options = {
     ...own,
-    plugins: [...plugins, ...(own.plugins ?? [])],
+    plugins: [...plugins, withPlaceholder, ...(own.plugins ?? [])],
     entryPoints: Object.fromEntries(names.map((name) => [name, path.join(root, 'functions', name, 'handler.ts')])),
     outdir: 'bundles',
-    write: false,
-  })
-  return new Map(outputFiles.map(({ path: file, text }) => [path.basename(file, '.js'), text]))
+  }
+  const texts = plugins.length
+    ? (await buildTexts(options)).texts
+    : await keptBuild('functions', options, [import.meta.filename])
+  return new Map(
+    Object.entries(texts).map(([name, text]) => [name, text.replaceAll(placeholder(), () => values)] as const),
+  )
 }
 
 type Loading = { clock: Clock; log: (line: string) => void; require?: (module: string) => unknown }

@@ -1,7 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
-import { build, type Plugin } from 'esbuild'
-import { builtIn, bundling, functionNames } from '../../infra/build/esbuild.ts'
+import type { Plugin } from 'esbuild'
+import { loadVending } from '../../infra/build/check-vending.ts'
+import { bundling, functionNames } from '../../infra/build/esbuild.ts'
+import { buildTexts, keptBuild } from '../../local/kept-build.ts'
+import { placeholder } from '../../local/run-function.ts'
 
 const functions = path.join(import.meta.dirname, '..', '..', 'functions')
 
@@ -9,7 +12,7 @@ const functions = path.join(import.meta.dirname, '..', '..', 'functions')
  * Gives each function a namespace for its modules, so that two functions share none: on AWS each is a Lambda of its
  * own.
  */
-const apart = (vendingFiles: Record<string, string>): Plugin => ({
+const apart: Plugin = {
   name: 'apart',
   setup(build) {
     const found = new Map<string, ReturnType<typeof build.resolve>>()
@@ -32,10 +35,10 @@ const apart = (vendingFiles: Record<string, string>): Plugin => ({
       if (namespace === 'file') return undefined
       return file.endsWith('.ts')
         ? { contents: await readFile(file, 'utf8'), loader: 'ts' }
-        : { contents: (await builtIn(file, vendingFiles[path.dirname(namespace)])) ?? '', loader: 'json' }
+        : { contents: placeholder(path.dirname(namespace)), loader: 'json' }
     })
   },
-})
+}
 
 /** Replaces the SDK's signer: nobody here checks a signature, and signing takes a tenth of a world's time. */
 const unsigned: Plugin = {
@@ -50,19 +53,27 @@ const unsigned: Plugin = {
 /**
  * Bundles every function under every configuration into one text. The options are the deployment's, but the text
  * holds the libraries once: V8 would compile and optimise each of 33 copies of the SDK by itself. The text exports a
- * loader for each configuration/function.
+ * loader for each configuration/function. Without `plugins`, the text is kept until a source changes.
  */
 export const bundleTogether = async (vendingFiles: Record<string, string>, plugins: Plugin[] = []): Promise<string> => {
   const own = bundling()
-  const all = Object.keys(vendingFiles).flatMap((config) => functionNames().map((name) => `${config}/${name}`))
-  const { outputFiles } = await build({
+  const configs = Object.keys(vendingFiles)
+  const all = configs.flatMap((config) => functionNames().map((name) => `${config}/${name}`))
+  const options = {
     ...own,
-    plugins: [...plugins, apart(vendingFiles), unsigned, ...(own.plugins ?? [])],
+    plugins: [...plugins, apart, unsigned, ...(own.plugins ?? [])],
     stdin: {
       contents: all.map((name) => `exports['${name}'] = () => require('function:${name}')`).join('\n'),
       resolveDir: functions,
     },
-    write: false,
-  })
-  return outputFiles[0]?.text ?? ''
+  }
+  const sources = ['bundle.ts', 'unsigned.ts'].map((file) => path.join(import.meta.dirname, file))
+  const texts = plugins.length
+    ? (await buildTexts(options)).texts
+    : await keptBuild(`together-${configs.join('-')}`, options, sources)
+  return configs.reduce(
+    (text, config) =>
+      text.replaceAll(placeholder(config), () => JSON.stringify(loadVending(vendingFiles[config] ?? ''))),
+    Object.values(texts)[0] ?? '',
+  )
 }
