@@ -5,7 +5,7 @@ import { isNamed } from '../functions/shared/aws-errors.ts'
 import { parseJson } from '../functions/shared/parse.ts'
 import type { Make } from './clients.ts'
 import { RefusedError, sayError } from './command-errors.ts'
-import { findService, serviceClients, stackName } from './service.ts'
+import { findService, roundArnOf, serviceClients, stackName } from './service.ts'
 import { table, wrap } from './show.ts'
 
 export const replayClients = (make: Make) => ({
@@ -50,11 +50,18 @@ const readLetter = ({ Body, MessageAttributes = {} }: Message): Letter => {
 
 const nameOf = (target: string) => target.split(':').at(-1) ?? target
 /** The functions that EventBridge invokes. */
-const ourFunctions = ['reportFailure', 'reportClaim', 'recordMailEvent', 'tellSubscribers', 'sweep']
+const ourFunctions = ['reportFailure', 'reportClaim', 'recordMailEvent', 'tellSubscribers']
+
+/** The workflows that EventBridge starts. */
+const ourMachines = (stateMachineArn: string) =>
+  new Map([
+    [stateMachineArn, 'VendAccount'],
+    [roundArnOf(stateMachineArn), 'DailyRound'],
+  ])
 
 export type Replayed = {
   messageId: string
-  /** VendAccount, the name of one of our functions, or the ARN of any other target. */
+  /** VendAccount, DailyRound, the name of one of our functions, or the ARN of any other target. */
   target: string
   /** The event, and its account or execution. */
   about: string
@@ -107,7 +114,7 @@ export async function replay(
       const forUs = ourFunctions.find((name) => nameOf(target) === `${stackName(stage)}-${name}`)
       const told = {
         messageId,
-        target: target === stateMachineArn ? 'VendAccount' : (forUs ?? target),
+        target: ourMachines(stateMachineArn).get(target) ?? forUs ?? target,
         about: aboutOf(payload),
         why,
       }
@@ -137,11 +144,11 @@ const retry = async (
   }: { letter: Letter; messageId: string; stateMachineArn: string; stage: string },
 ) => {
   if (payload === undefined) throw new RefusedError('The message contains no event to retry.')
-  if (target === stateMachineArn) {
+  if (ourMachines(stateMachineArn).has(target)) {
     try {
       // The execution is named after the message. If the message cannot be deleted, its next replay starts nothing.
       const name = `replay-${messageId}`
-      await sfn.send(new StartExecutionCommand({ stateMachineArn, name, input: JSON.stringify(payload) }))
+      await sfn.send(new StartExecutionCommand({ stateMachineArn: target, name, input: JSON.stringify(payload) }))
     } catch (error) {
       if (!isNamed(error, 'ExecutionAlreadyExists')) throw error
     }

@@ -88,6 +88,9 @@ export const findService = async (
 }
 export type Service = Awaited<ReturnType<typeof findService>>
 
+/** The ARN of the daily round's state machine, from the ARN of the vend's. serverless.yml names both. */
+export const roundArnOf = (stateMachineArn: string) => `${stateMachineArn}_round`
+
 /** The ARN of an execution that does not exist. `vend plan` decides as if it were this execution. */
 export const executionArnOf = (stateMachineArn: string, name: string) =>
   `${stateMachineArn.replace(':stateMachine:', ':execution:')}:${name}`

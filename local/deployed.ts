@@ -14,7 +14,7 @@ export type Rule = {
   pattern?: Record<string, unknown>
   /** The schedule of a rule for points in time. */
   schedule?: string
-  /** The id of the target: VendAccount, or the name of a function. */
+  /** The id of the target: VendAccount, DailyRound, or the name of a function. */
   target: string
 }
 export type DeployedFunction = {
@@ -41,8 +41,9 @@ const readYaml = (file: string) =>
 
 export type Definition = { States: Record<string, unknown> }
 
-/** Reads the workflow's definition. The functions are references that are not resolved. */
-export const readDefinition = () => readYaml('statemachine/vend-account.asl.yml') as Definition
+/** Reads the definition of a workflow. The functions are references that are not resolved. */
+export const readDefinition = (workflow: 'vend-account' | 'daily-round' = 'vend-account') =>
+  readYaml(`statemachine/${workflow}.asl.yml`) as Definition
 
 const service = 'account-vending-local'
 
@@ -63,6 +64,7 @@ const referencesOf = (vending: Vending, { partition, region, accountId }: Place)
       'AWS::URLSuffix': 'amazonaws.com',
       'AWS::StackName': service,
       VendAccount: arn('states', `stateMachine:${service}`),
+      DailyRound: arn('states', `stateMachine:${service}_round`),
       Ledger: `${service}-ledger`,
       'PasswordKey.Arn': arn('kms', 'key/00000000-0000-4000-8000-000000000000'),
       HttpApi: 'local',
@@ -200,9 +202,9 @@ const readApiRoles = (resolve: Resolve, { partition, accountId }: Place) => {
 }
 
 /**
- * Reads what `npm run deploy` deploys from serverless.yml, infra/ and statemachine/: rules, functions, workflow, and
+ * Reads what `npm run deploy` deploys from serverless.yml, infra/ and statemachine/: rules, functions, workflows, and
  * what the API's roles may call. CloudFormation's references become values of the local organization.
- * `definition` is the workflow's definition, if it is not the one in statemachine/.
+ * `definition` is the definition of the vend, if it is not the one in statemachine/.
  * Throws an Error for a reference that it does not know.
  */
 export const readDeployed = (vending: Vending, place: Place, definition = readDefinition()) => {
@@ -214,6 +216,10 @@ export const readDeployed = (vending: Vending, place: Place, definition = readDe
     configurationSet: readConfigurationSet(refer, resolve),
     definition: resolve(definition) as Definition,
     stateMachineArn: refer('VendAccount'),
+    round: {
+      definition: resolve(readDefinition('daily-round')) as Definition,
+      stateMachineArn: refer('DailyRound'),
+    },
     ledgerTable: refer('Ledger'),
     passwordKeyArn: refer('PasswordKey.Arn'),
     noticesTopicArn: refer('NoticesTopic'),

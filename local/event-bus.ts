@@ -19,6 +19,7 @@ export const createEventBus = ({ rules }: Deployed, { startExecution, invoke }: 
       events.push(event)
       const matching = rulesFor(rules, event)
       const executions = matching.flatMap(({ target }) => {
+        // Only the schedule starts a round.
         if (target !== 'VendAccount') {
           void invoke(target, event)
           return []

@@ -1,6 +1,6 @@
+import { randomUUID } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
-import type { sweep } from '../functions/sweep/sweep.ts'
 import { loadVending } from '../infra/build/check-vending.ts'
 import { routeThrottle } from '../infra/build/routes.ts'
 import { scan } from '../functions/shared/ledger.ts'
@@ -13,8 +13,8 @@ import { eventBridge, rulesFor, scheduledEvent, undelivered } from './aws/eventb
 import { invokeOperation } from './aws/lambda.ts'
 import { limitRates } from './aws/rates.ts'
 import { startQueue } from './aws/sqs.ts'
-import { startStepFunctions, statusEvent } from './aws/step-functions.ts'
-import type { Progress } from './aws/step-functions-execution.ts'
+import { startStepFunctions, statusEvent, withMachines } from './aws/step-functions.ts'
+import type { Execution, Progress } from './aws/step-functions-execution.ts'
 import { createWorld, type World } from './aws/world.ts'
 import { type Clock, startClock } from './clock.ts'
 import { createLedger } from './create-ledger.ts'
@@ -87,18 +87,21 @@ const startServices = (
     sendDeadLetter: queue.send,
     onDeadLetter: options.onDeadLetter,
   })
-  const stepFunctions = startStepFunctions({
-    definition: deployed.definition as never,
-    stateMachineArn: deployed.stateMachineArn,
-    clock,
-    invoke: async (arn, input) => {
-      const name = functions.nameOf(arn)
-      if (!name) throw new Error(`The definition names a function that serverless.yml does not have: ${arn}`)
-      return functions.invoke(name, input)
-    },
-    onProgress: options.onProgress ?? (() => undefined),
-    onEnd: (execution) => bus.putEvent(statusEvent(world, execution)),
-  })
+  const startMachine = ({ definition, stateMachineArn }: Pick<Deployed, 'definition' | 'stateMachineArn'>) =>
+    startStepFunctions({
+      definition: definition as never,
+      stateMachineArn,
+      clock,
+      invoke: async (arn, input) => {
+        const name = functions.nameOf(arn)
+        if (!name) throw new Error(`The definition names a function that serverless.yml does not have: ${arn}`)
+        return functions.invoke(name, input)
+      },
+      onProgress: options.onProgress ?? (() => undefined),
+      onEnd: (execution) => bus.putEvent(statusEvent(world, execution)),
+    })
+  const stepFunctions = startMachine(deployed)
+  const rounds = startMachine(deployed.round)
   const bus = createEventBus(deployed, {
     startExecution: stepFunctions.start,
     invoke: (target, event) => functions.invokeAsync(folderOf(target), event),
@@ -111,9 +114,9 @@ const startServices = (
     sqs: queue.operations,
     events: eventBridge({ putEvent: bus.putEvent, rules: () => [...deployedRules(deployed), ...world.otherRules] }),
     cloudformation: cloudFormation(stack),
-    states: stepFunctions.operations,
+    states: withMachines(stepFunctions, rounds),
   }
-  return { queue, functions, stepFunctions, bus, stack, operations }
+  return { queue, functions, stepFunctions, rounds, bus, stack, operations }
 }
 
 /** The folder of the function that a rule names as its target: ReportFailure is report-failure. */
@@ -132,6 +135,7 @@ const stackOf = ({ partition, region, managementAccountId, now }: World, deploye
   outputs: {
     LedgerTable: deployed.ledgerTable,
     VendAccountArn: deployed.stateMachineArn,
+    DailyRoundArn: deployed.round.stateMachineArn,
     PasswordKeyArn: deployed.passwordKeyArn,
     NoticesTopicArn: deployed.noticesTopicArn,
     Approval: deployed.approval,
@@ -172,7 +176,12 @@ export const startOrganization = async ({ vendingFile, speed = defaultSpeed, sta
   const { managementAccountId, region, partition } = world
   const deployed = readDeployed(vending, { partition, region, accountId: managementAccountId })
   world.configurationSets.set(deployed.configurationSet.name, deployed.configurationSet.set)
-  const { queue, functions, stepFunctions, bus, stack, operations } = startServices(world, deployed, clock, options)
+  const { queue, functions, stepFunctions, rounds, bus, stack, operations } = startServices(
+    world,
+    deployed,
+    clock,
+    options,
+  )
   const endpoint = await startEndpoint(world, {
     ...(options.ports && { port: options.ports.endpoint }),
     ...(options.intercept && { intercept: options.intercept }),
@@ -225,15 +234,22 @@ export const startOrganization = async ({ vendingFile, speed = defaultSpeed, sta
       const letter = undelivered(world, event, { rule: rule?.name ?? '', target: deployed.stateMachineArn })
       queue.send(letter.body, letter.attributes)
     },
-    /** Runs the sweep, which has no schedule here. Returns what the sweep returns; undefined if the sweep failed. */
-    sweep: () =>
-      functions.invokeAsync('sweep', scheduledEvent(world, ruleName(deployed, 'SweepRule'))) as Promise<
-        Awaited<ReturnType<typeof sweep>> | undefined
-      >,
+    /** The executions of the daily round, by ARN. */
+    rounds: rounds.executions,
+    /** Runs a daily round, which has no schedule here. Returns the execution when it has ended. */
+    round: async () => {
+      const event = scheduledEvent(world, ruleName(deployed, 'RoundRule'))
+      const execution = rounds.start(`${randomUUID()}_${randomUUID()}`, JSON.stringify(event)) as Execution
+      while (execution.status === 'RUNNING') await setTimeout(5)
+      return execution
+    },
     requestApi: api.request,
     /** Waits until no execution is running, every failure is reported, and every mail is delivered. */
     settled: async () => {
-      const isRunning = () => [...stepFunctions.executions.values()].some(({ status }) => status === 'RUNNING')
+      const isRunning = () =>
+        [stepFunctions, rounds].some((machine) =>
+          [...machine.executions.values()].some(({ status }) => status === 'RUNNING'),
+        )
       while (!functions.isIdle() || isRunning() || !endpoint.areMailsDelivered()) await setTimeout(5)
     },
     close: async () => {

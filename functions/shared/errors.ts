@@ -215,6 +215,11 @@ export class AccountNotEnrolledError extends Error {
   override readonly name = 'AccountNotEnrolledError'
 }
 
+/** The ledger has deleted the accounts that a round was to look at, because the round is more than two days old. */
+export class BatchGoneError extends Error {
+  override readonly name = 'BatchGoneError'
+}
+
 /** Account Management refused to set an alternate contact, most likely because it has no trusted access. */
 export class AlternateContactDeniedError extends Error {
   override readonly name = 'AlternateContactDeniedError'

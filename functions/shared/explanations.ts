@@ -211,6 +211,11 @@ export const explanations: Record<string, Explanation> = {
     'The SES sending quota for 24 hours is used up. The administrators exist; the mail is missing.',
     'Request a higher quota, or wait until tomorrow.',
   ),
+  BatchGoneError: explain(
+    'start',
+    'The ledger keeps the accounts that a round looks at for two days, and this round is older.',
+    'Nothing needs to be fixed. Start a new round:',
+  ),
   AwsUnreachableError: explain('redrive', 'AWS did not answer several calls.', nothingToFix),
   MessageRejected: explain(
     'redrive',

@@ -66,6 +66,10 @@ export type Look = {
 /** The key of a finding in `Look.findings`. */
 export const findingKey = ({ kind, subject }: Pick<Finding, 'kind' | 'subject'>) => `${kind}#${subject.toLowerCase()}`
 
+/** Whether a finding of the look goes on, or is gone and nobody was told so. */
+export const findingsOpen = ({ findings, gone }: Pick<Look, 'findings' | 'gone'>) =>
+  Object.keys(findings).length + Object.keys(gone).length > 0
+
 export const lookKey = (accountId: string) => `look#${accountId}`
 
 /** Reads what the last look found in an account; undefined if the round has not looked at the account yet. */

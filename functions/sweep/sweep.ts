@@ -1,35 +1,24 @@
-import { createHash } from 'node:crypto'
 import { type Account, type OrganizationsClient, paginateListAccounts } from '@aws-sdk/client-organizations'
 import { DeleteSecretCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import type { SESClient } from '@aws-sdk/client-ses'
-import { type DescribeExecutionOutput, type SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn'
-import { findMemberAccount, type ProtectedPlaces } from '../shared/account.ts'
+import { type SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn'
+import { findMemberAccount } from '../shared/account.ts'
 import { isNamed } from '../shared/aws-errors.ts'
-import { eventOfSweep, openedBy } from '../shared/event-shape.ts'
-import { isDefinitionOld, isRunning, readExecution } from '../shared/execution.ts'
-import { explanationOf, hasFailed } from '../shared/failure.ts'
-import {
-  type AccountRecord,
-  allAccounts,
-  giveLeaseBack,
-  ledgerMadeAt,
-  leaseRestSeconds,
-  readAccount,
-  recordFailure,
-  recordGone,
-} from '../shared/record-and-lease.ts'
+import { eventOfSweep } from '../shared/event-shape.ts'
+import { isRunning } from '../shared/execution.ts'
 import { type Ledger, scan } from '../shared/ledger.ts'
-import { fillText, oneLine } from '../shared/mail.ts'
-import { allIntents, type Intent, isOpenedByRequest, recordOpeningFailure } from '../shared/opening.ts'
-import { parseJson } from '../shared/parse.ts'
-import { explainFailure } from '../shared/next-command.ts'
+import { allLooks } from '../shared/look.ts'
 import { toldFailures } from '../shared/notes.ts'
+import { allIntents, type Intent, isOpenedByRequest } from '../shared/opening.ts'
+import { allAccounts, ledgerMadeAt, leaseRestSeconds, readAccount, recordGone } from '../shared/record-and-lease.ts'
+import { signInsPerSecond, writeBatches } from '../shared/round.ts'
 import { secretName } from '../shared/secret-name.ts'
-import { inNote, tellOnce } from '../shared/send-mail.ts'
 import { together } from '../shared/together.ts'
-import { placeOf } from '../shared/vend.ts'
+import { placeOf, vendOf } from '../shared/vend.ts'
+import { chooseAccounts, type RoundConfig } from './choose-accounts.ts'
+import { mayBeVended } from './may-be-vended.ts'
 import { type RequestsConfig, settleRequests } from './settle-requests.ts'
-import text from './sweep-notice.txt'
+import { tellFailures, type Unsettled } from './tell-failures.ts'
 
 type Clients = {
   organizations: OrganizationsClient
@@ -38,21 +27,14 @@ type Clients = {
   ses: SESClient
   ledger: Ledger
 }
-type Config = RequestsConfig & {
-  protected: ProtectedPlaces
-  automatic: 'organizations' | 'control-tower'
-  notify: string[]
-  runbook?: string | undefined
-  /** The endpoint of an AWS that is not the real one: the mail's commands must not reach the real AWS. */
-  endpointUrl?: string | undefined
-}
+type Config = RequestsConfig &
+  RoundConfig &
+  Parameters<typeof tellFailures>[2] & { automatic: 'organizations' | 'control-tower' }
 
 const hour = 60 * 60 * 1000
 /** How long the sweep waits for the event of a new account. Only Control Tower knows when its accounts are ready. */
 const patience = { organizations: hour, 'control-tower': 24 * hour }
 const recoveryDays = 7
-/** Nobody reads a mail that lists more failures. */
-const maxTold = 50
 
 /**
  * Compares the organization's accounts with the ledger, and makes up for events that did not come.
@@ -67,14 +49,21 @@ const maxTold = 50
  * - An account that AWS has suspended: the sweep changes nothing, because a suspension is often lifted. The mail says
  *   so if the account is on record.
  *
- * Answers the number of accounts and the ids of the accounts and requests of each kind. Safe to run twice, and beside
- * events.
+ * Then writes the accounts that the round looks at into the ledger, in batches.
+ *
+ * Answers the keys of the batches, how many accounts a batch may sign in to in a second, and the number of accounts and
+ * the ids of the accounts and requests of each kind. Safe to run twice, and beside events.
  * Throws AWS's own errors. An incomplete list of accounts ends nothing.
  */
-export async function sweep(clients: Clients, config: Config) {
-  const [accounts, { records, toldEarlier, intents }, installedAt] = await Promise.all([
+export async function sweep(clients: Clients, { executionArn }: { executionArn: string }, config: Config) {
+  const [accounts, { records, toldEarlier, intents, looks }, installedAt] = await Promise.all([
     listAccounts(clients, config),
-    scan(clients.ledger, { records: allAccounts(), toldEarlier: toldFailures, intents: allIntents }),
+    scan(clients.ledger, {
+      records: allAccounts(['admins', 'passwords']),
+      toldEarlier: toldFailures,
+      intents: allIntents,
+      looks: allLooks,
+    }),
     ledgerMadeAt(clients.ledger),
   ])
   const sorted = [...accounts].flatMap(([accountId, account]) => {
@@ -109,15 +98,27 @@ export async function sweep(clients: Clients, config: Config) {
         ]
       : [],
   )
+  const toLookAt = chooseAccounts(accounts.values(), { records, looks }, config)
   // A failure in one of these must not prevent the others.
-  const [started, ended, told, settled] = await together([
+  const [batches, started, ended, told, settled] = await together([
+    writeBatches(clients.ledger, vendOf(executionArn).id, toLookAt),
     startMissed(clients, config, missed),
     endGone(clients, config, { closed, departed }),
-    tell(clients, config, { unsettled: [...unsettled, ...unsettledOpenings(intents)], suspended }),
+    tellFailures(clients, { unsettled: [...unsettled, ...unsettledOpenings(intents)], suspended }, config),
     settleRequests(clients, config, intents.values()),
   ])
   const ids = suspended.map(({ accountId }) => accountId)
-  return { accounts: accounts.size, started, ...ended, ...told, suspended: ids, ...settled }
+  return {
+    batches,
+    signInsPerSecond: signInsPerSecond(batches.length),
+    accounts: accounts.size,
+    toLookAt: toLookAt.length,
+    started,
+    ...ended,
+    ...told,
+    suspended: ids,
+    ...settled,
+  }
 }
 
 /** All member accounts by id. Throws if the list is incomplete: a complete list includes the management account. */
@@ -181,22 +182,6 @@ const taskFor = (
   const joinedAt = JoinedTimestamp ?? new Date(0)
   if (isVended || !installedAt || joinedAt < installedAt || Date.now() - joinedAt.getTime() < patience) return undefined
   return !record && toldFailure ? { is: 'unsettled', executionArn: toldFailure } : { is: 'missed' }
-}
-
-/**
- * Whether an account may be vended. The list of accounts may be minutes old, and does not say which accounts are
- * protected.
- */
-const mayBeVended = async ({ organizations }: Clients, config: Config, accountId: string) => {
-  const { managementAccountId } = placeOf(config.stateMachineArn)
-  try {
-    await findMemberAccount(organizations, { accountId, managementAccountId, protectedPlaces: config.protected })
-    return true
-  } catch (error) {
-    if (isNamed(error, 'ProtectedAccountError', 'AccountNotFoundError', 'AccountPendingError', 'AccountNotActiveError'))
-      return false
-    throw error
-  }
 }
 
 const startMissed = async (clients: Clients, config: Config, missed: { accountId: string }[]) => {
@@ -272,121 +257,4 @@ const end = async ({ secrets, sfn, ledger }: Clients, accountId: string, status:
     }
   // The record is last: if something fails before it, the next sweep does everything again.
   return recordGone(ledger, { accountId, status, record })
-}
-
-type Unsettled = {
-  /** Of an account that has no id yet: the address. */
-  accountId: string
-  /** The request, if the account's id is not known yet. */
-  requestId?: string
-  name: string
-  executionArn: string
-  isOnRecord: boolean
-  failure: AccountRecord['failure'] | Intent['failure']
-}
-
-type Failed = Unsettled & ReturnType<typeof explainFailure>
-type Suspended = { accountId: string; name: string; status: string }
-
-/**
- * Tells all failed vends in one mail, once a day, and the suspended accounts in the same mail. A mail about suspended
- * accounts alone comes once, and not each day. Records a failure that was never told. Answers the ids of the accounts
- * whose vend failed, and of the requests whose account could not be opened.
- */
-const tell = async (
-  clients: Clients,
-  config: Config,
-  { unsettled, suspended }: { unsettled: Unsettled[]; suspended: Suspended[] },
-) => {
-  const failed: Failed[] = []
-  for (const vend of unsettled) {
-    const { accountId, executionArn, isOnRecord, failure, requestId } = vend
-    const execution =
-      (await readExecution(clients.sfn, executionArn)) ??
-      forgotten({ executionArn, failure, stateMachineArn: config.stateMachineArn })
-    // A try that was stopped took the lease late, after its execution had succeeded. Nobody else gives this lease back.
-    if (execution.status === 'SUCCEEDED' && !requestId) await giveLeaseBack(clients.ledger, { accountId, executionArn })
-    if (!hasFailed(execution.status)) continue
-    if (!requestId && !(await mayBeVended(clients, config, accountId))) continue
-    const { goOn } = explanationOf({ status: execution.status, error: execution.error })
-    const explained = explainFailure(execution, execution.status, {
-      accountId,
-      isOnRecord,
-      isDefinitionOld: goOn === 'redrive' && (await isDefinitionOld(clients.sfn, execution)),
-      endpointUrl: config.endpointUrl,
-    })
-    if (!failure && requestId)
-      await recordOpeningFailure(clients.ledger, { email: accountId, executionArn, ...explained })
-    else if (!failure) await recordFailure(clients.ledger, { accountId, executionArn, ...explained })
-    const name = vend.name || (openedBy(parseJson(execution.input))?.name ?? 'an account to open')
-    failed.push({ ...vend, name, ...explained })
-  }
-  if (failed.length || suspended.length) {
-    const mail = summary({ failed, suspended }, config)
-    // A sweep that is retried does not tell the same again.
-    const content = createHash('sha256').update(mail.content).digest('hex').slice(0, 32)
-    const note = `sweep#${failed.length ? today() : 'suspended'}#${content}`
-    await tellOnce(clients.ses, mail, inNote(clients.ledger, note), config)
-  }
-  return {
-    failed: failed.flatMap(({ accountId, requestId }) => (requestId ? [] : [accountId])),
-    failedRequests: failed.flatMap(({ requestId }) => requestId ?? []),
-  }
-}
-
-/** What the ledger knows about an execution that Step Functions has forgotten. */
-const forgotten = ({
-  failure,
-  ...execution
-}: Pick<Unsettled, 'executionArn' | 'failure'> & { stateMachineArn: string }): DescribeExecutionOutput => ({
-  ...execution,
-  ...failure,
-  startDate: undefined,
-  status: failure?.status ?? 'FAILED',
-  redriveStatus: 'NOT_REDRIVABLE',
-})
-
-/**
- * The mail that tells about all failed vends and suspended accounts. `content` is the part that differs from one set of
- * accounts to another.
- */
-const summary = (
-  { failed, suspended }: { failed: Failed[]; suspended: Suspended[] },
-  { notify, runbook = '' }: Config,
-) => {
-  const paragraphs = failed
-    .slice(0, maxTold)
-    .map(({ accountId, name, error, what, cause, advice, request, save, command }) =>
-      // Names and causes are text of others. They get no line of their own, which could look like a command.
-      [
-        `${accountId} (${oneLine(name)}): ${error}`,
-        `  ${what}`,
-        cause && `  Cause: ${oneLine(cause)}`,
-        `  ${advice}`,
-        request && `    ${save}: ${request}`,
-        `    ${command}`,
-      ]
-        .filter(Boolean)
-        .join('\n'),
-    )
-  const lines = suspended
-    .slice(0, maxTold)
-    .map(({ accountId, name, status }) => `${accountId} (${oneLine(name)}): ${status}`)
-  const more = (all: object[]) => String(Math.max(0, all.length - maxTold) || '')
-  const subject = failed.length
-    ? failed.length === 1
-      ? 'The vend of 1 account has failed'
-      : `The vends of ${failed.length} accounts have failed`
-    : suspended.length === 1
-      ? 'AWS has suspended 1 account'
-      : `AWS has suspended ${suspended.length} accounts`
-  const values = {
-    title: subject,
-    accounts: paragraphs.join('\n\n'),
-    more: more(failed),
-    suspended: lines.join('\n'),
-    moreSuspended: more(suspended),
-    runbook,
-  }
-  return { to: notify, subject, text: fillText(text, values), content: `${values.accounts}\n${values.suspended}` }
 }

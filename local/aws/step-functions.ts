@@ -115,7 +115,7 @@ const keepDefinitions = ({ stateMachineArn, definition }: { stateMachineArn: str
   }
 }
 
-/** Starts Step Functions with one state machine. Returns its executions by ARN, `start`, and the operations. */
+/** Starts a state machine of Step Functions. Returns its executions by ARN, `start`, and the operations. */
 export const startStepFunctions = ({ stateMachineArn, ...options }: MachineOptions & { stateMachineArn: string }) => {
   const { now } = options.clock
   const executions = new Map<string, Execution>()
@@ -193,5 +193,26 @@ export const startStepFunctions = ({ stateMachineArn, ...options }: MachineOptio
     },
   }
 
-  return { executions, start, operations }
+  return { stateMachineArn, executions, start, operations }
+}
+
+type Machine = ReturnType<typeof startStepFunctions>
+
+/** Step Functions' operations with several state machines: each call goes to the machine that its ARN names. */
+export const withMachines = (first: Machine, ...others: Machine[]) => {
+  const names = (asked: object, { stateMachineArn }: Machine) =>
+    Object.values(asked).some(
+      (arn) =>
+        arn === stateMachineArn ||
+        String(arn).startsWith(`${stateMachineArn.replace(':stateMachine:', ':execution:')}:`),
+    )
+  // An ARN that names no machine gets the errors of the first one.
+  const machineOf = (asked: object) => others.find((machine) => names(asked, machine)) ?? first
+  return Object.fromEntries(
+    Object.keys(first.operations).map((name) => [
+      name,
+      (world: World, asked: object) =>
+        (machineOf(asked).operations as Record<string, (world: World, asked: object) => unknown>)[name]?.(world, asked),
+    ]),
+  ) as Machine['operations']
 }

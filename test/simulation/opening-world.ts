@@ -17,7 +17,7 @@ import { oneOf, randomFrom } from './random.ts'
 import type { Result } from './run-world.ts'
 import { outcomeOf, runningIn, uuidsOf } from './running.ts'
 import { never, type Service } from './service.ts'
-import { listing, nextSweepDay, scheduledEvent, sweepAt } from './sweeps.ts'
+import { listing, nextSweepDay, sweepInput, sweepAt } from './sweeps.ts'
 import { inVirtualTime, sleep } from './virtual-time.ts'
 
 const day = 24 * 60 * 60
@@ -227,7 +227,7 @@ const live = async (service: Service, plan: OpeningPlan, random: () => number): 
   const before = new Set(world.accounts.keys())
   const sweepOn = async (nth: number, times: number) => {
     await sleep(start + sweepAt(nth) * 1000 - clock.now())
-    for (let fired = 0; fired < times; fired++) track(invokeAsync('sweep', scheduledEvent(world, uuid())))
+    for (let fired = 0; fired < times; fired++) track(invokeAsync('sweep', sweepInput(uuid())))
   }
 
   // People

@@ -18,7 +18,7 @@ import { type Arrival, type Door, drawPlan, type Plan } from './plan.ts'
 import { oneOf, randomFrom } from './random.ts'
 import { outcomeOf, runningIn, uuidsOf } from './running.ts'
 import type { Service } from './service.ts'
-import { checkSchedule, listing, nextSweepDay, scheduledEvent, sweepAt } from './sweeps.ts'
+import { checkSchedule, listing, nextSweepDay, sweepInput, sweepAt } from './sweeps.ts'
 import { inVirtualTime, sleep } from './virtual-time.ts'
 import { visitsOf } from './visits.ts'
 
@@ -277,7 +277,7 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
   const sweepOn = async (nth: number, times: number) => {
     await sleep(start + sweepAt(nth) * 1000 - clock.now())
     for (let fired = 0; fired < times; fired++) {
-      track(invokeAsync('sweep', scheduledEvent(world, uuid())))
+      track(invokeAsync('sweep', sweepInput(uuid())))
       if (fired + 1 === times) return
       count({ kind: 'schedule-twice', what: `day ${nth}` })
       await sleep(oneOf(random, [0, random() * 300_000]))

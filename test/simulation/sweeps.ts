@@ -1,7 +1,6 @@
 import { builtInOperations } from '../../local/aws/endpoint.ts'
 import type { Operation } from '../../local/aws/operation.ts'
 import type { Deployed } from '../../local/deployed.ts'
-import type { World } from '../../local/aws/world.ts'
 import type { inMemoryDynamoDB } from './dynamodb.ts'
 import { epoch } from './virtual-time.ts'
 
@@ -15,21 +14,14 @@ export const nextSweepDay = (seconds: number) => Math.max(0, Math.ceil((seconds 
 
 /** Throws if the deployed rule is not the one that is simulated. */
 export const checkSchedule = ({ rules }: Deployed) => {
-  const rule = rules.find(({ target }) => target === 'Sweep')
+  const rule = rules.find(({ target }) => target === 'DailyRound')
   if (!rule?.enabled || rule.schedule !== schedule)
     throw new Error(`The simulation sweeps by ${schedule}, the deployed rule by ${rule?.schedule ?? 'none'}`)
 }
 
-export const scheduledEvent = ({ now, managementAccountId, region }: World, id: string) => ({
-  version: '0',
-  id,
-  'detail-type': 'Scheduled Event',
-  source: 'aws.events',
-  account: managementAccountId,
-  time: new Date(now()).toISOString(),
-  region,
-  resources: [`arn:aws:events:${region}:${managementAccountId}:rule/SweepRule`],
-  detail: {},
+/** What the first state of a round gets. */
+export const sweepInput = (uuid: string) => ({
+  executionArn: `arn:aws:states:us-east-1:111122223333:execution:account-vending-local_round:${uuid}`,
 })
 
 /**

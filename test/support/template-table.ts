@@ -77,6 +77,9 @@ const functions: Record<string, Fn> = {
   ReportFailure: fn(noticing),
   TellSubscribers: fn({ NOTICES_TOPIC: '${NoticesTopic}' }),
   Sweep: fn(noticing, 900),
+  LookAtAccounts: fn(entering, 600),
+  FollowUp: fn(noticing, 300),
+  ReportRound: fn(mailing, 300),
   // API Gateway waits 30 seconds for an answer.
   RequestAdmins: fn(workflowByName, 25),
   RequestAccount: fn({ ...noticing, OPERATOR_ROLE: '${OperatorRole}' }, 25),
@@ -205,22 +208,24 @@ const api: Table = {
 
 // The workflow, the ledger, the package. A test of its own compares the definition.
 
-const workflow: Table = {
-  VendAccount: {
-    Type: 'AWS::StepFunctions::StateMachine',
-    Properties: {
-      StateMachineName: ours,
-      StateMachineType: 'STANDARD',
-      RoleArn: '${WorkflowRole.Arn}',
-      TracingConfiguration: { Enabled: true },
-      LoggingConfiguration: {
-        Level: 'ERROR',
-        IncludeExecutionData: false,
-        Destinations: [{ CloudWatchLogsLogGroup: { LogGroupArn: '${WorkflowLog.Arn}' } }],
-      },
-      DefinitionString: expect.anything() as unknown,
+const stateMachine = (StateMachineName: string, role: string): Said => ({
+  Type: 'AWS::StepFunctions::StateMachine',
+  Properties: {
+    StateMachineName,
+    StateMachineType: 'STANDARD',
+    RoleArn: `\${${role}.Arn}`,
+    TracingConfiguration: { Enabled: true },
+    LoggingConfiguration: {
+      Level: 'ERROR',
+      IncludeExecutionData: false,
+      Destinations: [{ CloudWatchLogsLogGroup: { LogGroupArn: '${WorkflowLog.Arn}' } }],
     },
+    DefinitionString: expect.anything() as unknown,
   },
+})
+const workflow: Table = {
+  VendAccount: stateMachine(ours, 'WorkflowRole'),
+  DailyRound: stateMachine(`${ours}_round`, 'RoundRole'),
   // Step Functions needs this prefix.
   WorkflowLog: logGroup(`/aws/vendedlogs/states/${ours}`),
   Ledger: {

@@ -33,14 +33,14 @@ const byRule = (SourceArn: string) => ({ Principal: 'events.amazonaws.com', Sour
 
 // Rules and dead letters
 
-type Target = 'VendAccount' | 'ReportFailure' | 'ReportClaim' | 'RecordMailEvent' | 'TellSubscribers' | 'Sweep'
+type Target = 'VendAccount' | 'ReportFailure' | 'ReportClaim' | 'RecordMailEvent' | 'TellSubscribers' | 'DailyRound'
 const targetArn: Record<Target, object> = {
   VendAccount: { Arn: '${VendAccount}', RoleArn: '${StartVendRole.Arn}' },
   ReportFailure: { Arn: '${ReportFailureLambdaFunction.Arn}' },
   ReportClaim: { Arn: '${ReportClaimLambdaFunction.Arn}' },
   RecordMailEvent: { Arn: '${RecordMailEventLambdaFunction.Arn}' },
   TellSubscribers: { Arn: '${TellSubscribersLambdaFunction.Arn}' },
-  Sweep: { Arn: '${SweepLambdaFunction.Arn}' },
+  DailyRound: { Arn: '${DailyRound}', RoleArn: '${StartRoundRole.Arn}' },
 }
 const rule = (Id: Target, when: object, State = 'ENABLED'): Said => ({
   Type: 'AWS::Events::Rule',
@@ -79,10 +79,12 @@ const created = ['aws.organizations', 'CreateAccountResult', 'createAccountStatu
 const managed = ['aws.controltower', 'CreateManagedAccount', 'createManagedAccountStatus'] as const
 const updated = ['aws.controltower', 'UpdateManagedAccount', 'updateManagedAccountStatus'] as const
 
-const vendFailed = event('aws.states', 'Step Functions Execution Status Change', {
-  status: ['FAILED', 'TIMED_OUT', 'ABORTED'],
-  stateMachineArn: ['${VendAccount}'],
-})
+const failureOf = (stateMachineArn: string) =>
+  event('aws.states', 'Step Functions Execution Status Change', {
+    status: ['FAILED', 'TIMED_OUT', 'ABORTED'],
+    stateMachineArn: [stateMachineArn],
+  })
+const vendFailed = failureOf('${VendAccount}')
 
 const rules: Table = {
   AccountCreatedRule: rule('VendAccount', serviceEvent(...created, 'SUCCEEDED')),
@@ -129,7 +131,8 @@ const rules: Table = {
       detail: { mail: { tags: { vend: [{ exists: true }], admin: [{ exists: true }] } } },
     },
   }),
-  SweepRule: rule('Sweep', { ScheduleExpression: 'cron(10 6 * * ? *)' }),
+  RoundFailedRule: rule('ReportFailure', failureOf('${DailyRound}')),
+  RoundRule: rule('DailyRound', { ScheduleExpression: 'cron(10 6 * * ? *)' }),
   ReportClaimPermission: permission('ReportClaim', byRule('${ClaimRule.Arn}')),
   ReportClaimLambdaEvConf: asynchronous('ReportClaim'),
   RecordMailEventPermission: permission('RecordMailEvent', byRule('${MailEventRule.Arn}')),
@@ -140,10 +143,8 @@ const rules: Table = {
     Type: 'AWS::SNS::Topic',
     Properties: { DisplayName: 'Account vending', KmsMasterKeyId: '${LogKey}' },
   },
-  SweepPermission: permission('Sweep', byRule('${SweepRule.Arn}')),
   ReportFailurePermission: permission('ReportFailure', byRule(anyRule)),
   ReportFailureLambdaEvConf: asynchronous('ReportFailure'),
-  SweepLambdaEvConf: asynchronous('Sweep'),
   DeadLetters: {
     Type: 'AWS::SQS::Queue',
     // SQS's maximum. README promises these 14 days.
@@ -282,6 +283,7 @@ const requests = { Requests: items('request') }
 const intents = { Intents: items('intent') }
 const links = { Links: items('link') }
 const mails = { SentMails: items('mail') }
+const batches = { Batches: items('round') }
 const notes = (prefix: string) => ({ Notes: items(prefix) })
 export const roleTable: Record<string, RoleRow> = {
   AcceptRequestRole: role(lambda, { ...records, ...handovers, Openings: items('intent', 'request') }),
@@ -343,9 +345,13 @@ export const roleTable: Record<string, RoleRow> = {
     ...requests,
     ...intents,
     Notes: items('sweep', 'approval'),
+    ...batches,
     Secrets: { NumericGreaterThanEquals: { 'secretsmanager:RecoveryWindowInDays': '7' } },
     Mail: mail,
   }),
+  LookAtAccountsRole: role(lambda, batches),
+  FollowUpRole: role(lambda, batches),
+  ReportRoundRole: role(lambda),
   RequestAdminsRole: role(lambda, { ...records, ...notes('idempotency') }),
   RequestAccountRole: role(lambda, {
     ...requests,
@@ -360,6 +366,8 @@ export const roleTable: Record<string, RoleRow> = {
   ListAccountsRole: role(lambda),
   GetAccountRole: role(lambda, { ...records, ...mails, ...handovers }),
   WorkflowRole: role(service('states.amazonaws.com', fromHere)),
+  RoundRole: role(service('states.amazonaws.com', fromHere)),
+  StartRoundRole: role(service('events.amazonaws.com', fromHere)),
   StartVendRole: role(service('events.amazonaws.com', fromHere)),
   OperatorRole: role(people(['111122223333', '444455556666'], tableVending.operators)),
   RequesterRole: role(people(['111122223333'], tableVending.requesters)),
@@ -369,7 +377,7 @@ export const roleTable: Record<string, RoleRow> = {
 // Alarms and the dashboard
 
 const workflow = { StateMachineArn: '${VendAccount}' }
-const sweep = { FunctionName: '${SweepLambdaFunction}' }
+const round = { StateMachineArn: '${DailyRound}' }
 const queue = { QueueName: '${DeadLetters.QueueName}' }
 
 /** An alarm that fires at the first occurrence within five minutes, and that a quiet time does not fire. */
@@ -393,6 +401,27 @@ const alarm = (Namespace: string, MetricName: string, dimensions: Record<string,
   },
 })
 
+/** One alarm for the three ways in which a round ends without success. */
+const roundFailedAlarm = (): Said => {
+  const { Namespace: _, MetricName: __, Dimensions, Statistic, Period, ...more } = alarm('', '', round).Properties
+  const metric = (Id: string, MetricName: string) => ({
+    Id,
+    ReturnData: false,
+    MetricStat: { Metric: { Namespace: 'AWS/States', MetricName, Dimensions }, Period, Stat: Statistic },
+  })
+  const Metrics = [
+    {
+      Id: 'all',
+      Expression: 'FILL(failed, 0) + FILL(timedOut, 0) + FILL(aborted, 0)',
+      Label: 'Rounds without success',
+    },
+    metric('failed', 'ExecutionsFailed'),
+    metric('timedOut', 'ExecutionsTimedOut'),
+    metric('aborted', 'ExecutionsAborted'),
+  ]
+  return { Type: 'AWS::CloudWatch::Alarm', Properties: { ...more, Metrics } }
+}
+
 const alarms: Table = {
   AlarmTopic: {
     Type: 'AWS::SNS::Topic',
@@ -410,14 +439,14 @@ const alarms: Table = {
   MailBouncedAlarm: alarm('AWS/SES', 'Bounce', {}),
   MailComplaintAlarm: alarm('AWS/SES', 'Complaint', {}),
   MailRejectedAlarm: alarm('AWS/SES', 'Reject', {}),
-  // 26 hours without an invocation. An hour without one has no data.
-  SweepNotRunAlarm: alarm('AWS/Lambda', 'Invocations', sweep, {
+  // 26 hours without a start. An hour without one has no data.
+  RoundNotRunAlarm: alarm('AWS/States', 'ExecutionsStarted', round, {
     Period: 3600,
     EvaluationPeriods: 26,
     ComparisonOperator: 'LessThanThreshold',
     TreatMissingData: 'breaching',
   }),
-  SweepFailedAlarm: alarm('AWS/Lambda', 'Errors', sweep),
+  RoundFailedAlarm: roundFailedAlarm(),
 }
 
 /** All resources that are neither functions nor API nor storage, except roles and the dashboard. */
@@ -455,8 +484,8 @@ export const dashboardTable: Record<string, unknown[]> = {
     {},
     'Sum',
   ),
-  'The daily sweep': [
-    ...metrics('AWS/Lambda', ['Invocations', 'Errors'], sweep, 'Sum'),
-    ...metrics('AWS/Lambda', ['Duration'], sweep, 'Maximum'),
+  'The daily round': [
+    ...metrics('AWS/States', ['ExecutionsStarted', 'ExecutionsSucceeded', 'ExecutionsFailed'], round, 'Sum'),
+    ...metrics('AWS/States', ['ExecutionTime'], round, 'Maximum'),
   ],
 }

@@ -100,6 +100,9 @@ test.each([
       SFNClient: usual,
     },
   ],
+  ['look-at-accounts', { DynamoDBClient: usualOfDynamoDB }],
+  ['follow-up', { DynamoDBClient: usualOfDynamoDB }],
+  ['report-round', { DynamoDBClient: usualOfDynamoDB }],
   ['request-admins', { DynamoDBClient: usualOfDynamoDB, OrganizationsClient: usual, SFNClient: usual }],
   // Many may ask for an account at the same moment.
   [
@@ -115,7 +118,7 @@ test.each([
     handler: (event: unknown, context: object) => Promise<unknown>
   }
   vi.spyOn(process.stdout, 'write').mockReturnValue(true)
-  if (name === 'sweep') await handler({}, { getRemainingTimeInMillis: () => 1000 })
+  if (name === 'sweep') await handler({ executionArn: 'arn' }, { getRemainingTimeInMillis: () => 1000 })
   vi.restoreAllMocks()
   expect(await options()).toEqual(expected)
 })

@@ -48,6 +48,7 @@ const config = {
   stateMachineArn,
   protected: { accounts: ['Audit'], organizationalUnits: ['ou-exam-security'] },
   automatic: 'organizations' as const,
+  round: 'unsettled' as const,
   sender: 'vending@example.com',
   organizationName: 'Example Organization',
   contact: 'platform-team@example.com',
@@ -64,6 +65,7 @@ const run = (overrides: Partial<Omit<typeof config, 'automatic'>> & { automatic?
       ses: new SESClient({}),
       ledger,
     },
+    { executionArn: `${stateMachineArn.replace(':stateMachine:', ':execution:')}_round:today` },
     { ...config, ...overrides },
   )
 
@@ -121,6 +123,9 @@ const mails = () => ses.commandCalls(SendEmailCommand).map(({ args }) => args[0]
 const mailText = () => mails()[0]?.Message?.Body?.Text?.Data ?? ''
 const deleted = () => secrets.commandCalls(DeleteSecretCommand).map(({ args }) => args[0].input)
 const nothing = {
+  batches: [],
+  signInsPerSecond: 300,
+  toLookAt: 0,
   started: [],
   closed: [],
   departed: [],
@@ -208,7 +213,7 @@ describe('missed', () => {
 
   test('does not include an account that is on record as vended', async () => {
     there([account(1)], { '700000000001': aVendedRecord() })
-    expect(await run()).toMatchObject(nothing)
+    expect(await run()).toMatchObject({ ...nothing, batches: [{}], toLookAt: 1 })
     expect(sfn.calls()).toEqual([])
   })
 

@@ -224,7 +224,7 @@ describe('links', () => {
     const { id } = await vended('ada')
     expect(JSON.stringify(await vendJson('links'))).toContain(id)
     organization.world.accounts.delete(id)
-    await organization.sweep()
+    await organization.round()
     expect(JSON.stringify(await vendJson('links', '--all'))).not.toContain(id)
   })
 })

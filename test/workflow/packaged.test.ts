@@ -44,7 +44,8 @@ test('both sets of rules are packaged; `automatic` decides which set is enabled'
     'ClaimDisownedRule',
     'ClaimRule',
     'MailEventRule',
-    'SweepRule',
+    'RoundFailedRule',
+    'RoundRule',
     'VendFailedNoticeRule',
     'VendFailedRule',
   ])
@@ -58,7 +59,8 @@ test('both sets of rules are packaged; `automatic` decides which set is enabled'
     'ManagedAccountCreationFailedRule',
     'ManagedAccountUpdateFailedRule',
     'ManagedAccountUpdatedRule',
-    'SweepRule',
+    'RoundFailedRule',
+    'RoundRule',
     'VendFailedNoticeRule',
     'VendFailedRule',
   ])

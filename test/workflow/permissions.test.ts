@@ -169,7 +169,7 @@ const scenarios = async () => {
   await forgottenRequests(organization)
   const wait = missed + 61 * 60 * 1000 - world.now()
   await new Promise((resolve) => setTimeout(resolve, wait / organization.clock.speed))
-  await organization.sweep()
+  await organization.round()
   await organization.settled()
   await organization.close()
 }
@@ -401,7 +401,6 @@ const invocation = (
 /** Asks for what needs no call of a function: the calls of AWS's services and of people. */
 const askWithoutCalls = () => {
   const own = { accountId: managementAccountId, context: {} }
-  const workflow = resolved<string>({ Ref: 'VendAccount' })
   for (const { name: by, log, hasDestination, role } of functions()) {
     ask(...dependentOn(here, 'a function', { by, log }))
     if (hasDestination) ask(...dependentOn(here, 'a function with a destination', { by }))
@@ -409,14 +408,21 @@ const askWithoutCalls = () => {
   }
 
   // Step Functions
-  const definition = JSON.stringify(resolved(service.resources['VendAccount']?.Properties['DefinitionString']))
-  for (const { arn } of functions().filter(({ arn }) => definition.includes(`${arn}\\"`)))
-    ask({ ...own, by: 'WorkflowRole', action: 'lambda:InvokeFunction', resource: arn })
-  ask(...dependentOn(here, 'the workflow', { by: 'WorkflowRole' }))
+  for (const [machine, by] of [
+    ['VendAccount', 'WorkflowRole'],
+    ['DailyRound', 'RoundRole'],
+  ] as const) {
+    const definition = JSON.stringify(resolved(service.resources[machine]?.Properties['DefinitionString']))
+    for (const { arn } of functions().filter(({ arn }) => definition.includes(`${arn}\\"`)))
+      ask({ ...own, by, action: 'lambda:InvokeFunction', resource: arn })
+    ask(...dependentOn(here, 'the workflow', { by }))
+  }
   const ofThisAccount = { 'aws:SourceAccount': managementAccountId }
   for (const [by, role] of [
     ['states.amazonaws.com', 'WorkflowRole'],
+    ['states.amazonaws.com', 'RoundRole'],
     ['events.amazonaws.com', 'StartVendRole'],
+    ['events.amazonaws.com', 'StartRoundRole'],
   ] as const)
     ask({ ...own, by, action: 'sts:AssumeRole', resource: arnIn(service, role), context: ofThisAccount })
 
@@ -425,7 +431,7 @@ const askWithoutCalls = () => {
     const from = { by: 'events.amazonaws.com', context: { ...ofThisAccount, 'aws:SourceArn': arnIn(service, rule) } }
     ask({ ...own, ...from, action: 'sqs:SendMessage', resource: arnIn(service, 'DeadLetters') })
     for (const { Arn, RoleArn } of resolved<{ Arn: string; RoleArn?: string }[]>(Properties['Targets'])) {
-      if (RoleArn) ask({ ...own, by: RoleArn.replace(/.*\//, ''), action: 'states:StartExecution', resource: workflow })
+      if (RoleArn) ask({ ...own, by: RoleArn.replace(/.*\//, ''), action: 'states:StartExecution', resource: Arn })
       else ask({ ...own, ...from, action: 'lambda:InvokeFunction', resource: Arn })
     }
   }
@@ -715,6 +721,8 @@ const itemsOf: Record<string, string[]> = {
   'record-mail-event': ['mail'],
   'get-account': ['account', 'mail', 'handover'],
   sweep: ['account', 'sweep', 'request', 'approval'],
+  'look-at-accounts': ['round'],
+  'follow-up': ['round'],
 }
 const kindsOfItems = [...new Set(Object.values(itemsOf).flat())]
 /** What ClaimLink, which everybody can call, must never be able to do. */
@@ -916,7 +924,7 @@ const denied: [what: string, of: [by: string, action: string], wrong: (request: 
   ['all accounts, for who needs one', ['sweep', 'organizations:ListAccounts'], itself({ by: 'accept-request' })],
 
   ['another function’s log', ['sweep', 'logs:PutLogEvents'], at(/-sweep/, '-getAccount')],
-  ['another queue', ['sweep', 'sqs:SendMessage'], at(/DeadLetters$/, 'another')],
+  ['another queue', ['report-failure', 'sqs:SendMessage'], at(/DeadLetters$/, 'another')],
 
   ['a function that is no step', ['WorkflowRole', 'lambda:InvokeFunction'], at(/-local-.*/, '-local-reportFailure')],
   ['another service’s function', ['WorkflowRole', 'lambda:InvokeFunction'], at(/account-vending/, 'another')],
@@ -930,7 +938,7 @@ const denied: [what: string, of: [by: string, action: string], wrong: (request: 
     }),
   ],
   [
-    'the sweep, for another rule',
+    'the sweep, for a rule',
     ['events.amazonaws.com', 'lambda:InvokeFunction'],
     () => ({
       resource: arnIn(service, 'SweepLambdaFunction'),

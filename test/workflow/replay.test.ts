@@ -125,18 +125,19 @@ test('a message that could not be deleted starts nothing on its second replay', 
   expect(organization.executions.size).toBe(before)
 })
 
-test('an event for a function invokes the function again, and so does a failed sweep', async () => {
+test('an event for a function invokes the function again, and a round that did not start is started', async () => {
   const failing = account('500000000004')
   failing.deniedActions = ['iam:CreateUser']
   await vend(organization, { door: 'manual', input: '{"accountId":"500000000004"}' })
-  await withoutSes(() => organization.sweep())
-  expect(organization.deadLetters).toHaveLength(1)
+  const { stateMachineArn } = organization.deployed.round
+  await deadEvent(stateMachineArn, { source: 'aws.events', 'detail-type': 'Scheduled Event' })
   const status = organization.events.findLast((event) => (event as { source: string }).source === 'aws.states')
   await deadEvent(organization.deployed.lambdaArn('reportFailure'), status)
   expect((await again()).map(({ target, outcome }) => [target, outcome])).toEqual([
-    ['sweep', 'replayed'],
+    ['DailyRound', 'replayed'],
     ['reportFailure', 'replayed'],
   ])
+  await organization.settled()
   const told = (await organization.mails()).filter(({ function: by }) => by === 'sweep')
   expect(told.at(-1)?.text).toContain('500000000004')
   // That failure was already reported.
