@@ -485,7 +485,12 @@ export const dashboardTable: Record<string, unknown[]> = {
     'Sum',
   ),
   'The daily round': [
-    ...metrics('AWS/States', ['ExecutionsStarted', 'ExecutionsSucceeded', 'ExecutionsFailed'], round, 'Sum'),
+    ...metrics(
+      'AWS/States',
+      ['Started', 'Succeeded', 'Failed', 'TimedOut', 'Aborted'].map((how) => `Executions${how}`),
+      round,
+      'Sum',
+    ),
     ...metrics('AWS/States', ['ExecutionTime'], round, 'Maximum'),
   ],
 }

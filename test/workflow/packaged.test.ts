@@ -27,7 +27,7 @@ let controlTower: Packaged
 beforeAll(async () => {
   organizations = await packaged(tableVending)
   controlTower = await packagedTemplate({ automatic: 'control-tower', senderIdentity })
-}, 120_000)
+}, 300_000)
 
 const enabledRules = (service: Packaged) =>
   ofType(service, 'AWS::Events::Rule')
@@ -118,7 +118,13 @@ describe('the packaged template says what the table says:', () => {
     for (const { type, properties } of widgets)
       expect({ type, ...properties }).toMatchObject({ type: 'metric', region: '${AWS::Region}', period: 300 })
     const shown = Object.values(dashboardTable).flat() as string[][]
-    for (const { Namespace, MetricName } of ofType(organizations, 'AWS::CloudWatch::Alarm'))
+    type Watched = { Namespace: string; MetricName: string }
+    const watched = ofType(organizations, 'AWS::CloudWatch::Alarm').flatMap(({ Metrics, ...alarm }) =>
+      Metrics
+        ? (Metrics as { MetricStat?: { Metric: Watched } }[]).flatMap(({ MetricStat }) => MetricStat?.Metric ?? [])
+        : (alarm as unknown as Watched),
+    )
+    for (const { Namespace, MetricName } of watched)
       expect(shown.map((metric) => metric.slice(0, 2))).toContainEqual([Namespace, MetricName])
   })
 
@@ -133,6 +139,7 @@ describe('the packaged template says what the table says:', () => {
       AlarmTopicArn: '${AlarmTopic}',
       Approval: 'none',
       ApproverRoleArn: '${ApproverRole.Arn}',
+      DailyRoundArn: '${DailyRound}',
       DeadLetterQueueUrl: '${DeadLetters}',
       HttpApiId: '${HttpApi}',
       HttpApiUrl: 'https://${HttpApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}',
@@ -202,6 +209,10 @@ describe('the local organization runs the package:', () => {
         .replaceAll(
           '{"Ref":"VendAccount"}',
           '"arn:aws:states:us-east-1:111122223333:stateMachine:account-vending-local"',
+        )
+        .replaceAll(
+          '{"Ref":"DailyRound"}',
+          '"arn:aws:states:us-east-1:111122223333:stateMachine:account-vending-local_round"',
         ),
     ) as unknown
 
@@ -221,9 +232,10 @@ describe('the local organization runs the package:', () => {
     }
   })
 
-  test('the same definition', () => {
-    const { definition } = readDeployed(loadVending(organizations.file), place)
-    const { DefinitionString } = organizations.resources['VendAccount']?.Properties as {
+  test.each(['VendAccount', 'DailyRound'])('the same definition of %s', (machine) => {
+    const { definition: ofVend, round } = readDeployed(loadVending(organizations.file), place)
+    const definition = machine === 'VendAccount' ? ofVend : round.definition
+    const { DefinitionString } = organizations.resources[machine]?.Properties as {
       DefinitionString: { 'Fn::Sub': [string, Record<string, { 'Fn::GetAtt': [string, string] }>] }
     }
     const [text, references] = DefinitionString['Fn::Sub']
