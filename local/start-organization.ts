@@ -119,6 +119,24 @@ const startServices = (
   return { queue, functions, stepFunctions, rounds, bus, stack, operations }
 }
 
+type Services = ReturnType<typeof startServices>
+
+const isRunning = ({ stepFunctions, rounds }: Pick<Services, 'stepFunctions' | 'rounds'>) =>
+  [stepFunctions, rounds].some((machine) => [...machine.executions.values()].some(({ status }) => status === 'RUNNING'))
+
+const runRound = async (world: World, deployed: Deployed, { rounds }: Pick<Services, 'rounds'>) => {
+  const event = scheduledEvent(world, ruleName(deployed, 'RoundRule'))
+  const execution = rounds.start(`${randomUUID()}_${randomUUID()}`, JSON.stringify(event)) as Execution
+  while (execution.status === 'RUNNING') await setTimeout(5)
+  return execution
+}
+
+const failDelivery = (world: World, deployed: Deployed, { queue }: Pick<Services, 'queue'>, event: object) => {
+  const [rule] = rulesFor(deployedRules(deployed), event)
+  const letter = undelivered(world, event, { rule: rule?.name ?? '', target: deployed.stateMachineArn })
+  queue.send(letter.body, letter.attributes)
+}
+
 /** The folder of the function that a rule names as its target: ReportFailure is report-failure. */
 const folderOf = (target: string) => target.replace(/(?!^)[A-Z]/g, '-$&').toLowerCase()
 
@@ -176,12 +194,8 @@ export const startOrganization = async ({ vendingFile, speed = defaultSpeed, sta
   const { managementAccountId, region, partition } = world
   const deployed = readDeployed(vending, { partition, region, accountId: managementAccountId })
   world.configurationSets.set(deployed.configurationSet.name, deployed.configurationSet.set)
-  const { queue, functions, stepFunctions, rounds, bus, stack, operations } = startServices(
-    world,
-    deployed,
-    clock,
-    options,
-  )
+  const services = startServices(world, deployed, clock, options)
+  const { queue, functions, stepFunctions, rounds, bus, stack, operations } = services
   const endpoint = await startEndpoint(world, {
     ...(options.ports && { port: options.ports.endpoint }),
     ...(options.intercept && { intercept: options.intercept }),
@@ -229,28 +243,15 @@ export const startOrganization = async ({ vendingFile, speed = defaultSpeed, sta
     /** The messages in the dead-letter queue. */
     deadLetters: queue.messages,
     /** Puts an event into the dead-letter queue, as EventBridge does if it may not start the workflow. */
-    failDelivery: (event: object) => {
-      const [rule] = rulesFor(deployedRules(deployed), event)
-      const letter = undelivered(world, event, { rule: rule?.name ?? '', target: deployed.stateMachineArn })
-      queue.send(letter.body, letter.attributes)
-    },
+    failDelivery: (event: object) => failDelivery(world, deployed, services, event),
     /** The executions of the daily round, by ARN. */
     rounds: rounds.executions,
     /** Runs a daily round, which has no schedule here. Returns the execution when it has ended. */
-    round: async () => {
-      const event = scheduledEvent(world, ruleName(deployed, 'RoundRule'))
-      const execution = rounds.start(`${randomUUID()}_${randomUUID()}`, JSON.stringify(event)) as Execution
-      while (execution.status === 'RUNNING') await setTimeout(5)
-      return execution
-    },
+    round: () => runRound(world, deployed, services),
     requestApi: api.request,
     /** Waits until no execution is running, every failure is reported, and every mail is delivered. */
     settled: async () => {
-      const isRunning = () =>
-        [stepFunctions, rounds].some((machine) =>
-          [...machine.executions.values()].some(({ status }) => status === 'RUNNING'),
-        )
-      while (!functions.isIdle() || isRunning() || !endpoint.areMailsDelivered()) await setTimeout(5)
+      while (!functions.isIdle() || isRunning(services) || !endpoint.areMailsDelivered()) await setTimeout(5)
     },
     close: async () => {
       clock.stop()

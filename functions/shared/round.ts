@@ -40,7 +40,7 @@ export const batchInput = z.object({
   key: z.string(),
 })
 
-/** The keys of a round's batches name the day and the round, so that a second round on this day has batches of its own. */
+/** The key names the day and the round, so that a second round on this day has batches of its own. */
 const batchKey = (roundId: string, n: number) =>
   `round#${new Date().toISOString().slice(0, 10)}#${roundId.slice(0, 8)}#${n}`
 
