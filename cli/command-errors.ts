@@ -43,6 +43,9 @@ const sentences: Record<string, string> = {
     'This account is not in an organization. Use credentials of the management account.',
 }
 
+/** Whether AWS refuses the caller's credentials, so that every other call would fail as well. */
+export const isSignedOut = (error: unknown) => isNamed(error, ...Object.keys(sentences))
+
 /** The permission that was missing. */
 export const missingAction = (error: Error) =>
   /not authorized to perform: ([\w-]+:\w+)/.exec(error.message)?.[1] ?? actionOf(error) ?? 'the call'

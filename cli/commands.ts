@@ -2,6 +2,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { styleText } from 'node:util'
 import packageFile from '../package.json' with { type: 'json' }
 import { exitCodeOf, sayError, UsageError } from './command-errors.ts'
+import { addBackfillCommand } from './backfill-command.ts'
 import { addCompletion, completionDescription } from './completion.ts'
 import { addCsvCommand } from './csv-command.ts'
 import type { Asked } from './request-options.ts'
@@ -42,6 +43,7 @@ Examples:
   npx vend start 444455556666 --wait
   npx vend open Sandbox sandbox@example.com --ou Workloads/Sandbox --wait
   npx vend list --status FAILED
+  npx vend backfill --ou Workloads
   npx vend links
   npx vend link 444455556666 ada --wait
   npx vend csv 444455556666`,
@@ -240,6 +242,10 @@ program
 // link, links
 
 addLinkCommands(program, { accountId, answer, follow })
+
+// backfill
+
+addBackfillCommand(program, { answer, out, note })
 
 // redrive
 

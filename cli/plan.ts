@@ -18,9 +18,15 @@ import { currentVersion, isRenewed, refuseForeignSecret } from '../functions/sto
 import type { Vending } from '../functions/shared/vending.ts'
 import { keepingToTheRate, type Make, type Place } from './clients.ts'
 import { isRefusal, missingAction, sayError } from './command-errors.ts'
-import { executionArnOf, findService, serviceClients } from './service.ts'
+import { executionArnOf, findService, type Service, serviceClients } from './service.ts'
 import { table, wrap } from './show.ts'
-import { findObstacles, firstOf, placeOfTarget, readPolicies } from '../functions/shared/service-control-policies.ts'
+import {
+  findObstacles,
+  firstOf,
+  type Obstacle,
+  placeOfTarget,
+  readPolicies,
+} from '../functions/shared/service-control-policies.ts'
 
 export const planClients = (make: Make) => ({
   ...serviceClients(make),
@@ -61,17 +67,39 @@ const reasons: Record<string, string> = {
     'The account joined before this service was installed, so an event does not vend the account. Start a vend manually.',
 }
 
+type Asked = { accountId: string; request: unknown; units?: () => Promise<string[]> }
+type Within = { service: Service; vending: Vending; obstacles: () => Promise<Obstacle[]> }
+
 /**
- * Tells what a vend of this request would make, keep, refuse and mail, and why, without writing anything.
+ * Finds the service, and answers it with the function that plans one vend. The function tells what a vend of a request
+ * would make, keep, refuse and mail, and why, without writing anything. It reads the service control policies once for
+ * all vends. `units` of a request answers the units above the account, if they are known.
  *
  * The plan decides and inspects with the workflow's own code, in a session that may only read.
- * Throws `NotDeployedError`, and AWS's errors where the plan cannot read.
+ * Throws `NotDeployedError`. The function throws AWS's errors where the plan cannot read.
  */
-export async function plan(
-  clients: Clients,
-  { accountId, request, stage, vending }: { accountId: string; request: unknown; stage: string; vending: Vending },
-): Promise<Plan> {
+export async function planner(clients: Clients, { stage, vending }: { stage: string; vending: Vending }) {
   const service = await findService(clients, stage)
+  let read: Promise<Obstacle[]> | undefined
+  const readObstacles = async () => findObstacles(await readPolicies(clients.organizations), vending)
+  const obstacles = () =>
+    (read ??= readObstacles().catch((error: unknown) => {
+      // The next plan reads the policies again, unless it may not.
+      if (!(error instanceof Error) || !isDenied(error)) read = undefined
+      throw error
+    }))
+  return { service, planOf: (asked: Asked) => planWithin(clients, { service, vending, obstacles }, asked) }
+}
+
+/** Plans the vend of one request, as `planner` does. */
+export const plan = async (clients: Clients, { stage, vending, ...asked }: Asked & Parameters<typeof planner>[1]) =>
+  (await planner(clients, { stage, vending })).planOf(asked)
+
+const planWithin = async (
+  clients: Clients,
+  { service, vending, obstacles }: Within,
+  { accountId, request, units = () => unitsAbove(clients.organizations, accountId) }: Asked,
+): Promise<Plan> => {
   const { stateMachineArn, ledger } = service
   const made: Plan = {
     accountId,
@@ -106,7 +134,7 @@ export async function plan(
         record,
         passwordPolicy: vending.passwordPolicy,
       }),
-      whatIsDenied(clients, account.id, vending),
+      whatIsDenied({ accountId: account.id, obstacles, units }),
     ])
     const { users, ...handedOver } = await peopleOf(clients.secrets, {
       account,
@@ -176,11 +204,14 @@ const passwordPolicyLines = ({ passwordPolicy }: Inspected): Line[] => {
 const shortName = (arn: string) => arn.replace(/^.*:policy\//, '')
 
 /** Service control policies forbid writes, and a plan does not write. So the plan reads and evaluates the policies. */
-const whatIsDenied = async ({ organizations }: Clients, accountId: string, vending: Vending) => {
+const whatIsDenied = async ({
+  accountId,
+  ...read
+}: Pick<Within, 'obstacles'> & { accountId: string; units: () => Promise<string[]> }) => {
   try {
-    const [policies, units] = await Promise.all([readPolicies(organizations), unitsAbove(organizations, accountId)])
+    const [obstacles, units] = await Promise.all([read.obstacles(), read.units()])
     const above = [accountId, ...units]
-    const here = findObstacles(policies, vending).flatMap(({ finding, certain, targets }) => {
+    const here = obstacles.flatMap(({ finding, certain, targets }) => {
       const places = targets.filter(({ TargetId = '' }) => above.includes(TargetId)).map(placeOfTarget)
       return places.length ? [{ certain, words: `${finding} in ${firstOf(places)}` }] : []
     })

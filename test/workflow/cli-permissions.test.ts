@@ -110,6 +110,14 @@ test.each([
   { command: 'status', args: () => ['360000000003'], atLeast: ['states:DescribeExecution'] },
   { command: 'list', args: () => [], atLeast: ['dynamodb:Scan'] },
   {
+    command: 'backfill',
+    args: () => {
+      addAccount(organization.world, { id: '360000000005', joinedAt: 0, parentId: 'ou-exam-sandbox0' })
+      return ['--ou', 'Workloads/Sandbox', '--apply']
+    },
+    atLeast: ['dynamodb:Scan', 'dynamodb:DescribeTable', 'sts:AssumeRole', 'states:StartExecution'],
+  },
+  {
     command: 'link',
     args: () => ['360000000003', 'Administrator'],
     atLeast: ['dynamodb:GetItem', 'states:StartExecution'],

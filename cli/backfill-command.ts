@@ -1,0 +1,68 @@
+import type { Command } from 'commander'
+import { type Global, settingOf } from './setting.ts'
+
+type Shared = {
+  answer: (json: boolean, data: unknown, text: () => string) => void
+  out: (text: string) => void
+  note: (text: string) => void
+}
+
+/** Adds the command that vends the old accounts of the organization. */
+export const addBackfillCommand = (program: Command, { answer, out, note }: Shared) => {
+  program
+    .command('backfill')
+    .description('show what a vend of each old account would make, and with --apply start these vends')
+    .option('--ou <UNIT>', 'only accounts below this organizational unit: its ID, or its path like Workloads/Sandbox')
+    .option('--apply', 'start the vends; without this option nothing is changed')
+    .addHelpText(
+      'after',
+      `
+An old account is active, not protected, not on record, and joined before the service was
+installed. A vend makes what vending.yml says. The daily sweep vends newer accounts.
+
+Each account is planned first, as npx vend plan does, and only a vend that would succeed is started.
+The command works on 10 accounts at a time. It plans at most 5 accounts and starts at most 2 vends a
+second, so that it takes at most half of what Organizations allows.
+
+Run the command again to continue after Ctrl-C or a failure: nothing is started twice.
+
+Exit codes: 0 all these accounts would be vended (with --apply: are vended), 1 some would not (with
+--apply: are not), 2 a mistake in the command, 130 Ctrl-C (the vends that were started go on).`,
+    )
+    .action(async ({ ou, apply = false }: { ou?: string; apply?: boolean }, command: Command) => {
+      const { make, stage, json, options, vending } = settingOf(command.optsWithGlobals<Global>())
+      const unit = ou === undefined || /^[\w/-]+$/.test(ou) ? ou : `'${ou.replaceAll("'", `'\\''`)}'`
+      const again = `npx vend backfill${unit === undefined ? '' : ` --ou ${unit}`}${apply ? ' --apply' : ''}${options}`
+      process.once('SIGINT', () => {
+        note(
+          apply
+            ? `\nThe vends that were started go on. Continue with the others:\n  ${again}`
+            : '\nNothing was changed.',
+        )
+        // As a shell reports a program that Ctrl-C ended.
+        process.exit(130)
+      })
+      const [{ backfill }, { planClients }, { isIncomplete, showBackfill, showBackfilled }] = await Promise.all([
+        import('./backfill.ts'),
+        import('./plan.ts'),
+        import('./show-backfill.ts'),
+      ])
+      const progress = process.stderr.isTTY
+        ? (text: string) => void process.stderr.write(`\r\u001b[K${text}`)
+        : () => {}
+      const done = await backfill(
+        planClients(make),
+        { stage, vending: await vending(), ou, apply },
+        {
+          onRead: (count) => progress(`${count} accounts read …`),
+          onAccount: (account, count, of) => {
+            progress('')
+            if (!json) out(showBackfilled(account))
+            progress(`${count} of ${of} accounts …`)
+          },
+        },
+      ).finally(() => progress(''))
+      answer(json, done, () => showBackfill(done, { apply, again, options }))
+      process.exitCode = isIncomplete(done) ? 1 : 0
+    })
+}
