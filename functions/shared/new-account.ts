@@ -13,14 +13,17 @@ const accountName = text(
   'must be 1 to 50 ASCII characters, without < and >, and without a space at the beginning or end',
 )
 const anEmail = 'must be the e-mail address of an account, like sandbox@example.com'
-/** An account's own address. Organizations' rule is stricter than the rule for addresses of people. */
+/**
+ * An account's own address. Organizations' rule is stricter than the rule for addresses of people. What is no address
+ * is told as such, however long it is.
+ */
 export const accountEmail = text(/^/, anEmail).check(
-  z.minLength(6, 'must have 6 to 64 characters: Organizations takes no others'),
-  z.maxLength(64, 'must have 6 to 64 characters: Organizations takes no others'),
   z.refine((address) => {
     const pattern = /^(?!\.)[\w!#$*+\-./=?^`{}~]+@(?=[^@]*\.)[a-z\d](?:[a-z\d.-]*[a-z\d])?$/i
     return pattern.test(address) && !address.includes('..') && email.safeParse(address).success
   }, anEmail),
+  z.minLength(6, 'must have 6 to 64 characters: Organizations takes no others'),
+  z.maxLength(64, 'must have 6 to 64 characters: Organizations takes no others'),
 )
 /** An organizational unit: its id, or the names on the way from the root to the unit. */
 export const organizationalUnit = text(

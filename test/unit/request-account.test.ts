@@ -264,6 +264,16 @@ test.each([
     'body: must have at most',
   ],
   ['our own tag', '{"name":"P","email":"p@example.com","tags":{"account-vending:request":"a"}}', 'tags: must not have'],
+  [
+    'a short text that is no address',
+    '{"name":"P","email":"wrong"}',
+    'email: must be the e-mail address of an account',
+  ],
+  [
+    'an address of 65 characters',
+    JSON.stringify({ name: 'P', email: `${'p'.repeat(53)}@example.com` }),
+    'email: must have 6 to 64 characters',
+  ],
 ])('%s is refused before anything is put on record', async (_, body, message) => {
   await expect(request({}, { body })).rejects.toThrow(message)
   expect(started()).toEqual([])
