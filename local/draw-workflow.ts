@@ -53,7 +53,8 @@ const nodesAndEdges = (states: Record<string, State>): string[] => {
     return [
       node(name, state),
       ...edgesOf(state).map(([to, label]) => {
-        const looks = label ? `label="${label}"` : ''
+        // Graphviz sets the label close to the arrow.
+        const looks = label ? `label="\u00a0${label}"` : ''
         // An arrow to an earlier state points up. So the way that opens an account stands beside the way that vends
         // one, instead of above it, and the picture is not too high.
         return depthOf(to) > depthOf(name)
