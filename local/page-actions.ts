@@ -1,4 +1,6 @@
 import { RedriveExecutionCommand, SFNClient } from '@aws-sdk/client-sfn'
+import { openingName, type RequestStatus } from '../functions/shared/opening.ts'
+import { parseJson } from '../functions/shared/parse.ts'
 import { newAccountId } from './aws/world.ts'
 import { type Breakage, breakages, type breaker, type OpenBreakage, openBreakages } from './break.ts'
 import { accountNamed, type Input, readInput } from './input.ts'
@@ -17,6 +19,9 @@ export type Action =
   | { do: 'decide'; requestId: string; decision: 'approve' | 'decline' }
   | { do: 'pass-days'; days: number }
 
+/** A request for an account that was made before. */
+export type RepeatedRequest = { requestId: string; requestedAt: string; status: RequestStatus }
+
 export type Breaker = Pick<ReturnType<typeof breaker>, 'newAccount' | 'planOpening'>
 
 const post = (path: string, body: object) => ({
@@ -25,6 +30,22 @@ const post = (path: string, body: object) => ({
   headers: { 'content-type': 'application/json' },
   body: JSON.stringify(body),
 })
+
+/**
+ * The request that the API's answer is about, if that request was made before `askedAt`: then sending it again has
+ * started nothing.
+ */
+const requestFromBefore = async (
+  { requestApi }: LocalOrganization,
+  response: { headers: Record<string, string> } | null,
+  askedAt: number,
+): Promise<RepeatedRequest | undefined> => {
+  const path = response?.headers['location']
+  if (!path?.startsWith('/requests/')) return undefined
+  const { body } = await requestApi({ method: 'GET', path, headers: {}, body: '' })
+  const { requestId, requestedAt, status } = parseJson(body) as RepeatedRequest
+  return Date.parse(requestedAt) < askedAt ? { requestId, requestedAt, status } : undefined
+}
 
 /** What the buttons of the page do, and the account that the page offers as a new one. */
 export const pageActions = (organization: LocalOrganization, { newAccount, planOpening }: Breaker) => {
@@ -46,8 +67,17 @@ export const pageActions = (organization: LocalOrganization, { newAccount, planO
   const enterInput = async (input: Input) => {
     if (accountNamed(input, world.managementAccountId) === offeredId)
       ensureAccount(organization, offeredId, await nameToOffer())
+    const askedAt = world.now()
     const { executions, response, matched } = await enter(organization, input)
-    return { executions: executions.map(({ executionArn }) => executionArn), response, matched }
+    const repeated = await requestFromBefore(organization, response, askedAt)
+    const earlier = [...organization.executions.values()].filter(
+      ({ name }) => repeated && name === openingName(repeated.requestId),
+    )
+    return {
+      executions: [...executions, ...earlier].map(({ executionArn }) => executionArn),
+      response: response && { ...response, repeated },
+      matched,
+    }
   }
 
   /** Performs an action and returns what the page shows about it. Throws an Error whose message the page shows. */

@@ -1,4 +1,5 @@
 import { ourPath } from '../functions/shared/iam-client.ts'
+import { requestTag } from '../functions/shared/new-account.ts'
 import { nextCommand } from '../functions/shared/next-command.ts'
 import { claimDisowned, isEvent, linkClaimed } from '../functions/shared/event-shape.ts'
 import { hasFailed, sentenceOf } from '../functions/shared/failure.ts'
@@ -76,14 +77,18 @@ const shownAccount = (
   }
 }
 
-const shownExecution = (execution: Execution, endpointPort: string) => {
+const shownExecution = (world: World, execution: Execution, endpointPort: string) => {
   const { executionArn, name, status, startDate, stopDate, states, history, redriveCount } = execution
+  const door = doorOf(execution.input)
+  const accountId = accountOfExecution(execution)
   return {
     executionArn,
     name,
     status,
-    door: doorOf(execution.input),
-    accountId: accountOfExecution(execution),
+    door,
+    accountId,
+    /** Whether an event about an account started it, and a request opens that account. */
+    isEventOfOpening: door === 'event' && requestTag in (world.accounts.get(accountId ?? '')?.tags ?? {}),
     opens: nameOpened(execution),
     outcome: outcomeOf(execution),
     cause: sentenceOf(execution.cause),
@@ -170,7 +175,7 @@ export const snapshotOf = async (organization: LocalOrganization) => {
     executions: [...executions.values()]
       .slice(-most)
       .toReversed()
-      .map((execution) => shownExecution(execution, endpointPort)),
+      .map((execution) => shownExecution(world, execution, endpointPort)),
     deadLetters: deadLetters.length,
     mails: mails
       .slice(-most)

@@ -37,13 +37,15 @@ export const Accounts = ({ snapshot }: { snapshot: Snapshot }) => (
                   <div key={name}>
                     {name}{' '}
                     <small>{[...groups, ...(ours ? [] : ['not ours']), ...(claim ? [claim] : [])].join(', ')}</small>
-                    {mail && <small class={troubles.includes(mail) ? 'wrong' : ''}> mail {mail}</small>}
+                    {mail && <small class={troubles.includes(mail) ? 'wrong' : ''}> · mail {mail}</small>}
                   </div>
                 ))}
               </td>
-              <td>
+              <td data-label="Secret with the first password">
                 {secrets.map((secret) => (
-                  <code key={secret}>{secret}</code>
+                  <code key={secret}>
+                    {secret.split('/').flatMap((part, i) => (i ? ['/', <wbr key={part} />, part] : [part]))}
+                  </code>
                 ))}
               </td>
             </tr>

@@ -1,4 +1,4 @@
-import type { Action } from '../page-actions.ts'
+import type { Action, RepeatedRequest } from '../page-actions.ts'
 
 /** Where the answer to an action stands: beside the button that was pressed. */
 export type Place =
@@ -9,12 +9,12 @@ export type Answer = { kind: 'well' | 'waiting' | 'wrong'; text: string }
 
 export type Message = Answer & {
   place: Place
-  /** Whether the action started an execution, which stands farther down on the page. */
-  isStarted?: boolean
+  /** Whether the action is about an execution, which stands farther down on the page. */
+  hasExecution?: boolean
 }
 
-/** What the API answered. */
-export type Response = { status: number; body: unknown }
+/** What the API answered. `repeated` is the request that was made before and was only sent again. */
+export type Response = { status: number; body: unknown; repeated?: RepeatedRequest }
 
 export const answerOf = ({ status, body }: Response): Answer => ({
   kind: status < 400 ? 'well' : 'wrong',
@@ -38,7 +38,7 @@ export const Said = ({ at, message }: { at: Place; message: Message | undefined 
   return (
     <div role="status" class={here?.kind}>
       {here?.text}
-      {here?.isStarted && (
+      {here?.hasExecution && (
         <>
           {' '}
           <a href="#executions">Show the execution</a>

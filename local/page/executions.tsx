@@ -4,6 +4,7 @@ import type { Obstacle } from '../obstacles.ts'
 import { type Act, type Message, Said } from './act.tsx'
 import { Command } from './command.tsx'
 import { Graph } from './graph.tsx'
+import { explanationAfter, timeOf } from './words.ts'
 
 export type Execution = Snapshot['executions'][number]
 
@@ -102,7 +103,7 @@ export const Executions = ({
             {execution.cause && <p class="wrong">{execution.cause}</p>}
             <GoOn key={execution.executionArn} snapshot={snapshot} execution={execution} act={act} />
             <Said at="execution" message={message} />
-            <Timeline execution={execution} speed={snapshot.speed} />
+            <Timeline execution={execution} snapshot={snapshot} />
           </div>
         </>
       )}
@@ -128,9 +129,7 @@ const GoOn = ({ snapshot, execution, act }: { snapshot: Snapshot; execution: Exe
     void act(...action).then(() => document.getElementById('execution-title')?.focus())
   return (
     <div class="go-on">
-      <p>
-        {explained.what} {explained.advice}
-      </p>
+      <p>{explanationAfter(execution.cause, explained)}</p>
       <Command what="Continue" line={explained.command} />
       {explained.needsFile && (
         <label>
@@ -249,7 +248,10 @@ const TimelineRow = ({ visits, start, end }: { visits: Visit[]; start: number; e
           <span
             key={from}
             class={`bar ${status}`}
-            style={{ left: share(from), width: `max(3px, calc(${share(to ?? end)} - ${share(from)}))` }}
+            style={{
+              left: `min(${share(from)}, 100% - 3px)`,
+              width: `max(3px, calc(${share(to ?? end)} - ${share(from)}))`,
+            }}
           />
         ))}
         {pauses.map(({ at }) => (
@@ -267,7 +269,7 @@ const TimelineRow = ({ visits, start, end }: { visits: Visit[]; start: number; e
   )
 }
 
-const Timeline = ({ execution, speed }: { execution: Execution; speed: number }) => {
+const Timeline = ({ execution, snapshot: { now, speed } }: { execution: Execution; snapshot: Snapshot }) => {
   const start = execution.startDate
   // A state that the execution comes back to, because it waits for its turn, has one row.
   const rows = [...Map.groupBy(visitsOf(execution), ({ key }) => key)]
@@ -276,8 +278,8 @@ const Timeline = ({ execution, speed }: { execution: Execution; speed: number })
     <>
       <p>
         <small>
-          Started {new Date(start).toISOString().slice(11, 19)}. Duration: {seconds(end - start)} on the organization’s
-          clock, {seconds((end - start) / speed)} in real time.
+          Started {timeOf(start, now)}. Duration: {seconds(end - start)} on the organization’s clock,{' '}
+          {seconds((end - start) / speed)} in real time.
         </small>
       </p>
       <ol class="timeline">

@@ -25,7 +25,10 @@ const standings: Record<Status, (name: string) => string> = {
   SUCCEEDED: (name) => `Ended at: ${name}`,
 }
 
-/** The state that an execution is at: the innermost one that runs or failed, otherwise the last one. */
+/**
+ * The state that an execution is at: the innermost one that runs or failed, otherwise the last one. `at` has the name
+ * unless the execution has succeeded.
+ */
 const presentOf = (execution: Execution) => {
   const { states, status: ofExecution } = execution
   const isOver = ofExecution !== 'RUNNING'
@@ -35,7 +38,10 @@ const presentOf = (execution: Execution) => {
   )?.name
   if (!name) return undefined
   const ended = ofExecution === 'TIMED_OUT' ? 'FAILED' : ofExecution
-  return { name, text: standings[isOver ? ended : (stateOf(execution, name).status ?? 'RUNNING')](name) }
+  return {
+    at: ofExecution === 'SUCCEEDED' ? undefined : name,
+    text: standings[isOver ? ended : (stateOf(execution, name).status ?? 'RUNNING')](name),
+  }
 }
 
 /** The workflow's graph, with the colour of each state's status. */
@@ -54,22 +60,26 @@ export const Graph = ({ execution }: { execution: Execution }) => {
       group.querySelector('.badge')?.remove()
       const said = [items > 1 ? `×${items}` : '', tries ? `↻${tries}` : ''].filter(Boolean).join(' ')
       if (!said || group.classList.contains('cluster')) continue
-      const { x, y, width, height } = group.getBBox()
+      const { x, y, width } = group.getBBox()
       const badge = document.createElementNS('http://www.w3.org/2000/svg', 'text')
       badge.setAttribute('class', 'badge')
-      badge.setAttribute('x', String(x + width + 4))
-      badge.setAttribute('y', String(y + height / 2 + 3))
+      // Above the right corner, because the next state stands close by, and arrows arrive in the middle.
+      badge.setAttribute('x', String(x + width))
+      badge.setAttribute('y', String(y - 3))
       badge.textContent = said
       group.append(badge)
     }
   }, [execution, picture])
   const present = presentOf(execution)
   useEffect(() => {
-    const [frame, shown] = [place.current, place.current?.querySelector(`[id="state-${present?.name}"]`)]
+    if (place.current) place.current.scrollLeft = 0
+  }, [execution.executionArn, picture])
+  useEffect(() => {
+    const [frame, shown] = [place.current, place.current?.querySelector(`[id="state-${present?.at}"]`)]
     if (!frame || !shown) return
     const { left, width } = shown.getBoundingClientRect()
     frame.scrollLeft += left + width / 2 - (frame.getBoundingClientRect().left + frame.clientWidth / 2)
-  }, [execution.executionArn, present?.name, picture])
+  }, [execution.executionArn, present?.at, picture])
   const standing = execution.states
     .map(({ name, status }) => `${name} ${status.toLowerCase()}`)
     .filter((text, i, all) => all.indexOf(text) === i)
@@ -79,7 +89,8 @@ export const Graph = ({ execution }: { execution: Execution }) => {
       <div
         class="graph"
         ref={place}
-        // On a phone the picture is scrolled sideways to the present state. A person scrolls it with the focus.
+        // On a phone the picture is scrolled sideways: to the state that runs or failed, otherwise to the start. A
+        // person scrolls the picture with the focus.
         tabIndex={0}
         role="img"
         aria-label={`The workflow: ${standing.join(', ')}`}

@@ -2,6 +2,7 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 import { addressOf } from '../address.ts'
 import type { Snapshot } from '../snapshot.ts'
 import { type Act, type Answer, answerOf, type Message, type Response, Said } from './act.tsx'
+import { explanationAfter, timeOf } from './words.ts'
 
 type Props = {
   snapshot: Snapshot
@@ -33,18 +34,28 @@ const issuesIn = ({ status, body }: Response): Issue[] => {
 const fields = { name: /^name$/, email: /^(email|vending\.yml admins.*)$/, ou: /^ou$/, admin: /^admins\b/ }
 type Field = keyof typeof fields
 
-const meaningOf = (response: Response): Answer => {
+const meaningOf = (response: Response, now: number): Answer => {
   const { title, detail } = (response.body ?? {}) as { title?: string; detail?: string }
+  const { repeated } = response
+  if (repeated)
+    return {
+      kind: 'waiting',
+      text: `This request was made before, at ${timeOf(repeated.requestedAt, now)}. Nothing new was started. Status: ${standings[repeated.status]}.`,
+    }
   if (response.status < 400) return { kind: 'well', text: 'The request is accepted.' }
   const elsewhere = issuesIn(response).filter(({ field }) => !Object.values(fields).some((is) => is.test(field)))
   const more = elsewhere.map(({ field, message }) => `${field}: ${message}`)
   return { kind: 'wrong', text: [`HTTP ${response.status}: ${title}.`, detail, ...more].filter(Boolean).join(' ') }
 }
 
-const Told = ({ field, issues }: { field: Field; issues: Issue[] }) =>
-  issues.length > 0 && (
+/** Names the administrator's address, which the form has made: a person has not seen the address. */
+const naming = (address: string) => (issue: Issue) =>
+  /^admins.*email$/.test(issue.field) ? { ...issue, message: issue.message.replace(/^must/, `${address} must`) } : issue
+
+const Told = ({ field, text }: { field: Field; text: string | undefined }) =>
+  text !== undefined && (
     <small id={`open-${field}`} class="wrong">
-      {issues.map(({ message }) => message).join('; ')}
+      {text}
     </small>
   )
 
@@ -53,31 +64,34 @@ const Form = ({ snapshot, act, message }: Props) => {
   const [issues, setIssues] = useState<Issue[]>([])
   const form = useRef<HTMLFormElement>(null)
   useEffect(() => form.current?.querySelector<HTMLElement>('[aria-invalid]')?.focus(), [issues])
-  const { allowedRecipient, offered, units } = snapshot
+  const { allowedRecipient, now, offered, units } = snapshot
   const { name = offered.name, ou = '', admin = '' } = edited
   const email = edited.email ?? addressOf(allowedRecipient, name.replace(/[^A-Za-z0-9]+/g, '-'))
+  const adminEmail = addressOf(allowedRecipient, admin)
   const body = {
     name,
     email,
     ...(ou && { ou }),
-    ...(admin && { admins: [{ userName: admin, email: addressOf(allowedRecipient, admin) }] }),
+    ...(admin && { admins: [{ userName: admin, email: adminEmail }] }),
   }
   const headers = { 'content-type': 'application/json' }
   const input = JSON.stringify({ method: 'POST', path: '/accounts', headers, body })
   const open = async () => {
-    const response = await act('open', { do: 'enter', input }, meaningOf)
+    const response = await act('open', { do: 'enter', input }, (response) => meaningOf(response, now))
     if (!response) return
-    setIssues(issuesIn(response))
-    if (response.status < 400) edit({})
+    setIssues(issuesIn(response).map(naming(adminEmail)))
+    if (response.repeated) reveal(response.repeated.requestId)
+    else if (response.status < 400) edit({})
   }
-  const wrongIn = (field: Field) => issues.filter((issue) => fields[field].test(issue.field))
+  // Of several reasons why a field is wrong, the first is the one to correct.
+  const wrongIn = (field: Field) => issues.find((issue) => fields[field].test(issue.field))?.message
   /** What the control of a field needs, so that a wrong value is told beside it. */
   const control = (field: Field) => ({
-    ...(wrongIn(field).length > 0 && { 'aria-invalid': 'true' as const, 'aria-describedby': `open-${field}` }),
+    ...(wrongIn(field) !== undefined && { 'aria-invalid': 'true' as const, 'aria-describedby': `open-${field}` }),
     onInput: ({ currentTarget }: { currentTarget: HTMLInputElement | HTMLSelectElement }) =>
       edit({ ...edited, [field]: currentTarget.value }),
   })
-  const told = (field: Field) => <Told field={field} issues={wrongIn(field)} />
+  const told = (field: Field) => <Told field={field} text={wrongIn(field)} />
   return (
     <form
       ref={form}
@@ -143,7 +157,14 @@ const kindOf = ({ status, waiting }: Request) => {
   return waiting || status === 'awaiting-approval' ? 'waiting' : 'outcome RUNNING'
 }
 
-const timeOf = (at: string) => at.slice(11, 19)
+const detailsId = (requestId: string) => `request-${requestId}`
+
+/** Opens the details of a request, and gives them the focus. An old request has none here. */
+const reveal = (requestId: string) => {
+  const details = document.getElementById(detailsId(requestId))
+  details?.setAttribute('open', '')
+  details?.querySelector('summary')?.focus()
+}
 
 const Requests = ({ snapshot, act, message, choose }: Props) => (
   <div class="requests">
@@ -152,7 +173,7 @@ const Requests = ({ snapshot, act, message, choose }: Props) => (
     <ul aria-labelledby="requests-title">
       {snapshot.requests.map((request, i) => (
         <li key={request.requestId}>
-          <details open={i === 0}>
+          <details id={detailsId(request.requestId)} open={i === 0}>
             <summary>
               {request.name} <span class={kindOf(request)}>{standings[request.status]}</span>
             </summary>
@@ -187,13 +208,14 @@ const RequestDetails = ({ request, snapshot, act, choose }: Omit<Props, 'message
     <>
       {waiting && (
         <p class="waiting">
-          Waits for {waiting.for}, at most until {timeOf(waiting.until)}.
+          Waits for {waiting.for}, at most until {timeOf(waiting.until, snapshot.now)}.
         </p>
       )}
       {failure && (
-        <p class="wrong">
-          {failure.what} {failure.cause} {failure.advice}
-        </p>
+        <>
+          <p class="wrong">{failure.cause}</p>
+          <p>{explanationAfter(failure.cause, failure)}</p>
+        </>
       )}
       {status === 'awaiting-approval' && (
         <p class="buttons">
@@ -204,7 +226,7 @@ const RequestDetails = ({ request, snapshot, act, choose }: Omit<Props, 'message
       <ol class="steps">
         {timeline.map(({ state, at }) => (
           <li key={`${state} ${at}`}>
-            {state} <small>{timeOf(at)}</small>
+            {state} <small>{timeOf(at, snapshot.now)}</small>
           </li>
         ))}
       </ol>

@@ -54,7 +54,7 @@ export const Outside = ({ snapshot }: { snapshot: Snapshot }) => {
       <h2 id="outside-title">From your terminal</h2>
       <p>
         Any program on this machine can call the API and the AWS endpoint. To act in an account, use its ID as the
-        access key ID.
+        access key ID. <a href={`${apiUrl}/openapi.json`}>openapi.json</a> describes the API in OpenAPI 3.1.
       </p>
       <label class="narrow">
         Account in these commands

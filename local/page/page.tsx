@@ -45,6 +45,15 @@ const answerFor = ({ error, matched, response }: Result, done: Parameters<Act>[2
   return answerOf(response)
 }
 
+/**
+ * The execution to show: the chosen one, otherwise the newest. The event about an account that a request has opened
+ * starts an execution, too, which finds that there is nothing to do.
+ */
+const shownOf = ({ executions }: Snapshot, chosen: string | undefined) =>
+  executions.find(({ executionArn }) => executionArn === chosen) ??
+  executions.find(({ isEventOfOpening }) => !isEventOfOpening) ??
+  executions[0]
+
 const Page = () => {
   const { snapshot, setSnapshot, isLive } = useSnapshot()
   const [message, setMessage] = useState<Message>()
@@ -59,15 +68,15 @@ const Page = () => {
         body: JSON.stringify(action),
       })
       const result = (await response.json()) as Result
-      // Show the execution that the action started.
-      const started = result.executions?.[0]
-      if (started) choose(started)
+      // Show the execution that the action is about.
+      const acted = result.executions?.[0]
+      if (acted) choose(acted)
       if (action.do === 'new-account') choose(undefined)
-      const isStarted =
+      const hasExecution =
         !result.error &&
         place !== 'execution' &&
-        (action.do === 'new-account' ? action.breakage !== 'event-not-delivered' : started !== undefined)
-      setMessage({ place, ...answerFor(result, done), isStarted })
+        (action.do === 'new-account' ? action.breakage !== 'event-not-delivered' : acted !== undefined)
+      setMessage({ place, ...answerFor(result, done), hasExecution })
       setSnapshot(await load())
       return result.response ?? undefined
     } catch {
@@ -82,7 +91,7 @@ const Page = () => {
   }
 
   if (!snapshot) return <main class="container-fluid" aria-busy="true" />
-  const execution = snapshot.executions.find(({ executionArn }) => executionArn === chosen) ?? snapshot.executions[0]
+  const execution = shownOf(snapshot, chosen)
   return (
     <>
       <a class="skip" href="#executions">

@@ -5,6 +5,7 @@ import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { loadVending } from '../../infra/build/check-vending.ts'
 import { readDeployed } from '../../local/deployed.ts'
+import type { Snapshot } from '../../local/snapshot.ts'
 import { violations } from '../support/axe.ts'
 import { startChromium } from '../support/chromium.ts'
 import { npmStart } from '../support/npm-start.ts'
@@ -86,6 +87,24 @@ test('the graph shows every state of the definition, coloured by the state’s s
       .first()
       .evaluate((one) => getComputedStyle(one).fill)
   expect(await fill('RecordVended')).not.toBe(await fill('NotNew'))
+})
+
+test('the numbers of items and retries stand on no other state, and on no frame', async () => {
+  await open()
+  await executions().filter({ hasText: 'Research by api' }).click()
+  await state('StorePassword').locator('.badge').waitFor()
+  const onOthers = await page.locator('.badge').evaluateAll((badges) =>
+    badges.flatMap((badge) => {
+      const { left, right, top, bottom } = badge.getBoundingClientRect()
+      return [...document.querySelectorAll('.graph :is(.node, .cluster) > :is(path, polygon)')].flatMap((shape) => {
+        const other = shape.getBoundingClientRect()
+        const isBeside = other.right < left || other.left > right || other.bottom < top || other.top > bottom - 4
+        const isWithin = other.left < left && other.right > right && other.top < top && other.bottom > bottom
+        return isBeside || isWithin ? [] : [`${badge.textContent} on ${shape.parentElement?.id}`]
+      })
+    }),
+  )
+  expect(onOthers).toEqual([])
 })
 
 test('the inbox shows a mail as HTML, at a phone’s width, and as text', async () => {
@@ -208,7 +227,7 @@ describe('opens an account:', () => {
     await opened('Vended, emmy created')
     expect(await request('Robotics').locator('.steps li').allInnerTexts()).toEqual(
       expect.arrayContaining([
-        expect.stringMatching(/^AcceptRequest \d\d:\d\d:\d\d$/),
+        expect.stringMatching(/^AcceptRequest .*\d\d:\d\d:\d\d$/),
         expect.stringMatching(/^OpenAccount/),
         expect.stringMatching(/^AwaitAccount/),
         expect.stringMatching(/^PlaceAccount/),
@@ -237,8 +256,25 @@ describe('opens an account:', () => {
     await expect.poll(() => wrong.count()).toBe(3)
     const name = page.getByLabel('Account name')
     await expect.poll(() => name.evaluate((one) => one === document.activeElement)).toBe(true)
-    const told = await name.evaluate((one) => document.getElementById(one.getAttribute('aria-describedby')!)?.innerText)
-    expect(told).toMatch(/must be 1 to 50 ASCII characters/)
+    const told = () =>
+      wrong.evaluateAll((all) =>
+        all.map((one) => document.getElementById(one.getAttribute('aria-describedby')!)?.innerText),
+      )
+    // Each field has one reason, the one that helps most: "lab" is too short, too.
+    expect(await told()).toEqual([
+      'must be 1 to 50 ASCII characters, without < and >, and without a space at the beginning or end',
+      'must be the e-mail address of an account, like sandbox@example.com',
+      'must be 1 to 64 letters, digits or _+=.@-',
+    ])
+    // A reason stands below its field.
+    for (const one of await wrong.all()) {
+      const [control, reason] = [
+        await one.boundingBox(),
+        await page.locator(`[id="${await one.getAttribute('aria-describedby')}"]`).boundingBox(),
+      ]
+      expect(reason!.y - (control!.y + control!.height)).toBeLessThan(16)
+      expect(reason!.x).toBeCloseTo(control!.x, 0)
+    }
     expect(await violations(page)).toEqual([])
     await name.fill('Lab')
     await page.getByLabel('Account e-mail').fill('lab@elsewhere.example')
@@ -246,6 +282,51 @@ describe('opens an account:', () => {
     await press('Open the account')
     await expect.poll(said).toContain('HTTP 403')
     await expect.poll(() => wrong.count()).toBe(1)
+    // The form makes the administrator's address from the name, so the reason names the address.
+    await page.getByLabel('Account e-mail').fill('lab@example.com')
+    await page.getByRole('textbox', { name: 'Administrator' }).fill('a..b')
+    await press('Open the account')
+    await expect.poll(told).toEqual(['a..b@example.com must be an e-mail address like ada@example.com'])
+  })
+
+  /** The execution that the page shows. */
+  const chosen = () => executions().and(page.locator('[aria-pressed="true"]')).innerText()
+
+  test('a request that is sent again is told as made before, and is shown', async () => {
+    await open()
+    const send = async () => {
+      await page.getByLabel('Account name').fill('Twice')
+      await press('Open the account')
+    }
+    await send()
+    await expect.poll(said).toContain('The request is accepted')
+    await request('Twice').getByText('ready', { exact: true }).waitFor()
+    // The newest request is another one, and its details are open.
+    await openBy('Answer lost')
+    await opened('Vended')
+    await send()
+    await expect.poll(said).toMatch(/^This request was made before, at .*\d\d:\d\d:\d\d\. .* Status: ready\./)
+    expect(await request('Twice').count()).toBe(1)
+    await request('Twice').getByText('RecordVended').waitFor()
+    expect(await request('Twice').locator('summary:focus').count()).toBe(1)
+    await expect.poll(chosen).toMatch(/^Twice by api/)
+    // The form keeps what it was filled with, so that a person can change it.
+    expect(await page.getByLabel('Account name').inputValue()).toBe('Twice')
+  })
+
+  test('the page shows the opening, not the event about the account that was opened', async () => {
+    await open()
+    await openBy('Answer lost')
+    await opened('Vended')
+    await newest('AlreadyInProgress')
+    expect(await executions().first().innerText()).toContain('by event')
+    await page.reload()
+    await executions().first().waitFor()
+    expect(await chosen()).toMatch(/by api\s+Vended/)
+    // The last states of the event's execution take no time.
+    await executions().first().click()
+    await page.getByText('Ended at: AlreadyInProgress').waitFor()
+    expect(await cutOff()).toEqual([])
   })
 
   test('another account has the address: the request fails, and a new start with another address succeeds', async () => {
@@ -261,10 +342,29 @@ describe('opens an account:', () => {
     await executions().filter({ hasText: 'by manual' }).first().filter({ hasText: 'Vended' }).waitFor()
   })
 
+  test.each([390, 1280])('a long name and a long failure are shown whole at a width of %i', async (width) => {
+    await open({ viewport: { width, height: 900 } })
+    const name = `W${width}`.padEnd(50, 'W')
+    await page.getByLabel('Account name').fill(name)
+    // The account named Website has this address.
+    await page.getByLabel('Account e-mail').fill('website@example.com')
+    await press('Open the account')
+    await request(name).getByText('failed', { exact: true }).waitFor()
+    await request(name)
+      .getByText(/website@example\.com/)
+      .first()
+      .waitFor()
+    await inbox().filter({ hasText: name }).waitFor()
+    expect(await cutOff()).toEqual([])
+    const list = page.getByRole('list', { name: 'Requests' })
+    // Rounding makes a difference of 1.
+    expect(await list.evaluate((one) => one.scrollHeight - one.clientHeight)).toBeLessThanOrEqual(1)
+  })
+
   test('Organizations creates as many as it can: the opening says that it waits, and goes on', async () => {
     await open()
     await openBy('Too many at once')
-    await page.getByText(/^Waits for .*, at most until \d\d:\d\d:\d\d\.$/).waitFor()
+    await page.getByText(/^Waits for .*, at most until [\d-]*,? ?\d\d:\d\d:\d\d\.$/).waitFor()
     await page
       .locator('.timeline li')
       .filter({ hasText: /WaitForTurn.*\d+ times\./s })
@@ -306,6 +406,14 @@ test('with approval: required, the page approves and declines', async () => {
   await page.locator('.requests li').first().getByText('waits for an approver').waitFor()
   await inbox().filter({ hasText: 'First' }).waitFor()
   expect(await executions().count()).toBe(3)
+  // An approver has 7 days, so the time is never one of today.
+  const days = 7 * 24 * 60 * 60 * 1000
+  const { requests } = (await (await fetch(`${other.url}/snapshot`)).json()) as Snapshot
+  const until = new Date(Date.parse(requests[0]!.requestedAt) + days).toISOString()
+  await page.getByText(`Waits for approval, at most until ${until.slice(0, 10)} ${until.slice(11, 19)}.`).waitFor()
+  await page.getByLabel('Account name').fill('First')
+  await press('Open the account')
+  await expect.poll(said).toMatch(/^This request was made before, at .* Status: waits for an approver\.$/)
   await press('Approve')
   await expect.poll(said).toContain('The request is approved')
   await page.locator('.requests li').first().getByText('ready', { exact: true }).waitFor()
@@ -383,27 +491,35 @@ test.each([360, 768, 1280])(
   },
 )
 
-test.each([360, 768])('at a width of %i, the graph shows the state that waits or failed', async (width) => {
-  await open({ viewport: { width, height: 640 } })
-  const isInSight = (name: string) =>
-    state(name).evaluate((one) => {
-      const place = one.getBoundingClientRect()
-      const frame = one.closest('div.graph')!.getBoundingClientRect()
-      return place.left >= frame.left && place.right <= Math.min(frame.right, innerWidth)
-    })
-  await press('Role not ready')
-  await page.locator('[id="state-CreateAdminGroup"][data-status="WAITING"]').waitFor()
-  await page.getByText('Now: CreateAdminGroup waits for a retry').waitFor()
-  await expect.poll(() => isInSight('CreateAdminGroup')).toBe(true)
-  await newest('Vended')
-  await press('Denied by policy')
-  await newest('DeniedByPolicyError')
-  await page.getByText('Failed at: CreateAdminUser').waitFor()
-  await expect.poll(() => isInSight('CreateAdminUser')).toBe(true)
-  await executions().filter({ hasText: 'Vended, ' }).first().click()
-  await page.getByText('Ended at: RecordVended').waitFor()
-  await expect.poll(() => isInSight('RecordVended')).toBe(true)
-})
+test.each([360, 768])(
+  'at a width of %i, the graph shows the state that waits or failed, or else the start',
+  async (width) => {
+    await open({ viewport: { width, height: 640 } })
+    const isInSight = (name: string) =>
+      state(name).evaluate((one) => {
+        const place = one.getBoundingClientRect()
+        const frame = one.closest('div.graph')!.getBoundingClientRect()
+        return place.left >= frame.left && place.right <= Math.min(frame.right, innerWidth)
+      })
+    const scrolled = () => page.locator('div.graph').evaluate((one) => one.scrollLeft)
+    await executions().filter({ hasText: 'Vended, ' }).last().click()
+    await page.getByText('Ended at: RecordVended').waitFor()
+    expect(await scrolled()).toBe(0)
+    await press('Role not ready')
+    await page.locator('[id="state-CreateAdminGroup"][data-status="WAITING"]').waitFor()
+    await page.getByText('Now: CreateAdminGroup waits for a retry').waitFor()
+    await expect.poll(() => isInSight('CreateAdminGroup')).toBe(true)
+    await newest('Vended')
+    await press('Denied by policy')
+    await newest('DeniedByPolicyError')
+    await page.getByText('Failed at: CreateAdminUser').waitFor()
+    await expect.poll(() => isInSight('CreateAdminUser')).toBe(true)
+    // An execution that has succeeded is shown from its start.
+    await executions().filter({ hasText: 'Vended, ' }).first().click()
+    await page.getByText('Ended at: RecordVended').waitFor()
+    await expect.poll(scrolled).toBe(0)
+  },
+)
 
 describe('recovers from a fault:', () => {
   test('a role that is not ready: the step waits and succeeds on a retry', async () => {
@@ -593,6 +709,18 @@ test('the commands to copy work in a terminal', async () => {
   await newest('Vended')
 })
 
+test('the page links to the description of the API', async () => {
+  await open()
+  const link = page.getByRole('link', { name: 'openapi.json' })
+  expect(await link.getAttribute('href')).toBe(`http://127.0.0.1:${port + 2}/openapi.json`)
+  await link.click()
+  const described = JSON.parse(await page.locator('pre').innerText()) as { openapi: string; paths: object }
+  // The browser asks the API for an icon.
+  problems.splice(0)
+  expect(described.openapi).toMatch(/^3\.1/)
+  expect(Object.keys(described.paths)).toContain('/accounts')
+})
+
 test('the keyboard reaches every control, and the focus is visible', async () => {
   await open({ reducedMotion: 'reduce' })
   await page.keyboard.press('Tab')
@@ -634,17 +762,39 @@ test('the keyboard reaches every control, and the focus is visible', async () =>
   expect(await missed.evaluateAll((all) => all.map((one) => one.outerHTML.slice(0, 200)))).toEqual([])
 })
 
-test.each([320, 390, 768, 1024, 1440, 2560])('nothing is cut off at a width of %i', async (width) => {
+/** The texts that are not whole: beyond the page's edge, beyond the box that holds them, or too long for a select. */
+const cutOff = () =>
+  page.evaluate(() => {
+    const isCut = (one: Element) => {
+      const { right, left } = one.getBoundingClientRect()
+      const box = one.closest('.scrolls, .requests ul, .list, .track, td, th, li')?.getBoundingClientRect()
+      return right > Math.min(innerWidth, box?.right ?? Infinity) + 1 || left < -1
+    }
+    const isTooLong = (select: HTMLSelectElement) => {
+      const { font, paddingLeft, paddingRight } = getComputedStyle(select)
+      const pen = document.createElement('canvas').getContext('2d')!
+      pen.font = font
+      // An account's name may be longer than the narrowest screens.
+      if (innerWidth < 360) return []
+      const room = select.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight)
+      return [...select.options].filter(({ text }) => pen.measureText(text).width > room + 1)
+    }
+    const found = [
+      ...[
+        ...document.querySelectorAll(
+          'button, select, h1, h2, h3, p, th, td, td *, summary *, .item *, .steps li, .command code, .bar',
+        ),
+      ].filter(isCut),
+      ...[...document.querySelectorAll('select')].flatMap(isTooLong),
+    ].map((one) => `${one.tagName}.${one.className}: ${one.textContent}`)
+    const overflow = document.documentElement.scrollWidth - innerWidth
+    return overflow > 0 ? [`the page, by ${overflow} px`, ...found] : found
+  })
+
+test.each([320, 390, 640, 768, 1024, 1100, 1280, 1440, 2560])('nothing is cut off at a width of %i', async (width) => {
   await open({ viewport: { width, height: 800 } })
   await page.getByText('Send your own event').click()
-  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
-  expect(overflow).toBeLessThanOrEqual(0)
-  const cut = await page
-    .locator('button, select, h1, h2, h3, .command code')
-    .evaluateAll((all) =>
-      all.filter((one) => one.getBoundingClientRect().right > innerWidth + 1).map((one) => one.textContent),
-    )
-  expect(cut).toEqual([])
+  expect(await cutOff()).toEqual([])
 })
 
 describe.each(['light', 'dark'] as const)('in %s', (colorScheme) => {
