@@ -6,7 +6,7 @@ import { isNamed } from '../shared/aws-errors.ts'
 import { claimDisowned, linkClaimed } from '../shared/event-shape.ts'
 import { type Claim, type Handover, readHandover } from '../shared/handover.ts'
 import type { Ledger } from '../shared/ledger.ts'
-import { fillText } from '../shared/mail.ts'
+import { fillText, utcTime } from '../shared/mail.ts'
 import { reach } from '../shared/next-command.ts'
 import { inNote, type Mail, type SenderConfig, tellOnce } from '../shared/send-mail.ts'
 import claimText from './claim-notice.txt'
@@ -69,7 +69,7 @@ const valuesOf = ({ handover: { accountId, userName }, claim, account }: Told) =
   accountId,
   accountName: account.name,
   userName,
-  at: claim.at.replace(/T(\d\d:\d\d).*/, ' $1 UTC'),
+  at: utcTime(claim.at),
   network: claim.network,
   browser: claim.browser,
 })

@@ -1,6 +1,6 @@
 import type { SESClient } from '@aws-sdk/client-ses'
 import type { Ledger } from '../shared/ledger.ts'
-import { fillHtml, fillText } from '../shared/mail.ts'
+import { fillHtml, fillText, utcTime } from '../shared/mail.ts'
 import { reach } from '../shared/next-command.ts'
 import type { RequestItem } from '../shared/opening.ts'
 import { inNote, type Mail, type SenderConfig, tellOnce } from '../shared/send-mail.ts'
@@ -39,7 +39,7 @@ export const approvalMail = (
       .map(({ name, policies, inline }) => `${name}: ${[...policies, ...Object.keys(inline)].join(', ')}`)
       .join('\n'),
     requestedBy,
-    requestedAt: requestedAt.replace(/T(\d\d:\d\d).*/, ' $1 UTC'),
+    requestedAt: utcTime(requestedAt),
     approve: `npx vend approve ${requestId}${options}`,
     decline: `npx vend decline ${requestId}${options}`,
   }

@@ -5,7 +5,7 @@ import { createLink } from '../shared/handover.ts'
 import { beginStep, isMailed, recordMail } from '../shared/record-and-lease.ts'
 import type { Ledger } from '../shared/ledger.ts'
 import { fillHtml, fillText } from '../shared/mail.ts'
-import { mailTags, recordSending } from '../shared/mail-events.ts'
+import { mailTags, recordSending, signInSubject } from '../shared/mail-events.ts'
 import { makeLinkKey } from '../shared/sealed-box.ts'
 import { sendMail, type SenderConfig } from '../shared/send-mail.ts'
 import { signInUrl } from '../shared/sign-in-url.ts'
@@ -94,7 +94,7 @@ export async function sendLoginEmail(
   }
   const mail = {
     to: [email],
-    subject: `Sign in to the AWS account ${account.name} (${account.id}) as ${userName}`,
+    subject: signInSubject({ accountName: account.name, accountId: account.id, userName }),
     html: fillHtml(html, values),
     text: fillText(text, values),
     tags: mailTags(vend.id, userName),

@@ -39,6 +39,14 @@ export type MailItem = SignInMail & {
   told: Partial<Record<MailStatus, string>>
 }
 
+/** The subject of a sign-in mail. A reminder names the mail by this subject. */
+export const signInSubject = ({
+  accountName,
+  accountId,
+  userName,
+}: Pick<SignInMail, 'accountName' | 'accountId' | 'userName'>) =>
+  `Sign in to the AWS account ${accountName} (${accountId}) as ${userName}`
+
 /** The tags of the sign-in mail that a vend sends to a user. */
 export const mailTags = (vendId: string, userName: string): MailTags => ({
   vend: vendId,

@@ -22,6 +22,9 @@ export const fillText = (template: string, values: Values) =>
 /** Makes one line of a text, without control characters, for a subject for example. */
 export const oneLine = (value: string) => printable(value).replace(/\s+/g, ' ').trim()
 
+/** A time in a mail: 2026-11-27 09:31 UTC. */
+export const utcTime = (iso: string) => iso.replace(/T(\d\d:\d\d).*/, ' $1 UTC')
+
 const fill = (template: string, values: Values, show: (value: string, indent: string) => string) => {
   const valueOf = (name: string) => {
     const value = Object.hasOwn(values, name) ? values[name] : undefined
