@@ -68,20 +68,22 @@ export async function recordMailEvent(
   { time, detail }: Event,
   config: Config,
 ) {
-  const { vend: [vend] = [], admin: [admin] = [] } = detail.mail?.tags ?? {}
+  const { vend: [vend] = [], admin: [admin] = [], reminder } = detail.mail?.tags ?? {}
   const event = whatHappened(detail)
   const tags = vend && admin ? { vend, admin } : undefined
   const mail = tags && event && (await readMail(ledger, tags))
   if (!mail || !concerns(mail, detail, event)) return { outcome: 'Ignored' as const }
 
   const { status } = event
+  // A reminder that arrives says nothing about the sign-in mail. A reminder in trouble says that the address is.
+  if (reminder && (status === 'delivered' || status === 'delayed')) return { outcome: 'Ignored' as const }
   const reason = oneLine([event.kind, event.diagnosis].filter(Boolean).join(': ')).slice(0, 500)
   await recordStatus(ledger, tags, { status, at: new Date(event.timestamp ?? time).toISOString(), reason })
   // A status that a later event has replaced is told as well: the later event can be about a second mail.
   if (status === 'bounced' || status === 'complained' || status === 'rejected')
     await tellOnce(
       ses,
-      notice({ mail, status, reason }, config),
+      notice({ mail, what: reminder ? 'reminder' : 'sign-in mail', status, reason }, config),
       {
         isSent: () => mail.told[status] !== undefined,
         recordSent: (messageId) => recordTold(ledger, tags, status, messageId),
@@ -152,9 +154,9 @@ const words: Record<Trouble, { happened: string; what: string }> = {
   },
 }
 
-/** The mail that tells the platform team of a sign-in mail in trouble, with the commands that help. */
+/** The mail that tells the platform team of a sign-in mail or a reminder in trouble, with the commands that help. */
 const notice = (
-  { mail, status, reason }: { mail: MailItem; status: Trouble; reason: string },
+  { mail, what, status, reason }: { mail: MailItem; what: string; status: Trouble; reason: string },
   { notify, runbook = '', groups, stateMachineArn, endpointUrl }: Config,
 ): Mail => {
   const { accountId, accountName, userName, email } = mail
@@ -168,7 +170,7 @@ const notice = (
     ...(!isDefault && { groups: mail.groups, policies: mail.policies }),
   }
   const { command, request } = sameRequest({ accountId, input: JSON.stringify({ admins: [admin] }), options })
-  const title = `The sign-in mail for ${userName} in ${accountName} (${accountId}) ${words[status].happened}`
+  const title = `The ${what} for ${userName} in ${accountName} (${accountId}) ${words[status].happened}`
   return {
     to: notify,
     subject: title,

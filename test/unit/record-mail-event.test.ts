@@ -192,6 +192,10 @@ describe('an event that is not about a sign-in mail of this service is ignored:'
       }),
     ],
     [
+      'a reminder that arrived',
+      () => event('Delivery', { delivery: { timestamp: at(1) } }, { mailTags: { ...tags, reminder: 'yes' } }),
+    ],
+    [
       'another recipient of the mail',
       () => event('Bounce', bounce(1, 'bob@example.com'), { destination: ['Ada@example.com', 'bob@example.com'] }),
     ],
@@ -211,6 +215,14 @@ describe('an event that is not about a sign-in mail of this service is ignored:'
   test('and so does the only recipient under another address, as after forwarding', async () => {
     expect(await take(event('Bounce', bounce(1, 'ada@forwarded.example.net')))).toMatchObject({ outcome: 'bounced' })
   })
+})
+
+test('a reminder that bounced says that the address is in trouble, and is told as a reminder', async () => {
+  await take(delivered(1))
+  const mailTags = { ...tags, reminder: 'yes' }
+  expect(await take(event('Bounce', bounce(2), { mailTags }))).toMatchObject({ outcome: 'bounced' })
+  expect((await status())?.status).toBe('bounced')
+  expect(notices()[0]?.Message?.Subject?.Data).toBe(`The reminder for Ada in Payments (${accountId}) bounced`)
 })
 
 describe('the notice', () => {
