@@ -8,7 +8,7 @@ import { addCsvCommand } from './csv-command.ts'
 import type { Asked } from './request-options.ts'
 import type { Status } from './status.ts'
 import { addLinkCommands } from './link-commands.ts'
-import { addOpeningCommands, followOpening, showOpeningOf, statusTarget } from './opening-commands.ts'
+import { addOpeningCommands, followOpening, redriveTarget, showOpeningOf, statusTarget } from './opening-commands.ts'
 import { type Global, localPort, settingOf } from './setting.ts'
 import { width, wrap } from './show.ts'
 
@@ -252,11 +252,11 @@ addBackfillCommand(program, { answer, out, note })
 program
   .command('redrive')
   .description('redrive a failed vend from the step that failed')
-  .argument('<account|execution-arn>', 'ID of the account, or ARN of the execution', (text) => {
-    if (!/^(\d{12}|arn:[\w-]+:states:[\w-]+:\d{12}:execution:.+)$/.test(text))
-      throw new InvalidArgumentError('The argument must be an account ID (12 digits) or the ARN of an execution.')
-    return text
-  })
+  .argument(
+    '<target>',
+    'ID of the account, or ARN of the execution; or of an account that is being opened: ID of the request, or the address',
+    redriveTarget,
+  )
   .option('--wait', 'follow the vend until it ends')
   .addHelpText(
     'after',
@@ -269,6 +269,8 @@ program
     const { redrive, redriveClients } = await import('./redrive.ts')
     const redriven = await redrive(redriveClients(make), { target, stage, options }, (text) => note(wrap(text)))
     if (wait && /^\d+$/.test(redriven.accountId)) return follow(command, redriven)
+    if (wait && redriven.accountId.includes('@'))
+      return followOpening(command, redriven.accountId, { answer, out, note })
     answer(
       json,
       redriven,

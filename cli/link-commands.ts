@@ -50,10 +50,12 @@ export const addLinkCommands = (program: Command, { accountId, answer, follow }:
       `
 States of a link:
   sealing   mailed; the link cannot be opened yet, because the vend has not finished
-  open      the link can be opened until the time under Until
+  open      the link can be opened until the time under Open until
   expired   nobody opened the link in time: npx vend link ACCOUNT USER mails a new link
   disowned  the link was opened, and its owner said that this was somebody else
   claimed   the link was opened, and the page showed the password
+
+A link opens once. For a link that was opened, the time under Open until is when it was opened.
 
 Exit codes: 0 listed, 1 AWS refused, 2 a mistake in the command.`,
     )

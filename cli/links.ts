@@ -70,7 +70,8 @@ export type LinkState = keyof typeof colours
 /** The state of a link, in its color. */
 export const showLinkState = (state: LinkState) => styleText(colours[state], state)
 
-const untilOf = (link: ListedLink) => ('until' in link ? showTime(link.until) : `claimed ${showTime(link.claimedAt)}`)
+/** When a link ends or has ended: it opens once. */
+const endOf = (link: ListedLink) => showTime('until' in link ? link.until : link.claimedAt)
 
 /** The links for a person, a line each. `most` is the most columns of a line: a program wants each link whole. */
 export const showLinks = (found: ListedLink[], { all }: { all: boolean }, most = width) => {
@@ -81,7 +82,7 @@ export const showLinks = (found: ListedLink[], { all }: { all: boolean }, most =
     link.userName,
     showLinkState(link.state),
     link.mailedAt ? showTime(link.mailedAt) : '–',
-    untilOf(link),
+    endOf(link),
   ])
-  return `${table(['Account', 'Name', 'User', 'Link', 'Mailed at', 'Until'], rows, most)}\n${found.length} links`
+  return `${table(['Account', 'Name', 'User', 'Link', 'Mailed at', 'Open until'], rows, most)}\n${found.length} link${found.length === 1 ? '' : 's'}`
 }

@@ -18,12 +18,19 @@ const requestId = (text: string) => {
   return text
 }
 
+const isTarget = (text: string) => /^(\d{12}|[\da-f]{32}|[^@\s]+@[^@\s]+)$/.test(text)
+const targets = 'an account ID (12 digits), the ID of a request (32 hexadecimal digits), an e-mail address'
+
 /** What `status` takes: the id of an account, or what names an account that is being opened. */
 export const statusTarget = (text: string) => {
-  if (!/^(\d{12}|[\da-f]{32}|[^@\s]+@[^@\s]+)$/.test(text))
-    throw new InvalidArgumentError(
-      'The argument must be an account ID (12 digits), the ID of a request (32 hexadecimal digits), or an e-mail address.',
-    )
+  if (!isTarget(text)) throw new InvalidArgumentError(`The argument must be one of: ${targets}.`)
+  return text
+}
+
+/** What `redrive` takes: as `status`, or an execution. */
+export const redriveTarget = (text: string) => {
+  if (!isTarget(text) && !/^arn:[\w-]+:states:[\w-]+:\d{12}:execution:.+$/.test(text))
+    throw new InvalidArgumentError(`The argument must be one of: ${targets}, the ARN of an execution.`)
   return text
 }
 

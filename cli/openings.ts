@@ -5,10 +5,11 @@ import { setTimeout } from 'node:timers/promises'
 import { styleText } from 'node:util'
 import { decideRequest } from '../functions/decide-request/decide-request.ts'
 import { findByAddress } from '../functions/open-account/open-account.ts'
+import { getAccount } from '../functions/get-account/get-account.ts'
 import { getRequest } from '../functions/get-request/get-request.ts'
 import { isNamed } from '../functions/shared/aws-errors.ts'
 import { checkOpening } from '../functions/shared/check-opening.ts'
-import { isRunning, readExecution } from '../functions/shared/execution.ts'
+import { isRunning, mayChange, readExecution } from '../functions/shared/execution.ts'
 import { sentenceOf } from '../functions/shared/failure.ts'
 import { inputOf, type OpenRequest } from '../functions/shared/new-account.ts'
 import { nextCommand, type NextCommand } from '../functions/shared/next-command.ts'
@@ -22,7 +23,7 @@ import {
   type RequestStatus,
   statusOfRequest,
 } from '../functions/shared/opening.ts'
-import { scan } from '../functions/shared/ledger.ts'
+import { type Ledger, scan } from '../functions/shared/ledger.ts'
 import { allAccounts, readAccount } from '../functions/shared/record-and-lease.ts'
 import { startOpening } from '../functions/shared/start-opening.ts'
 import type { Vending } from '../functions/shared/vending.ts'
@@ -30,7 +31,7 @@ import { keepingToTheRate, type Make } from './clients.ts'
 import { isRefusal, RefusedError, sayError, withoutField } from './command-errors.ts'
 import { controlTowerOf, findService, serviceClients } from './service.ts'
 import { showTime, table, width, wrap } from './show.ts'
-import { showFailure, showStep } from './status.ts'
+import { showAdministrators, showFailure, showStep, showSteps, type Status } from './status.ts'
 
 export const openingClients = (make: Make) => ({
   ...serviceClients(make),
@@ -197,6 +198,8 @@ const showRequestStatus = (status: RequestStatus) => styleText(colours[status] ?
 type Request = Awaited<ReturnType<typeof getRequest>>
 export type OpeningStatus = Omit<Request, 'failure'> & {
   executionArn?: string
+  /** As in the status of an account. Empty until the vend has recorded them. */
+  admins: Status['admins']
   failure?: NextCommand & { cause: string }
 }
 export type Input = {
@@ -210,31 +213,63 @@ export type Input = {
 }
 
 /**
- * Reads how far the opening of an account is, and after a failure the command that continues.
- * Throws `NotDeployedError` and `RefusedError`.
+ * Finds a request by its id, or by the address of the account that was asked for. `intent` is how far its opening is,
+ * and `later` the id of a request that has taken its place.
+ * Throws `RefusedError`.
  */
-export async function openingStatus(clients: Clients, { target, stage, options }: Input): Promise<OpeningStatus> {
-  const { ledger } = await findService(clients, stage)
+export const findRequest = async (ledger: Ledger, { target, options }: Pick<Input, 'target' | 'options'>) => {
   const requestId = target.includes('@') ? (await readIntent(ledger, target))?.requestId : target
   if (requestId === undefined)
     throw new RefusedError(
       `Nobody has asked for an account with the address ${target}. Ask for one:\n  npx vend open NAME ${target}${options}`,
     )
-  const item = await readRequest(ledger, requestId)
+  const request = await readRequest(ledger, requestId)
+  if (!request) throw new RefusedError('There is no request with this id.')
+  const intent = await readIntent(ledger, request.body.email)
+  const isLatest = intent?.requestId === requestId
+  return { ...request, intent: isLatest ? intent : undefined, later: isLatest ? undefined : intent?.requestId }
+}
+
+/**
+ * Reads how far the opening of an account is, and after a failure the command that continues.
+ * Throws `NotDeployedError` and `RefusedError`.
+ */
+export async function openingStatus(clients: Clients, { target, stage, options }: Input): Promise<OpeningStatus> {
+  const { ledger } = await findService(clients, stage)
   // The holder is read first: a failure that is read later is never the failure of an execution before the holder.
-  const intent = item && (await readIntent(ledger, item.body.email))
-  const request = await orRefuse(getRequest({ ledger }, { requestId }))
-  const { failure, ...told } = request
-  const executionArn = intent?.requestId === requestId ? intent.holder : undefined
-  const opened = { ...told, ...(executionArn !== undefined && { executionArn }) }
+  const { requestId, body, intent, later } = await findRequest(ledger, { target, options })
+  const { failure, ...request } = await getRequest({ ledger }, { requestId })
+  const executionArn = intent?.holder
+  const { accountId } = request
+  const { admins } =
+    accountId === undefined ? { admins: [] } : await getAccount({ ...clients, ledger }, { accountId }, clients.now())
+  const opened = { ...request, admins, ...(executionArn !== undefined && { executionArn }) }
   if (!failure) return opened
-  const execution: DescribeExecutionOutput | undefined =
-    executionArn === undefined ? undefined : await readExecution(clients.sfn, executionArn)
-  const input = execution?.input ?? (item && JSON.stringify(inputOf(item.body)))
+  if (later !== undefined) {
+    const { error, what, cause } = failure
+    const command = `npx vend status ${later}${options}`
+    return {
+      ...opened,
+      failure: {
+        error,
+        what,
+        cause,
+        goOn: 'start',
+        command,
+        advice: 'A later request has taken the place of this one:',
+      },
+    }
+  }
+  const execution = executionArn === undefined ? undefined : await readExecution(clients.sfn, executionArn)
+  // After a redrive, the ledger keeps the failure until the next step begins.
+  if (mayChange(execution?.status)) {
+    const isVending = opened.timeline.some(({ state }) => state === 'CreateAdminGroup')
+    return { ...opened, status: isVending ? 'vending' : accountId === undefined ? 'opening' : 'placing' }
+  }
   const next = nextCommand(failure, {
-    accountId: request.accountId ?? request.email,
-    execution: { ...execution, input } as DescribeExecutionOutput,
-    target: executionArn ?? 'ARN',
+    accountId: accountId ?? request.email,
+    execution: { ...execution, input: execution?.input ?? JSON.stringify(inputOf(body)) } as DescribeExecutionOutput,
+    target: requestId,
     options,
   })
   return { ...opened, failure: { ...next, cause: sentenceOf(failure.cause) } }
@@ -296,7 +331,8 @@ export const showOpening = (opening: OpeningStatus, { withSteps }: { withSteps: 
   return [
     `${styleText('bold', name)}: ${showRequestStatus(status)}`,
     ...facts.map((fact) => `  ${fact}`),
-    ...(withSteps && timeline.length ? ['', ...timeline.map((step) => showStep(step))] : []),
+    ...(withSteps && timeline.length ? ['', ...showSteps(opening)] : []),
+    ...showAdministrators(opening),
     ...(waiting ? ['', showWaiting(waiting)] : []),
     ...(failure ? ['', showFailure(failure)] : []),
   ].join('\n')

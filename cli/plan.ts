@@ -298,7 +298,7 @@ const personOf = async (
         ? line(
             'exists already',
             hasProfile
-              ? 'created by this service, has never signed in: the stored password is set again'
+              ? `created by this service, has never signed in: ${isUsed ? 'the stored password is set again' : 'a new password is set'}`
               : 'created by this service: console sign-in is added',
           )
         : line(

@@ -4,6 +4,9 @@ import { isNamed } from '../functions/shared/aws-errors.ts'
 import { accountAskedFor } from '../functions/shared/event.ts'
 import { openedBy } from '../functions/shared/event-shape.ts'
 import { mayChange, readExecution } from '../functions/shared/execution.ts'
+import type { Ledger } from '../functions/shared/ledger.ts'
+import { inputOf } from '../functions/shared/new-account.ts'
+import { readIntent } from '../functions/shared/opening.ts'
 import { type AccountRecord, leaseRestSeconds, readAccount } from '../functions/shared/record-and-lease.ts'
 import { parseJson } from '../functions/shared/parse.ts'
 import type { Make } from './clients.ts'
@@ -20,9 +23,50 @@ const namesIn = (record: AccountRecord | undefined) => {
   return users.length ? `The ledger has only these names from the request: ${names.filter(Boolean).join('; ')}. ` : ''
 }
 
+type Found = {
+  executionArn: string
+  /** The account, or its address while its id is not known; undefined if only the execution's input says. */
+  accountId?: string
+  record?: AccountRecord | undefined
+  /** The input of the execution, as far as the ledger knows it. */
+  input?: string
+}
+
+/** Finds the execution that a person means. Throws `RefusedError`. */
+const findExecution = async (
+  ledger: Ledger,
+  { target, options }: { target: string; options: string },
+): Promise<Found> => {
+  if (target.startsWith('arn:')) return { executionArn: target }
+  if (/^\d{12}$/.test(target)) {
+    const record = await readAccount(ledger, target)
+    if (!record?.executionArn)
+      throw new RefusedError(
+        `There is no record of account ${target}. A request that failed at once leaves no record. Name the ARN of its ` +
+          `execution, from the failure notice or from the output of start:\n  npx vend redrive ARN${options}\n` +
+          `If nothing was requested yet, start a vend:\n  npx vend start ${target}${options}`,
+      )
+    return { executionArn: record.executionArn, accountId: target, record }
+  }
+  const { findRequest } = await import('./openings.ts')
+  const { requestId, body, intent, later } = await findRequest(ledger, { target, options })
+  if (later !== undefined)
+    throw new RefusedError(
+      `A later request for ${body.email} has taken the place of this request. Look at the later request:\n  npx vend status ${later}${options}`,
+    )
+  // The account's record knows which execution worked on the account last.
+  if (intent?.accountId !== undefined) return findExecution(ledger, { target: intent.accountId, options })
+  if (intent?.holder === undefined)
+    throw new RefusedError(
+      `No execution has begun to open the account. Look at the request:\n  npx vend status ${requestId}${options}`,
+    )
+  return { executionArn: intent.holder, accountId: body.email, input: JSON.stringify(inputOf(body)) }
+}
+
 /**
- * Redrives a failed execution, which then continues at the step that failed. `target` is the ARN of an execution, or an
- * account id for the execution on the account's record. `onWait` hears why and how long the command waits.
+ * Redrives a failed execution, which then continues at the step that failed. `target` is the ARN of an execution, an
+ * account id for the execution on the account's record, or the id of a request or the address for the execution that
+ * opens the account. `onWait` hears why and how long the command waits.
  * Throws `NotDeployedError`, and `RefusedError` where a redrive cannot help, with the command that can.
  */
 export async function redrive(
@@ -30,27 +74,25 @@ export async function redrive(
   { target, stage, options }: { target: string; stage: string; options: string },
   onWait: (text: string) => void = () => undefined,
 ) {
-  const isArn = target.startsWith('arn:')
   const { ledger, managementAccountId } = await findService(clients, stage)
-  const record = isArn ? undefined : await readAccount(ledger, target)
-  const executionArn = isArn ? target : record?.executionArn
-  if (!executionArn)
-    throw new RefusedError(
-      `There is no record of account ${target}. A request that failed at once leaves no record. Name the ARN of its ` +
-        `execution, from the failure notice or from the output of start:\n  npx vend redrive ARN${options}\n` +
-        `If nothing was requested yet, start a vend:\n  npx vend start ${target}${options}`,
-    )
+  const { executionArn, record, ...found } = await findExecution(ledger, { target, options })
   const execution = await readExecution(sfn, executionArn)
   if (!execution)
     throw new RefusedError(
-      `Step Functions does not know ${executionArn}. Step Functions keeps an execution for 90 days after its end. ${namesIn(record)}` +
-        `Write the request into request.json, and start it again:\n` +
-        `  npx vend start ${isArn ? 'ACCOUNT' : target} --file request.json${options}`,
+      `Step Functions does not know ${executionArn}. Step Functions keeps an execution for 90 days after its end. ` +
+        (found.input === undefined
+          ? `${namesIn(record)}Write the request into request.json, and start it again:\n` +
+            `  npx vend start ${found.accountId ?? 'ACCOUNT'} --file request.json${options}`
+          : `Ask for the account again:\n${showCommand(sameRequest({ accountId: '', input: found.input, options }))}`),
     )
   const input = parseJson(execution.input)
-  const accountId = isArn
-    ? (openedBy(input)?.email ?? accountAskedFor(input, managementAccountId) ?? 'ACCOUNT')
-    : target
+  const opened = openedBy(input)
+  const accountId =
+    found.accountId ??
+    (opened && (await readIntent(ledger, opened.email))?.accountId) ??
+    opened?.email ??
+    accountAskedFor(input, managementAccountId) ??
+    'ACCOUNT'
   const asked = { accountId, input: execution.input, options }
   const cannotRedrive = (why: string, cause?: unknown) =>
     new RefusedError(`${why} Start the same request again:\n${showCommand(sameRequest(asked))}`, { cause })
@@ -60,7 +102,7 @@ export async function redrive(
     throw new RefusedError(
       `${executionArn} has succeeded, so nothing is left to redrive. ` +
         `${renewedIn(execution.input) === undefined ? 'To create again what is missing in the account' : 'To mail another new link'}:\n` +
-        showCommand(sameRequest(asked, { again: true })),
+        showCommand(sameRequest(asked, { again: /^\d+$/.test(accountId) })),
     )
   const { error, what, advice, goOn, ...next } = nextCommand(execution, {
     accountId,

@@ -216,10 +216,9 @@ const mailWords: Record<Exclude<MailStatus, 'sent' | 'delivered'>, string> = {
 }
 
 /** The steps at which a vend failed: the last step that began, or the last step of each user. */
-const failedSteps = ({ status, timeline, failure }: Status) => {
+const failedSteps = (timeline: Status['timeline']) => {
   const last = timeline.at(-1)
-  if (status !== 'FAILED' || !failure || !last) return []
-  if (!last.userName) return [last]
+  if (!last?.userName) return last ? [last] : []
   return timeline.filter((step, i) => step.userName && !timeline.slice(i + 1).some((l) => l.userName === step.userName))
 }
 
@@ -227,7 +226,7 @@ const meaningOf = (accountState: string) =>
   accountState === 'SUSPENDED' ? ': AWS has restricted the account, and often lifts such a restriction' : ''
 
 /** The users to whom the last execution sent no mail, because they had been mailed about the same password before. */
-const notMailedAgain = ({ timeline, admins }: Status) =>
+const notMailedAgain = ({ timeline, admins }: Pick<Status, 'timeline' | 'admins'>) =>
   admins.flatMap(({ userName, kept, email, mailedAt }) => {
     const step = timeline.find(
       (step) => step.state === 'SendLoginEmail' && step.userName?.toLowerCase() === userName.toLowerCase(),
@@ -238,7 +237,7 @@ const notMailedAgain = ({ timeline, admins }: Status) =>
   })
 
 /** What a person must know about a mail that did not simply arrive. */
-const mailsInTrouble = ({ admins }: Status) =>
+const mailsInTrouble = ({ admins }: Pick<Status, 'admins'>) =>
   admins.flatMap(({ userName, email, mail }) =>
     mail && mail.status !== 'sent' && mail.status !== 'delivered'
       ? [
@@ -249,7 +248,7 @@ const mailsInTrouble = ({ admins }: Status) =>
   )
 
 /** Who was shown a password, and until when the other links open, a sentence for each administrator. */
-const handedOver = ({ admins }: Status) =>
+const handedOver = ({ admins }: Pick<Status, 'admins'>) =>
   admins.flatMap(({ userName, handover }) => {
     if (!handover) return []
     if ('claimedAt' in handover) return [claimedWords(userName, handover)]
@@ -273,11 +272,41 @@ export const everybodyKeptWords = 'every user was kept, none was created'
 export const isEverybodyKept = ({ status, admins }: { status: string; admins: { kept: boolean }[] }) =>
   status === 'VENDED' && admins.length > 0 && admins.every(({ kept }) => kept)
 
+/** The administrators of an account, and what a person must know about their mails and links. */
+export const showAdministrators = (account: Pick<Status, 'timeline' | 'admins'>) => [
+  ...(account.admins.length
+    ? [
+        '',
+        table(
+          ['Administrator', 'Groups', 'Mailed to', 'At', 'Mail', 'Link'],
+          account.admins.map(({ userName, kept, groups, email, mailedAt, mail, handover }) =>
+            kept
+              ? [`${userName} (kept)`, '', '', '', '', '']
+              : [
+                  userName,
+                  groups.join(', '),
+                  mailedAt ? email : '–',
+                  mailedAt ? showTime(mailedAt) : '',
+                  mail ? showMail(mail.status) : '',
+                  handover ? showLinkState(handover.state) : '',
+                ],
+          ),
+        ),
+      ]
+    : []),
+  ...[...notMailedAgain(account), ...mailsInTrouble(account), ...handedOver(account)].map((words) => wrap(words, '  ')),
+]
+
+/** The steps of a vend, and at which of them the vend failed. */
+export const showSteps = ({ timeline, failure }: { timeline: Status['timeline']; failure?: object | undefined }) => {
+  const failed = failure ? failedSteps(timeline) : []
+  return timeline.map((step) => `${showStep(step)}${failed.includes(step) ? styleText('red', ' ✘ failed') : ''}`)
+}
+
 /** The status of an account, for a person. */
 export const showStatus = (account: Status, { withSteps }: { withSteps: boolean }) => {
   const { accountId, accountName, accountState, execution, executionArn, requestedBy, updatedAt } = account
-  const { failure, timeline, admins } = account
-  const failed = failedSteps(account)
+  const { failure, timeline } = account
   const redriven = execution?.redriveCount ? `, redriven ${execution.redriveCount}×` : ''
   const facts = [
     accountState &&
@@ -291,35 +320,8 @@ export const showStatus = (account: Status, { withSteps }: { withSteps: boolean 
   return [
     `${styleText('bold', accountId)}${accountName ? ` (${accountName})` : ''}: ${showState(account.status)}${isEverybodyKept(account) ? ` (${everybodyKeptWords})` : ''}`,
     ...facts.map((fact) => `  ${fact}`),
-    ...(withSteps && timeline.length
-      ? [
-          '',
-          ...timeline.map((step) => `${showStep(step)}${failed.includes(step) ? styleText('red', ' ✘ failed') : ''}`),
-        ]
-      : []),
-    ...(admins.length
-      ? [
-          '',
-          table(
-            ['Administrator', 'Groups', 'Mailed to', 'At', 'Mail', 'Link'],
-            admins.map(({ userName, kept, groups, email, mailedAt, mail, handover }) =>
-              kept
-                ? [`${userName} (kept)`, '', '', '', '', '']
-                : [
-                    userName,
-                    groups.join(', '),
-                    mailedAt ? email : '–',
-                    mailedAt ? showTime(mailedAt) : '',
-                    mail ? showMail(mail.status) : '',
-                    handover ? showLinkState(handover.state) : '',
-                  ],
-            ),
-          ),
-        ]
-      : []),
-    ...[...notMailedAgain(account), ...mailsInTrouble(account), ...handedOver(account)].map((words) =>
-      wrap(words, '  '),
-    ),
+    ...(withSteps && timeline.length ? ['', ...showSteps(account)] : []),
+    ...showAdministrators(account),
     ...(failure ? ['', showFailure(failure)] : []),
   ].join('\n')
 }

@@ -69,6 +69,12 @@ export const renewedIn = (input: string | undefined) => {
 }
 
 const requestIn = ({ accountId, input }: Target): Asked & { accountId: string } => {
+  const opening = openingIn(input)
+  if (opening) {
+    // The rest is what a vend of the open account asks for.
+    const { name: _, email: __, ou: ___, tags: ____, alternateContacts: _____, ...people } = opening
+    return { ...people, accountId }
+  }
   const parsed = inputOf(input)
   // What an event asks for is what a start without options asks for: the defaults.
   const asked = (typeof parsed !== 'object' || parsed === null || isEvent(parsed) ? {} : parsed) as Asked
@@ -114,7 +120,7 @@ const linkCommand = ({ accountId, options }: Omit<Target, 'input'>, userName: st
  */
 export const sameRequest = (target: Target, { again = false } = {}): { command: string; request?: object } => {
   const opening = openingIn(target.input)
-  if (opening) return openCommand(opening, target.options)
+  if (opening && !again) return openCommand(opening, target.options)
   const renew = renewedIn(target.input)
   if (renew !== undefined) return { command: linkCommand(target, quoted(renew)) }
   const request = { ...requestIn(target), ...(again && { again }) }

@@ -86,6 +86,10 @@ describe('without approval', () => {
     expect(account).toMatchObject({ name: 'Sandbox', email: 'sandbox@example.com', tags: { team: 'a=b' } })
     expect(account?.users.has('administrator')).toBe(true)
     expect((await run('requests')).out).toBe('0 requests\n')
+    // What became of the administrators, as in the status of the account.
+    expect((await run('status', requestId)).out).toMatch(
+      /Administrator +Administrators +sandbox@example\.com .* (sent|delivered) +open\n +The link of Administrator can be opened until/,
+    )
 
     const other = await run('open', 'Another', 'sandbox@example.com')
     expect(other).toMatchObject({ code: 1, err: expect.stringContaining(`npx vend status ${requestId}`) as string })
@@ -150,6 +154,53 @@ describe('without approval', () => {
     expect(again.data.requestId).not.toBe(data.requestId)
   })
 
+  test('an opening that failed before the account’s id is known is redriven by its request or its address', async () => {
+    const address = 'unlucky@example.com'
+    organization.world.failingCreations.set(address, 'INVALID_EMAIL')
+    const failed = await json<Opening>('open', 'Unlucky', address, '--wait')
+    expect(failed).toMatchObject({ code: 1, data: { status: 'failed' } })
+    const { requestId, failure } = failed.data
+    expect(failure?.error).toBe('AccountCreationFailedError')
+    expect(failure?.command).toMatch(new RegExp(`^npx vend redrive ${requestId} --local`))
+    organization.clock.pass(120_000)
+    organization.world.failingCreations.set(address, 'INVALID_EMAIL')
+    expect(await run('redrive', address, '--wait')).toMatchObject({
+      code: 1,
+      out: expect.stringContaining('Unlucky: failed') as string,
+    })
+    organization.clock.pass(120_000)
+    const redriven = await json<Opening>('redrive', requestId, '--wait')
+    expect(redriven).toMatchObject({ code: 0, data: { requestId, status: 'vended' } })
+    const { accountId = '' } = redriven.data
+    // Nothing is left to redrive; what is missing in the account is made by a vend of the account.
+    const arn = `${organization.deployed.stateMachineArn.replace(':stateMachine:', ':execution:')}:open-${requestId}`
+    for (const target of [requestId, address, accountId, arn])
+      expect(await run('redrive', target), target).toMatchObject({
+        code: 1,
+        err: expect.stringContaining(`npx vend start ${accountId} --again --local`) as string,
+      })
+  })
+
+  test('a request that cannot be redriven is told with what can be done', async () => {
+    expect((await run('redrive', 'nobody@example.com')).err).toContain('npx vend open NAME nobody@example.com')
+    expect((await run('redrive', 'a'.repeat(32))).err).toContain('There is no request with this id')
+    const ledger = ledgerOf(organization)
+    const body = parseInput(openRequest, { name: 'Waiting', email: 'waiting@example.com' })
+    const request = { body, requestedBy: 'ada', needsApproval: false }
+    const { requestId } = await createRequest(ledger, request)
+    expect((await run('redrive', requestId)).err).toContain(`npx vend status ${requestId} --local`)
+    const executionArn = `${organization.deployed.stateMachineArn.replace(':stateMachine:', ':execution:')}:open-${requestId}`
+    const failure = { status: 'FAILED', error: 'States.Timeout', cause: '' } as const
+    await recordOpeningFailure(ledger, { email: body.email, executionArn, ...failure })
+    expect((await run('redrive', requestId)).err).toMatch(
+      /does not know .* Ask for the account again: npx vend open Waiting waiting@example\.com --local/,
+    )
+    const at = new Date(Date.now() + 120_000).toISOString()
+    const { requestId: later } = await createRequest(ledger, { ...request, at })
+    expect((await run('redrive', requestId)).err).toContain(`npx vend status ${later} --local`)
+    expect((await json<Opening>('status', requestId)).data.failure?.command).toMatch(`npx vend status ${later} --local`)
+  })
+
   test('a request right after a failure waits', async () => {
     const ledger = ledgerOf(organization)
     const body = parseInput(openRequest, { name: 'Just failed', email: 'just-failed@example.com' })
@@ -194,7 +245,8 @@ describe('without approval', () => {
     const failed = await json<Opening>(...denied, '--wait')
     expect(failed).toMatchObject({ code: 1, data: { status: 'failed', failure: { error: 'DeniedByPolicyError' } } })
     const { accountId = '', failure, requestId } = failed.data
-    expect(failure?.command).toMatch(/^npx vend redrive arn:aws:states:.*:open-[\da-f]{32} --local/)
+    expect(failure?.command).toMatch(new RegExp(`^npx vend redrive ${requestId} --local`))
+    expect((await run('status', requestId)).out).toContain('✘ failed')
     expect((await run('status', accountId)).out).toContain(`npx vend redrive ${accountId}`)
     refusesUsers = false
     const again = await json<Opening>(...denied, '--wait')

@@ -524,7 +524,13 @@ describe('tells', () => {
     expect(await outcomeOf('a new link')).toMatchObject({
       outcome: 'Accepted',
       wouldSucceed: true,
-      users: [{ name: 'ada', what: 'exists already' }],
+      users: [
+        {
+          name: 'ada',
+          what: 'exists already',
+          why: 'created by this service, has never signed in: a new password is set',
+        },
+      ],
       passwords: [{ what: 'existing secret, new password' }],
       mails: [{ what: 'sent' }],
     })

@@ -112,7 +112,7 @@ describe('vend', () => {
     [['list', '--status', 'gone', '--local'], 'must be one of NOT_VENDED, VENDING, VENDED, FAILED'],
     [['--local', 'abc', 'list'], '--local abc: abc is neither a port nor a command'],
     [['list'], 'No Region is set. Add --region us-east-1'],
-    [['redrive', 'arn:aws:s3:::x'], 'an account ID (12 digits) or the ARN of an execution'],
+    [['redrive', 'arn:aws:s3:::x'], 'an e-mail address, the ARN of an execution'],
     [['start', '444455556666', '--admin', 'ada=x=ada@example.com'], 'ada=x=ada@example.com: has more than one ='],
     [['start', '444455556666', '--file', 'nowhere.json'], '--file nowhere.json: there is no such file'],
   ])('%j is a mistake: exit code 2, and an explanation', async (args, sentence) => {
