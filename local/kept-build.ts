@@ -4,7 +4,7 @@ import path from 'node:path'
 import { build, type BuildOptions } from 'esbuild'
 
 const root = path.join(import.meta.dirname, '..')
-const folder = path.join(root, 'node_modules', '.cache', 'account-vending')
+const folder = path.join(root, 'dist', 'bundles')
 
 const filesIn = (place: string) =>
   statSync(place).isFile()
@@ -43,7 +43,7 @@ export const buildTexts = async (options: BuildOptions) => {
 }
 
 /**
- * Builds as `buildTexts` does, and keeps the texts under node_modules/.cache until a file that goes in changes.
+ * Builds as `buildTexts` does, and keeps the texts in dist/bundles until a file that goes in changes.
  * `name` names the options. `sources` are the files and folders that decide what the options are.
  */
 export const keptBuild = async (name: string, options: BuildOptions, sources: string[]) => {

@@ -12,7 +12,7 @@ import { exampleVending } from '../support/organization.ts'
 const root = path.join(import.meta.dirname, '..', '..')
 const folder = temporaryFolder()
 const name = path.basename(folder)
-const kept = path.join(root, 'node_modules', '.cache', 'account-vending', `${name}.json`)
+const kept = path.join(root, 'dist', 'bundles', `${name}.json`)
 afterAll(() => rmSync(kept, { force: true }))
 
 const [entry = '', imported = '', source = ''] = ['entry.ts', 'imported.ts', 'source.ts'].map((file) =>
