@@ -1,9 +1,176 @@
+import { DeleteSecretCommand, DescribeSecretCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import type { SESClient } from '@aws-sdk/client-ses'
+import { type SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn'
 import type * as z from 'zod/mini'
+import { isNamed } from '../shared/aws-errors.ts'
+import {
+  type Act,
+  beginFollowUp,
+  type Facts,
+  type FollowConfig,
+  followUpExecution,
+  followUpOf,
+  keptSecret,
+  nextActs,
+  readFollowUp,
+  recordAct,
+} from '../shared/follow.ts'
+import { readHandover } from '../shared/handover.ts'
 import type { Ledger } from '../shared/ledger.ts'
+import { type Look, readLook } from '../shared/look.ts'
+import { mailTags, readMail } from '../shared/mail-events.ts'
+import { type AccountRecord, entryOf, mailTo, readAccount } from '../shared/record-and-lease.ts'
 import { type batchInput, readBatch } from '../shared/round.ts'
+import { secretName } from '../shared/secret-name.ts'
+import { sendMail, type SenderConfig } from '../shared/send-mail.ts'
+import { type ReminderConfig, reminderOf } from './reminder.ts'
 
-/** Follows up the administrators of a batch. Answers how many accounts there are. Throws `BatchGoneError`. */
-export async function followUp({ ledger }: { ledger: Ledger }, { key }: z.output<typeof batchInput>) {
-  const accounts = await readBatch(ledger, key)
-  return { accounts: accounts.length }
+type Clients = { ses: SESClient; sfn: SFNClient; secrets: SecretsManagerClient; ledger: Ledger }
+type Config = FollowConfig &
+  SenderConfig &
+  ReminderConfig & {
+    /** The workflow that vends. */
+    stateMachineArn: string
+  }
+
+const hour = 60 * 60 * 1000
+/** What a look saw counts for so long. A round that is redriven later than this acts on nothing that it saw before. */
+const lookHours = 6
+const recoveryDays = 7
+const accountsAtATime = 25
+
+/**
+ * Does for the administrators of a batch of accounts what is due: sends a reminder, starts the vend that mails a new
+ * link or takes a sign-in away, schedules a secret for deletion. Answers how often it did what.
+ *
+ * Does nothing for an account while a vend works on it, and nothing for an administrator whom this round's look did not
+ * see. A failure in one account does not prevent the others.
+ * Safe to run twice: what was done is on record. SES takes no idempotency token, so a reminder whose answer was lost
+ * can come twice.
+ * Throws `BatchGoneError`, and the first failure: what `sendMail` throws, and the own errors of Step Functions and
+ * Secrets Manager.
+ */
+export async function followUp(clients: Clients, { key }: z.output<typeof batchInput>, config: Config) {
+  const accounts = await readBatch(clients.ledger, key)
+  const counts: Record<Act['do'], number> = { remind: 0, renew: 0, remove: 0, 'end-secret': 0 }
+  const failures: unknown[] = []
+  const next = accounts.values()
+  const work = async () => {
+    for (const { accountId } of next)
+      try {
+        for (const act of await followAccount(clients, accountId, config)) counts[act.do] += 1
+      } catch (error) {
+        failures.push(error)
+      }
+  }
+  await Promise.all(Array.from({ length: accountsAtATime }, work))
+  if (failures.length) throw failures[0]
+  return counts
+}
+
+/** Follows up the administrators of an account one after the other. Answers what was done. */
+const followAccount = async (clients: Clients, accountId: string, config: Config) => {
+  const [record, look] = await Promise.all([
+    readAccount(clients.ledger, accountId),
+    readLook(clients.ledger, accountId),
+  ])
+  // A vend that has failed keeps its lease, and is told apart.
+  if (!record || record.status !== 'VENDED' || record.lease) return []
+  if (!look || Date.now() - Date.parse(look.at) > lookHours * hour) return []
+  const done: Act[] = []
+  for (const admin of Object.values(record.admins)) {
+    const facts = await factsOf(clients.ledger, { accountId, record, look, admin }, config)
+    const acts = facts ? nextActs(facts, config) : []
+    if (!facts || !acts.length) continue
+    // On record before the first act: by this item, a later round knows a link that the round renewed.
+    await beginFollowUp(clients.ledger, facts.followUp)
+    for (const act of acts) if (await perform(clients, act, facts, config)) done.push(act)
+  }
+  return done
+}
+
+/** What is known about an administrator. `accountName` is as in the sign-in mail. */
+type Known = Facts & { accountName: string }
+
+type Read = { accountId: string; record: AccountRecord; look: Look; admin: AccountRecord['admins'][string] }
+
+/** What is known about an administrator; undefined if there is nothing to follow up. */
+const factsOf = async (
+  ledger: Ledger,
+  { accountId, record, look, admin }: Read,
+  { stateMachineArn }: Config,
+): Promise<Known | undefined> => {
+  const { userName, email, kept } = admin
+  const seen = entryOf(look.admins, userName.toLowerCase())
+  const mail = mailTo(record, admin)
+  if (kept || !mail || !seen) return undefined
+  const [before, handover, mailed] = await Promise.all([
+    readFollowUp(ledger, { accountId, userName }),
+    readHandover(ledger, { accountId, userName }),
+    mail.vendId ? readMail(ledger, mailTags(mail.vendId, userName)) : undefined,
+  ])
+  return {
+    accountId,
+    accountName: mailed?.accountName ?? record.accountName,
+    admin,
+    mail,
+    mailStatus: mailed?.status,
+    handover,
+    seen,
+    followUp: followUpOf(before, { accountId, userName, email, mail }, stateMachineArn),
+  }
+}
+
+/** Does one thing, and puts it on record. Answers whether it was done now. */
+const perform = async (clients: Clients, act: Act, facts: Known, config: Config) => {
+  const by = await {
+    remind: () => sendMail(clients.ses, reminderOf(facts, config), config),
+    renew: () => start(clients, 'renew', facts, config),
+    remove: () => start(clients, 'remove', facts, config),
+    'end-secret': () => endSecret(clients, facts),
+  }[act.do]()
+  return (await recordAct(clients.ledger, facts.followUp, act, by)) !== undefined && by !== keptSecret
+}
+
+/** Starts the vend that acts on a sign-in mail. Answers the name of its execution. */
+const start = async (
+  { sfn }: Clients,
+  what: 'renew' | 'remove',
+  { accountId, admin: { userName }, followUp }: Facts,
+  { stateMachineArn }: Config,
+) => {
+  const asked =
+    what === 'renew'
+      ? { renew: userName }
+      : // The workflow looks once more whether the user has signed in.
+        { remove: { what: 'sign-in', userName, unclaimed: true, lastWayIn: true } }
+  const name = followUpExecution(what, followUp)
+  try {
+    const input = JSON.stringify({ accountId, ...asked, requestedBy: 'daily round' })
+    await sfn.send(new StartExecutionCommand({ stateMachineArn, name, input }))
+  } catch (error) {
+    // An earlier try has started the execution, and was stopped before it could record that.
+    if (!isNamed(error, 'ExecutionAlreadyExists')) throw error
+  }
+  return name
+}
+
+/**
+ * Schedules the secret of an administrator for deletion, if the secret still has the password that the administrator
+ * was mailed about. Answers what became of the secret.
+ */
+const endSecret = async ({ secrets }: Clients, { accountId, admin: { userName }, mail }: Facts) => {
+  const SecretId = secretName(accountId, userName)
+  try {
+    const { DeletedDate, VersionIdsToStages = {} } = await secrets.send(new DescribeSecretCommand({ SecretId }))
+    if (DeletedDate) return 'scheduled before'
+    if (!VersionIdsToStages[mail.secretVersion]?.includes('AWSCURRENT')) return keptSecret
+    await secrets.send(new DeleteSecretCommand({ SecretId, RecoveryWindowInDays: recoveryDays }))
+    return 'scheduled'
+  } catch (error) {
+    if (isNamed(error, 'ResourceNotFoundException')) return 'deleted before'
+    // Somebody else has scheduled the deletion in this moment.
+    if (isNamed(error, 'InvalidRequestException')) return 'scheduled before'
+    throw error
+  }
 }

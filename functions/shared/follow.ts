@@ -22,6 +22,9 @@ export type Act =
 /** The name under which an act is on record: `remind-2`, `renew`. */
 export const actName = (act: Act) => (act.do === 'remind' ? `remind-${act.day}` : act.do)
 
+/** What is on record for `end-secret` if the secret has another password than the sign-in mail is about. */
+export const keptSecret = 'kept: it has another password'
+
 /** What the round has done for an administrator since a sign-in mail. A later sign-in mail begins a new item. */
 export type FollowUp = {
   accountId: string
@@ -34,7 +37,7 @@ export type FollowUp = {
   since: string
   /** Whether the mail has the link with which the round replaced a link that nobody opened. */
   isRenewed: boolean
-  /** What was done, by the name of the act. `by` is the message id of the mail, or the name of the execution. */
+  /** What was done, by the name of the act. `by` is a mail's message id, an execution's name, or the secret's fate. */
   done: Record<string, { at: string; by: string }>
 }
 

@@ -350,7 +350,12 @@ export const roleTable: Record<string, RoleRow> = {
     Mail: mail,
   }),
   LookAtAccountsRole: role(lambda, batches),
-  FollowUpRole: role(lambda, batches),
+  FollowUpRole: role(lambda, {
+    Ledger: items('round', 'account', 'look', 'handover', 'mail'),
+    FollowUps: items('follow'),
+    Mail: mail,
+    Secrets: { NumericGreaterThanEquals: { 'secretsmanager:RecoveryWindowInDays': '7' } },
+  }),
   ReportRoundRole: role(lambda),
   RequestAdminsRole: role(lambda, { ...records, ...notes('idempotency') }),
   RequestAccountRole: role(lambda, {

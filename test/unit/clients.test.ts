@@ -101,7 +101,8 @@ test.each([
     },
   ],
   ['look-at-accounts', { DynamoDBClient: usualOfDynamoDB }],
-  ['follow-up', { DynamoDBClient: usualOfDynamoDB }],
+  // A reminder that was sent must be recorded, too.
+  ['follow-up', { DynamoDBClient: '10 standard', SecretsManagerClient: usual, SESClient: once, SFNClient: usual }],
   ['report-round', { DynamoDBClient: usualOfDynamoDB }],
   ['request-admins', { DynamoDBClient: usualOfDynamoDB, OrganizationsClient: usual, SFNClient: usual }],
   // Many may ask for an account at the same moment.

@@ -84,6 +84,10 @@ const approval = [
   ...['admins', 'approve', 'contacts', 'decline', 'email', 'groups', 'name', 'organizationName', 'ou'],
   ...['requestedAt', 'requestedBy', 'tags'],
 ]
+const reminder = [
+  ...['accountId', 'accountName', 'choosePassword', 'contact', 'handover', 'linkUntil', 'mailSubject', 'mailedAt'],
+  ...['organizationName', 'shownAt', 'signInUrl', 'title', 'turnOnMfa', 'userName'],
+]
 const failureNotice = [
   ...[
     'advice',
@@ -114,6 +118,12 @@ describe.each([
     failureNotice,
     ['awsCommand', 'cause', 'command', 'done', 'execution', 'notDone', 'request', 'runbook'],
     ['{{runbook}}'],
+  ],
+  [
+    'follow-up/reminder',
+    reminder,
+    ['choosePassword', 'handover', 'linkUntil', 'shownAt', 'turnOnMfa'],
+    ['{{signInUrl}}'],
   ],
   ['request-account/approval', approval, ['contacts', 'groups', 'tags'], []],
 ])('%s', async (mail, names, optional, links) => {

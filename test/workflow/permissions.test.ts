@@ -1,3 +1,5 @@
+import { PutItemCommand } from '@aws-sdk/client-dynamodb'
+import { marshall } from '@aws-sdk/util-dynamodb'
 import { beforeAll, expect, test, vi } from 'vitest'
 import { type LocalOrganization, startOrganization } from '../../local/start-organization.ts'
 import { ensureAccount } from '../../local/make-account.ts'
@@ -14,6 +16,7 @@ import { type Asked, dependentOn, requestsOf } from '../support/iam-requests.ts'
 import { readMemberAccountTemplate } from '../support/member-account.ts'
 import { claimOf, postLink, scalarIn } from '../support/link.ts'
 import { ledgerOf, vendingFile } from '../support/organization.ts'
+import { lookKey } from '../../functions/shared/look.ts'
 import { createRequest, readIntent } from '../../functions/shared/opening.ts'
 import { openRequest, requestTag } from '../../functions/shared/new-account.ts'
 import { parseInput } from '../../functions/shared/parse.ts'
@@ -172,7 +175,35 @@ const scenarios = async () => {
   await new Promise((resolve) => setTimeout(resolve, wait / organization.clock.speed))
   await organization.round()
   await organization.settled()
+  await followUps(organization)
   await organization.close()
+}
+
+/** Days pass: an administrator is reminded and gets a new link, and the secret of another one has served. */
+const followUps = async (organization: LocalOrganization) => {
+  const { world, clock } = organization
+  const accountId = '700000000009'
+  ensureAccount(organization, accountId, 'Followed up')
+  const admins = ['late', 'settled'].map((userName) => ({ userName, email: `${userName}@example.com` }))
+  await vend(organization, { door: 'manual', input: JSON.stringify({ accountId, admins }) })
+  const { users } = world.accounts.get(accountId)!
+  const { login } = users.get('settled')!
+  Object.assign(users.get('settled')!, { passwordLastUsed: world.now(), login: { ...login, resetRequired: false } })
+  for (const days of [2, 6]) {
+    clock.pass(days * 24 * 60 * 60 * 1000)
+    const seen = { isThere: true, hasLoginProfile: true, hasSignedIn: false, mustChangePassword: true, hasMfa: false }
+    const Item = marshall({
+      pk: lookKey(accountId),
+      at: new Date(world.now()).toISOString(),
+      admins: { late: seen, settled: { ...seen, hasSignedIn: true, mustChangePassword: false } },
+      findings: {},
+      gone: {},
+    })
+    const { dynamodb, tableName } = ledgerOf(organization)
+    await dynamodb.send(new PutItemCommand({ TableName: tableName, Item }))
+    await organization.round()
+    await organization.settled()
+  }
 }
 
 const open = (organization: LocalOrganization, account: { name: string; email: string }, more: object = {}) =>
@@ -697,8 +728,13 @@ const secrets: [string, string][] = [
   ['create-admin-user', 'secretsmanager:GetSecretValue'],
   ['sweep', 'secretsmanager:DeleteSecret'],
   ['seal-password', 'secretsmanager:GetSecretValue'],
+  ['follow-up', 'secretsmanager:DescribeSecret'],
+  ['follow-up', 'secretsmanager:DeleteSecret'],
 ]
-const mailing = ['request-account', 'send-login-email', 'report-failure', 'report-claim', 'record-mail-event', 'sweep']
+const mailing = [
+  ...['request-account', 'send-login-email', 'report-failure', 'report-claim', 'record-mail-event', 'sweep'],
+  'follow-up',
+]
 const entering = ['create-admin-group', 'create-admin-user']
 const writingLedger = ['accept-request', 'store-password', 'record-vended', 'report-failure', 'sweep']
 const noting = ['request-admins', 'report-failure', 'report-claim', 'tell-subscribers', 'sweep']
@@ -726,7 +762,7 @@ const itemsOf: Record<string, string[]> = {
   'get-account': ['account', 'mail', 'handover'],
   sweep: ['account', 'sweep', 'request', 'approval'],
   'look-at-accounts': ['round'],
-  'follow-up': ['round'],
+  'follow-up': ['round', 'account', 'look', 'handover', 'mail', 'follow'],
 }
 const kindsOfItems = [...new Set(Object.values(itemsOf).flat())]
 /** What ClaimLink, which everybody can call, must never be able to do. */
@@ -741,7 +777,7 @@ const tooMuchForClaimLink: [by: string, action: string][] = [
   ['sweep', 'organizations:DescribeAccount'],
 ]
 const noteOfAnother = (by: string) => (by === 'report-failure' ? 'sweep#2026-11-25#a' : 'failure#a#1#FAILED')
-const starting = ['sweep', 'request-admins', 'request-account', 'decide-request', 'StartVendRole']
+const starting = ['sweep', 'follow-up', 'request-admins', 'request-account', 'decide-request', 'StartVendRole']
 const onUser = [
   'CreateUser',
   'TagUser',
@@ -801,6 +837,18 @@ const denied: [what: string, of: [by: string, action: string], wrong: (request: 
     'a secret’s end without recovery',
     secrets[6]!,
     itself({ context: { 'secretsmanager:ForceDeleteWithoutRecovery': 'true' } }),
+  ],
+  [
+    'a secret’s end before seven days',
+    ['follow-up', 'secretsmanager:DeleteSecret'],
+    under({ 'secretsmanager:RecoveryWindowInDays': '6' }),
+  ],
+  ['a password, for who reminds', secrets[5]!, itself({ by: 'follow-up' })],
+  ['an account, for who reminds', ['create-admin-user', 'sts:AssumeRole'], itself({ by: 'follow-up' })],
+  [
+    'writing a record, for who reminds',
+    ['follow-up', 'dynamodb:UpdateItem'],
+    under({ 'dynamodb:LeadingKeys': ['account#700000000001'] }),
   ],
   ['a secret’s end before seven days', secrets[6]!, under({ 'secretsmanager:RecoveryWindowInDays': '6' })],
   ['a secret’s policy', secrets[0]!, itself({ action: 'secretsmanager:PutResourcePolicy' })],
