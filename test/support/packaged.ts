@@ -18,11 +18,15 @@ const copyOfService = (name: string) => {
   symlinkSync(path.join(root, 'node_modules'), path.join(copy, 'node_modules'))
   return copy
 }
+
+/** Takes the code out of the functions in a copy of the project. Their bundles take osls most of the time. */
+export const withoutCode = (copy: string) => {
+  for (const name of functionNames())
+    writeFileSync(path.join(copy, 'functions', name, 'handler.ts'), 'export const handler = undefined\n')
+  return copy
+}
 const service = copyOfService('service')
-// The code of the functions is not in the template, and takes osls most of the time.
-const serviceWithoutCode = copyOfService('service-without-code')
-for (const name of functionNames())
-  writeFileSync(path.join(serviceWithoutCode, 'functions', name, 'handler.ts'), 'export const handler = undefined\n')
+const serviceWithoutCode = withoutCode(copyOfService('service-without-code'))
 
 export type Resource = {
   Type: string

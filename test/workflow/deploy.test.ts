@@ -10,6 +10,7 @@ import {
   adoptersVending as ours,
   vendingFile,
 } from '../support/organization.ts'
+import { withoutCode } from '../support/packaged.ts'
 
 // Tests `npm run package` and `npm run deploy` as a person runs them, up to the call of CloudFormation, which the local
 // organization does not imitate. test/e2e deploys to an AWS that imitates CloudFormation.
@@ -99,7 +100,7 @@ test('packaging refuses a policy that denies the first sign-in', async () => {
 test('deploying runs doctor first, and does not mind the style of a person’s own files', async () => {
   const vending = readFileSync(vendingFile(ours), 'utf8').replace(/^(automatic|sender): (.*)$/gm, '$1: "$2"')
   expect(vending).toContain('organizations"')
-  const folder = copyProject(vending)
+  const folder = withoutCode(copyProject(vending))
   writeFileSync(path.join(folder, 'request.json'), '{"accountId":"444455556666",   "admins":[{"userName":"ada"}]}')
   writeFileSync(path.join(folder, 'my-script.ts'), 'var   unused = "not typed: " + missing;')
   const { code, output } = await run(folder, 'deploy.ts', '--stage', 'local')
