@@ -6,6 +6,7 @@ import { findMemberAccount } from '../shared/account.ts'
 import { isNamed } from '../shared/aws-errors.ts'
 import { eventOfSweep } from '../shared/event-shape.ts'
 import { isRunning } from '../shared/execution.ts'
+import { allFollowUps } from '../shared/follow.ts'
 import { type Ledger, scan } from '../shared/ledger.ts'
 import { allLooks } from '../shared/look.ts'
 import { toldFailures } from '../shared/notes.ts'
@@ -56,13 +57,14 @@ const recoveryDays = 7
  * Throws AWS's own errors. An incomplete list of accounts ends nothing.
  */
 export async function sweep(clients: Clients, { executionArn }: { executionArn: string }, config: Config) {
-  const [accounts, { records, toldEarlier, intents, looks }, installedAt] = await Promise.all([
+  const [accounts, { records, toldEarlier, intents, looks, followUps }, installedAt] = await Promise.all([
     listAccounts(clients, config),
     scan(clients.ledger, {
-      records: allAccounts(['admins', 'passwords']),
+      records: allAccounts(['admins', 'passwords', 'mails']),
       toldEarlier: toldFailures,
       intents: allIntents,
       looks: allLooks,
+      followUps: allFollowUps,
     }),
     ledgerMadeAt(clients.ledger),
   ])
@@ -98,7 +100,7 @@ export async function sweep(clients: Clients, { executionArn }: { executionArn: 
         ]
       : [],
   )
-  const toLookAt = chooseAccounts(accounts.values(), { records, looks }, config)
+  const toLookAt = chooseAccounts(accounts.values(), { records, looks, followUps }, config)
   // A failure in one of these must not prevent the others.
   const [batches, started, ended, told, settled] = await together([
     writeBatches(clients.ledger, vendOf(executionArn).id, toLookAt),

@@ -49,6 +49,7 @@ const config = {
   protected: { accounts: ['Audit'], organizationalUnits: ['ou-exam-security'] },
   automatic: 'organizations' as const,
   round: 'unsettled' as const,
+  secretAfterSignIn: 'delete' as const,
   sender: 'vending@example.com',
   organizationName: 'Example Organization',
   contact: 'platform-team@example.com',
