@@ -32,10 +32,14 @@ export type Kind<Item, Found> = {
   collect: (items: Map<string, Item>) => Found
 }
 
-/** Reads all items of these kinds in one pass over the table. Answers what each kind makes of its items. */
+/**
+ * Reads all items of these kinds in one pass over the table. Answers what each kind makes of its items. A `consistent`
+ * scan sees every write that came before, and costs twice as much.
+ */
 export const scan = async <Kinds extends Record<string, Kind<never, unknown>>>(
   { dynamodb, tableName }: Ledger,
   kinds: Kinds,
+  { consistent = false } = {},
 ) => {
   const all = Object.entries<Kind<never, unknown>>(kinds).map(([name, kind]) => ({
     name,
@@ -47,6 +51,7 @@ export const scan = async <Kinds extends Record<string, Kind<never, unknown>>>(
     { client: dynamodb },
     {
       TableName: tableName,
+      ...(consistent && { ConsistentRead: true }),
       FilterExpression: all.map((_, i) => `begins_with(pk, :p${i})`).join(' OR '),
       ProjectionExpression: ['pk', ...attributes.map((_, i) => `#a${i}`)].join(', '),
       ExpressionAttributeNames: Object.fromEntries(attributes.map((name, i) => [`#a${i}`, name])),

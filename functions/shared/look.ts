@@ -29,8 +29,10 @@ export type Finding = {
   text: string
   /** When a look found this first, ISO 8601, as are all times of this file. */
   since: string
-  /** When a person was told. */
+  /** When a report began to tell people. */
   toldAt?: string
+  /** The report that tells this, until the event is sent. Nobody is told again if the report stops in between. */
+  report?: string
 }
 
 /** What a look saw of an administrator of ours. */

@@ -227,7 +227,8 @@ const withStart = (advice: string) =>
  */
 export const reach = (executionArn: string, endpointUrl: string | undefined) => {
   const { region, managementAccountId } = placeOf(executionArn)
-  const stage = /:account-vending-([^:]+)/.exec(executionArn)?.[1] ?? 'prod'
+  // The name of the daily round's state machine ends in _round.
+  const stage = /:account-vending-([^:_]+)/.exec(executionArn)?.[1] ?? 'prod'
   // Only the local organization of npm start has this stage. It takes an account's id as its access key id.
   const isLocal = endpointUrl !== undefined && stage === 'local'
   const endpoint = endpointUrl ? ` --endpoint-url ${endpointUrl}` : ''

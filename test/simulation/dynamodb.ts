@@ -228,13 +228,20 @@ export const inMemoryDynamoDB = (tableName: string, now: () => number, { lag = 0
     Scan: (input) => {
       const paging = ['ExclusiveStartKey', 'Limit']
       const [, ...namesAndValues] = expressions
-      check('Scan', input, ['TableName', 'FilterExpression', 'ProjectionExpression', ...paging, ...namesAndValues])
+      check('Scan', input, [
+        ...['TableName', 'ConsistentRead', 'FilterExpression', 'ProjectionExpression'],
+        ...[...paging, ...namesAndValues],
+      ])
       const { ExclusiveStartKey: after, Limit = Infinity } = input
       const keys = [...items.keys()]
       const first = after ? keys.indexOf(keyOf(after)) + 1 : 0
       const page = keys.slice(first, first + Limit)
-      const scanned = page.map(eventually).filter((item) => item !== undefined)
-      units.read += Math.ceil(scanned.reduce((sum, item) => sum + itemSize(item), 0) / 4096) / 2
+      const isConsistent = input['ConsistentRead'] === true
+      const scanned = page
+        .map((pk) => (isConsistent ? items.get(pk) : eventually(pk)))
+        .filter((item) => item !== undefined)
+      const blocks = Math.ceil(scanned.reduce((sum, item) => sum + itemSize(item), 0) / 4096)
+      units.read += isConsistent ? blocks : blocks / 2
       const Items = scanned.filter((item) => passes(item, input)).map((item) => project(item, input))
       return {
         Items,

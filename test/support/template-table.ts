@@ -79,7 +79,7 @@ const functions: Record<string, Fn> = {
   Sweep: fn(noticing, 900),
   LookAtAccounts: fn(entering, 600),
   FollowUp: fn(noticing, 300),
-  ReportRound: fn(mailing, 300),
+  ReportRound: fn(mailing, 900),
   // API Gateway waits 30 seconds for an answer.
   RequestAdmins: fn(workflowByName, 25),
   RequestAccount: fn({ ...noticing, OPERATOR_ROLE: '${OperatorRole}' }, 25),

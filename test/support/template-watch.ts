@@ -356,7 +356,15 @@ export const roleTable: Record<string, RoleRow> = {
     Mail: mail,
     Secrets: { NumericGreaterThanEquals: { 'secretsmanager:RecoveryWindowInDays': '7' } },
   }),
-  ReportRoundRole: role(lambda),
+  ReportRoundRole: role(lambda, {
+    Looks: items('look'),
+    ...notes('report'),
+    Events: {
+      'ForAllValues:StringEquals': { 'events:source': 'account-vending', 'events:detail-type': 'Finding' },
+      Null: { 'events:source': 'false', 'events:detail-type': 'false' },
+    },
+    Mail: mail,
+  }),
   RequestAdminsRole: role(lambda, { ...records, ...notes('idempotency') }),
   RequestAccountRole: role(lambda, {
     ...requests,
@@ -457,12 +465,12 @@ const alarms: Table = {
 /** All resources that are neither functions nor API nor storage, except roles and the dashboard. */
 export const watchTable: Table = { ...rules, ...keys, ...alarms }
 
-/** What the dashboard shows: the metrics of each widget, by its title. */
 const metrics = (Namespace: string, names: string[], dimensions: Record<string, string>, stat: string) =>
   names.map((name) => [Namespace, name, ...Object.entries(dimensions).flat(), { stat }])
 const ofEachFunction = (metric: string, stat: string) =>
   functionNames.flatMap((name) => metrics('AWS/Lambda', [metric], { FunctionName: `\${${name}LambdaFunction}` }, stat))
-export const dashboardTable: Record<string, unknown[]> = {
+/** What the dashboard shows, by the titles of the widgets: the metrics, or the query of a log. */
+export const dashboardTable: Record<string, unknown[] | string> = {
   'Vends by outcome': metrics(
     'AWS/States',
     ['Started', 'Succeeded', 'Failed', 'TimedOut', 'Aborted']
@@ -498,4 +506,8 @@ export const dashboardTable: Record<string, unknown[]> = {
     ),
     ...metrics('AWS/States', ['ExecutionTime'], round, 'Maximum'),
   ],
+  // Lambda's log group. A metric of our own would cost $0.30 a month.
+  'Findings of the daily round':
+    "SOURCE '/aws/lambda/${ReportRoundLambdaFunction}' | filter message = 'figures' " +
+    '| fields @timestamp, accounts, accountsWithFindings, open, new, gone | sort @timestamp desc | limit 30',
 }

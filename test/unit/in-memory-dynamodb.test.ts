@@ -374,6 +374,7 @@ test('a read that is not consistent may lag behind a write, and a consistent rea
   run('PutItem', { TableName, Item: first })
   expect(run('GetItem', { TableName, Key })).toEqual({})
   expect(run('Scan', { TableName }).Items).toEqual([])
+  expect(run('Scan', { TableName, ConsistentRead: true }).Items).toEqual([first])
   now = 1000
   expect(run('GetItem', { TableName, Key }).Item).toEqual(first)
   run('PutItem', { TableName, Item: second })

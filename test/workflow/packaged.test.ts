@@ -110,13 +110,17 @@ describe('the packaged template says what the table says:', () => {
       DashboardBody: { 'Fn::Sub': string }
     }
     expect(DashboardName).toBe('account-vending-local')
-    type Widget = { type: string; properties: { title: string; metrics: unknown[]; region: string; period: number } }
+    type Properties = { title: string; metrics?: unknown[]; query?: string; region: string; period?: number }
+    type Widget = { type: string; properties: Properties }
     const { widgets } = JSON.parse(DashboardBody['Fn::Sub']) as { widgets: Widget[] }
-    expect(Object.fromEntries(widgets.map(({ properties }) => [properties.title, properties.metrics]))).toEqual(
-      dashboardTable,
-    )
+    expect(
+      Object.fromEntries(widgets.map(({ properties: { title, metrics, query } }) => [title, metrics ?? query])),
+    ).toEqual(dashboardTable)
     for (const { type, properties } of widgets)
-      expect({ type, ...properties }).toMatchObject({ type: 'metric', region: '${AWS::Region}', period: 300 })
+      expect({ type, ...properties }).toMatchObject({
+        region: '${AWS::Region}',
+        ...(properties.query ? { type: 'log', view: 'table' } : { type: 'metric', period: 300 }),
+      })
     const shown = Object.values(dashboardTable).flat() as string[][]
     type Watched = { Namespace: string; MetricName: string }
     const watched = ofType(organizations, 'AWS::CloudWatch::Alarm').flatMap(({ Metrics, ...alarm }) =>

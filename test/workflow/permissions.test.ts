@@ -15,6 +15,7 @@ import { type Document, isAllowed, referenceOf, type Statement } from '../suppor
 import { type Asked, dependentOn, requestsOf } from '../support/iam-requests.ts'
 import { readMemberAccountTemplate } from '../support/member-account.ts'
 import { claimOf, postLink, scalarIn } from '../support/link.ts'
+import { aFinding, aGoneFinding, aLook, putLook } from '../support/looks.ts'
 import { ledgerOf, vendingFile } from '../support/organization.ts'
 import { lookKey } from '../../functions/shared/look.ts'
 import { createRequest, readIntent } from '../../functions/shared/opening.ts'
@@ -173,6 +174,8 @@ const scenarios = async () => {
   await forgottenRequests(organization)
   const wait = missed + 61 * 60 * 1000 - world.now()
   await new Promise((resolve) => setTimeout(resolve, wait / organization.clock.speed))
+  const found = aLook([aFinding()], { accountId: '700000000002', gone: { 'group-gone#old': aGoneFinding() } })
+  await putLook(ledgerOf(organization), found)
   await organization.round()
   await organization.settled()
   await followUps(organization)
@@ -733,11 +736,11 @@ const secrets: [string, string][] = [
 ]
 const mailing = [
   ...['request-account', 'send-login-email', 'report-failure', 'report-claim', 'record-mail-event', 'sweep'],
-  'follow-up',
+  ...['follow-up', 'report-round'],
 ]
 const entering = ['create-admin-group', 'create-admin-user']
-const writingLedger = ['accept-request', 'store-password', 'record-vended', 'report-failure', 'sweep']
-const noting = ['request-admins', 'report-failure', 'report-claim', 'tell-subscribers', 'sweep']
+const writingLedger = ['accept-request', 'store-password', 'record-vended', 'report-failure', 'sweep', 'report-round']
+const noting = ['request-admins', 'report-failure', 'report-claim', 'tell-subscribers', 'sweep', 'report-round']
 /** Every function that reads or writes single items, with its own kinds of items. */
 const itemsOf: Record<string, string[]> = {
   'accept-request': ['account', 'handover', 'intent', 'request'],
@@ -763,6 +766,7 @@ const itemsOf: Record<string, string[]> = {
   sweep: ['account', 'sweep', 'request', 'approval'],
   'look-at-accounts': ['round'],
   'follow-up': ['round', 'account', 'look', 'handover', 'mail', 'follow'],
+  'report-round': ['report'],
 }
 const kindsOfItems = [...new Set(Object.values(itemsOf).flat())]
 /** What ClaimLink, which everybody can call, must never be able to do. */
@@ -825,6 +829,11 @@ const denied: [what: string, of: [by: string, action: string], wrong: (request: 
   [
     'another event, for everybody',
     ['claim-link', 'events:PutEvents'],
+    under({ 'events:detail-type': 'Account Vended' }),
+  ],
+  [
+    'another event, for who reports',
+    ['report-round', 'events:PutEvents'],
     under({ 'events:detail-type': 'Account Vended' }),
   ],
   ['a password, for who tells of claims', secrets[7]!, itself({ by: 'report-claim' })],
