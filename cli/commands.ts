@@ -7,6 +7,7 @@ import { addCompletion, completionDescription } from './completion.ts'
 import { addCsvCommand } from './csv-command.ts'
 import type { Asked } from './request-options.ts'
 import type { Status } from './status.ts'
+import { addDriftCommand } from './drift-command.ts'
 import { addLinkCommands } from './link-commands.ts'
 import { addOpeningCommands, followOpening, redriveTarget, showOpeningOf, statusTarget } from './opening-commands.ts'
 import { type Global, localPort, settingOf } from './setting.ts'
@@ -246,6 +247,10 @@ addLinkCommands(program, { accountId, answer, follow })
 // backfill
 
 addBackfillCommand(program, { answer, out, note })
+
+// drift
+
+addDriftCommand(program, { answer })
 
 // redrive
 

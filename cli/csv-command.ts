@@ -44,11 +44,14 @@ export const addCsvCommand = (program: Command, { accountId, answer, note }: Sha
             'The passwords would stay visible in the terminal. Name a file with --output, or print the passwords anyway with --stdout.',
           )
         const file = fileOf(output ?? `${accountId}_credentials.csv`)
-        const { csv, writePrivately, csvClients } = await import('./csv.ts')
+        const [{ csv, csvClients }, { writePrivately }] = await Promise.all([
+          import('./csv.ts'),
+          import('./write-privately.ts'),
+        ])
         const { text, userNames, missing } = await csv(csvClients(make), { accountId, userName, stage, options })
         if (toStdout) process.stdout.write(text)
         else {
-          writePrivately(file, text, { force: force === true })
+          writePrivately(file, text, { force: force === true, option: '--output' })
           answer(
             json,
             { accountId, file, userNames, missing },

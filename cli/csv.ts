@@ -1,5 +1,3 @@
-import { chmodSync, writeFileSync } from 'node:fs'
-import path from 'node:path'
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { isNamed } from '../functions/shared/aws-errors.ts'
 import { credentialsFile } from '../functions/shared/credentials-file.ts'
@@ -7,7 +5,7 @@ import { type AccountRecord, entryOf, readAccount } from '../functions/shared/re
 import { secretName } from '../functions/shared/secret-name.ts'
 import { signInUrl } from '../functions/shared/sign-in-url.ts'
 import type { Make } from './clients.ts'
-import { RefusedError, UsageError } from './command-errors.ts'
+import { RefusedError } from './command-errors.ts'
 import { sameRequest, showCommand } from '../functions/shared/next-command.ts'
 import { findService, serviceClients } from './service.ts'
 
@@ -161,27 +159,4 @@ const passwordOf = async (
 const awsOptionsOf = async ({ config }: SecretsManagerClient) => {
   const at = await config.endpoint?.()
   return ` --region ${await config.region()}${at ? ` --endpoint-url ${at.protocol}//${at.hostname}:${at.port}` : ''}`
-}
-
-/** Writes a file that only its owner can read. Throws `UsageError` if the file exists, unless `force`. */
-export const writePrivately = (file: string, text: string, { force }: { force: boolean }) => {
-  try {
-    // An existing file keeps its mode when it is written. So the file is made private before the passwords are written.
-    if (force) {
-      writeFileSync(file, '', { mode: 0o600 })
-      chmodSync(file, 0o600)
-    }
-    writeFileSync(file, text, { mode: 0o600, flag: force ? 'r+' : 'wx' })
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined
-    if (code === 'EEXIST')
-      throw new UsageError(
-        `${file} already exists. Name another file with --output, or replace this file with --force.`,
-      )
-    if (code === 'ENOENT')
-      throw new UsageError(
-        `${file} cannot be written: there is no folder ${path.dirname(file)}. Create the folder, or name another file with --output.`,
-      )
-    throw new UsageError(`${file} cannot be written: ${error instanceof Error ? error.message : String(error)}`)
-  }
 }

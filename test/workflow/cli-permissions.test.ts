@@ -124,6 +124,11 @@ test.each([
   },
   { command: 'links', args: () => [], atLeast: ['dynamodb:Scan'] },
   {
+    command: 'drift',
+    args: () => ['--ou', 'Workloads/Sandbox'],
+    atLeast: ['dynamodb:Scan', 'organizations:ListOrganizationalUnitsForParent'],
+  },
+  {
     command: 'redrive',
     args: async () => {
       account('360000000004').deniedActions.push('iam:CreateUser')

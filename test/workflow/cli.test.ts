@@ -90,7 +90,19 @@ describe('vend', () => {
   test('--help names the commands and the exit codes, and each command has its own --help', async () => {
     const { code, stdout } = await run(['--help'])
     expect(code).toBe(0)
-    const commands = ['doctor', 'plan', 'start', 'status', 'list', 'backfill', 'link', 'links', 'redrive', 'csv']
+    const commands = [
+      'doctor',
+      'plan',
+      'start',
+      'status',
+      'list',
+      'backfill',
+      'link',
+      'links',
+      'drift',
+      'redrive',
+      'csv',
+    ]
     for (const word of [...commands, 'Exit codes:', '--local', '--endpoint-url', '--stage'])
       expect(stdout).toContain(word)
     const helps = await Promise.all(commands.map((command) => run([command, '--help'])))
