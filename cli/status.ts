@@ -5,6 +5,7 @@ import { styleText } from 'node:util'
 import { getAccount } from '../functions/get-account/get-account.ts'
 import { isNamed } from '../functions/shared/aws-errors.ts'
 import { mayChange, readExecution } from '../functions/shared/execution.ts'
+import { findingWords } from '../functions/shared/findings.ts'
 import { type Failure, hasFailed, sentenceOf } from '../functions/shared/failure.ts'
 import { type Ledger, scan } from '../functions/shared/ledger.ts'
 import type { MailStatus } from '../functions/shared/mail-events.ts'
@@ -267,6 +268,10 @@ const claimedWords = (userName: string, { claimedAt, network, browser, disownedA
     : shown
 }
 
+/** What the daily round found when it last looked at the account, a sentence for each finding. */
+const foundByRound = ({ findings = [] }: Status) =>
+  findings.map(({ kind, since, text }) => `${findingWords[kind]} (found on ${since.slice(0, 10)}). ${text}`)
+
 /** What a person must know besides the status VENDED: nobody may be able to sign in who could not before. */
 export const everybodyKeptWords = 'every user was kept, none was created'
 export const isEverybodyKept = ({ status, admins }: { status: string; admins: { kept: boolean }[] }) =>
@@ -306,7 +311,7 @@ export const showSteps = ({ timeline, failure }: { timeline: Status['timeline'];
 /** The status of an account, for a person. */
 export const showStatus = (account: Status, { withSteps }: { withSteps: boolean }) => {
   const { accountId, accountName, accountState, execution, executionArn, requestedBy, updatedAt } = account
-  const { failure, timeline } = account
+  const { failure, timeline, lookedAt, findings = [] } = account
   const redriven = execution?.redriveCount ? `, redriven ${execution.redriveCount}×` : ''
   const facts = [
     accountState &&
@@ -314,6 +319,7 @@ export const showStatus = (account: Status, { withSteps }: { withSteps: boolean 
       `account       ${styleText('yellow', accountState)}${meaningOf(accountState)}`,
     updatedAt && `last change   ${showTime(updatedAt)}`,
     requestedBy && `requested by  ${requestedBy}`,
+    lookedAt && `looked at     ${showTime(lookedAt)}: ${findings.length ? 'see below' : 'nothing was found'}`,
     executionArn &&
       `execution     ${executionArn.split(':').at(-1)} (${execution?.status ?? 'forgotten by Step Functions'}${redriven})`,
   ].filter((fact) => typeof fact === 'string')
@@ -322,6 +328,7 @@ export const showStatus = (account: Status, { withSteps }: { withSteps: boolean 
     ...facts.map((fact) => `  ${fact}`),
     ...(withSteps && timeline.length ? ['', ...showSteps(account)] : []),
     ...showAdministrators(account),
+    ...foundByRound(account).map((words) => wrap(words, '  ')),
     ...(failure ? ['', showFailure(failure)] : []),
   ].join('\n')
 }

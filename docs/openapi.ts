@@ -92,6 +92,8 @@ export const answers = {
         handover: z.optional(z.looseObject({ state: z.string() })),
       }),
     ),
+    lookedAt: z.optional(time),
+    findings: z.optional(z.array(z.object({ kind: z.string(), subject: z.string(), text: z.string(), since: time }))),
   }),
   Problem: z.object({
     type: z.string(),

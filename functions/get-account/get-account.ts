@@ -1,9 +1,11 @@
 import { DescribeAccountCommand, type OrganizationsClient } from '@aws-sdk/client-organizations'
 import { isNamed } from '../shared/aws-errors.ts'
 import { AccountNotFoundError } from '../shared/errors.ts'
+import { openFindings } from '../shared/findings.ts'
 import { handoverState, readHandover } from '../shared/handover.ts'
 import { type AccountRecord, mailTo, readAccount } from '../shared/record-and-lease.ts'
 import type { Ledger } from '../shared/ledger.ts'
+import { readLook } from '../shared/look.ts'
 import { mailState, mailTags, readMail } from '../shared/mail-events.ts'
 import { type Admin, inPath } from '../shared/request.ts'
 import { parseInput } from '../shared/parse.ts'
@@ -12,9 +14,9 @@ type Clients = { organizations: OrganizationsClient; ledger: Ledger }
 
 /**
  * Reads the status of an account: the last request, the steps begun with their times, what finished vends made, what
- * became of each administrator's mail, and how far the handover of each password is. Never answers what opens a link,
- * or a link's id.
- * `now` is the time at which a link can still be opened, in milliseconds since 1970.
+ * became of each administrator's mail, how far the handover of each password is, and what the daily round found. Never
+ * answers what opens a link, or a link's id. `now` is the time at which a link can still be opened, in milliseconds
+ * since 1970.
  * Throws `InvalidInputError` and `AccountNotFoundError`.
  */
 export async function getAccount(
@@ -23,8 +25,9 @@ export async function getAccount(
   now: number = Date.now(),
 ) {
   const { accountId } = parseInput(inPath, input)
-  const record = await readAccount(ledger, accountId)
-  return record ? recorded(ledger, accountId, record, now) : unrecorded(organizations, accountId)
+  const [record, look] = await Promise.all([readAccount(ledger, accountId), readLook(ledger, accountId)])
+  const account = record ? await recorded(ledger, accountId, record, now) : await unrecorded(organizations, accountId)
+  return { ...account, ...(look && { lookedAt: look.at, findings: openFindings(look) }) }
 }
 
 const recorded = async (ledger: Ledger, accountId: string, record: AccountRecord, now: number) => ({

@@ -377,7 +377,7 @@ export const roleTable: Record<string, RoleRow> = {
   GetRequestRole: role(lambda, { ...requests, ...intents, ...records }),
   DecideRequestRole: role(lambda, { ...requests, ...intents }),
   ListAccountsRole: role(lambda),
-  GetAccountRole: role(lambda, { ...records, ...mails, ...handovers }),
+  GetAccountRole: role(lambda, { ...records, ...mails, ...handovers, Looks: items('look') }),
   WorkflowRole: role(service('states.amazonaws.com', fromHere)),
   RoundRole: role(service('states.amazonaws.com', fromHere)),
   StartRoundRole: role(service('events.amazonaws.com', fromHere)),

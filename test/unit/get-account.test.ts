@@ -60,7 +60,7 @@ test('returns everything on record about a vended account', async () => {
       },
     ],
   })
-  expect(operationsOf(dynamodb)).toEqual(['GetItem', 'GetItem'])
+  expect(operationsOf(dynamodb)).toEqual(['GetItem', 'GetItem', 'GetItem'])
   expect(organizations.calls()).toEqual([])
 })
 
@@ -126,7 +126,40 @@ describe('how far the handover of the password is', () => {
   test('is not read for a user who is kept', async () => {
     holds(aVendedRecord({ admins: { administrator: { ...anAdmin(), kept: true } } }))
     expect((await get()).admins[0]).not.toHaveProperty('handover')
-    expect(operationsOf(dynamodb)).toEqual(['GetItem'])
+    expect(operationsOf(dynamodb)).toEqual(['GetItem', 'GetItem'])
+  })
+})
+
+describe('what the daily round found', () => {
+  const finding = (kind: string, more: object = {}) => {
+    return { kind, subject: 'ada', text: `${kind} of ada`, since: '2026-11-20T06:12:00.000Z', ...more }
+  }
+  const looked = (...found: { kind: string; subject: string }[]) =>
+    dynamodb.on(GetItemCommand, { Key: marshall({ pk: `look#${accountId}` }) }).resolves({
+      Item: marshall({
+        accountId,
+        at: '2026-11-21T06:12:00.000Z',
+        findings: Object.fromEntries(found.map((one) => [`${one.kind}#${one.subject}`, one])),
+        gone: { 'tags-changed#ada': finding('tags-changed', { goneAt: '2026-11-21T06:12:00.000Z' }) },
+      }),
+    })
+
+  test('is told, the worst first, without what is gone and without the marks of reports', async () => {
+    holds(aVendedRecord())
+    looked(finding('never-signed-in'), finding('mfa-off', { toldAt: '2026-11-20T06:15:00.000Z', report: 'hidden' }))
+    expect(await get()).toMatchObject({ lookedAt: '2026-11-21T06:12:00.000Z' })
+    expect((await get()).findings).toEqual([finding('mfa-off'), finding('never-signed-in')])
+  })
+
+  test('is told of an account without a record, too', async () => {
+    looked()
+    expect(await get()).toMatchObject({ status: 'NOT_VENDED', lookedAt: '2026-11-21T06:12:00.000Z', findings: [] })
+  })
+
+  test('is missing if no round has looked at the account', async () => {
+    holds(aVendedRecord())
+    expect(await get()).not.toHaveProperty('lookedAt')
+    expect(await get()).not.toHaveProperty('findings')
   })
 })
 

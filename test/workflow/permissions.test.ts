@@ -762,7 +762,7 @@ const itemsOf: Record<string, string[]> = {
   'get-request': ['request', 'intent', 'account'],
   'decide-request': ['request', 'intent'],
   'record-mail-event': ['mail'],
-  'get-account': ['account', 'mail', 'handover'],
+  'get-account': ['account', 'mail', 'handover', 'look'],
   sweep: ['account', 'sweep', 'request', 'approval'],
   'look-at-accounts': ['round'],
   'follow-up': ['round', 'account', 'look', 'handover', 'mail', 'follow'],
