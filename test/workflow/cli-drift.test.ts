@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import { DeleteItemCommand, ScanCommand } from '@aws-sdk/client-dynamodb'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Drift } from '../../cli/drift.ts'
-import { addOrganizationalUnit } from '../../local/aws/world.ts'
+import { addAccount, addOrganizationalUnit } from '../../local/aws/world.ts'
 import { aVendedRecord } from '../support/builders.ts'
 import { temporaryFolder } from '../support/folder.ts'
 import { aFinding, aLook, putItem, putLook } from '../support/looks.ts'
@@ -170,6 +170,21 @@ describe('--csv', () => {
     expect(stdout.split('\r\n')).toHaveLength(1 + 3 + 1)
     expect(await vend('drift', '--csv', '-', '--json')).toMatchObject({ code: 2 })
   })
+})
+
+test('vend status shows what was found in one account', async () => {
+  const { id: accountId } = addAccount(organization.world, { id: '444455556666', name: 'Payments' })
+  await putItem(ledger, `account#${accountId}`, aVendedRecord())
+  await putLook(ledger, aLook([aFinding('never-signed-in'), aFinding('mfa-off')]))
+  const { code, stdout } = await vend('status', accountId)
+  expect(code).toBe(0)
+  expect(stdout).toContain('  looked at     2026-11-20 06:12:00 UTC: see below\n')
+  expect(stdout.slice(stdout.indexOf('  MFA'))).toBe(
+    '  MFA is off (found on 2026-11-20). ada has mfa-off. Ask ada.\n' +
+      '  An administrator has never signed in (found on 2026-11-20). ada has never-signed-in. Ask ada.\n',
+  )
+  await putLook(ledger, aLook([]))
+  expect((await vend('status', accountId)).stdout).toContain('06:12:00 UTC: nothing was found\n')
 })
 
 test('a pipe gets every finding whole, however many there are', async () => {
