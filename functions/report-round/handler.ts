@@ -13,7 +13,8 @@ const clients = {
   // The SDK would send a mail again whose answer was lost.
   ses: new SESClient({ maxAttempts: 1 }),
   events: new EventBridgeClient(),
-  ledger: { dynamodb: new DynamoDBClient(), tableName: env.LEDGER_TABLE },
+  // A mail that was sent must be recorded, too.
+  ledger: { dynamodb: new DynamoDBClient({ maxAttempts: 10 }), tableName: env.LEDGER_TABLE },
 }
 
 /** Writes a line that the dashboard searches for in the log. A metric of our own would cost $0.30 a month. */

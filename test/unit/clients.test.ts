@@ -101,9 +101,9 @@ test.each([
     },
   ],
   ['look-at-accounts', { DynamoDBClient: usualOfDynamoDB }],
-  // A reminder that was sent must be recorded, too.
+  // A mail that was sent must be recorded, too.
   ['follow-up', { DynamoDBClient: '10 standard', SecretsManagerClient: usual, SESClient: once, SFNClient: usual }],
-  ['report-round', { DynamoDBClient: usualOfDynamoDB }],
+  ['report-round', { DynamoDBClient: '10 standard', EventBridgeClient: usual, SESClient: once }],
   ['request-admins', { DynamoDBClient: usualOfDynamoDB, OrganizationsClient: usual, SFNClient: usual }],
   // Many may ask for an account at the same moment.
   [
