@@ -14,7 +14,7 @@ import { GetIdentityVerificationAttributesCommand } from '@aws-sdk/client-ses'
 import { GetAccountCommand } from '@aws-sdk/client-sesv2'
 import { isNamed } from '../functions/shared/aws-errors.ts'
 import { firstSignInDoubts } from '../infra/build/default-request.ts'
-import { exampleValues } from '../infra/build/example-values.ts'
+import { exampleKeys } from '../infra/build/example-values.ts'
 import { arnOfPolicy } from '../functions/shared/request.ts'
 import { senderIdentities } from '../functions/shared/vending.ts'
 import { type Check, type Context, fail, ok, type Result, warn } from './doctor-context.ts'
@@ -60,10 +60,10 @@ export const checks: Record<string, Check> = {
   },
 
   'vending.yml': async ({ vending }) => {
-    const examples = exampleValues(vending)
+    const examples = exampleKeys(vending)
     return examples.length
       ? fail(
-          `These keys still have the example's values: ${examples.map((line) => line.replace(/:.*/, '')).join(', ')}.`,
+          `These keys still have the example's values: ${examples.join(', ')}.`,
           'Put your own values into vending.yml. With the example’s values, nobody gets a mail and nobody can read a password.',
         )
       : ok('vending.yml is valid and has none of the example’s values.')

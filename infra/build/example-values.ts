@@ -9,3 +9,6 @@ export const exampleValues = (vending: Vending) =>
     .map(([key, value]) => [key, JSON.stringify(value)] as const)
     .filter(([, text]) => /(?<![\w-])example\.com\b|:111122223333:|^"Example Organization"$/.test(text))
     .map(([key, text]) => `${key}: ${text}`)
+
+/** The keys that still have the example's values. */
+export const exampleKeys = (vending: Vending) => exampleValues(vending).map((line) => line.replace(/:.*/s, ''))

@@ -4,10 +4,12 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
+import type { Vending } from '../../functions/shared/vending.ts'
 import { bundling, functionNames } from './esbuild.ts'
 import { billOfMaterials, bundledPackages, licenseIssues, licenseText } from './licenses.ts'
 import { loadVending, packagedVendingFile } from './check-vending.ts'
 import { firstSignInDoubts } from './default-request.ts'
+import { exampleKeys } from './example-values.ts'
 import { keptByNpm } from './npm-options.ts'
 
 const root = path.join(import.meta.dirname, '..', '..')
@@ -60,6 +62,17 @@ export const targetOf = (args: string[]) => {
   return values
 }
 
+/** What a person must know about a `vending.yml` with which the service can be packaged. */
+export const warningsAbout = (vending: Vending) => {
+  const examples = exampleKeys(vending)
+  return [
+    ...(examples.length
+      ? [`These keys still have the example’s values, which npm run deploy refuses: ${examples.join(', ')}`]
+      : []),
+    ...firstSignInDoubts(vending),
+  ]
+}
+
 /**
  * Packages the service, offline: checks vending.yml and the licenses of what is in the functions, then writes the
  * CloudFormation template, the functions, `licenses.txt` and `sbom.cdx.json` into the folder of the package.
@@ -67,8 +80,8 @@ export const targetOf = (args: string[]) => {
  */
 export const packageService = async (args: string[]) => {
   const { stage, region, package: folder } = targetOf(args)
-  const doubts = firstSignInDoubts(loadVending(packagedVendingFile))
-  for (const doubt of doubts) process.stderr.write(`Warning about vending.yml: ${doubt}.\n`)
+  for (const warning of warningsAbout(loadVending(packagedVendingFile)))
+    process.stderr.write(`Warning about vending.yml: ${warning}.\n`)
   const packages = await bundledPackages({
     ...bundling(packagedVendingFile),
     entryPoints: functionNames().map((name) => path.join(root, 'functions', name, 'handler.ts')),

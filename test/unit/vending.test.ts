@@ -6,6 +6,8 @@ import { parse, stringify } from 'yaml'
 import { senderIdentities } from '../../functions/shared/vending.ts'
 import { loadVending } from '../../infra/build/check-vending.ts'
 import { firstSignInDoubts } from '../../infra/build/default-request.ts'
+import { warningsAbout } from '../../infra/build/package.ts'
+import { adoptersVending, vendingFile } from '../support/organization.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'vending-'))
 afterAll(() => {
@@ -408,4 +410,12 @@ test('a policy that may deny a first sign-in is doubted, and not refused', () =>
     expect.stringMatching(/^The policy Deny of the group NoIam may deny Administrator the password change/),
   ])
   expect(firstSignInDoubts(load({}))).toEqual([])
+})
+
+test('packaging names the keys that still have the example’s values', () => {
+  expect(warningsAbout(loadVending('test/support/vending.yml'))).toEqual([
+    'These keys still have the example’s values, which npm run deploy refuses: ' +
+      'sender, organizationName, contact, allowedRecipients, notify, secretReaders, operators',
+  ])
+  expect(warningsAbout(loadVending(vendingFile(adoptersVending)))).toEqual([])
 })
