@@ -23,9 +23,12 @@ import manifest from '../package.json' with { type: 'json' }
 const time = z.iso.datetime()
 const step = z.object({ state: z.string(), userName: z.optional(z.string()), at: time })
 
+/** What a person should know about a request that is carried out all the same. */
+const warnings = z.optional(z.array(z.string()))
+
 /** What the API answers. */
 export const answers = {
-  RequestAccepted: z.object({ requestId, status: z.enum(['accepted', 'awaiting-approval']) }),
+  RequestAccepted: z.object({ requestId, status: z.enum(['accepted', 'awaiting-approval']), warnings }),
   Request: z.object({
     requestId,
     status: z.enum(requestStatuses),
@@ -64,7 +67,7 @@ export const answers = {
     ),
     cursor: z.optional(z.string()),
   }),
-  VendAccepted: z.object({ accountId, execution: z.string(), status: z.literal('Accepted') }),
+  VendAccepted: z.object({ accountId, execution: z.string(), status: z.literal('Accepted'), warnings }),
   Account: z.object({
     accountId,
     accountName: z.optional(z.string()),

@@ -3,13 +3,15 @@ import type { OrganizationsClient } from '@aws-sdk/client-organizations'
 import type { SESClient } from '@aws-sdk/client-ses'
 import type { SFNClient } from '@aws-sdk/client-sfn'
 import { checkOpening, type OpeningConfig } from '../shared/check-opening.ts'
+import { firstSignInWarnings } from '../shared/change-password.ts'
 import type { ControlTower } from '../shared/control-tower.ts'
 import { RequestOpenError, TooManyAccountsTodayError } from '../shared/errors.ts'
 import { checkIdempotencyKey, rememberRequest, useIdempotencyKey } from '../shared/idempotency-key.ts'
 import { entries, type Ledger, readItem, updateItem } from '../shared/ledger.ts'
 import { openRequest } from '../shared/new-account.ts'
 import { askOf, createRequest, readRequest, type RequestItem } from '../shared/opening.ts'
-import { parseInput, readBody } from '../shared/parse.ts'
+import { parseAndCheck, readBody } from '../shared/parse.ts'
+import { unknownAccount } from '../shared/request.ts'
 import { startOpening } from '../shared/start-opening.ts'
 import { placeOf } from '../shared/vend.ts'
 import { type ApprovalMailConfig, mailApprovers } from './approval-mail.ts'
@@ -39,19 +41,21 @@ type Config = OpeningConfig &
  *
  * A request that is repeated while the first one is open, or after the first one has opened its account, is the same
  * request: the answer has the same id. With an `idempotencyKey`, this is so after a failure as well.
+ * `warnings` names the policies of the request that may make a first sign-in impossible.
  * Throws what `checkOpening` throws, `RequestOpenError`, `IdempotencyKeyReusedError`, `TooManyAccountsTodayError`, and
  * `AccountBusyError` for 90 seconds after an earlier request for the same address has failed.
  */
 export async function requestAccount(clients: Clients, input: Input, config: Config) {
   const { ledger } = clients
   checkIdempotencyKey(input.idempotencyKey)
-  const body = parseInput(openRequest, readBody(input.body))
   const { partition, managementAccountId } = placeOf(input.stateMachineArn)
   // The caller chooses the name of the session, and only IAM the name of the role.
   const isOperator = input.callerArn.startsWith(
     `arn:${partition}:sts::${managementAccountId}:assumed-role/${input.operatorRole}/`,
   )
-  await checkOpening(clients, body, config, { partition, limits: !isOperator })
+  const { parsed: body, checked } = await parseAndCheck(openRequest, readBody(input.body), (body) =>
+    checkOpening(clients, body, config, { partition, limits: !isOperator }),
+  )
 
   const ask = askOf(body)
   const key = input.idempotencyKey
@@ -64,7 +68,13 @@ export async function requestAccount(clients: Clients, input: Input, config: Con
   if (!request.needsApproval || request.approval?.decision === 'approved')
     await startOpening(clients.sfn, input.stateMachineArn, request)
   else if (!request.approval) await mailApprovers(clients, request, config)
-  return { requestId, status: request.needsApproval ? ('awaiting-approval' as const) : ('accepted' as const) }
+  const place = { accountId: unknownAccount, partition }
+  const warnings = firstSignInWarnings(checked.ask, body.groups, place)
+  return {
+    requestId,
+    status: request.needsApproval ? ('awaiting-approval' as const) : ('accepted' as const),
+    ...(warnings.length && { warnings }),
+  }
 }
 
 /** Answers the id of the open request for the address: a new one if none is open. Throws `RequestOpenError`. */

@@ -2,7 +2,7 @@ import { Logger } from '@aws-lambda-powertools/logger'
 import middy from '@middy/core'
 import type { APIGatewayProxyEventV2WithIAMAuthorizer, APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
 import { nameConnectionFailure } from './aws-errors.ts'
-import { InvalidInputError } from './errors.ts'
+import { faultsOf } from './parse.ts'
 import { leaseRestSeconds } from './record-and-lease.ts'
 import { lambdaEndsIt } from './step.ts'
 
@@ -66,11 +66,8 @@ const problem = (error: unknown) => {
   // The words of an error of AWS or of a fault may name what the caller must not know.
   const detail = status >= 500 || !(error instanceof Error) ? undefined : error.message
   const seconds = retryAfter(name, status)
-  const issues =
-    error instanceof InvalidInputError
-      ? error.issues
-      : (/^(?<field>[\w[\]. -]+): (?<message>.+)$/s.exec(detail ?? '')?.groups ?? undefined)
-  const errors = issues && [issues].flat()
+  const issues = detail === undefined ? [] : faultsOf(error)
+  const errors = issues.length ? issues : undefined
   return json(
     {
       status,
@@ -80,7 +77,7 @@ const problem = (error: unknown) => {
         title,
         status,
         detail: errors ? undefined : detail,
-        field: errors?.[0]?.['field'],
+        field: errors?.[0]?.field,
         errors,
       },
     },

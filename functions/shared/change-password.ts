@@ -157,3 +157,14 @@ export const sayDenial = ({ policy, group, userNames, isCertain }: Denial) => {
     'Exempt both iam:ChangePassword and iam:GetAccountPasswordPolicy from the Deny, or set passwordResetRequired to false',
   ].join(' ')
 }
+
+/**
+ * A sentence for each inline policy in which these groups, which a request defines, may deny an administrator the first
+ * sign-in under a condition. A certain Deny is refused.
+ */
+export const firstSignInWarnings = (ask: Ask, groups: { name: string }[], place: Place) => {
+  const names = new Set(groups.map(({ name }) => name.toLowerCase()))
+  return findDenials({ ...ask, groups: ask.groups.filter(({ name }) => names.has(name.toLowerCase())) }, place)
+    .filter(({ isInline, group, isCertain }) => isInline && group !== undefined && !isCertain)
+    .map((denial) => `${sayDenial(denial)}.`)
+}

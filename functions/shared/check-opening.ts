@@ -1,9 +1,16 @@
 import type { OrganizationsClient } from '@aws-sdk/client-organizations'
 import { unitsAbove, type ProtectedPlaces } from './account.ts'
 import { type ControlTower, isAutoEnrolmentOn } from './control-tower.ts'
-import { AutoEnrolmentOffError, DeniedByPolicyError, InvalidInputError, ProtectedAccountError } from './errors.ts'
+import {
+  AutoEnrolmentOffError,
+  DeniedByPolicyError,
+  InvalidInputError,
+  type Issues,
+  ProtectedAccountError,
+} from './errors.ts'
 import type { OpenRequest } from './new-account.ts'
 import { findUnit } from './organizational-units.ts'
+import { allChecks } from './parse.ts'
 import { arnOfPolicy, completeRequest, type Defaults } from './request.ts'
 import { findObstacles, readPoliciesOf } from './service-control-policies.ts'
 import type { Vending } from './vending.ts'
@@ -17,6 +24,7 @@ type Clients = { organizations: OrganizationsClient; controlTower: ControlTower 
 
 /**
  * Checks a request to open an account, by reading only: everything that can be refused before an account is created.
+ * One error names the faults of all checks.
  *
  * Answers the id of the organizational unit, if the request names one, and what the vend must make in the account.
  * `limits` says that the request must keep to what `vending.yml` lets requesters ask for.
@@ -29,26 +37,43 @@ export const checkOpening = async (
   config: OpeningConfig,
   { partition, limits }: { partition: string; limits: boolean },
 ) => {
-  if (limits) {
-    const issues = limitIssues(body, config)
-    if (issues.length) throw new InvalidInputError(issues)
-  }
-  if (config.protected.accounts.includes(body.name))
-    throw new ProtectedAccountError(`name: ${body.name} is protected by vending.yml; use another name`)
-  const ask = completeRequest({ ...body, again: undefined }, config, { accountEmail: body.email, partition })
-  if (config.automatic === 'control-tower') await checkEnrolment(controlTower, body)
-  const ou = body.ou === undefined ? undefined : await findUnit(organizations, body.ou)
-  if (ou !== undefined) {
-    const above = [ou, ...(await unitsAbove(organizations, ou))]
-    const protector = above.find((unit) => config.protected.organizationalUnits.includes(unit))
-    if (protector)
-      throw new ProtectedAccountError(
-        `ou: ${body.ou ?? ou} is protected by vending.yml, which lists ${protector} under protected`,
-      )
-    await checkPolicies(organizations, { above, named: body.ou ?? ou }, config)
-    if (limits) await checkUnit(organizations, { ou, named: body.ou ?? ou }, config)
-  }
+  const [ask, ou] = await allChecks([
+    checkPeople(body, config, partition),
+    checkUnit(organizations, body, config, { limits }),
+    checkName(body, config),
+    limits ? checkLimits(body, config) : undefined,
+    config.automatic === 'control-tower' ? checkEnrolment(controlTower, body) : undefined,
+  ])
   return { ou, ask }
+}
+
+const checkPeople = async (body: OpenRequest, config: OpeningConfig, partition: string) =>
+  completeRequest({ ...body, again: undefined }, config, { accountEmail: body.email, partition })
+
+const checkName = async ({ name }: OpenRequest, config: OpeningConfig) => {
+  if (config.protected.accounts.includes(name))
+    throw new ProtectedAccountError(`name: ${name} is protected by vending.yml; use another name`)
+}
+
+/** Finds the unit that a request names, and makes sure that an account can be vended there. Answers the unit's id. */
+const checkUnit = async (
+  organizations: OrganizationsClient,
+  { ou: named }: OpenRequest,
+  config: OpeningConfig,
+  { limits }: { limits: boolean },
+) => {
+  // Without allowed units, the limits refuse every unit.
+  if (named === undefined || (limits && !config.requests.organizationalUnits.length)) return undefined
+  const ou = await findUnit(organizations, named)
+  const above = [ou, ...(await unitsAbove(organizations, ou))]
+  const protector = above.find((unit) => config.protected.organizationalUnits.includes(unit))
+  if (protector)
+    throw new ProtectedAccountError(
+      `ou: ${named} is protected by vending.yml, which lists ${protector} under protected`,
+    )
+  await checkPolicies(organizations, { above, named }, config)
+  if (limits) await checkAllowedUnit(organizations, { ou, named }, config)
+  return ou
 }
 
 /** Control Tower enrols only accounts that are moved into a unit, and only with a setting of the landing zone. */
@@ -59,7 +84,7 @@ const checkEnrolment = async (controlTower: ControlTower, { ou }: OpenRequest) =
     ])
   if (!(await isAutoEnrolmentOn(controlTower)))
     throw new AutoEnrolmentOffError(
-      'Control Tower would not enrol the account: switch on automatic account enrollment in the landing zone settings',
+      'Control Tower would not enrol the account. Switch on automatic account enrollment in the landing zone settings',
     )
 }
 
@@ -80,7 +105,7 @@ const checkPolicies = async (
     )
 }
 
-const checkUnit = async (
+const checkAllowedUnit = async (
   organizations: OrganizationsClient,
   { ou, named }: { ou: string; named: string },
   { requests }: OpeningConfig,
@@ -92,9 +117,9 @@ const checkUnit = async (
   throw new InvalidInputError([{ field: 'ou', message: `must be one of ${allowed.join(', ')}` }])
 }
 
-/** What requesters may not ask for, whatever the organization looks like. */
-const limitIssues = (body: OpenRequest, { requests, groups, admins }: OpeningConfig) => {
-  const issues: { field: string; message: string }[] = []
+/** Refuses what requesters may not ask for, whatever the organization looks like. */
+const checkLimits = async (body: OpenRequest, { requests, groups, admins }: OpeningConfig) => {
+  const issues: Issues = []
   if (body.ou !== undefined && !requests.organizationalUnits.length)
     issues.push({
       field: 'ou',
@@ -112,5 +137,5 @@ const limitIssues = (body: OpenRequest, { requests, groups, admins }: OpeningCon
           field: `admins[${i}].policies[${j}]`,
           message: `${policy} cannot be asked for: use the policies that vending.yml names`,
         })
-  return issues
+  if (issues.length) throw new InvalidInputError(issues)
 }

@@ -1,18 +1,23 @@
 // A request can have more issues than an answer, a mail or the cause of an execution can hold.
 const maxIssues = 20
 
+/** Wrong fields, and what is allowed there. */
+export type Issues = { field: string; message: string }[]
+
 /** The request is not valid. `issues` names each wrong field and what is allowed there, up to 20 fields. */
 export class InvalidInputError extends Error {
   override readonly name = 'InvalidInputError'
-  readonly issues: { field: string; message: string }[]
-  constructor(all: { field: string; message: string }[]) {
+  readonly issues: Issues
+  constructor(all: Issues) {
     const more = all.length - maxIssues
     const issues =
       more > 0 ? [...all.slice(0, maxIssues), { field: 'input', message: `is wrong in ${more} more places` }] : all
-    super(issues.map(({ field, message }) => `${field}: ${message}`).join('; '))
+    super(sayIssues(issues))
     this.issues = issues
   }
 }
+
+const sayIssues = (issues: Issues) => issues.map(({ field, message }) => `${field}: ${message}`).join('; ')
 
 /** The account is not in this organization. */
 export class AccountNotFoundError extends Error {
@@ -34,9 +39,14 @@ export class AccountNotActiveError extends Error {
   override readonly name = 'AccountNotActiveError'
 }
 
-/** An address is outside `allowedRecipients`. */
+/** Addresses are outside `allowedRecipients`. `issues` names the fields, if the request names the addresses. */
 export class RecipientNotAllowedError extends Error {
   override readonly name = 'RecipientNotAllowedError'
+  readonly issues: Issues
+  constructor(all: string | Issues) {
+    super(typeof all === 'string' ? all : sayIssues(all))
+    this.issues = typeof all === 'string' ? [] : all
+  }
 }
 
 /** The ledger lists no user of that name in the account, so there is no link to renew. */

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { isAllowedRecipient, notAllowed } from './address.ts'
 import { findDenials, sayDenial } from './change-password.ts'
-import { InvalidInputError, RecipientNotAllowedError } from './errors.ts'
+import { InvalidInputError, type Issues, RecipientNotAllowedError } from './errors.ts'
 import { mfaPolicyName, withMfaPolicy } from './mfa-policy.ts'
 
 // The limits are AWS's: IAM and STS quotas (IAM User Guide, reference_iam-quotas), and the tag pattern of
@@ -247,7 +247,6 @@ export const sizeIssues = (ask: Ask) => {
   return issues
 }
 
-type Issues = { field: string; message: string }[]
 /** The account that a request is for, without an id if it does not exist yet, and the partition of the organization. */
 type Target = { accountId?: string; accountEmail: string; partition: string }
 
@@ -288,6 +287,9 @@ const definedGroups = (request: AdminsRequest, defaults: Defaults, target: Targe
   return groups
 }
 
+/** Stands for the id of a new account, which is not known yet: no policy can name it. */
+export const unknownAccount = '000000000000'
+
 /** Finds policies that make a first sign-in impossible, as far as the account need not be read. Answers the issues. */
 const denialIssues = (ask: Ask, request: AdminsRequest, defaults: Defaults, target: Target): Issues => {
   const placeOfGroup = (name: string) => {
@@ -297,8 +299,7 @@ const denialIssues = (ask: Ask, request: AdminsRequest, defaults: Defaults, targ
   }
   const placeOfAdmin = (name: string | undefined) =>
     `${request.admins ? 'admins' : 'vending.yml admins'}[${ask.admins.findIndex(({ userName }) => userName === name)}]`
-  // A new account's id is not known yet, and no policy can name it.
-  return findDenials(ask, { ...target, accountId: target.accountId ?? '000000000000' })
+  return findDenials(ask, { ...target, accountId: target.accountId ?? unknownAccount })
     .filter(({ isCertain }) => isCertain)
     .map((denial) => {
       const { policy, isInline, group, userNames } = denial
@@ -306,6 +307,22 @@ const denialIssues = (ask: Ask, request: AdminsRequest, defaults: Defaults, targ
       return { field: `${holder}.${isInline ? `inline.${policy}` : 'policies'}`, message: sayDenial(denial) }
     })
 }
+
+/** Finds the recipients whom `vending.yml` does not allow. What is no address is told as that. Answers the issues. */
+const recipientIssues = (
+  { admins }: Ask,
+  { allowedRecipients }: Defaults,
+  { accountEmail }: Target,
+  where: string,
+): Issues =>
+  admins.flatMap(({ email: address }, i) =>
+    isAllowedRecipient(allowedRecipients, address) || !email.safeParse(address).success
+      ? []
+      : {
+          field: `${where}[${i}].email`,
+          message: `${address}${address === accountEmail ? ' (the account’s own address)' : ''} ${notAllowed(allowedRecipients)}`,
+        },
+  )
 
 /**
  * Completes a request with the organization's defaults.
@@ -354,14 +371,9 @@ export const completeRequest = (request: AdminsRequest, defaults: Defaults, targ
   const askedGroups = [...groups.values()].filter(({ name }) => !request.admins || needed.has(name))
   const ask = withMfaPolicy({ groups: askedGroups, admins }, { ...defaults, ...target })
   issues.push(...sizeIssues(ask), ...denialIssues(ask, request, defaults, target))
-  if (issues.length) throw new InvalidInputError(issues)
-
   const where = request.admins ? 'admins' : 'vending.yml admins'
-  for (const [i, { email }] of admins.entries()) {
-    if (!isAllowedRecipient(defaults.allowedRecipients, email))
-      throw new RecipientNotAllowedError(
-        `${where}[${i}].email: ${email}${email === target.accountEmail ? ' (the account’s own address)' : ''} ${notAllowed(defaults.allowedRecipients)}`,
-      )
-  }
+  const recipients = recipientIssues(ask, defaults, target, where)
+  if (issues.length) throw new InvalidInputError([...issues, ...recipients])
+  if (recipients.length) throw new RecipientNotAllowedError(recipients)
   return ask
 }

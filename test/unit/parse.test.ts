@@ -1,6 +1,7 @@
-import { describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import * as z from 'zod/mini'
-import { parseInput, parseJson, readJson } from '../../functions/shared/parse.ts'
+import { InvalidInputError, ProtectedAccountError } from '../../functions/shared/errors.ts'
+import { allChecks, faultsOf, parseAndCheck, parseInput, parseJson, readJson } from '../../functions/shared/parse.ts'
 import { issuesOf } from '../support/builders.ts'
 
 test('readJson reads a text that begins with a byte order mark, as editors on Windows write it', () => {
@@ -65,4 +66,91 @@ test.each([
   [undefined, undefined],
 ])('parseJson of %o', (text, value) => {
   expect(parseJson(text)).toEqual(value)
+})
+
+describe('parseAndCheck', () => {
+  const schema = z.strictObject({
+    name: z.string('must be text'),
+    code: z.optional(z.string().check(z.regex(/^a+$/, 'must be a'))),
+    list: z._default(z.array(z.string()).check(z.maxLength(2, 'must have at most 2')), []),
+  })
+  type Parsed = z.output<typeof schema>
+  const checked: Parsed[] = []
+  const refusing = (error: Error) => (parsed: Parsed) => {
+    checked.push(parsed)
+    return Promise.reject(error)
+  }
+  beforeEach(() => void (checked.length = 0))
+
+  test('answers the value and the result of the check', async () => {
+    expect(await parseAndCheck(schema, { name: 'x' }, (parsed) => Promise.resolve(parsed.list.length))).toEqual({
+      parsed: { name: 'x', list: [] },
+      checked: 0,
+    })
+  })
+
+  test('names the wrong fields, and what the check finds in the others, in one error', async () => {
+    const more = new InvalidInputError([
+      { field: 'list[0]', message: 'is not there' },
+      { field: 'code', message: 'is not there either' },
+    ])
+    await expect(parseAndCheck(schema, { code: 'b', list: ['x'], new: 1 }, refusing(more))).rejects.toThrow(
+      'name: is missing; must be text; code: must be a; new: Invalid input; list[0]: is not there',
+    )
+    // What is missing is an empty text for the check.
+    expect(checked).toEqual([{ name: '', code: 'b', list: ['x'] }])
+    await expect(
+      parseAndCheck(schema, { name: 1 }, refusing(new ProtectedAccountError('list: is protected'))),
+    ).rejects.toEqual(
+      new InvalidInputError([
+        { field: 'name', message: 'must be text' },
+        { field: 'list', message: 'is protected' },
+      ]),
+    )
+  })
+
+  test.each([new TypeError('x: is not a function'), new Error('list: AWS fails')])(
+    'names only the wrong fields if the check cannot go on: %s',
+    async (error) => {
+      await expect(parseAndCheck(schema, { name: 1 }, refusing(error))).rejects.toEqual(
+        new InvalidInputError([{ field: 'name', message: 'must be text' }]),
+      )
+    },
+  )
+
+  test('does not check what is too large, too deep or not an object', async () => {
+    const deep = JSON.parse(`${'['.repeat(100)}${']'.repeat(100)}`) as unknown
+    for (const wrong of [{ name: 'x', list: ['a', 'b', 'c'] }, { name: deep }, [deep], 'text', null])
+      await expect(parseAndCheck(schema, wrong, refusing(new Error()))).rejects.toThrow(InvalidInputError)
+    expect(checked).toEqual([])
+  })
+})
+
+describe('allChecks', () => {
+  const protectedName = new ProtectedAccountError('name: is protected')
+  const noUnit = new InvalidInputError([{ field: 'ou', message: 'is not there' }])
+  const failure = new Error('AWS fails')
+  const fails = (error: Error) => Promise.reject(error)
+
+  test('answers the results', async () => {
+    expect(await allChecks([Promise.resolve(1), undefined, Promise.resolve('a')])).toEqual([1, undefined, 'a'])
+  })
+
+  test('throws the error of one refusal, one error for several, and another failure if nothing is refused', async () => {
+    await expect(allChecks([fails(failure), fails(protectedName)])).rejects.toBe(protectedName)
+    await expect(allChecks([fails(protectedName), fails(noUnit), fails(failure)])).rejects.toEqual(
+      new InvalidInputError([
+        { field: 'name', message: 'is protected' },
+        { field: 'ou', message: 'is not there' },
+      ]),
+    )
+    await expect(allChecks([Promise.resolve(1), fails(failure)])).rejects.toBe(failure)
+  })
+
+  test('does not take a message of AWS for a fault of a field', () => {
+    expect(faultsOf(new Error('User: arn:aws:sts::111122223333:assumed-role/x is not authorized'))).toEqual([])
+    expect(faultsOf(Object.assign(new Error('rate: exceeded'), { name: 'ThrottlingException' }))).toEqual([])
+    expect(faultsOf(new ProtectedAccountError('ou: is protected'))).toEqual([{ field: 'ou', message: 'is protected' }])
+    expect(faultsOf(new ProtectedAccountError('no field'))).toEqual([])
+  })
 })

@@ -89,6 +89,51 @@ test.each(['', ' \n', '{}'])('takes the empty body %o for the defaults of vendin
   expect(JSON.parse(started()[0]?.input ?? '')).toEqual({ accountId, groups: [], requestedBy: callerArn })
 })
 
+test('warns of a policy of the request that may deny the first sign-in, and starts the vend', async () => {
+  const guard = {
+    Version: '2012-10-17',
+    Statement: {
+      Effect: 'Deny',
+      NotAction: 's3:*',
+      Resource: '*',
+      Condition: { Bool: { 'aws:SecureTransport': 'x' } },
+    },
+  }
+  const groups = [{ name: 'Guarded', inline: { Guard: guard } }]
+  const asking = (more: object) =>
+    request({ body: JSON.stringify({ groups, admins: [{ userName: 'ada', groups: ['guarded'], ...more }] }) })
+  expect((await asking({})).warnings).toEqual([
+    'The policy Guard of the group Guarded may deny ada the password change at the first sign-in: the policy has a Deny of ' +
+      'iam:ChangePassword with a condition, or a Deny of iam:GetAccountPasswordPolicy. Exempt both iam:ChangePassword and ' +
+      'iam:GetAccountPasswordPolicy from the Deny, or set passwordResetRequired to false.',
+  ])
+  expect(await asking({ passwordResetRequired: false })).not.toHaveProperty('warnings')
+  expect(started()).toHaveLength(2)
+})
+
+test('names the faults of the path, of the form and of what the request refers to in one error', async () => {
+  const wrong = {
+    admins: [
+      { userName: 'a b', groups: ['Nobody'] },
+      { userName: 'eve', email: 'eve@evil.test' },
+    ],
+    x: 1,
+  }
+  const error = await request({ body: JSON.stringify(wrong) }).catch((error: unknown) => error)
+  expect(error).toBeInstanceOf(InvalidInputError)
+  expect((error as InvalidInputError).issues.map(({ field }) => field)).toEqual([
+    'admins[0].userName',
+    'x',
+    'admins[0].groups[0]',
+    'admins[1].email',
+  ])
+  await expect(request({ body: '{"x":1}', accountId: '4444' })).rejects.toThrow(/^x: .*; accountId: must be/)
+  await expect(request({ body: '{"x":1}', accountId: managementAccountId })).rejects.toThrow(
+    /^x: .*; accountId: .* never vended$/,
+  )
+  expect(started()).toEqual([])
+})
+
 test('a body that begins with a byte order mark is read', async () => {
   await request({ body: '\ufeff{"again":true}' })
   expect(JSON.parse(started()[0]?.input ?? '')).toMatchObject({ accountId, again: true })

@@ -9,12 +9,15 @@ type Role = 'operator' | 'requester' | 'approver'
 type Answer = {
   requestId: string
   status: string
+  warnings?: string[]
   accountId?: string
   waiting?: object
   timeline: { state: string }[]
   failure?: { error: string; what: string; advice: string }
   links: { self: string; account?: string }
 }
+
+type Problem = { field?: string; type?: string; errors?: { field: string; message: string }[] }
 
 const send = async (
   organization: TestOrganization,
@@ -23,7 +26,7 @@ const send = async (
 ) => {
   const request = { method, path, headers, body: body ? JSON.stringify(body) : '' }
   const answer = await organization.requestApi(request, as)
-  return { ...answer, content: JSON.parse(answer.body) as Answer & { field?: string; type?: string } }
+  return { ...answer, content: JSON.parse(answer.body) as Answer & Problem }
 }
 
 let count = 0
@@ -102,6 +105,51 @@ describe('the API opens accounts', () => {
     expect(content.field).toBe(field)
     await organization.settled()
     expect(accountsNamed(body.name)).toEqual([])
+  })
+
+  const fieldsOf = ({ errors = [] }: { errors?: { field: string }[] }) => errors.map(({ field }) => field)
+
+  test('all faults of a request are named at once, whatever check finds them', async () => {
+    const { content } = await post(
+      {
+        email: 'wrong',
+        ou: 'Nowhere',
+        colour: 'red',
+        admins: [
+          { userName: 'a b', groups: ['Nobody'] },
+          { userName: 'eve', email: 'eve@evil.test' },
+        ],
+      },
+      'operator',
+    )
+    expect(content.type).toBe('urn:account-vending:InvalidInputError')
+    expect(fieldsOf(content).sort()).toEqual(
+      ['name', 'email', 'ou', 'colour', 'admins[0].userName', 'admins[0].groups[0]', 'admins[1].email'].sort(),
+    )
+    // Both have the right form: nobody outside gets mail, and there is no such unit.
+    const outside = await post(anAccount({ email: 'sandbox@evil.test', ou: 'Nowhere' }), 'operator')
+    expect(outside.status).toBe(400)
+    expect(fieldsOf(outside.content)).toEqual(['vending.yml admins[0].email', 'ou'])
+    const unlike = await post(anAccount({ ou: 'Workloads', groups: [{ name: 'Own' }], tags: { 'aws:a': '' } }))
+    expect(fieldsOf(unlike.content)).toEqual(['tags.aws:a', 'ou', 'groups[0]'])
+  })
+
+  test('a policy that may deny the first sign-in is warned of, and the request is carried out', async () => {
+    const Statement = { Effect: 'Deny', Action: 'iam:*', Resource: '*' }
+    const Condition = { BoolIfExists: { 'aws:MultiFactorAuthPresent': 'false' } }
+    const guarded = (statement: object) =>
+      anAccount({
+        groups: [{ name: 'Guarded', inline: { Guard: { Version: '2012-10-17', Statement: [statement] } } }],
+        admins: [{ userName: 'ada', email: 'ada@example.com', groups: ['Guarded'] }],
+      })
+    const { status, content } = await post(guarded({ ...Statement, Condition }), 'operator')
+    expect(status).toBe(202)
+    expect(content.warnings).toEqual([
+      expect.stringMatching(/^The policy Guard of the group Guarded may deny ada the password change .*\.$/) as string,
+    ])
+    const { content: refused } = await post(guarded(Statement), 'operator')
+    expect(fieldsOf(refused)).toEqual(['groups[0].inline.Guard'])
+    await organization.settled()
   })
 
   test('a unit in which a service control policy would stop the vend is refused with the policy and its place', async () => {
