@@ -12,6 +12,7 @@ import { addLinkCommands } from './link-commands.ts'
 import { addOpeningCommands, followOpening, redriveTarget, showOpeningOf, statusTarget } from './opening-commands.ts'
 import { type Global, localPort, settingOf } from './setting.ts'
 import { width, wrap } from './show.ts'
+import { addVerifyCommand } from './verify-command.ts'
 
 // Each command loads what it needs when it runs, so that help and mistakes appear at once.
 
@@ -312,6 +313,10 @@ kept, 2 a mistake in the command.`,
     answer(json, letters, () => showReplayed(letters, { limit }))
     process.exitCode = letters.some(({ outcome }) => outcome === 'failed') ? 1 : 0
   })
+
+// verify
+
+addVerifyCommand(program, { answer, note })
 
 // csv
 

@@ -54,13 +54,17 @@ export const settingOf = (options: Global) => {
     json: options.json === true,
     /** The options of this command, for the commands that it advises. */
     options: again.map((option) => ` ${option}`).join(''),
+    vendingFile: vendingFileOf(options.config),
     vending: () => readVending(options.config),
   }
 }
 
+const vendingFileOf = (config: string | undefined) =>
+  config ? fileOf(config) : path.join(import.meta.dirname, '..', 'vending.yml')
+
 const readVending = async (config: string | undefined) => {
   const { loadVending } = await import('../infra/build/check-vending.ts')
-  const file = config ? fileOf(config) : path.join(import.meta.dirname, '..', 'vending.yml')
+  const file = vendingFileOf(config)
   try {
     return loadVending(file, config ? `--config ${config}` : `The project’s vending.yml (${file})`)
   } catch (error) {

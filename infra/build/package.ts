@@ -18,6 +18,9 @@ const root = path.join(import.meta.dirname, '..', '..')
 export const osls = (...args: string[]) => {
   // serverless-esbuild leaves a copy of each bundle in the temporary folder.
   const temporary = mkdtempSync(path.join(tmpdir(), 'account-vending-'))
+  // The bundles' modes are in the packages. Lambda needs 644 to read a file (Lambda Developer Guide, nodejs-package).
+  // And the same bundle must make the same package, whoever packages.
+  const umask = process.umask(0o022)
   try {
     const { status } = spawnSync(
       process.execPath,
@@ -30,6 +33,7 @@ export const osls = (...args: string[]) => {
     )
     if (status !== 0) throw new Error(`osls ${args[0]} failed. The message of osls is above.`)
   } finally {
+    process.umask(umask)
     rmSync(temporary, { recursive: true, force: true })
   }
 }

@@ -120,6 +120,7 @@ const restOperations: Record<string, string> = {
 }
 const configurationSet = /^\/v2\/email\/configuration-sets\/([^/]+)(\/event-destinations)?$/
 const invocation = /^\/2015-03-31\/functions\/([^/]+)\/invocations$/
+const lambdaFunction = /^\/2015-03-31\/functions\/([^/]+)(\/configuration)?$/
 
 const readRest = (method: string, path: string, body: string) => {
   const [, setName, destinations] = (method === 'GET' && configurationSet.exec(path)) || []
@@ -127,6 +128,12 @@ const readRest = (method: string, path: string, body: string) => {
     return {
       operation: destinations ? 'GetConfigurationSetEventDestinations' : 'GetConfigurationSet',
       input: { ConfigurationSetName: decodeURIComponent(setName) },
+    }
+  const [, functionName, configuration] = (method === 'GET' && lambdaFunction.exec(path)) || []
+  if (functionName)
+    return {
+      operation: configuration ? 'GetFunctionConfiguration' : 'GetFunction',
+      input: { FunctionName: decodeURIComponent(functionName) },
     }
   const input = (body ? parseJson(body) : undefined) ?? {}
   return { operation: restOperations[`${method} ${path}`] ?? `${method} ${path}`, input: input as Input }

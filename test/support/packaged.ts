@@ -1,21 +1,19 @@
 import { execFile } from 'node:child_process'
-import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { temporaryFolder } from './folder.ts'
+import { copyService } from '../../infra/build/copy-service.ts'
 import { functionNames } from '../../infra/build/esbuild.ts'
 import { createWorld } from '../../local/aws/world.ts'
 import { vendingFile } from './organization.ts'
 
 const root = path.join(import.meta.dirname, '..', '..')
 const folders = temporaryFolder()
-const parts = ['functions', 'infra', 'statemachine', 'serverless.yml', 'vending.yml', 'package.json', 'tsconfig.json']
 
-/** osls builds in the service's folder and clears it. In a copy, osls cannot overwrite a person's own build. */
 const copyOfService = (name: string) => {
   const copy = path.join(folders, name)
-  for (const part of parts) cpSync(path.join(root, part), path.join(copy, part), { recursive: true })
-  symlinkSync(path.join(root, 'node_modules'), path.join(copy, 'node_modules'))
+  copyService(root, copy)
   return copy
 }
 

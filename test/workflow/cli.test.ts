@@ -101,6 +101,7 @@ describe('vend', () => {
       'links',
       'drift',
       'redrive',
+      'verify',
       'csv',
     ]
     for (const word of [...commands, 'Exit codes:', '--local', '--endpoint-url', '--stage'])

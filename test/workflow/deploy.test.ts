@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { copyService } from '../../infra/build/copy-service.ts'
 import type { LocalOrganization } from '../../local/start-organization.ts'
 import { temporaryFolder } from '../support/folder.ts'
 import {
@@ -16,18 +17,6 @@ import { withoutCode } from '../support/packaged.ts'
 // organization does not imitate. test/e2e deploys to an AWS that imitates CloudFormation.
 
 const root = path.join(import.meta.dirname, '..', '..')
-const parts = [
-  'cli',
-  'dist',
-  'functions',
-  'infra',
-  'statemachine',
-  'serverless.yml',
-  'vending.yml',
-  'package.json',
-  'tsconfig.json',
-]
-
 let organization: LocalOrganization
 beforeAll(async () => {
   organization = await adoptersOrganization()
@@ -37,8 +26,8 @@ afterAll(() => organization.close())
 /** A copy of the project, as a person has it who edited vending.yml and keeps own files in the folder. */
 const copyProject = (vending: string) => {
   const folder = temporaryFolder()
-  for (const part of parts) cpSync(path.join(root, part), path.join(folder, part), { recursive: true })
-  symlinkSync(path.join(root, 'node_modules'), path.join(folder, 'node_modules'))
+  copyService(root, folder)
+  for (const part of ['cli', 'dist']) cpSync(path.join(root, part), path.join(folder, part), { recursive: true })
   writeFileSync(path.join(folder, 'vending.yml'), vending)
   return folder
 }
