@@ -65,6 +65,7 @@ const createOrganization = (vending: Vending, clock: Clock, staleness: number) =
   world.sesIdentities.add(/@([^>]+)/.exec(vending.sender)?.[1] ?? '')
   if (vending.senderIdentity) world.sesGrants.add(vending.senderIdentity)
   world.trustedServices.add('account.amazonaws.com')
+  world.managesRootCredentials = vending.rootCredentials === 'audit'
   limitRates(world)
   if (vending.automatic === 'control-tower') {
     world.landingZone = { version: '4.0', status: 'ACTIVE', isEnrolling: true }

@@ -64,3 +64,12 @@ export const passwordPolicyAfter = (existing: PasswordPolicy | undefined, wanted
   const { MinimumPasswordLength = defaultLength } = joined ?? existing ?? {}
   return { passwordPolicy: isChanged ? joined : undefined, minimumPasswordLength: MinimumPasswordLength }
 }
+
+/** The settings of an account's password policy that are weaker than wanted, under IAM's names. */
+export const weakerSettings = (existing: PasswordPolicy | undefined, wanted: WantedPasswordPolicy) => {
+  const joined = stronger(existing, wanted)
+  const present = existing ? asRequest(existing) : { MinimumPasswordLength: defaultLength }
+  return (Object.keys(joined) as (keyof typeof joined)[]).filter(
+    (name) => joined[name] && joined[name] !== present[name as keyof typeof present],
+  )
+}

@@ -1,10 +1,31 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { STSClient } from '@aws-sdk/client-sts'
+import vending from '../../vending.yml'
 import { readEnv } from '../shared/env.ts'
-import { batchInput } from '../shared/round.ts'
+import { signIn } from '../shared/iam-client.ts'
 import { step } from '../shared/step.ts'
-import { lookAtAccounts } from './look-at-accounts.ts'
+import { vendOf } from '../shared/vend.ts'
+import { lookAtAccounts, lookAtAccountsInput } from './look-at-accounts.ts'
 
-const env = readEnv('LEDGER_TABLE')
-const clients = { ledger: { dynamodb: new DynamoDBClient(), tableName: env.LEDGER_TABLE } }
+const env = readEnv('LEDGER_TABLE', 'ACCESS_ROLE_NAME')
+const ledger = { dynamodb: new DynamoDBClient(), tableName: env.LEDGER_TABLE }
+const sts = new STSClient()
 
-export const handler = step(batchInput, (input) => lookAtAccounts(clients, input))
+export const handler = step(lookAtAccountsInput, (input) => {
+  const { id, executionArn } = vendOf(input.executionArn)
+  return lookAtAccounts(
+    {
+      ledger,
+      signIn: ({ accountId, joinedMethod, joinedAt }, permissions) =>
+        signIn(sts, {
+          account: { id: accountId, joinedMethod, joinedAt },
+          roleName: env.ACCESS_ROLE_NAME,
+          vend: { id, executionArn },
+          sessionName: `round-${id}`,
+          permissions,
+        }),
+    },
+    input,
+    { ...vending, endpointUrl: process.env['AWS_ENDPOINT_URL'] },
+  )
+})

@@ -68,7 +68,13 @@ const sessionPolicy = (permissions: Permission[]) => {
 export const iamArn = (vend: Vend, accountId: string, resource: string) =>
   `arn:${placeOf(vend.executionArn).partition}:iam::${accountId}:${resource}`
 
-type SignIn = { account: Account; roleName: string; vend: Vend; permissions: Permission[] }
+type SignIn = {
+  account: Joined & Pick<Account, 'id'>
+  roleName: string
+  vend: Vend
+  permissions: Permission[]
+  sessionName?: string
+}
 
 /**
  * Signs in to a member account through its access role, for 15 minutes, with no more than `permissions`. Answers the
@@ -80,7 +86,8 @@ type SignIn = { account: Account; roleName: string; vend: Vend; permissions: Per
  * Throws `InvalidInputError` if the permissions are too long for STS, and `SessionPolicyRefusedError` if STS refuses
  * them.
  */
-export const assumeAccountRole = async (sts: STSClient, { account, roleName, vend, permissions }: SignIn) => {
+export const assumeAccountRole = async (sts: STSClient, signIn: SignIn) => {
+  const { account, roleName, vend, permissions, sessionName = `vend-${vend.id}` } = signIn
   const roleArn = iamArn(vend, account.id, `role/${roleName}`)
   try {
     const { Credentials } = await sts.send(
@@ -88,7 +95,7 @@ export const assumeAccountRole = async (sts: STSClient, { account, roleName, ven
         RoleArn: roleArn,
         // The account's CloudTrail shows this name, and the ledger has the execution's ARN that it is derived from.
         // AWS would refuse SourceIdentity and session tags, because the default role trusts sts:AssumeRole only.
-        RoleSessionName: `vend-${vend.id}`,
+        RoleSessionName: sessionName,
         DurationSeconds: 900,
         Policy: sessionPolicy(permissions),
       }),

@@ -94,6 +94,7 @@ export const vendingSchema = fields({
     ),
   passwordResetRequired: trueOrFalse,
   mfa: z.optional(z.literal('required', 'must be required, or be left out')),
+  rootCredentials: z.optional(z.literal('audit', 'must be audit, or be left out')),
   round: z._default(z.enum(['unsettled', 'all'], 'must be unsettled or all'), 'unsettled'),
   // The limits are those of IAM API Reference, UpdateAccountPasswordPolicy. Without a policy, IAM demands 8 characters.
   passwordPolicy: z.optional(

@@ -23,9 +23,10 @@ const makeClients = () => ({
 const input = z.object({ executionArn: z.string() })
 
 /** A state may have 256 KiB, so a round of 50,000 accounts can only have the lengths of the lists. */
-const counted = ({ batches, signInsPerSecond, ...lists }: Awaited<ReturnType<typeof sweep>>) => ({
+const counted = ({ batches, signInsPerSecond, auditsRoot, ...lists }: Awaited<ReturnType<typeof sweep>>) => ({
   batches,
   signInsPerSecond,
+  auditsRoot,
   ...Object.fromEntries(
     Object.entries(lists).map(([name, list]) => [name, typeof list === 'number' ? list : list.length]),
   ),

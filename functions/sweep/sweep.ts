@@ -113,6 +113,7 @@ export async function sweep(clients: Clients, { executionArn }: { executionArn: 
   return {
     batches,
     signInsPerSecond: signInsPerSecond(batches.length),
+    auditsRoot: config.rootCredentials === 'audit',
     accounts: accounts.size,
     toLookAt: toLookAt.length,
     started,

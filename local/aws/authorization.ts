@@ -66,9 +66,9 @@ const sessionAllows = (document: string, action: string, resource: string, polic
 }
 
 export const arnOfCaller = ({ accountId, session, function: name }: Caller) =>
-  session
+  session && !session.isRoot
     ? `arn:aws:sts::${accountId}:assumed-role/${session.roleName}/${session.sessionName}`
-    : name
+    : name && !session
       ? `arn:aws:sts::${accountId}:assumed-role/${name}/${name}`
       : `arn:aws:iam::${accountId}:root`
 

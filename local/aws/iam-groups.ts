@@ -16,7 +16,7 @@ import { attach, attached, deleteInline, detach, getInline, putInline } from './
 import { describeUser } from './iam-users.ts'
 import { type Account, addGroup, type Group, type World } from './world.ts'
 
-const describeGroup = (group: Group) => ({
+export const describeGroup = (group: Group) => ({
   Path: group.path,
   GroupName: group.name,
   GroupId: group.id,

@@ -15,6 +15,7 @@ import {
   listSigningCertificates,
   listSSHPublicKeys,
 } from './iam-credentials.ts'
+import { getAccountAuthorizationDetails } from './iam-details.ts'
 import {
   addUserToGroup,
   attachGroupPolicy,
@@ -40,6 +41,7 @@ import {
   updateLoginProfile,
 } from './iam-login-profiles.ts'
 import { getPolicy, getPolicyVersion } from './iam-policies.ts'
+import { callAsRoot } from './iam-root.ts'
 import {
   attachUserPolicy,
   createUser,
@@ -102,6 +104,7 @@ const operations: Record<string, [ResourceOf, Run]> = {
   CreateLoginProfile: [user, createLoginProfile],
   UpdateLoginProfile: [user, updateLoginProfile],
   DeleteLoginProfile: [user, deleteLoginProfile],
+  GetAccountAuthorizationDetails: [() => '*', getAccountAuthorizationDetails],
   GetAccountPasswordPolicy: [() => '*', getAccountPasswordPolicy],
   UpdateAccountPasswordPolicy: [() => '*', updateAccountPasswordPolicy],
   ListGroups: [(account, { PathPrefix = '/' }) => arn(account, `group${PathPrefix}`), listGroups],
@@ -134,6 +137,7 @@ export const iam: Operations = Object.fromEntries(
       // The account may leave the organization while its call is under way.
       if (!account)
         throw new AwsError('InvalidClientTokenId', 'The security token included in the request is invalid.', 403)
+      if (caller.session?.isRoot) return callAsRoot(account, caller, name, input)
       checkAllowed(world, caller, {
         action: `iam:${name}`,
         resource: resource(account, input),

@@ -1,6 +1,6 @@
-import type { AssumeRoleRequest } from '@aws-sdk/client-sts'
+import type { AssumeRoleRequest, AssumeRootRequest } from '@aws-sdk/client-sts'
 import { arnOfCaller, denied, parsePolicy } from './authorization.ts'
-import { AwsError } from './aws-error.ts'
+import { AwsError, unsupported } from './aws-error.ts'
 import type { Caller, Operations } from './operation.ts'
 import { lettersAndDigits, randomText, type Session, type World } from './world.ts'
 
@@ -99,4 +99,39 @@ const getCallerIdentity = (_world: World, _input: object, caller: Caller) => ({
   Arn: arnOfCaller(caller),
 })
 
-export const sts: Operations = { AssumeRole: assumeRole, GetCallerIdentity: getCallerIdentity }
+const auditPolicy = 'arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials'
+
+/** A session of the root user of a member account, that may only read its credentials (STS API Reference, AssumeRoot). */
+const assumeRoot = (world: World, input: AssumeRootRequest, caller: Caller) => {
+  const { TargetPrincipal = '', TaskPolicyArn, DurationSeconds = 900 } = input
+  const accountId = /^(?:arn:aws:iam::)?(\d{12})(?::root)?$/.exec(TargetPrincipal)?.[1] ?? ''
+  const root = `arn:aws:iam::${accountId}:root`
+  if (Number(DurationSeconds) > 900) throw invalid('The requested DurationSeconds exceeds 900 seconds')
+  if (TaskPolicyArn?.arn !== auditPolicy) throw unsupported(`AssumeRoot with ${TaskPolicyArn?.arn}`)
+  const account = world.accounts.get(accountId)
+  const isManaged = world.managesRootCredentials && account?.state === 'ACTIVE'
+  if (!isManaged || caller.accountId !== world.managementAccountId || accountId === world.managementAccountId)
+    throw denied(caller, 'sts:AssumeRoot', root)
+  const session: Session = {
+    accessKeyId: `ASIA${randomText(world, lettersAndDigits, 16)}`,
+    accountId,
+    roleName: 'root',
+    sessionName: 'root',
+    assumedRoleId: accountId,
+    policy: null,
+    function: caller.function,
+    isRoot: true,
+    expiresAt: Date.now() + Number(DurationSeconds) * 1000,
+  }
+  world.sessions.set(session.accessKeyId, session)
+  return {
+    Credentials: {
+      AccessKeyId: session.accessKeyId,
+      SecretAccessKey: randomText(world, lettersAndDigits, 40),
+      SessionToken: randomText(world, lettersAndDigits, 100),
+      Expiration: new Date(world.now() + Number(DurationSeconds) * 1000),
+    },
+  }
+}
+
+export const sts: Operations = { AssumeRole: assumeRole, AssumeRoot: assumeRoot, GetCallerIdentity: getCallerIdentity }

@@ -76,6 +76,8 @@ export type Account = {
   /** By serial number. */
   mfaDevices: Map<string, MfaDevice>
   passwordPolicy: PasswordPolicy | null
+  /** What the root user can sign in with. */
+  rootUser: { passwordCreatedAt?: number; accessKeys: string[]; certificates: string[]; mfaDevices: string[] }
 }
 
 export type CreateRequest = {
@@ -135,6 +137,8 @@ export type Session = {
   policy: string | null
   /** The function that assumed the role. */
   function: string | null
+  /** A session of AssumeRoot. */
+  isRoot?: boolean
   /** Real time, in milliseconds since 1970: functions run in real time, and a busy machine may need seconds for one. */
   expiresAt: number
 }
@@ -227,6 +231,8 @@ export type World = {
   serviceControlPolicies: ServiceControlPolicy[]
   /** The ids of the accounts, organizational units or root from which somebody has detached FullAWSAccess. */
   withoutFullAccess: Set<string>
+  /** Whether the organization manages the root credentials of its accounts centrally. */
+  managesRootCredentials: boolean
   /** Service principals with trusted access to the organization. */
   trustedServices: Set<string>
   /** Roles of the management account, by ARN, with the access key that a session of the role gets. */

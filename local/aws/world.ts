@@ -60,6 +60,7 @@ export const createWorld = ({
     accountQuota: Infinity,
     emptyPages: 0,
     landingZone: null,
+    managesRootCredentials: false,
     rates: new Map(),
     secrets: new Map(),
     sessions: new Map(),
@@ -198,6 +199,8 @@ export const addAccount = (
     policies: new Map(),
     mfaDevices: new Map(),
     passwordPolicy: null,
+    // Organizations creates an account whose root user has no password (IAM User Guide, id_root-enable-root-access).
+    rootUser: { accessKeys: [], certificates: [], mfaDevices: [] },
   }
   world.accounts.set(id, account)
   return account

@@ -78,6 +78,7 @@ const functions: Record<string, Fn> = {
   TellSubscribers: fn({ NOTICES_TOPIC: '${NoticesTopic}' }),
   Sweep: fn(noticing, 900),
   LookAtAccounts: fn(entering, 600),
+  AuditRootCredentials: fn({}, 600),
   FollowUp: fn(noticing, 300),
   ReportRound: fn(mailing, 900),
   // API Gateway waits 30 seconds for an answer.

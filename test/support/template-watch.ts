@@ -284,6 +284,7 @@ const intents = { Intents: items('intent') }
 const links = { Links: items('link') }
 const mails = { SentMails: items('mail') }
 const batches = { Batches: items('round') }
+const looks = { Looks: items('look') }
 const notes = (prefix: string) => ({ Notes: items(prefix) })
 export const roleTable: Record<string, RoleRow> = {
   AcceptRequestRole: role(lambda, { ...records, ...handovers, Openings: items('intent', 'request') }),
@@ -349,7 +350,20 @@ export const roleTable: Record<string, RoleRow> = {
     Secrets: { NumericGreaterThanEquals: { 'secretsmanager:RecoveryWindowInDays': '7' } },
     Mail: mail,
   }),
-  LookAtAccountsRole: role(lambda, batches),
+  LookAtAccountsRole: role(lambda, {
+    ...batches,
+    Ledger: items('account', 'handover', 'mail'),
+    ...looks,
+    SignIn: signIn,
+  }),
+  AuditRootCredentialsRole: role(lambda, {
+    ...batches,
+    ...looks,
+    RootCredentials: {
+      ArnEquals: { 'sts:TaskPolicyArn': 'arn:${AWS::Partition}:iam::aws:policy/root-task/IAMAuditRootUserCredentials' },
+      ...signIn,
+    },
+  }),
   FollowUpRole: role(lambda, {
     Ledger: items('round', 'account', 'look', 'handover', 'mail'),
     FollowUps: items('follow'),

@@ -100,7 +100,8 @@ test.each([
       SFNClient: usual,
     },
   ],
-  ['look-at-accounts', { DynamoDBClient: usualOfDynamoDB }],
+  ['look-at-accounts', { DynamoDBClient: usualOfDynamoDB, STSClient: usual }],
+  ['audit-root-credentials', { DynamoDBClient: usualOfDynamoDB, STSClient: usual }],
   // A mail that was sent must be recorded, too.
   ['follow-up', { DynamoDBClient: '10 standard', SecretsManagerClient: usual, SESClient: once, SFNClient: usual }],
   ['report-round', { DynamoDBClient: '10 standard', EventBridgeClient: usual, SESClient: once }],

@@ -126,6 +126,7 @@ const deleted = () => secrets.commandCalls(DeleteSecretCommand).map(({ args }) =
 const nothing = {
   batches: [],
   signInsPerSecond: 300,
+  auditsRoot: false,
   toLookAt: 0,
   started: [],
   closed: [],
