@@ -14,6 +14,7 @@ import type { Ledger } from '../shared/ledger.ts'
 import { fillHtml, fillText } from '../shared/mail.ts'
 import { accountResultNote, failureNote, noteOnce, readNote, sameFailureNote } from '../shared/notes.ts'
 import { parseJson } from '../shared/parse.ts'
+import { explainRound, isRound } from '../shared/round-failure.ts'
 import { secretName } from '../shared/secret-name.ts'
 import { inNote, type SenderConfig, tellOnce } from '../shared/send-mail.ts'
 import { placeOf } from '../shared/vend.ts'
@@ -70,6 +71,7 @@ export async function reportFailure(clients: Clients, input: z.output<typeof rep
   // tell.
   if (execution.status === 'RUNNING' && !redriven)
     throw new ExecutionNotSettledError(`Step Functions does not show the end of ${executionArn} yet`)
+  if (isRound(executionArn)) return { told: await tellRound(clients, input, execution, config) }
   const asked = parseJson(execution.input)
   const opened = openedBy(asked)
   const intent = opened && (await readIntent(clients.ledger, opened.email))
@@ -107,6 +109,30 @@ export async function reportFailure(clients: Clients, input: z.output<typeof rep
   const told = await tell(clients.ses, notice, note, config)
   await noteOnce(clients.ledger, same, { stopDate: String(stopDate) })
   return { told }
+}
+
+/** Tells about a daily round that failed. No account's record knows about rounds. */
+const tellRound = async (
+  { ses, sfn, ledger }: Clients,
+  { detail: { executionArn, status, stopDate } }: z.output<typeof failedExecution>,
+  execution: Awaited<ReturnType<typeof describeExecution>>,
+  config: Config,
+) => {
+  const { goOn } = explanationOf({ status, error: execution.error })
+  const { goOn: _, ...explained } = explainRound(execution, status, {
+    isDefinitionOld: goOn === 'redrive' && (await isDefinitionOld(sfn, execution)),
+    endpointUrl: config.endpointUrl,
+  })
+  const notice = {
+    ...explained,
+    title: 'The daily round failed',
+    done: '',
+    notDone: '– the rest of this round. What the round has found and told until now stays.',
+    request: '',
+    save: '',
+    execution: executionArn,
+  }
+  return tell(ses, notice, inNote(ledger, failureNote(executionArn, stopDate, status)), config)
 }
 
 /** The account's name; undefined if neither the record nor Organizations says it. */
