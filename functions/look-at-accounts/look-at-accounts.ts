@@ -99,7 +99,8 @@ const lookFrom = ({ account, known, seen, isAtWork, before }: Given, config: Con
     at,
     path: account.path || (before?.path ?? ''),
     ...(found.some(({ kind }) => kind === 'unit-changed') && { formerPath: former }),
-    admins: 'refusal' in seen ? (before?.admins ?? {}) : adminsSeen(known.record, seen.there),
+    // FollowUp acts on what was seen now, and never on what was seen before.
+    admins: 'refusal' in seen ? {} : adminsSeen(known.record, seen.there),
     ...joinFindings(before, found, { judged, at }),
   }
 }
