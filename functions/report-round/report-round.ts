@@ -90,7 +90,8 @@ type Found = Finding & { goneAt?: string }
 /** A finding to tell, with its name in this report. */
 type ToTell = News & { id: string; report: string | undefined }
 
-const isNew = ({ toldAt, report }: Finding) => toldAt === undefined || report !== undefined
+/** A passing finding, as when AWS throttles, is told to nobody. */
+const isNew = ({ toldAt, report, passing }: Finding) => !passing && (toldAt === undefined || report !== undefined)
 const idOf = (accountId: string, status: News['status'], key: string) => `${accountId} ${status} ${key}`
 
 /** What is to be told of a look: the findings that people were not told yet, and the findings that are gone. */
@@ -124,7 +125,8 @@ const writeAll = async (ledger: Ledger, looks: Seen[]) => {
       looks.slice(first, first + writesAtOnce).map(async (look) => {
         const { accountId, at, findings, gone } = look
         const updated = await updateItem<Look>(ledger, lookKey(accountId), {
-          set: { findings, gone },
+          // A look that is made at this moment sees by this that the findings have changed.
+          set: { findings, gone, reportedAt: new Date().toISOString() },
           condition: ({ name, value }) => `${name('at')} = ${value(at)}`,
         })
         if (updated) written.push(look)
