@@ -100,7 +100,10 @@ const readCredentials = async (iam: IAMClient): Promise<RootCredentials> => {
 
 const counted = (count: number, one: string, more: string) => (count ? [`${count} ${count === 1 ? one : more}`] : [])
 
-/** The finding about credentials of a root user, with AWS's own commands that remove them. An MFA device alone is none. */
+/**
+ * The finding about credentials of a root user, with AWS's own commands that remove them. An MFA device alone is no
+ * finding.
+ */
 export const rootFindings = (
   accountId: string,
   { hasPassword, accessKeys, certificates, mfaDevices }: RootCredentials,

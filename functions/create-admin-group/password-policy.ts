@@ -70,6 +70,6 @@ export const weakerSettings = (existing: PasswordPolicy | undefined, wanted: Wan
   const joined = stronger(existing, wanted)
   const present = existing ? asRequest(existing) : { MinimumPasswordLength: defaultLength }
   return (Object.keys(joined) as (keyof typeof joined)[]).filter(
-    (name) => joined[name] && joined[name] !== present[name as keyof typeof present],
+    (name) => joined[name] && joined[name] !== present[name],
   )
 }

@@ -87,8 +87,8 @@ export const findingsOpen = ({ findings, gone }: Pick<Look, 'findings' | 'gone'>
 
 /**
  * Joins what a look found with what the look before had found. A finding that goes on keeps since when it goes on and
- * when people were told. A finding that people were told and that is not found any more is gone. A finding that this look
- * could not judge goes on.
+ * when people were told. A finding that people were told and that is not found any more is gone. A finding that this
+ * look could not judge goes on.
  */
 export const joinFindings = (
   before: Pick<Look, 'findings' | 'gone'> | undefined,

@@ -8,7 +8,9 @@ import type { Vending } from '../shared/vending.ts'
 
 type Record = Pick<AccountRecord, 'status' | 'vendedAt' | 'admins' | 'passwords' | 'mails'>
 
-export type RoundConfig = Pick<Vending, 'round' | 'mfa' | 'rootCredentials' | 'secretAfterSignIn'> & { protected: ProtectedPlaces }
+export type RoundConfig = Pick<Vending, 'round' | 'mfa' | 'rootCredentials' | 'secretAfterSignIn'> & {
+  protected: ProtectedPlaces
+}
 
 /** The place of an account in the organization, without the account's own id; empty if Organizations does not tell. */
 const pathOf = ({ Paths: [path = ''] = [], Id = '' }: Account) => path.replace(new RegExp(`${Id}/?$`), '')

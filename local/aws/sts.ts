@@ -101,7 +101,7 @@ const getCallerIdentity = (_world: World, _input: object, caller: Caller) => ({
 
 const auditPolicy = 'arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials'
 
-/** A session of the root user of a member account, that may only read its credentials (STS API Reference, AssumeRoot). */
+/** A session of a member account's root user that may only read the credentials (STS API Reference, AssumeRoot). */
 const assumeRoot = (world: World, input: AssumeRootRequest, caller: Caller) => {
   const { TargetPrincipal = '', TaskPolicyArn, DurationSeconds = 900 } = input
   const accountId = /^(?:arn:aws:iam::)?(\d{12})(?::root)?$/.exec(TargetPrincipal)?.[1] ?? ''

@@ -474,7 +474,7 @@ describe('root-credentials', () => {
   const none = { hasPassword: false, accessKeys: [], certificates: [], mfaDevices: [] }
   const place = { partition: 'aws', region: 'us-east-1' }
   const of = (more: Partial<typeof none> & { accessKeys?: string[] }): Found[] =>
-    rootFindings(accountId, { ...none, ...more } as never, place)
+    rootFindings(accountId, { ...none, ...more }, place)
 
   test('is not found without credentials, and not for an MFA device alone', () => {
     expect([of({}), of({ mfaDevices: ['arn:aws:iam::444455556666:mfa/root'] as never })]).toEqual([[], []])
