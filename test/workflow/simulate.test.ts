@@ -180,7 +180,7 @@ const isPlain = (seed: number) => drawPlan(seed, randomFrom(`world ${seed}`)).co
 
 test('with shared libraries, the functions behave like the deployed bundles', async () => {
   const { plain: together } = await warmServices()
-  const seeds = Array.from({ length: 15 }, (_, seed) => seed).filter(isPlain)
+  const seeds = Array.from({ length: 30 }, (_, seed) => seed).filter(isPlain)
   const results = async (service: Service) => {
     // The first use of an SDK client runs other code than later uses.
     for (const seed of seeds) await runWorld(everywhere(service), seed)
