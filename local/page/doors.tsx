@@ -108,9 +108,7 @@ const AccountField = ({
   <label>
     Account
     <select value={value ?? ''} onChange={({ currentTarget }) => choose(currentTarget.value || undefined)}>
-      <option value="">
-        New: {offered.name} {offered.id}
-      </option>
+      <option value="">New: {offered.name}</option>
       {accounts.map(({ id, name }) => (
         <option key={id} value={id}>
           {name} {id}

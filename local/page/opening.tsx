@@ -213,7 +213,8 @@ const RequestDetails = ({ request, snapshot, act, choose }: Omit<Props, 'message
       )}
       {failure && (
         <>
-          <p class="wrong">{failure.cause}</p>
+          {/* The cause may end with the input, which the person who sent the request knows. */}
+          <p class="wrong">{failure.cause.replace(/\s+The input was: .*$/s, '')}</p>
           <p>{explanationAfter(failure.cause, failure)}</p>
         </>
       )}
@@ -223,13 +224,6 @@ const RequestDetails = ({ request, snapshot, act, choose }: Omit<Props, 'message
           {decide('decline')}
         </p>
       )}
-      <ol class="steps">
-        {timeline.map(({ state, at }) => (
-          <li key={`${state} ${at}`}>
-            {state} <small>{timeOf(at, snapshot.now)}</small>
-          </li>
-        ))}
-      </ol>
       <p class="links">
         {execution && (
           <a href="#executions" onClick={() => choose(execution.executionArn)}>
@@ -238,6 +232,13 @@ const RequestDetails = ({ request, snapshot, act, choose }: Omit<Props, 'message
         )}
         {accountId !== undefined && <a href={`#account-${accountId}`}>Show the account {accountId}</a>}
       </p>
+      <ol class="steps">
+        {timeline.map(({ state, at }) => (
+          <li key={`${state} ${at}`}>
+            {state} <small>{timeOf(at, snapshot.now)}</small>
+          </li>
+        ))}
+      </ol>
     </>
   )
 }
