@@ -179,7 +179,7 @@ export const mistakes: Mistake[] = [
   },
   {
     name: 'the sweep tells again what it told on the same day',
-    file: 'sweep/sweep.ts',
+    file: 'sweep/tell-failures.ts',
     changes: [['inNote(clients.ledger, note)', '{ ...inNote(clients.ledger, note), isSent: () => false }']],
   },
   {

@@ -75,7 +75,7 @@ describe('the commands in it', () => {
     expect([...known]).toContain(name)
     for (const word of words)
       if (word.startsWith('-')) expect(helpOf.get(name)).toMatch(new RegExp(`^ +(-\\w, )?${word}\\b`, 'm'))
-    const needsAccount = / <account/.test(helpOf.get(name) ?? '')
+    const needsAccount = / <(account|target)/.test(helpOf.get(name) ?? '')
     const names = (word: string) => /^(\d{12}|ARN|[^@\s]+@[^@\s]+)$/.test(word)
     expect(words.some(needsAccount ? names : (word) => /^\d{12}$/.test(word))).toBe(needsAccount)
   })
