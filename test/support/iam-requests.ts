@@ -102,6 +102,10 @@ const actsOn = (place: Place): Record<string, (input: Input) => Ask | Ask[]> => 
     },
     'sns:Publish': ({ TopicArn }) => ({ resource: text(TopicArn) }),
     'sts:AssumeRole': ({ RoleArn }) => ({ resource: text(RoleArn) }),
+    'sts:AssumeRoot': ({ TargetPrincipal, TaskPolicyArn }) => ({
+      resource: `arn:aws:iam::${text(TargetPrincipal)}:root`,
+      context: { 'sts:TaskPolicyArn': text((TaskPolicyArn as { arn?: string }).arn) },
+    }),
   }
 }
 
@@ -279,7 +283,8 @@ export const requestsOf = (
   { service, operation, input, caller: { function: by, session } }: Interception,
   world: World,
 ): Asked[] => {
-  if (!by) return []
+  // In a session of AssumeRoot, AWS's own policy for the task decides.
+  if (!by || session?.isRoot) return []
   const action = `${service}:${operation}`
   const inAccount = session && world.accounts.get(session.accountId)
   const asks = inAccount ? { resource: resourceOf(inAccount, operation, input) } : actsOn(world)[action]?.(input)

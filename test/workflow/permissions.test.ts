@@ -56,11 +56,13 @@ const scenarios = async () => {
   const refusing = new Set<string>()
   /** Names of new accounts for which CreateAccount's answer is lost. */
   const losing = new Set(['Lost'])
+  let failingRound: string | undefined
   const organization = await startOrganization({
     vendingFile: vendingFile({
       ...vending,
       protected: { accounts: [], organizationalUnits: ['ou-exam-security'] },
       mfa: 'required',
+      rootCredentials: 'audit',
       passwordPolicy: { minimumPasswordLength: 14 },
       groups: [
         {
@@ -83,6 +85,7 @@ const scenarios = async () => {
       ask(...requestsOf(interception, organization.world))
       if (operation === 'UpdateItem' && refusing.delete(caller.function))
         throw new AwsError('ConditionalCheckFailedException', 'The conditional request failed')
+      if (operation === failingRound) throw new AwsError('ValidationException', 'The service has changed')
       if (operation === 'CreateAccount' && losing.delete(String(interception.input['AccountName'])))
         return () => {
           throw new AwsError('InternalFailure', 'The answer is lost', 500)
@@ -177,6 +180,10 @@ const scenarios = async () => {
   const found = aLook([aFinding()], { accountId: '700000000002', gone: { 'group-gone#old': aGoneFinding() } })
   await putLook(ledgerOf(organization), found)
   await organization.round()
+  // A round that fails.
+  failingRound = 'Scan'
+  await organization.round()
+  failingRound = undefined
   await organization.settled()
   await followUps(organization)
   await organization.close()
@@ -660,7 +667,7 @@ test('nothing unnecessary is allowed: without any one action on a resource, some
 
 test('a session policy allows only what its function calls in some session', () => {
   const inSessions = all().filter(({ session }) => session)
-  for (const by of ['create-admin-group', 'create-admin-user']) {
+  for (const by of entering) {
     const own = inSessions.filter((request) => request.by === by)
     const called = new Set(own.map(({ action }) => action))
     const allowed = new Set(
@@ -668,6 +675,22 @@ test('a session policy allows only what its function calls in some session', () 
     )
     expect([...allowed].sort()).toEqual([...called].sort())
   }
+})
+
+test('a session of the daily round may only read: the evaluator knows each of its actions as reading', async () => {
+  const policies = all().flatMap(({ by, session }) => (by === 'look-at-accounts' && session ? [session.policy] : []))
+  expect(policies.length).toBeGreaterThan(0)
+  const actions = new Set(
+    policies.flatMap(({ Statement }) =>
+      Statement.flatMap(({ Effect, Action }) => {
+        expect(Effect).toBe('Allow')
+        return Action
+      }),
+    ),
+  )
+  const changing: string[] = []
+  for (const action of actions) if (!(await referenceOf(action)).onlyReads) changing.push(action)
+  expect(changing).toEqual([])
 })
 
 test('every action names its resource if AWS supports that; in a session policy, actions that only read need not', async () => {
@@ -738,7 +761,7 @@ const mailing = [
   ...['request-account', 'send-login-email', 'report-failure', 'report-claim', 'record-mail-event', 'sweep'],
   ...['follow-up', 'report-round'],
 ]
-const entering = ['create-admin-group', 'create-admin-user']
+const entering = ['create-admin-group', 'create-admin-user', 'look-at-accounts']
 const writingLedger = ['accept-request', 'store-password', 'record-vended', 'report-failure', 'sweep', 'report-round']
 const noting = ['request-admins', 'report-failure', 'report-claim', 'tell-subscribers', 'sweep', 'report-round']
 /** Every function that reads or writes single items, with its own kinds of items. */
@@ -764,7 +787,8 @@ const itemsOf: Record<string, string[]> = {
   'record-mail-event': ['mail'],
   'get-account': ['account', 'mail', 'handover', 'look'],
   sweep: ['account', 'sweep', 'request', 'approval'],
-  'look-at-accounts': ['round'],
+  'look-at-accounts': ['round', 'account', 'handover', 'mail', 'look'],
+  'audit-root-credentials': ['round', 'look'],
   'follow-up': ['round', 'account', 'look', 'handover', 'mail', 'follow'],
   'report-round': ['report'],
 }
@@ -795,6 +819,19 @@ const member = (action: string): [string, string] => [
   onGroup.includes(action) ? 'create-admin-group' : 'create-admin-user',
   `iam:${action}`,
 ]
+
+/** What a session that may only read must not do with a user. */
+const whatChanges = [
+  ...onUser,
+  ...['DeleteUser', 'CreateAccessKey', 'DeleteLoginProfile', 'DetachUserPolicy', 'DeleteUserPolicy', 'UntagUser'],
+  ...['DeactivateMFADevice', 'DeleteAccessKey', 'UpdateUser', 'PutUserPermissionsBoundary'],
+]
+/** A resource of each action. */
+const elsewhereOf: Record<string, string> = {
+  's3:GetObject': 'arn:aws:s3:::bucket/key',
+  'secretsmanager:GetSecretValue': 'arn:aws:secretsmanager:us-east-1:700000000001:secret:own-a1B2c3',
+  'sts:AssumeRole': 'arn:aws:iam::700000000001:role/own',
+}
 
 const denied: [what: string, of: [by: string, action: string], wrong: (request: Asked) => Wrong][] = [
   ...secrets.flatMap(([by, action]): typeof denied => [
@@ -900,6 +937,43 @@ const denied: [what: string, of: [by: string, action: string], wrong: (request: 
       (request) => ({ ...at(/::\d{12}:/, `::${managementAccountId}:`)(request), accountId: managementAccountId }),
     ],
   ]),
+  ...['audit-root-credentials'].flatMap((by): typeof denied => [
+    [
+      'deleting root credentials, for who audits them',
+      [by, 'sts:AssumeRoot'],
+      under({ 'sts:TaskPolicyArn': 'arn:aws:iam::aws:policy/root-task/IAMDeleteRootUserCredentials' }),
+    ],
+    ['the root user of another organization', [by, 'sts:AssumeRoot'], under({ 'aws:ResourceOrgID': 'o-another' })],
+    [
+      'the root user of the management account',
+      [by, 'sts:AssumeRoot'],
+      (request) => ({ ...at(/::\d{12}:/, `::${managementAccountId}:`)(request), accountId: managementAccountId }),
+    ],
+    ['root credentials, for who looks at accounts', [by, 'sts:AssumeRoot'], itself({ by: 'look-at-accounts' })],
+    ['an account, for who audits root credentials', ['look-at-accounts', 'sts:AssumeRole'], itself({ by })],
+  ]),
+  ...['follow-up', 'report-round', 'sweep'].map((by): (typeof denied)[number] => [
+    'an account, for the rest of the round',
+    ['look-at-accounts', 'sts:AssumeRole'],
+    itself({ by }),
+  ]),
+  ...whatChanges.map((action): (typeof denied)[number] => [
+    'a change by a look',
+    ['look-at-accounts', 'iam:GetLoginProfile'],
+    itself({ action: `iam:${action}` }),
+  ]),
+  ...['iam:UpdateAccountPasswordPolicy', 's3:GetObject', 'secretsmanager:GetSecretValue', 'sts:AssumeRole'].map(
+    (action): (typeof denied)[number] => [
+      'anything else in a session of a look',
+      ['look-at-accounts', 'iam:GetLoginProfile'],
+      itself({ action, resource: elsewhereOf[action] ?? '*' }),
+    ],
+  ),
+  [
+    'writing a record, for who looks',
+    ['look-at-accounts', 'dynamodb:UpdateItem'],
+    under({ 'dynamodb:LeadingKeys': ['account#700000000001'] }),
+  ],
   ['an account, for who makes passwords', ['create-admin-user', 'sts:AssumeRole'], itself({ by: 'store-password' })],
   ['an account, for who mails', ['create-admin-user', 'sts:AssumeRole'], itself({ by: 'send-login-email' })],
 
