@@ -9,17 +9,15 @@ import {
   type Facts,
   type FollowConfig,
   followUpExecution,
-  followUpOf,
+  type FactsOnRecord,
   keptSecret,
   nextActs,
-  readFollowUp,
+  readFacts,
   recordAct,
 } from '../shared/follow.ts'
-import { readHandover } from '../shared/handover.ts'
 import type { Ledger } from '../shared/ledger.ts'
 import { type Look, readLook } from '../shared/look.ts'
-import { mailTags, readMail } from '../shared/mail-events.ts'
-import { type AccountRecord, entryOf, mailTo, readAccount } from '../shared/record-and-lease.ts'
+import { type AccountRecord, entryOf, readAccount } from '../shared/record-and-lease.ts'
 import { type batchInput, readBatch } from '../shared/round.ts'
 import { secretName } from '../shared/secret-name.ts'
 import { sendMail, type SenderConfig } from '../shared/send-mail.ts'
@@ -89,36 +87,20 @@ const followAccount = async (clients: Clients, accountId: string, config: Config
   return done
 }
 
-/** What is known about an administrator. `accountName` is as in the sign-in mail. */
-type Known = Facts & { accountName: string }
+/** What is known about an administrator. */
+type Known = Facts & FactsOnRecord
 
 type Read = { accountId: string; record: AccountRecord; look: Look; admin: AccountRecord['admins'][string] }
 
 /** What is known about an administrator; undefined if there is nothing to follow up. */
 const factsOf = async (
   ledger: Ledger,
-  { accountId, record, look, admin }: Read,
+  { look, ...read }: Read,
   { stateMachineArn }: Config,
 ): Promise<Known | undefined> => {
-  const { userName, email, kept } = admin
-  const seen = entryOf(look.admins, userName.toLowerCase())
-  const mail = mailTo(record, admin)
-  if (kept || !mail || !seen) return undefined
-  const [before, handover, mailed] = await Promise.all([
-    readFollowUp(ledger, { accountId, userName }),
-    readHandover(ledger, { accountId, userName }),
-    mail.vendId ? readMail(ledger, mailTags(mail.vendId, userName)) : undefined,
-  ])
-  return {
-    accountId,
-    accountName: mailed?.accountName ?? record.accountName,
-    admin,
-    mail,
-    mailStatus: mailed?.status,
-    handover,
-    seen,
-    followUp: followUpOf(before, { accountId, userName, email, mail }, stateMachineArn),
-  }
+  const seen = entryOf(look.admins, read.admin.userName.toLowerCase())
+  const known = seen && (await readFacts(ledger, read, stateMachineArn))
+  return known && { ...known, seen }
 }
 
 /** Does one thing, and puts it on record. Answers whether it was done now. */

@@ -1,14 +1,13 @@
 import type { PasswordPolicy } from '@aws-sdk/client-iam'
 import { isDeepStrictEqual } from 'node:util'
 import { weakerSettings, type WantedPasswordPolicy } from '../create-admin-group/password-policy.ts'
-import { type Handover, handoverState } from '../shared/handover.ts'
+import { type FactsOnRecord, type FollowConfig, hasNotCome } from '../shared/follow.ts'
 import { ourPath } from '../shared/iam-client.ts'
 import { type AdminSeen, type FindingKind, type Found, rootUser } from '../shared/look.ts'
-import type { MailItem } from '../shared/mail-events.ts'
+import type { MailStatus } from '../shared/mail-events.ts'
 import { mfaPolicy, mfaPolicyName } from '../shared/mfa-policy.ts'
 import type { AccountRecord } from '../shared/record-and-lease.ts'
 import type { Admin, Group } from '../shared/request.ts'
-import type { Vending } from '../shared/vending.ts'
 
 // The comparison of what is in an account with what is on record and configured. It reads nothing and writes nothing.
 
@@ -34,15 +33,14 @@ export type Known = {
   path: string
   /** The place that people know of. */
   formerPath: string
-  record: Pick<AccountRecord, 'groups' | 'admins' | 'passwords'> | undefined
-  /** How each administrator gets the password, and the last sign-in mail, by user name in lower case. */
-  handovers: Map<string, Handover>
-  mails: Map<string, Pick<MailItem, 'email' | 'status' | 'reason'>>
+  record: Pick<AccountRecord, 'groups' | 'admins'> | undefined
+  /** What the ledger knows about each administrator who was mailed, by user name in lower case. */
+  people: Map<string, FactsOnRecord>
   /** The options with which `npx vend` reaches this service. */
   options: string
 }
 
-export type CompareConfig = Pick<Vending, 'mfa' | 'linkDays'> & { passwordPolicy?: WantedPasswordPolicy | undefined }
+export type CompareConfig = FollowConfig & { passwordPolicy?: WantedPasswordPolicy | undefined }
 
 /** What a look saw: what is there, or why the account could not be looked at. */
 export type Seen = { there: There } | { refusal: Error }
@@ -187,7 +185,7 @@ const ofAdmin = (known: Known, { users }: There, admin: OnRecord, config: Compar
     ...ofPolicies(known, admin, { ...user, holder: `user ${userName}` }, admin),
     ...ofMembership(known, user, admin),
     ...ofTags(known, user, admin),
-    ...ofHandover(known, admin, user, now),
+    ...ofMail(known, admin, user),
     ...ofSignIn(known, user, admin, config, now),
   ]
 }
@@ -222,55 +220,41 @@ const ofTags = (known: Known, user: UserThere, admin: OnRecord): Found[] => {
   return [{ kind: 'tags-changed', subject: admin.userName, text }]
 }
 
-const troubles: Partial<Record<MailItem['status'], string>> = {
+const troubles: Partial<Record<MailStatus, string>> = {
   bounced: 'bounced',
   complained: 'was marked as spam',
   rejected: 'was rejected by SES',
 }
 
-/** A mail or a link that did not reach its administrator. Neither matters when the administrator has signed in. */
-const ofHandover = (
-  { accountId, handovers, mails, options }: Known,
-  { userName }: OnRecord,
-  user: UserThere,
-  now: number,
-): Found[] => {
-  if (user.hasSignedIn) return []
-  const mail = mails.get(lower(userName))
-  const trouble = mail && troubles[mail.status]
-  if (mail && trouble) {
-    const reason = mail.reason ? ` (${mail.reason})` : ''
-    const text = `The sign-in mail for ${userName} to ${mail.email} ${trouble}${reason}. With the right address: npx vend start ${accountId} --admin ${userName}=ADDRESS${options}`
-    return [{ kind: 'mail-bounced', subject: userName, text }]
-  }
-  const handover = handovers.get(lower(userName))
-  if (!handover || handoverState(handover, now).state !== 'expired') return []
-  const text = `Nobody has opened the link for ${userName} in time. A new link: npx vend link ${accountId} ${userName}${options}`
-  return [{ kind: 'link-unclaimed', subject: userName, text }]
+/** A mail that did not reach its administrator is of no interest when the administrator has signed in. */
+const ofMail = ({ accountId, people, options }: Known, { userName }: OnRecord, user: UserThere): Found[] => {
+  const { admin, mailStatus, mailReason } = people.get(lower(userName)) ?? {}
+  const trouble = mailStatus && troubles[mailStatus]
+  if (user.hasSignedIn || !admin || !trouble) return []
+  const reason = mailReason ? ` (${mailReason})` : ''
+  const text = `The sign-in mail for ${userName} to ${admin.email} ${trouble}${reason}. With the right address: npx vend start ${accountId} --admin ${userName}=ADDRESS${options}`
+  return [{ kind: 'mail-bounced', subject: userName, text }]
 }
 
-const day = 24 * 60 * 60 * 1000
-
+/** An administrator who has not come, or who has come and has no MFA. */
 const ofSignIn = (
-  { accountId, handovers, record, options }: Known,
+  { people, options }: Known,
   user: UserThere,
   { userName }: OnRecord,
-  { mfa, linkDays }: CompareConfig,
+  config: CompareConfig,
   now: number,
 ): Found[] => {
   if (user.hasSignedIn) {
-    if (mfa !== 'required' || user.hasMfa) return []
+    if (config.mfa !== 'required' || user.hasMfa) return []
     const text = `The user ${userName} signs in and has no MFA device. Without MFA, ${userName} can do nothing but set it up: ask ${userName} to do so.`
     return [{ kind: 'mfa-off', subject: userName, text }]
   }
-  const password = record?.passwords[lower(userName)]
-  const handover = handovers.get(lower(userName))
-  // While a link can be opened, and when its end is a finding, this one would say the same.
-  const isHandedOver = !handover || ['claimed', 'disowned'].includes(handoverState(handover, now).state)
-  const isLate = password !== undefined && now - Date.parse(password.at) > linkDays * day
-  if (!user.hasLoginProfile || !isHandedOver || !isLate) return []
-  const text = `The user ${userName} has a password and has never signed in. Ask ${userName}, or take the sign-in away: npx vend status ${accountId}${options}`
-  return [{ kind: 'never-signed-in', subject: userName, text }]
+  const facts = people.get(lower(userName))
+  const told = facts && hasNotCome({ ...facts, seen: { ...user, userName, isThere: true } }, config, now)
+  if (!told) return []
+  // The command must reach this service.
+  const text = told.text.replace(/npx vend link \S+ \S+/, (command) => `${command}${options}`)
+  return [{ kind: told.kind, subject: userName, text }]
 }
 
 const passwordPolicyWeaker = (

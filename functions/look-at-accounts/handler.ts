@@ -7,7 +7,7 @@ import { step } from '../shared/step.ts'
 import { vendOf } from '../shared/vend.ts'
 import { lookAtAccounts, lookAtAccountsInput } from './look-at-accounts.ts'
 
-const env = readEnv('LEDGER_TABLE', 'ACCESS_ROLE_NAME')
+const env = readEnv('LEDGER_TABLE', 'ACCESS_ROLE_NAME', 'STATE_MACHINE_ARN')
 const ledger = { dynamodb: new DynamoDBClient(), tableName: env.LEDGER_TABLE }
 const sts = new STSClient()
 
@@ -26,6 +26,6 @@ export const handler = step(lookAtAccountsInput, (input) => {
         }),
     },
     input,
-    { ...vending, endpointUrl: process.env['AWS_ENDPOINT_URL'] },
+    { ...vending, stateMachineArn: env.STATE_MACHINE_ARN, endpointUrl: process.env['AWS_ENDPOINT_URL'] },
   )
 })

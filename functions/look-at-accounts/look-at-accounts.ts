@@ -2,11 +2,10 @@ import type { IAMClient } from '@aws-sdk/client-iam'
 import * as z from 'zod/mini'
 import { nameConnectionFailure } from '../shared/aws-errors.ts'
 import { AwsUnreachableError } from '../shared/errors.ts'
-import { readHandover } from '../shared/handover.ts'
+import { readFacts } from '../shared/follow.ts'
 import { explainDenial, type Permission } from '../shared/iam-client.ts'
 import type { Ledger } from '../shared/ledger.ts'
 import { type AdminSeen, findingKey, type Found, joinFindings, type Look, updateLook } from '../shared/look.ts'
-import { mailTags, readMail } from '../shared/mail-events.ts'
 import { reach } from '../shared/next-command.ts'
 import { forEach, pace } from '../shared/pace.ts'
 import { type AccountRecord, readAccount } from '../shared/record-and-lease.ts'
@@ -27,6 +26,8 @@ type Clients = {
   signIn: (account: RoundAccount, permissions: Permission[]) => Promise<IAMClient>
 }
 type Config = CompareConfig & {
+  /** The workflow that vends. */
+  stateMachineArn: string
   /** The endpoint of an AWS that is not the real one: the commands in findings must not reach the real AWS. */
   endpointUrl?: string | undefined
 }
@@ -64,13 +65,16 @@ const lookAt = async (clients: Clients, { account, executionArn }: Asked, config
   const { ledger } = clients
   const { accountId } = account
   const record = await readAccount(ledger, accountId)
-  const [seen, people] = await Promise.all([see(clients, account, record), readPeople(ledger, accountId, record)])
+  const [seen, people] = await Promise.all([
+    see(clients, account, record),
+    readPeople(ledger, { accountId, record }, config),
+  ])
   // A vend that works on the account changes it before its record.
   const later = await readAccount(ledger, accountId)
   const isAtWork = later?.lease !== undefined || later?.updatedAt !== record?.updatedAt
   const { partition } = placeOf(executionArn)
   const { options } = reach(executionArn, config.endpointUrl)
-  const known = { accountId, partition, path: account.path, record, ...people, options }
+  const known = { accountId, partition, path: account.path, record, people, options }
   const look = await updateLook(ledger, accountId, (before) =>
     lookFrom({ account, known, seen, isAtWork, before }, config),
   )
@@ -148,29 +152,18 @@ const inTime = async <T>(work: Promise<T>, accountId: string): Promise<T> => {
   }
 }
 
-/** Reads how each administrator gets the password, and what became of the last sign-in mail. */
-const readPeople = async (ledger: Ledger, accountId: string, record: AccountRecord | undefined) => {
-  const names = Object.values(record?.admins ?? {}).flatMap(({ userName, kept }) => (kept ? [] : [userName]))
+/** Reads what the ledger knows about each administrator, by user name in lower case. */
+const readPeople = async (
+  ledger: Ledger,
+  { accountId, record }: { accountId: string; record: AccountRecord | undefined },
+  { stateMachineArn }: Config,
+) => {
   const people = await Promise.all(
-    names.map(async (userName) => {
-      const [handover, mail] = await Promise.all([
-        readHandover(ledger, { accountId, userName }),
-        readLastMail(ledger, record, userName),
-      ])
-      return { name: userName.toLowerCase(), handover, mail }
-    }),
+    Object.values(record?.admins ?? {}).map(
+      (admin) => record && readFacts(ledger, { accountId, record, admin }, stateMachineArn),
+    ),
   )
-  return {
-    handovers: new Map(people.flatMap(({ name, handover }) => (handover ? [[name, handover] as const] : []))),
-    mails: new Map(people.flatMap(({ name, mail }) => (mail ? [[name, mail] as const] : []))),
-  }
-}
-
-const readLastMail = async (ledger: Ledger, record: AccountRecord | undefined, userName: string) => {
-  const sent = Object.entries(record?.mails ?? {}).filter(([key]) => key.startsWith(`${userName.toLowerCase()} `))
-  const last = sent.sort(([, a], [, b]) => a.at.localeCompare(b.at)).at(-1)?.[1]
-  // Records that an older version of this service wrote do not name the vend.
-  return last?.vendId ? readMail(ledger, mailTags(last.vendId, userName)) : undefined
+  return new Map(people.flatMap((facts) => (facts ? [[facts.admin.userName.toLowerCase(), facts] as const] : [])))
 }
 
 const adminsSeen = (record: Known['record'], { users }: There) =>

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
 import { addressIdentity, isAllowedRecipient } from './address.ts'
-import { type Handover, openLinks } from './handover.ts'
+import { type Handover, openLinks, readHandover } from './handover.ts'
 import { type Change, entries, type Kind, type Ledger, readItem, updateItem } from './ledger.ts'
 import type { AdminSeen } from './look.ts'
-import type { MailStatus } from './mail-events.ts'
+import { type MailStatus, mailTags, readMail } from './mail-events.ts'
+import { type AccountRecord, mailTo } from './record-and-lease.ts'
 import type { Vending } from './vending.ts'
 import { vendOf } from './vend.ts'
 
@@ -133,12 +134,42 @@ export type Facts = {
   admin: { userName: string; email: string; kept: boolean; passwordResetRequired: boolean }
   /** The last sign-in mail to this address. */
   mail: SignInMail
-  /** What became of the mail; undefined if SES has not told. */
+  /** What became of the mail, and SES's reason; undefined if SES has not told. */
   mailStatus: MailStatus | undefined
+  mailReason?: string | undefined
   handover: Handover | undefined
   /** What the round saw in the account a moment ago. */
   seen: AdminSeen
   followUp: FollowUp
+}
+
+/** What the ledger knows about an administrator. `accountName` is as in the sign-in mail. */
+export type FactsOnRecord = Omit<Facts, 'seen'> & { accountName: string }
+
+/** Reads what is known about an administrator; undefined for a kept user, and for a user who was never mailed. */
+export const readFacts = async (
+  ledger: Ledger,
+  { accountId, record, admin }: { accountId: string; record: AccountRecord; admin: AccountRecord['admins'][string] },
+  stateMachineArn: string,
+): Promise<FactsOnRecord | undefined> => {
+  const { userName, email, kept } = admin
+  const mail = mailTo(record, admin)
+  if (kept || !mail) return undefined
+  const [before, handover, mailed] = await Promise.all([
+    readFollowUp(ledger, { accountId, userName }),
+    readHandover(ledger, { accountId, userName }),
+    mail.vendId ? readMail(ledger, mailTags(mail.vendId, userName)) : undefined,
+  ])
+  return {
+    accountId,
+    accountName: mailed?.accountName ?? record.accountName,
+    admin,
+    mail,
+    mailStatus: mailed?.status,
+    mailReason: mailed?.reason,
+    handover,
+    followUp: followUpOf(before, { accountId, userName, email, mail }, stateMachineArn),
+  }
 }
 
 export type FollowConfig = Pick<

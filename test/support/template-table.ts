@@ -77,7 +77,7 @@ const functions: Record<string, Fn> = {
   ReportFailure: fn(noticing),
   TellSubscribers: fn({ NOTICES_TOPIC: '${NoticesTopic}' }),
   Sweep: fn(noticing, 900),
-  LookAtAccounts: fn(entering, 600),
+  LookAtAccounts: fn({ ...entering, ...workflowByName }, 600),
   AuditRootCredentials: fn({}, 600),
   FollowUp: fn(noticing, 300),
   ReportRound: fn(mailing, 900),

@@ -352,7 +352,7 @@ export const roleTable: Record<string, RoleRow> = {
   }),
   LookAtAccountsRole: role(lambda, {
     ...batches,
-    Ledger: items('account', 'handover', 'mail'),
+    Ledger: items('account', 'handover', 'mail', 'follow'),
     ...looks,
     SignIn: signIn,
   }),

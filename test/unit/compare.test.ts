@@ -10,6 +10,7 @@ import {
   type UserThere,
 } from '../../functions/look-at-accounts/compare.ts'
 import { AccessRoleMissingError, AwsUnreachableError, DeniedByPolicyError } from '../../functions/shared/errors.ts'
+import type { FactsOnRecord, FollowConfig } from '../../functions/shared/follow.ts'
 import type { Handover } from '../../functions/shared/handover.ts'
 import type { FindingKind, Found } from '../../functions/shared/look.ts'
 import { mfaPolicy, mfaPolicyName } from '../../functions/shared/mfa-policy.ts'
@@ -49,8 +50,36 @@ const aHandover = (expiresAt: string, more: Partial<Handover> = {}): Handover =>
   updatedAt: daysAgo(9),
   ...more,
 })
-const link = (expiresAt: string, more: Partial<Handover> = {}) =>
-  new Map([['administrator', aHandover(expiresAt, more)]])
+/** What the ledger knows about the administrator: the link ends at this time. */
+const facts = (expiresAt: string, more: Partial<Handover> = {}): FactsOnRecord => {
+  const mail = { at: daysAgo(10), secretVersion: 'v1' }
+  const { email, userName } = anAdmin()
+  return {
+    accountId,
+    accountName: 'Payments',
+    admin: { ...anAdmin(), kept: false },
+    mail,
+    mailStatus: 'delivered',
+    handover: aHandover(expiresAt, more),
+    followUp: { accountId, userName, email, secretVersion: 'v1', since: mail.at, isRenewed: false, done: {} },
+  }
+}
+const people = (...given: Parameters<typeof facts>) => new Map([['administrator', facts(...given)]])
+const about = (one: Case) => one.known.people.get('administrator')!
+/** The sign-in mail was sent so many days ago. */
+const mailedDaysAgo =
+  (days: number): Change =>
+  (one) => {
+    about(one).mail.at = about(one).followUp.since = daysAgo(days)
+  }
+
+const follow: FollowConfig = {
+  delivery: 'link',
+  linkDays: 7,
+  allowedRecipients: ['example.com'],
+  reminders: [2, 5],
+  secretAfterSignIn: 'delete',
+}
 
 const clean = (): Case => {
   const group: GroupThere = { name: 'Administrators', path: ourPath, policies: [adminAccess], inline: {} }
@@ -83,13 +112,11 @@ const clean = (): Case => {
       record: {
         groups: { administrators: aGroup() },
         admins: { administrator: { ...anAdmin(), kept: false } },
-        passwords: { administrator: { vendId: 'v', at: daysAgo(10) } },
       },
-      handovers: link(daysAgo(3), { claim: aClaim }),
-      mails: new Map([['administrator', { email: 'payments@example.com', status: 'delivered' }]]),
+      people: people(daysAgo(3), { claim: aClaim }),
       options: ' --region us-east-1',
     },
-    config: { mfa: 'required', linkDays: 7, passwordPolicy: { minimumPasswordLength: 14, requireSymbols: true } },
+    config: { ...follow, mfa: 'required', passwordPolicy: { minimumPasswordLength: 14, requireSymbols: true } },
   }
 }
 
@@ -264,7 +291,7 @@ const table: Record<Kind, { found: FoundRow[]; not: OtherRow[] }> = {
         'the password was handed over by a person',
         (one) => {
           notSignedIn(one)
-          one.known.handovers = new Map()
+          about(one).handover = undefined
         },
         'Administrator',
       ],
@@ -274,14 +301,14 @@ const table: Record<Kind, { found: FoundRow[]; not: OtherRow[] }> = {
         'the password is new',
         (one) => {
           notSignedIn(one)
-          record(one).passwords['administrator']!.at = daysAgo(6)
+          mailedDaysAgo(6)(one)
         },
       ],
       [
         'a link can still be opened',
         (one) => {
           notSignedIn(one)
-          one.known.handovers = link(daysAgo(-1))
+          one.known.people = people(daysAgo(-1))
         },
       ],
       [
@@ -322,22 +349,19 @@ const table: Record<Kind, { found: FoundRow[]; not: OtherRow[] }> = {
       status,
       (one: Case) => {
         notSignedIn(one)
-        one.known.mails = new Map([['administrator', { email: 'a@example.com', status, reason: 'no such mailbox' }]])
-        record(one).passwords['administrator']!.at = daysAgo(1)
+        Object.assign(about(one), { mailStatus: status, mailReason: 'no such mailbox' })
+        mailedDaysAgo(1)(one)
       },
       'Administrator',
     ]),
     not: [
-      [
-        'the user has signed in all the same',
-        ({ known }) => void (known.mails = new Map([['administrator', { email: 'a@example.com', status: 'bounced' }]])),
-      ],
+      ['the user has signed in all the same', (one) => void (about(one).mailStatus = 'bounced')],
       [
         'the mail is only late',
         (one) => {
           notSignedIn(one)
-          one.known.mails = new Map([['administrator', { email: 'a@example.com', status: 'delayed' }]])
-          one.known.handovers = link(daysAgo(-1))
+          one.known.people = people(daysAgo(-1))
+          about(one).mailStatus = 'delayed'
         },
       ],
     ],
@@ -348,7 +372,7 @@ const table: Record<Kind, { found: FoundRow[]; not: OtherRow[] }> = {
         'the link has ended',
         (one) => {
           notSignedIn(one)
-          one.known.handovers = link(daysAgo(1))
+          one.known.people = people(daysAgo(1))
         },
         'Administrator',
       ],
@@ -358,10 +382,10 @@ const table: Record<Kind, { found: FoundRow[]; not: OtherRow[] }> = {
         'the link can still be opened',
         (one) => {
           notSignedIn(one)
-          one.known.handovers = link(daysAgo(-1))
+          one.known.people = people(daysAgo(-1))
         },
       ],
-      ['the user has signed in all the same', ({ known }) => void (known.handovers = link(daysAgo(1)))],
+      ['the user has signed in all the same', ({ known }) => void (known.people = people(daysAgo(1)))],
     ],
   },
   'access-role-missing': {
@@ -399,7 +423,7 @@ test('an account as it was vended has no findings', () => {
 
 test('an account that was never vended has no findings', () => {
   const one = clean()
-  const never = { ...one.known, record: undefined, handovers: new Map(), mails: new Map() }
+  const never = { ...one.known, record: undefined, people: new Map() }
   expect(compare(never, { there: one.there }, one.config, now)).toEqual([])
 })
 

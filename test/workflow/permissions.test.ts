@@ -787,7 +787,7 @@ const itemsOf: Record<string, string[]> = {
   'record-mail-event': ['mail'],
   'get-account': ['account', 'mail', 'handover', 'look'],
   sweep: ['account', 'sweep', 'request', 'approval'],
-  'look-at-accounts': ['round', 'account', 'handover', 'mail', 'look'],
+  'look-at-accounts': ['round', 'account', 'handover', 'mail', 'follow', 'look'],
   'audit-root-credentials': ['round', 'look'],
   'follow-up': ['round', 'account', 'look', 'handover', 'mail', 'follow'],
   'report-round': ['report'],
