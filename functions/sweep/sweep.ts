@@ -12,6 +12,7 @@ import { allLooks } from '../shared/look.ts'
 import { toldFailures } from '../shared/notes.ts'
 import { allIntents, type Intent, isOpenedByRequest } from '../shared/opening.ts'
 import { allAccounts, ledgerMadeAt, leaseRestSeconds, readAccount, recordGone } from '../shared/record-and-lease.ts'
+import { pace } from '../shared/pace.ts'
 import { signInsPerSecond, writeBatches } from '../shared/round.ts'
 import { secretName } from '../shared/secret-name.ts'
 import { together } from '../shared/together.ts'
@@ -36,6 +37,9 @@ const hour = 60 * 60 * 1000
 /** How long the sweep waits for the event of a new account. Only Control Tower knows when its accounts are ready. */
 const patience = { organizations: hour, 'control-tower': 24 * hour }
 const recoveryDays = 7
+// Half of the 8 calls of ListAccounts a second that Organizations allows (Organizations User Guide,
+// orgs_reference_limits), so that others can list accounts, too. A page has 20 accounts.
+const listsPerSecond = 4
 
 /**
  * Compares the organization's accounts with the ledger, and makes up for events that did not come.
@@ -127,8 +131,12 @@ export async function sweep(clients: Clients, { executionArn }: { executionArn: 
 /** All member accounts by id. Throws if the list is incomplete: a complete list includes the management account. */
 const listAccounts = async ({ organizations }: Clients, { stateMachineArn }: Config) => {
   const accounts = new Map<string, Account>()
-  for await (const { Accounts = [] } of paginateListAccounts({ client: organizations, pageSize: 20 }, {}))
+  const turn = pace(listsPerSecond)
+  await turn()
+  for await (const { Accounts = [] } of paginateListAccounts({ client: organizations, pageSize: 20 }, {})) {
     for (const account of Accounts) accounts.set(account.Id ?? '', account)
+    await turn()
+  }
   const { managementAccountId } = placeOf(stateMachineArn)
   if (!accounts.delete(managementAccountId))
     throw new Error(`The list of accounts is incomplete: the management account ${managementAccountId} is missing`)

@@ -1,11 +1,12 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { loadVending } from '../../infra/build/check-vending.ts'
 import { readDeployed } from '../../local/deployed.ts'
 import { exampleVending } from '../support/organization.ts'
 import * as errors from '../../functions/shared/errors.ts'
+import { batchSize, signInsPerSecond } from '../../functions/shared/round.ts'
 import { leaseRestSeconds } from '../../functions/shared/record-and-lease.ts'
 
-const { definition, functions, lambdaArn } = readDeployed(loadVending(exampleVending), {
+const { definition, round, functions, lambdaArn } = readDeployed(loadVending(exampleVending), {
   partition: 'aws',
   region: 'us-east-1',
   accountId: '111122223333',
@@ -34,7 +35,8 @@ const allStates = (states: Record<string, State>): [string, State][] =>
     ...(state.ItemProcessor ? allStates(state.ItemProcessor.States) : []),
   ])
 const states = allStates(definition.States as Record<string, State>)
-const tasks = states.filter(([, { Type }]) => Type === 'Task')
+const statesOfRound = allStates(round.definition.States as Record<string, State>)
+const tasks = [...states, ...statesOfRound].filter(([, { Type }]) => Type === 'Task')
 
 /** The mean of all pauses together: full jitter halves the mean of each pause. */
 const meanSeconds = ({
@@ -50,7 +52,7 @@ const meanSeconds = ({
   )
 
 test('a step has one name in its three spellings', () => {
-  expect(tasks).toHaveLength(10)
+  expect(tasks).toHaveLength(15)
   for (const [name, { Resource }] of tasks) {
     const camel = name.charAt(0).toLowerCase() + name.slice(1)
     expect(Resource).toBe(lambdaArn(camel))
@@ -74,8 +76,9 @@ test.each(tasks)('%s times out after its function does, and retries only by name
 })
 
 test('no state has a Catch: a failure keeps its own name, and a redrive continues at its step', () => {
-  for (const [, state] of states) expect(state).not.toHaveProperty('Catch')
-  expect(states.map(([, { Type }]) => Type)).not.toContain('Fail')
+  const all = [...states, ...statesOfRound]
+  for (const [, state] of all) expect(state).not.toHaveProperty('Catch')
+  expect(all.map(([, { Type }]) => Type)).not.toContain('Fail')
 })
 
 const retryOf = (state: string, error: string) =>
@@ -188,4 +191,29 @@ test('the workflow’s own timeout is longer than all its longest waits together
   expect(all).toBeGreaterThan(60 * 60)
   // OpenAccount gives up when an opening has waited for 7 days.
   expect(TimeoutSeconds).toBeGreaterThan(all + 7 * 24 * 60 * 60)
+})
+
+describe('a round of 50,000 accounts', () => {
+  const batches = 50_000 / batchSize
+  const { LookAtEachBatch } = round.definition.States as Record<string, State & { MaxConcurrency?: number }>
+
+  test('signs in to half as many accounts a second as STS allows', () => {
+    expect(signInsPerSecond(batches) * (LookAtEachBatch?.MaxConcurrency ?? 0)).toBe(300)
+    expect(signInsPerSecond(1)).toBe(300)
+  })
+
+  test('fits into the history of an execution, even if every task is retried once', () => {
+    const inside = Object.values(LookAtEachBatch?.ItemProcessor?.States ?? {})
+    // A task is entered, scheduled, started, ends and is left. A retry is scheduled, started and ends. A choice is
+    // entered and left. An item of a Map begins and ends.
+    const eventsOf = ({ Type }: State) => (Type === 'Task' ? 5 + 3 : 2)
+    const events = batches * (2 + inside.reduce((sum, state) => sum + eventsOf(state), 0))
+    expect(inside.length).toBeGreaterThan(3)
+    expect(events).toBeLessThan(20_000)
+  })
+
+  test('passes on its batches in much less than the 256 KiB of a state', () => {
+    const keys = Array.from({ length: batches }, (_, n) => ({ key: `round#2026-11-20#46dc9e15#${n}` }))
+    expect(JSON.stringify(keys).length).toBeLessThan(32 * 1024)
+  })
 })
