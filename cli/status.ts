@@ -6,8 +6,10 @@ import { getAccount } from '../functions/get-account/get-account.ts'
 import { isNamed } from '../functions/shared/aws-errors.ts'
 import { mayChange, readExecution } from '../functions/shared/execution.ts'
 import { findingWords } from '../functions/shared/findings.ts'
+import { actWords, followUpState } from '../functions/shared/follow.ts'
 import { type Failure, hasFailed, sentenceOf } from '../functions/shared/failure.ts'
 import { type Ledger, scan } from '../functions/shared/ledger.ts'
+import type { AdminSeen } from '../functions/shared/look.ts'
 import type { MailStatus } from '../functions/shared/mail-events.ts'
 import { toldFailures } from '../functions/shared/notes.ts'
 import { keepingToTheRate, type Make } from './clients.ts'
@@ -163,7 +165,7 @@ export async function watch(
   for (let pause = 250; ; pause = Math.min(pause * 1.5, longestPause)) {
     const now = await statusIn(clients, service, input)
     onLook(now)
-    for (const step of now.timeline) {
+    for (const step of now.timeline.filter(isStep)) {
       const key = `${step.state} ${step.userName ?? ''}`
       const before = told.get(key)
       if (before !== step.at) onStep(step, before !== undefined)
@@ -174,9 +176,13 @@ export async function watch(
   }
 }
 
-/** A step with its time, on a line. */
-export const showStep = ({ state, userName, at }: Status['timeline'][number], isAgain = false) =>
-  `  ${styleText('dim', showTime(at))}  ${state}${userName ? ` ${userName}` : ''}${isAgain ? styleText('dim', ' (again)') : ''}`
+/** Whether an entry of a timeline is a step of the vend, and not something that the daily round did. */
+const isStep = ({ state }: Status['timeline'][number]) => state !== followUpState
+
+/** A step with its time, on a line; or what the daily round did. */
+export const showStep = ({ state, userName, at, act }: Status['timeline'][number], isAgain = false) =>
+  `  ${styleText('dim', showTime(at))}  ${state}${userName ? ` ${userName}` : ''}${act ? `: ${actWords(act)}` : ''}` +
+  (isAgain ? styleText('dim', ' (again)') : '')
 
 /** What failed, why, and the command that continues. */
 export const showFailure = ({ error, what, cause, advice, command, ...next }: NonNullable<Status['failure']>) =>
@@ -277,16 +283,25 @@ export const everybodyKeptWords = 'every user was kept, none was created'
 export const isEverybodyKept = ({ status, admins }: { status: string; admins: { kept: boolean }[] }) =>
   status === 'VENDED' && admins.length > 0 && admins.every(({ kept }) => kept)
 
+/** How far an administrator is with signing in, as the daily round saw. */
+export const showSignIn = (seen: Omit<AdminSeen, 'userName'>) => {
+  if (!seen.isThere) return styleText('red', 'user is gone')
+  if (!seen.hasLoginProfile) return 'cannot'
+  if (!seen.hasSignedIn) return styleText('yellow', 'not yet')
+  if (seen.mustChangePassword) return styleText('yellow', 'password not changed')
+  return seen.hasMfa ? styleText('green', 'with MFA') : 'without MFA'
+}
+
 /** The administrators of an account, and what a person must know about their mails and links. */
 export const showAdministrators = (account: Pick<Status, 'timeline' | 'admins'>) => [
   ...(account.admins.length
     ? [
         '',
         table(
-          ['Administrator', 'Groups', 'Mailed to', 'At', 'Mail', 'Link'],
-          account.admins.map(({ userName, kept, groups, email, mailedAt, mail, handover }) =>
+          ['Administrator', 'Groups', 'Mailed to', 'At', 'Mail', 'Link', 'Signs in'],
+          account.admins.map(({ userName, kept, groups, email, mailedAt, mail, handover, signIn }) =>
             kept
-              ? [`${userName} (kept)`, '', '', '', '', '']
+              ? [`${userName} (kept)`, '', '', '', '', '', '']
               : [
                   userName,
                   groups.join(', '),
@@ -294,6 +309,7 @@ export const showAdministrators = (account: Pick<Status, 'timeline' | 'admins'>)
                   mailedAt ? showTime(mailedAt) : '',
                   mail ? showMail(mail.status) : '',
                   handover ? showLinkState(handover.state) : '',
+                  signIn ? showSignIn(signIn) : '',
                 ],
           ),
         ),
@@ -304,7 +320,7 @@ export const showAdministrators = (account: Pick<Status, 'timeline' | 'admins'>)
 
 /** The steps of a vend, and at which of them the vend failed. */
 export const showSteps = ({ timeline, failure }: { timeline: Status['timeline']; failure?: object | undefined }) => {
-  const failed = failure ? failedSteps(timeline) : []
+  const failed = failure ? failedSteps(timeline.filter(isStep)) : []
   return timeline.map((step) => `${showStep(step)}${failed.includes(step) ? styleText('red', ' ✘ failed') : ''}`)
 }
 

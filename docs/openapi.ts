@@ -21,7 +21,7 @@ import manifest from '../package.json' with { type: 'json' }
 // Describes the API in OpenAPI. What can be sent comes from the schemas that check the requests.
 
 const time = z.iso.datetime()
-const step = z.object({ state: z.string(), userName: z.optional(z.string()), at: time })
+const step = z.object({ state: z.string(), userName: z.optional(z.string()), at: time, act: z.optional(z.string()) })
 
 /** What a person should know about a request that is carried out all the same. */
 const warnings = z.optional(z.array(z.string()))
@@ -93,6 +93,16 @@ export const answers = {
         mailedAt: z.optional(time),
         mail: z.optional(z.looseObject({ status: z.string(), at: time })),
         handover: z.optional(z.looseObject({ state: z.string() })),
+        signIn: z.optional(
+          z.object({
+            isThere: z.boolean(),
+            hasLoginProfile: z.boolean(),
+            hasSignedIn: z.boolean(),
+            mustChangePassword: z.boolean(),
+            hasMfa: z.boolean(),
+            accessKeys: z.int(),
+          }),
+        ),
       }),
     ),
     lookedAt: z.optional(time),

@@ -40,7 +40,28 @@ export type FollowUp = {
   isRenewed: boolean
   /** What was done, by the name of the act. `by` is a mail's message id, an execution's name, or the secret's fate. */
   done: Record<string, { at: string; by: string }>
+  /** What was done after the link that the round has renewed, for people. */
+  doneBefore: FollowUp['done']
 }
+
+/** The name under which a timeline has what the round did. The other names are those of the workflow's states. */
+export const followUpState = 'FollowUp'
+
+/** What was done, for people, in the order of time. `act` is the name of the act. */
+export const actsDone = ({ done, doneBefore }: Pick<FollowUp, 'done' | 'doneBefore'>) =>
+  [...Object.entries(doneBefore), ...Object.entries(done)]
+    .flatMap(([act, { at, by }]) => (by === keptSecret ? [] : [{ act, at }]))
+    .sort((a, b) => a.at.localeCompare(b.at))
+
+const words: Record<Exclude<Act['do'], 'remind'>, string> = {
+  renew: 'new link, because nobody opened the last one',
+  remove: 'sign-in to be taken away, because nobody has signed in',
+  'end-secret': 'secret scheduled for deletion, because it has served',
+}
+
+/** What an act is, by its name. */
+export const actWords = (name: string) =>
+  name in words ? words[name as keyof typeof words] : `reminder of day ${name.replace('remind-', '')}`
 
 type Administrator = { accountId: string; userName: string }
 
@@ -53,7 +74,7 @@ export const readFollowUp = (ledger: Ledger, administrator: Administrator) =>
 /** What the round has done for every administrator, by `accountId#userName` with the name in lower case. */
 export const allFollowUps: Kind<FollowUp, Map<string, FollowUp>> = {
   prefix: 'follow#',
-  attributes: ['accountId', 'userName', 'secretVersion', 'email', 'since', 'isRenewed', 'done'],
+  attributes: ['accountId', 'userName', 'secretVersion', 'email', 'since', 'isRenewed', 'done', 'doneBefore'],
   collect: (followUps) => followUps,
 }
 
@@ -63,13 +84,13 @@ const changeFollowUp = (ledger: Ledger, administrator: Administrator, change: Ch
 /** Puts the item of a new sign-in mail on record, in the place of the item of the mail before. */
 export const beginFollowUp = (
   ledger: Ledger,
-  { accountId, userName, secretVersion, email, since, isRenewed }: FollowUp,
+  { accountId, userName, secretVersion, email, since, isRenewed, doneBefore }: FollowUp,
 ) =>
   changeFollowUp(
     ledger,
     { accountId, userName },
     {
-      set: { accountId, userName, secretVersion, email, since, isRenewed, done: {} },
+      set: { accountId, userName, secretVersion, email, since, isRenewed, done: {}, doneBefore },
       condition: ({ value }) =>
         `attribute_not_exists(pk) OR secretVersion <> ${value(secretVersion)} OR email <> ${value(email)}`,
     },
@@ -122,6 +143,7 @@ export const followUpOf = (
     since: isRenewed ? before!.since : at,
     isRenewed,
     done: {},
+    doneBefore: isRenewed ? before!.done : {},
   }
 }
 

@@ -201,11 +201,11 @@ export const ledgerMock = () => {
       const item = record && marshall(record, { removeUndefinedValues: true })
       dynamodb.reset()
       dynamodb.onAnyCommand().resolves({})
-      // Nobody has asked for the account to be opened, and no round has looked at the account.
+      // Nobody has asked for the account to be opened, and no round has looked at the account or followed it up.
       dynamodb
         .on(GetItemCommand)
         .callsFake(({ Key }: GetItemCommandInput) =>
-          item && !/^(intent|look)#/.test(Key?.['pk']?.S ?? '') ? { Item: item } : {},
+          item && !/^(intent|look|follow)#/.test(Key?.['pk']?.S ?? '') ? { Item: item } : {},
         )
       dynamodb.on(PutItemCommand).resolves({})
       dynamodb.on(UpdateItemCommand).resolves({ Attributes: item ?? marshall(aRecord()) })

@@ -39,6 +39,7 @@ const ended: FollowUp = {
   since: mail.at,
   isRenewed: false,
   done: { 'end-secret': { at: mail.at, by: 'scheduled' } },
+  doneBefore: {},
 }
 
 type Known = {

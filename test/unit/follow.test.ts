@@ -67,6 +67,7 @@ const facts = (overrides: Partial<Facts> = {}): Facts => ({
     since: mailedAt,
     isRenewed: false,
     done: {},
+    doneBefore: {},
   },
   ...overrides,
 })

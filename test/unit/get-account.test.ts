@@ -5,6 +5,7 @@ import { mockClient } from 'aws-sdk-client-mock'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { getAccount } from '../../functions/get-account/get-account.ts'
 import { AccountNotFoundError, InvalidInputError } from '../../functions/shared/errors.ts'
+import { keptSecret } from '../../functions/shared/follow.ts'
 import type { Handover } from '../../functions/shared/handover.ts'
 import {
   accountId,
@@ -60,7 +61,7 @@ test('returns everything on record about a vended account', async () => {
       },
     ],
   })
-  expect(operationsOf(dynamodb)).toEqual(['GetItem', 'GetItem', 'GetItem'])
+  expect(operationsOf(dynamodb)).toEqual(['GetItem', 'GetItem', 'GetItem', 'GetItem'])
   expect(organizations.calls()).toEqual([])
 })
 
@@ -127,6 +128,54 @@ describe('how far the handover of the password is', () => {
     holds(aVendedRecord({ admins: { administrator: { ...anAdmin(), kept: true } } }))
     expect((await get()).admins[0]).not.toHaveProperty('handover')
     expect(operationsOf(dynamodb)).toEqual(['GetItem', 'GetItem'])
+  })
+})
+
+describe('what the daily round did and saw', () => {
+  const followed = (done: Record<string, { at: string; by: string }>, doneBefore: typeof done = {}) =>
+    dynamodb.on(GetItemCommand, { Key: marshall({ pk: `follow#${accountId}#administrator` }) }).resolves({
+      Item: marshall({ accountId, userName: 'Administrator', secretVersion: 'hidden', done, doneBefore }),
+    })
+
+  test('is in the timeline, in the order of time, and without who did it', async () => {
+    holds(aVendedRecord())
+    followed(
+      {
+        'end-secret': { at: '2026-11-12T06:10:00.000Z', by: 'hidden' },
+        'remind-2': { at: '2026-11-10T06:10:00.000Z', by: 'hidden' },
+      },
+      { renew: { at: '2026-11-08T06:10:00.000Z', by: 'hidden' } },
+    )
+    const told = await get()
+    const byRound = { state: 'FollowUp', userName: 'Administrator' }
+    expect(told.timeline).toEqual([
+      { state: 'AcceptRequest', at: '2026-11-01T09:21:00.000Z' },
+      { ...byRound, act: 'renew', at: '2026-11-08T06:10:00.000Z' },
+      { ...byRound, act: 'remind-2', at: '2026-11-10T06:10:00.000Z' },
+      { ...byRound, act: 'end-secret', at: '2026-11-12T06:10:00.000Z' },
+    ])
+    expect(JSON.stringify(told)).not.toContain('hidden')
+  })
+
+  test('does not say that a secret was ended that has another password', async () => {
+    holds(aVendedRecord())
+    followed({ 'end-secret': { at: '2026-11-12T06:10:00.000Z', by: keptSecret } })
+    expect((await get()).timeline.filter(({ state }) => state === 'FollowUp')).toEqual([])
+  })
+
+  test('is with each administrator: how far the administrator is with signing in', async () => {
+    holds(aVendedRecord())
+    const signIn = { isThere: true, hasLoginProfile: true, hasSignedIn: true, mustChangePassword: false, hasMfa: true }
+    dynamodb.on(GetItemCommand, { Key: marshall({ pk: `look#${accountId}` }) }).resolves({
+      Item: marshall({
+        accountId,
+        at: '2026-11-21T06:12:00.000Z',
+        admins: { administrator: { userName: 'Administrator', ...signIn, accessKeys: 0 } },
+        findings: {},
+        gone: {},
+      }),
+    })
+    expect((await get()).admins[0]).toMatchObject({ signIn: { ...signIn, accessKeys: 0 } })
   })
 })
 

@@ -785,7 +785,7 @@ const itemsOf: Record<string, string[]> = {
   'get-request': ['request', 'intent', 'account'],
   'decide-request': ['request', 'intent'],
   'record-mail-event': ['mail'],
-  'get-account': ['account', 'mail', 'handover', 'look'],
+  'get-account': ['account', 'mail', 'handover', 'look', 'follow'],
   sweep: ['account', 'sweep', 'request', 'approval'],
   'look-at-accounts': ['round', 'account', 'handover', 'mail', 'follow', 'look'],
   'audit-root-credentials': ['round', 'look'],
