@@ -61,7 +61,16 @@ const facts = (expiresAt: string, more: Partial<Handover> = {}): FactsOnRecord =
     mail,
     mailStatus: 'delivered',
     handover: aHandover(expiresAt, more),
-    followUp: { accountId, userName, email, secretVersion: 'v1', since: mail.at, isRenewed: false, done: {} },
+    followUp: {
+      accountId,
+      userName,
+      email,
+      secretVersion: 'v1',
+      since: mail.at,
+      isRenewed: false,
+      done: {},
+      doneBefore: {},
+    },
   }
 }
 const people = (...given: Parameters<typeof facts>) => new Map([['administrator', facts(...given)]])
