@@ -66,6 +66,7 @@ const selfExplanatory = [
   'RecipientNotAllowedError',
   'UserNotOnRecordError',
   'UserKeptError',
+  'LastWayInError',
   'AutoEnrolmentOffError',
   'DeniedByPolicyError',
   'RequestOpenError',

@@ -10,6 +10,7 @@ import type { Status } from './status.ts'
 import { addDriftCommand } from './drift-command.ts'
 import { addLinkCommands } from './link-commands.ts'
 import { addOpeningCommands, followOpening, redriveTarget, showOpeningOf, statusTarget } from './opening-commands.ts'
+import { addRemoveCommand } from './remove-command.ts'
 import { type Global, localPort, settingOf } from './setting.ts'
 import { width, wrap } from './show.ts'
 import { addVerifyCommand } from './verify-command.ts'
@@ -17,7 +18,7 @@ import { addVerifyCommand } from './verify-command.ts'
 // Each command loads what it needs when it runs, so that help and mistakes appear at once.
 
 /** The statuses of an account's vend. */
-const statuses = 'NOT_VENDED VENDING VENDED FAILED DEPARTED CLOSED AWAITING_APPROVAL OPENING'.split(' ')
+const statuses = 'NOT_VENDED VENDING VENDED FAILED DEPARTED CLOSED REMOVED AWAITING_APPROVAL OPENING'.split(' ')
 
 const program = new Command('vend')
   .version(packageFile.version)
@@ -148,7 +149,7 @@ addOpeningCommands(program, { answer, out, note, more })
 
 // status
 
-const ended = ['VENDED', 'AlreadyVended', 'AlreadyInProgress', 'NotNew']
+const ended = ['VENDED', 'AlreadyVended', 'AlreadyInProgress', 'NotNew', 'REMOVED', 'Removed', 'NothingToRemove']
 
 const nameOf = (executionArn: string) => executionArn.split(':').at(-1)
 
@@ -252,6 +253,10 @@ addBackfillCommand(program, { answer, out, note })
 // drift
 
 addDriftCommand(program, { answer })
+
+// remove
+
+addRemoveCommand(program, { accountId, answer, out, note, follow })
 
 // redrive
 

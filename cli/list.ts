@@ -5,7 +5,7 @@ import { scan } from '../functions/shared/ledger.ts'
 import { lastMails, mailState } from '../functions/shared/mail-events.ts'
 import { allIntents, allRequests, type Intent } from '../functions/shared/opening.ts'
 import { toldFailures } from '../functions/shared/notes.ts'
-import { allAccounts, isGone } from '../functions/shared/record-and-lease.ts'
+import { allAccounts, entryOf, isGone } from '../functions/shared/record-and-lease.ts'
 import type { Vending } from '../functions/shared/vending.ts'
 import { keepingToTheRate, type Make } from './clients.ts'
 import { type LinkState, showLinkState } from './links.ts'
@@ -26,6 +26,8 @@ export type Listed = {
   error?: string
   /** True if vends of the account created nobody, because every user existed already. */
   everybodyKept?: boolean
+  /** The administrators whose console sign-in a removal has taken away. */
+  signInRemoved?: string[]
   /** What became of the last mail to each administrator. */
   mails?: Mail[]
   /** Why the account is never vended. */
@@ -63,7 +65,7 @@ export async function list(
   const [accounts, { records, told, mails, handovers, intents, requests }] = await Promise.all([
     readAccounts(),
     scan(ledger, {
-      records: allAccounts(['admins']),
+      records: allAccounts(['admins', 'passwords']),
       told: toldFailures,
       mails: lastMails,
       handovers: allHandovers,
@@ -91,7 +93,10 @@ export async function list(
   const vended = [...accounts, ...departed].map((account): Listed => {
     // A vend that was refused at once left only the note that its failure was told.
     const unrecorded = told.has(account.accountId) ? 'FAILED' : 'NOT_VENDED'
-    const { status = unrecorded, updatedAt, failure, admins = {} } = records.get(account.accountId) ?? {}
+    const { status = unrecorded, updatedAt, failure, admins = {}, passwords } = records.get(account.accountId) ?? {}
+    const signInRemoved = Object.entries(admins).flatMap(([name, { userName }]) =>
+      entryOf(passwords, name)?.removedAt ? [userName] : [],
+    )
     const never = neverOf(account)
     const mailed = mailsOf(account.accountId, admins)
     const links = isGone(status) ? undefined : countLinks(handoversOf.get(account.accountId), clients.now())
@@ -100,6 +105,7 @@ export async function list(
       status,
       ...(never && { never }),
       ...(isEverybodyKept({ status, admins: Object.values(admins) }) && { everybodyKept: true }),
+      ...(signInRemoved.length && { signInRemoved }),
       ...(mailed.length && { mails: mailed }),
       ...(updatedAt && { updatedAt }),
       ...(failure && { error: failure.error }),
@@ -156,7 +162,7 @@ const countOf = (accounts: Listed[]) => {
 /** The accounts for a person, a line each. `most` is the most columns of a line: a program wants each account whole. */
 export const showList = (accounts: Listed[], most = width) => {
   const rows = accounts.map(
-    ({ accountId, name, state, status, updatedAt, error, never, everybodyKept, mails = [], links }) => [
+    ({ accountId, name, state, status, updatedAt, error, never, everybodyKept, signInRemoved, mails = [], links }) => [
       accountId,
       name,
       state === 'ACTIVE' ? state : styleText('yellow', state),
@@ -166,6 +172,7 @@ export const showList = (accounts: Listed[], most = width) => {
         updatedAt && showTime(updatedAt),
         error,
         everybodyKept && everybodyKeptWords,
+        signInRemoved && `sign-in removed: ${signInRemoved.join(', ')}`,
         showMails(mails),
         never && `never vended: ${never}`,
       ]

@@ -64,7 +64,7 @@ const reasons: Record<string, string> = {
     'Everything that is requested is on record: the vend would create nothing and send no mail. (--again inspects the account.)',
   AlreadyInProgress: 'Another execution is already processing the same request.',
   NotNew:
-    'The account joined before this service was installed, so an event does not vend the account. Start a vend manually.',
+    'The account joined before this service was installed, or its administrators were removed, so an event does not vend the account. Start a vend manually.',
 }
 
 type Asked = { accountId: string; request: unknown; units?: () => Promise<string[]> }

@@ -16,6 +16,7 @@ import { keepingToTheRate, type Make } from './clients.ts'
 import { withoutField } from './command-errors.ts'
 import { type NextCommand, nextCommand, showCommand } from '../functions/shared/next-command.ts'
 import { showLinkState } from './links.ts'
+import { sayCredentials } from '../functions/shared/removal.ts'
 import { findService, type Service, serviceClients } from './service.ts'
 import { showTime, table, wrap } from './show.ts'
 
@@ -29,8 +30,8 @@ type Recorded = Pick<Account, Always> & {
 }
 export type Status = Omit<Recorded, 'status' | 'failure'> & {
   /**
-   * NOT_VENDED, VENDING, VENDED, FAILED, DEPARTED or CLOSED; for one execution also the end state in which it found
-   * nothing to do.
+   * NOT_VENDED, VENDING, VENDED, FAILED, REMOVED, DEPARTED or CLOSED; for one execution also the end state in which it
+   * found nothing to do.
    */
   status: string
   /** The account's State, as Organizations says. Missing if the account is not in the organization. */
@@ -132,9 +133,9 @@ const nothingOnRecord = (accountId: string): Recorded => ({
 
 const stateOf = (recorded: string, execution: DescribeExecutionOutput | undefined, isOther: boolean) => {
   // The last step writes the record shortly before the execution ends.
-  if (!isOther && recorded === 'VENDED' && mayChange(execution?.status)) return 'VENDING'
+  if (!isOther && ['VENDED', 'REMOVED'].includes(recorded) && mayChange(execution?.status)) return 'VENDING'
   // These states are final, whatever the last execution did.
-  if (!isOther && ['VENDED', 'DEPARTED', 'CLOSED'].includes(recorded)) return recorded
+  if (!isOther && ['VENDED', 'REMOVED', 'DEPARTED', 'CLOSED'].includes(recorded)) return recorded
   if (!execution?.status) return recorded
   if (mayChange(execution.status)) return 'VENDING'
   if (hasFailed(execution.status)) return 'FAILED'
@@ -201,6 +202,7 @@ const colours: Record<string, 'green' | 'red' | 'yellow' | 'dim'> = {
   NOT_VENDED: 'dim',
   DEPARTED: 'dim',
   CLOSED: 'dim',
+  REMOVED: 'dim',
 }
 /** The status of a vend, in its color. */
 export const showState = (state: string) => styleText(colours[state] ?? 'bold', state)
@@ -265,6 +267,26 @@ const handedOver = ({ admins }: Pick<Status, 'admins'>) =>
       expired: [`Nobody opened the link of ${userName} in time.`],
     }[handover.state]
   })
+
+/** What the last removal took out and what it left, as long as no later vend has made it again. */
+const removedWords = ({ removal, vendedAt = '' }: Status) => {
+  if (!removal || removal.at < vendedAt) return []
+  const { at, users, groups, stays } = removal
+  const deleted = [
+    ...users.flatMap(({ userName, is }) => (is === 'deleted' ? [`user ${userName}`] : [])),
+    ...groups.map((name) => `group ${name}`),
+  ]
+  const left = (of: (typeof users)[number]) => (of.left ? ` ${of.userName} still has ${sayCredentials(of.left)}.` : '')
+  return [
+    ...(deleted.length ? [`Deleted at ${showTime(at)}: ${deleted.join(', ')}.`] : []),
+    ...users.flatMap((user) =>
+      user.is === 'without sign-in'
+        ? [`The console sign-in of ${user.userName} was taken away at ${showTime(at)}.${left(user)}`]
+        : [],
+    ),
+    ...stays.map(({ kind, name, why }) => `Not removed: ${kind} ${name} (${why}).`),
+  ]
+}
 
 type Shown = { claimedAt: string; network: string; browser: string; disownedAt?: string }
 const claimedWords = (userName: string, { claimedAt, network, browser, disownedAt }: Shown) => {
@@ -345,6 +367,7 @@ export const showStatus = (account: Status, { withSteps }: { withSteps: boolean 
     ...(withSteps && timeline.length ? ['', ...showSteps(account)] : []),
     ...showAdministrators(account),
     ...foundByRound(account).map((words) => wrap(words, '  ')),
+    ...removedWords(account).map((words) => wrap(words, '  ')),
     ...(failure ? ['', showFailure(failure)] : []),
   ].join('\n')
 }

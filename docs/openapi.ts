@@ -77,6 +77,23 @@ export const answers = {
     executionArn: z.optional(z.string()),
     requestedBy: z.optional(z.string()),
     failure: z.optional(z.object({ status: z.optional(z.string()), error: z.string(), cause: z.string(), at: time })),
+    removal: z.optional(
+      z.object({
+        what: z.enum(['sign-in', 'everything']),
+        userName: z.optional(z.string()),
+        at: time,
+        by: z.string(),
+        users: z.array(
+          z.object({
+            userName: z.string(),
+            is: z.enum(['deleted', 'without sign-in', 'gone']),
+            left: z.optional(z.record(z.string(), z.int())),
+          }),
+        ),
+        groups: z.array(z.string()),
+        stays: z.array(z.object({ kind: z.string(), name: z.string(), why: z.string() })),
+      }),
+    ),
     asked: z.optional(
       z.object({
         groups: z.array(z.string()),
@@ -103,6 +120,7 @@ export const answers = {
             accessKeys: z.int(),
           }),
         ),
+        signInRemovedAt: z.optional(time),
       }),
     ),
     lookedAt: z.optional(time),

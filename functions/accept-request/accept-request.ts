@@ -5,8 +5,8 @@ import type { SFNClient } from '@aws-sdk/client-sfn'
 import * as z from 'zod/mini'
 import { addressIdentity } from '../shared/address.ts'
 import { findMemberAccount, type ProtectedPlaces } from '../shared/account.ts'
-import { AccountBusyError, InvalidInputError } from '../shared/errors.ts'
-import { isEvent, isOpening } from '../shared/event-shape.ts'
+import { InvalidInputError } from '../shared/errors.ts'
+import { isEvent, isOpening, isRemoval } from '../shared/event-shape.ts'
 import { isRunning } from '../shared/execution.ts'
 import {
   type AccountRecord,
@@ -14,13 +14,11 @@ import {
   giveLeaseBack,
   hasVended,
   isGone,
-  ledgerMadeAt,
-  leaseRestSeconds,
   readAccount,
   takeLease,
   wasMailedElsewhere,
 } from '../shared/record-and-lease.ts'
-import type { Ledger } from '../shared/ledger.ts'
+import { type Ledger, ledgerMadeAt } from '../shared/ledger.ts'
 import { withMfaPolicy, withoutMfaPolicy } from '../shared/mfa-policy.ts'
 import {
   type Admin,
@@ -35,7 +33,9 @@ import {
 import { isOpenedByRequest, readIntent } from '../shared/opening.ts'
 import { placeOf, vendOf } from '../shared/vend.ts'
 import { acceptOpening } from './accept-opening.ts'
+import { acceptRemoval } from './accept-removal.ts'
 import { askedBy, isDisowned, isRenewal, renewalOf, withoutWhatIsGone } from './asked.ts'
+import { busy, isVendedByAnother } from './held.ts'
 
 export const acceptRequestInput = z.object({
   /** The execution's input, as it came through one of the doors. */
@@ -58,6 +58,8 @@ const isOnRecord = (record: AccountRecord | undefined, { groups }: Ask) => {
     const known = entryOf(record?.admins, asked.userName.toLowerCase())
     return (
       known?.kept === false &&
+      // A removal may have taken the console sign-in away, and left the user.
+      entryOf(record?.passwords, asked.userName.toLowerCase())?.removedAt === undefined &&
       addressIdentity(known.email) === addressIdentity(asked.email) &&
       includesAll(known.groups, asked.groups) &&
       includesAll(known.policies, asked.policies) &&
@@ -145,33 +147,6 @@ const isBeingMade = async (
 }
 
 /**
- * Whether another execution holds the account's lease, runs, and makes what this request asks for.
- *
- * Throws `AccountBusyError` while another execution holds the lease and makes something else.
- */
-async function isVendedByAnother(
-  sfn: SFNClient,
-  record: AccountRecord | undefined,
-  {
-    accountId,
-    executionArn,
-    asksTheSame,
-    now,
-  }: { accountId: string; executionArn: string; asksTheSame: boolean; now: number },
-) {
-  if (!record?.lease || record.lease.holder === executionArn) return false
-  const { holder, renewedAt } = record.lease
-  if (await isRunning(sfn, holder)) {
-    // If the ledger says that the execution has failed, do not rely on it, even if DescribeExecution still reports
-    // RUNNING.
-    if (record.status !== 'FAILED' && asksTheSame) return true
-    throw busy(accountId)
-  }
-  if (now - renewedAt < leaseRestSeconds * 1000) throw busy(accountId)
-  return false
-}
-
-/**
  * Decides what becomes of a request, by reading only, so that `vend plan` decides by this as well.
  *
  * `outcome` is Accepted, or one of the end states AlreadyVended, AlreadyInProgress, NotNew. Throws what `acceptRequest`
@@ -207,7 +182,9 @@ export async function decideRequest(
   // An account that was closed and reinstated still has its administrators. An account that departed comes back as a
   // new account.
   if (byEvent && record?.vendedAt && record.status !== 'DEPARTED') return nothingToDo('AlreadyVended')
-  if (installedAt && installedAt > new Date(account.joinedAt)) return nothingToDo('NotNew')
+  // Nobody gets the administrators back whom somebody has removed, unless a request asks for them.
+  const isRemoved = byEvent && record?.status === 'REMOVED'
+  if (isRemoved || (installedAt && installedAt > new Date(account.joinedAt))) return nothingToDo('NotNew')
   // The event about an account that a request opens can come before the workflow knows the account's id.
   if (byEvent && isOpenedByRequest(await readIntent(ledger, account.email), id, record))
     return nothingToDo('AlreadyInProgress')
@@ -254,13 +231,11 @@ export async function decideRequest(
   }
 }
 
-const busy = (accountId: string) => new AccountBusyError(`Another execution is vending account ${accountId}`)
-
 /**
  * Turns the input of any door into one checked request, and takes the account's lease.
  *
- * `outcome` says how the execution continues: Accepted, Opening (as `acceptOpening` answers), or one of the end states
- * AlreadyVended, AlreadyInProgress, NotNew.
+ * `outcome` says how the execution continues: Accepted, Opening (as `acceptOpening` answers), Removing (as
+ * `acceptRemoval` answers), or one of the end states AlreadyVended, AlreadyInProgress, NotNew, NothingToRemove.
  * Safe to run twice: an execution can take its own lease again.
  * Throws `InvalidInputError`, `ManagementAccountError`, `AccountNotFoundError`, `ProtectedAccountError`,
  * `AccountPendingError`, `AccountNotActiveError`, `RecipientNotAllowedError`, `UserNotOnRecordError`, `UserKeptError`,
@@ -272,6 +247,7 @@ export async function acceptRequest(
   config: Config & Parameters<typeof acceptOpening>[2],
 ) {
   if (isOpening(input.request)) return acceptOpening(clients, input, config)
+  if (isRemoval(input.request)) return acceptRemoval(clients, input, config)
   const decided = await decideRequest(clients, input, config)
   if (decided.outcome !== 'Accepted') {
     const { outcome, accountId, holdsLease } = decided

@@ -8,7 +8,6 @@ import {
   GetPolicyVersionCommand,
   type IAMClient,
   type LoginProfile,
-  paginateGetGroup,
   paginateListAttachedGroupPolicies,
   paginateListGroupPolicies,
   paginateListGroups,
@@ -23,7 +22,6 @@ import * as z from 'zod/mini'
 import { accountSchema } from '../shared/account.ts'
 import { findDenials, isChangeAllowed, sayDenial } from '../shared/change-password.ts'
 import { explainDenial, iamArn, ourPath, type Permission } from '../shared/iam-client.ts'
-import { isNamed } from '../shared/aws-errors.ts'
 import {
   FirstSignInDeniedError,
   GroupDiffersError,
@@ -32,6 +30,7 @@ import {
   PolicyNotFoundError,
 } from '../shared/errors.ts'
 import { hasSignedIn } from '../shared/has-signed-in.ts'
+import { collect, ifFound, membersOf } from '../shared/iam-reads.ts'
 import { type AccountRecord, beginStep, entryOf, recordKept } from '../shared/record-and-lease.ts'
 import type { Ledger } from '../shared/ledger.ts'
 import { mfaPolicy, mfaPolicyName } from '../shared/mfa-policy.ts'
@@ -50,21 +49,6 @@ export const createAdminGroupInput = z.object({
 type Input = z.output<typeof createAdminGroupInput>
 /** The part of `vending.yml` that this step needs. */
 type Config = { passwordPolicy?: WantedPasswordPolicy | undefined }
-
-const ifFound = async <T>(answer: Promise<T>): Promise<T | undefined> => {
-  try {
-    return await answer
-  } catch (error) {
-    if (isNamed(error, 'NoSuchEntityException')) return undefined
-    throw error
-  }
-}
-
-const collect = async <Page, Item>(pages: AsyncIterable<Page>, items: (page: Page) => Item[] | undefined) => {
-  const all: Item[] = []
-  for await (const page of pages) all.push(...(items(page) ?? []))
-  return all
-}
 
 /** What `inspectAccount` needs to be allowed in the account. */
 export const inspectPermissions: Permission[] = [
@@ -280,11 +264,6 @@ const readPolicy = async (iam: IAMClient, arn: string): Promise<PolicyDocument |
   )
   return JSON.parse(decodeURIComponent(PolicyVersion?.Document ?? '{"Statement":[]}')) as PolicyDocument
 }
-
-const membersOf = async (iam: IAMClient, GroupName: string) =>
-  (await collect(paginateGetGroup({ client: iam }, { GroupName }), ({ Users }) => Users)).map(
-    ({ UserName = '' }) => UserName,
-  )
 
 const permissionsOf = async (iam: IAMClient, GroupName: string | undefined) => {
   const [attached, inlineNames] = await Promise.all([

@@ -14,10 +14,10 @@ import { parseInput } from '../shared/parse.ts'
 type Clients = { organizations: OrganizationsClient; ledger: Ledger }
 
 /**
- * Reads the status of an account: the last request, the steps begun with their times, what finished vends made, what
- * became of each administrator's mail, how far the handover of each password is, and what the daily round found and did.
- * Never answers what opens a link, or a link's id. `now` is the time at which a link can still be opened, in milliseconds
- * since 1970.
+ * Reads the status of an account: the last request, the steps begun with their times, what finished vends made and the
+ * last removal took out, what became of each administrator's mail, how far the handover of each password is, and what
+ * the daily round found and did. Never answers what opens a link, or a link's id. `now` is the time at which a link can
+ * still be opened, in milliseconds since 1970.
  * Throws `InvalidInputError` and `AccountNotFoundError`.
  */
 export async function getAccount(
@@ -48,11 +48,13 @@ const recorded = async (ledger: Ledger, { accountId, record, look }: Known, now:
         admin.kept ? undefined : readFollowUp(ledger, administrator),
       ])
       const seen = entryOf(look?.admins, admin.userName.toLowerCase())
+      const { removedAt } = entryOf(record.passwords, admin.userName.toLowerCase()) ?? {}
       const shown = {
         ...admin,
         ...mailed,
         ...(handover && { handover: handoverState(handover, now) }),
         ...(seen && { signIn: signInOf(seen) }),
+        ...(removedAt && { signInRemovedAt: removedAt }),
       }
       return { shown, acts: followUp ? actsDone(followUp) : [] }
     }),
@@ -71,6 +73,7 @@ const recorded = async (ledger: Ledger, { accountId, record, look }: Known, now:
     executionArn: record.executionArn,
     requestedBy: record.requestedBy,
     failure: record.failure,
+    removal: record.removal,
     asked: record.asked,
     timeline: timeline.sort((a, b) => a.at.localeCompare(b.at)),
     groups: Object.values(record.groups),

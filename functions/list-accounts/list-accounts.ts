@@ -7,7 +7,14 @@ import { parseInput, parseJson } from '../shared/parse.ts'
 import type { AccountRecord } from '../shared/record-and-lease.ts'
 import { fields } from '../shared/request.ts'
 
-const statuses = ['VENDING', 'VENDED', 'FAILED', 'DEPARTED', 'CLOSED'] as const satisfies AccountRecord['status'][]
+const statuses = [
+  'VENDING',
+  'VENDED',
+  'FAILED',
+  'DEPARTED',
+  'CLOSED',
+  'REMOVED',
+] as const satisfies AccountRecord['status'][]
 type Status = (typeof statuses)[number]
 export const accountStatus = z.enum(statuses, `must be one of ${statuses.join(', ')}`)
 

@@ -67,7 +67,7 @@ const standingOf = async (clients: Clients, { id }: AccountResult, accountId: st
       ),
       AlreadyInProgress: nothingMissing('Account vending is vending the account.'),
       NotNew: nothingMissing(
-        'The account joined the organization before account vending was installed, so no event vends the account.',
+        'The account joined the organization before account vending was installed, or its administrators were removed, so no event vends the account.',
       ),
       Accepted: missing('The account has no administrators of account vending yet.'),
     }[outcome]

@@ -4,7 +4,7 @@ import * as z from 'zod/mini'
 import { ExecutionNotSettledError } from '../shared/errors.ts'
 import { accountAskedFor } from '../shared/event.ts'
 import { describeExecution, failedExecution, isDefinitionOld } from '../shared/execution.ts'
-import { openedBy } from '../shared/event-shape.ts'
+import { isRemoval, openedBy } from '../shared/event-shape.ts'
 import { explanationOf } from '../shared/failure.ts'
 import { type Intent, readIntent, recordOpeningFailure } from '../shared/opening.ts'
 import { openLinks, readHandover } from '../shared/handover.ts'
@@ -103,7 +103,8 @@ export async function reportFailure(clients: Clients, input: z.output<typeof rep
     record?.executionArn === executionArn ? sealingOf(clients.ledger, accountId ?? '', record.asked.users) : [],
   ])
   const { goOn: next } = explained
-  const subject = { name, accountId, executionArn, record, sealing, goOn: next, opened, intent: ownIntent }
+  const removes = isRemoval(asked)
+  const subject = { name, accountId, executionArn, record, sealing, goOn: next, opened, intent: ownIntent, removes }
   const isAgain = before !== undefined && before.stopDate !== String(stopDate)
   const notice = isAgain ? noticeAgain(explained, subject) : executionNotice(explained, subject)
   const told = await tell(clients.ses, notice, note, config)
@@ -181,9 +182,13 @@ type Subject = {
   opened: ReturnType<typeof openedBy>
   /** How far the opening is, if this execution holds it. */
   intent: Intent | undefined
+  /** Whether the execution removes administrators. */
+  removes: boolean
 }
 
-const titleOf = ({ name, accountId, opened }: Subject) => {
+const titleOf = ({ name, accountId, opened, removes }: Subject) => {
+  if (removes)
+    return `Removing administrators from account ${[name, `(${accountId ?? 'unknown'})`].filter(Boolean).join(' ')} failed`
   if (opened) return `Opening account ${opened.name} (${accountId ?? opened.email}) failed`
   if (!accountId) return 'A request for account vending failed'
   return name ? `Vending account ${name} (${accountId}) failed` : `Vending account ${accountId} failed`
@@ -222,7 +227,13 @@ const noticeAgain = (
  * What this execution finished and what it did not finish, a line each. A step is finished when the next step has
  * begun.
  */
-const progress = ({ record, executionArn, accountId = '', sealing, goOn, opened, intent }: Omit<Subject, 'name'>) => {
+const progress = (subject: Omit<Subject, 'name'>) => {
+  const { record, executionArn, accountId = '', sealing, goOn, opened, intent, removes } = subject
+  if (removes) {
+    // A removal that was refused has given the account's lease back.
+    const mayHaveBegun = record?.lease?.holder === executionArn && 'RemoveAdministrators' in record.steps
+    return { done: '', notDone: mayHaveBegun ? '– the removal, of which a part may be done' : 'Nothing was removed.' }
+  }
   if (!record && opened) {
     const { createRequestId } = intent ?? {}
     const account = createRequestId

@@ -49,12 +49,12 @@ export class RecipientNotAllowedError extends Error {
   }
 }
 
-/** The ledger lists no user of that name in the account, so there is no link to renew. */
+/** The ledger lists no user of that name in the account, so there is no link to renew, and nobody to remove. */
 export class UserNotOnRecordError extends Error {
   override readonly name = 'UserNotOnRecordError'
 }
 
-/** The user existed before account vending and is kept unchanged, so account vending has no password for the user. */
+/** The user existed before account vending, which keeps the user unchanged: it neither renews a link nor removes. */
 export class UserKeptError extends Error {
   override readonly name = 'UserKeptError'
 }
@@ -233,4 +233,9 @@ export class BatchGoneError extends Error {
 /** Account Management refused to set an alternate contact, most likely because it has no trusted access. */
 export class AlternateContactDeniedError extends Error {
   override readonly name = 'AlternateContactDeniedError'
+}
+
+/** The removal would leave the account without a user who can sign in to the console. */
+export class LastWayInError extends Error {
+  override readonly name = 'LastWayInError'
 }

@@ -7,6 +7,10 @@ export const isEvent = (input: unknown) => typeof input === 'object' && input !=
 export const isOpening = (input: unknown): input is { account: { name?: unknown; email?: unknown } } =>
   typeof input === 'object' && input !== null && 'account' in input && !isEvent(input)
 
+/** Whether an execution's input asks to remove administrators. No event does. */
+export const isRemoval = (input: unknown): input is { remove: unknown } =>
+  typeof input === 'object' && input !== null && 'remove' in input && !isEvent(input)
+
 /** The source of this service's own events. */
 export const ourSource = 'account-vending'
 

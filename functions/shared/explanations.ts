@@ -68,13 +68,18 @@ export const explanations: Record<string, Explanation> = {
   ),
   UserNotOnRecordError: explain(
     'correct',
-    'Account vending did not create the user who should get a new link. Nothing was made.',
+    'Account vending did not create the user whom the request names. Nothing was changed.',
     'The cause lists the users that account vending has created. Name one of these users:',
   ),
   UserKeptError: explain(
     'correct',
-    'The user existed before account vending, which has no password for this user. Nothing was made.',
-    'Reset the password of the user in the IAM console, or name another user:',
+    'The user existed before account vending, which has no password for this user. Nothing was changed.',
+    'Reset the password of the user, or delete the user, in the IAM console; or name another user:',
+  ),
+  LastWayInError: explain(
+    'correct',
+    'After the removal, nobody could sign in to the console of the account with a password. Nothing was removed.',
+    'Give somebody else a way in first, or confirm that the last way in may go:',
   ),
   ApprovalRequiredError: explain(
     'start',
@@ -246,6 +251,11 @@ export const explanations: Record<string, Explanation> = {
     'start',
     'The account’s password policy refused the stored password. The policy was probably changed after the password was stored.',
     'Delete the secret that this notice names, then start again. The new password follows the current policy:',
+  ),
+  DeleteConflictException: explain(
+    'redrive',
+    'For about a minute, IAM refused to delete a user or a group because somebody gave it something new: an access key, a member or a policy.',
+    'Find out who does that. Then redrive the execution, which removes the rest:',
   ),
   LimitExceededException: explain(
     'redrive',

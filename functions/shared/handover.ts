@@ -1,7 +1,16 @@
 import { createHash } from 'node:crypto'
 import { PutItemCommand } from '@aws-sdk/client-dynamodb'
 import { marshall } from '@aws-sdk/util-dynamodb'
-import { type Change, type Condition, entries, type Kind, type Ledger, readItem, updateItem } from './ledger.ts'
+import {
+  type Change,
+  type Condition,
+  deleteItem,
+  entries,
+  type Kind,
+  type Ledger,
+  readItem,
+  updateItem,
+} from './ledger.ts'
 import type { Box } from './sealed-box.ts'
 import { together } from './together.ts'
 
@@ -66,6 +75,18 @@ export const readHandover = (ledger: Ledger, administrator: Administrator) =>
 
 /** Reads whose link this is; undefined if there is no such link. */
 export const readLink = (ledger: Ledger, id: string) => readItem<Administrator>(ledger, linkKey(id))
+
+/**
+ * Deletes the handover of an administrator, and the links that it still has: no link shows anything any more. Earlier
+ * links lead to this handover, and DynamoDB deletes them by itself.
+ */
+export const deleteHandover = async (ledger: Ledger, administrator: Administrator) => {
+  const handover = await readHandover(ledger, administrator)
+  if (!handover) return
+  // The handover is last: after a crash, the next try still finds the links.
+  for (const id of Object.keys(handover.links)) await deleteItem(ledger, linkKey(id))
+  await deleteItem(ledger, handoverKey(administrator))
+}
 
 /** The handover of every administrator, by `accountId#userName` with the name in lower case. */
 export const allHandovers: Kind<Handover, Map<string, Handover>> = {

@@ -1,5 +1,7 @@
 import {
   type AttributeValue,
+  DeleteItemCommand,
+  DescribeTableCommand,
   type DynamoDBClient,
   GetItemCommand,
   paginateScan,
@@ -21,6 +23,15 @@ export const readItem = async <Item>({ dynamodb, tableName }: Ledger, pk: string
   )
   return Item && (unmarshall(Item) as Item)
 }
+
+/** Deletes an item. An item that is not there is no error. */
+export const deleteItem = async ({ dynamodb, tableName }: Ledger, pk: string) => {
+  await dynamodb.send(new DeleteItemCommand({ TableName: tableName, Key: marshall({ pk }) }))
+}
+
+/** Reads when the service was installed, which is when its ledger was created. */
+export const ledgerMadeAt = async ({ dynamodb, tableName }: Ledger) =>
+  (await dynamodb.send(new DescribeTableCommand({ TableName: tableName }))).Table?.CreationDateTime
 
 /** Which items of the table are of one kind, and what a scan makes of them. */
 export type Kind<Item, Found> = {

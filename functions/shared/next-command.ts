@@ -1,5 +1,5 @@
 import type { DescribeExecutionOutput } from '@aws-sdk/client-sfn'
-import { disownedIn, isEvent, isOfSweep, isOpening } from './event-shape.ts'
+import { disownedIn, isEvent, isOfSweep, isOpening, isRemoval } from './event-shape.ts'
 import {
   type FailedStatus,
   type Failure,
@@ -114,6 +114,34 @@ const openCommand = (request: Record<string, unknown>, options: string, { inFile
 const linkCommand = ({ accountId, options }: Omit<Target, 'input'>, userName: string) =>
   `npx vend link ${accountId} ${userName}${options}`
 
+/** What an execution's input asks to remove; undefined if the input removes nothing. It may have been refused. */
+const removedIn = (input: string | undefined) => {
+  const parsed = inputOf(input)
+  if (!isRemoval(parsed)) return undefined
+  return typeof parsed.remove === 'object' && parsed.remove ? (parsed.remove as Record<string, unknown>) : {}
+}
+
+/** The request that removes after a failure with this error. A person must name another user if the name was wrong. */
+const removalAgain = (remove: Record<string, unknown>, error = '') => ({
+  ...remove,
+  ...(error === 'LastWayInError' && { lastWayIn: true }),
+  ...(['UserNotOnRecordError', 'UserKeptError'].includes(error) && { userName: 'USER' }),
+})
+
+/** The command that removes. The options are those of cli/remove-command.ts. */
+const removeCommand = (
+  { accountId, options }: Omit<Target, 'input'>,
+  { what, userName, lastWayIn, unclaimed }: Record<string, unknown>,
+) => {
+  const words = [
+    ...(typeof userName === 'string' ? [quoted(userName)] : []),
+    ...(what === 'sign-in' ? ['--sign-in'] : []),
+    ...(unclaimed === true ? ['--unclaimed'] : []),
+    ...(lastWayIn === true ? ['--last-way-in'] : []),
+  ]
+  return `npx vend remove ${[accountId, ...words].join(' ')}${options}`
+}
+
 /**
  * The command that makes the request of an execution again. Where options cannot make the request, the command names
  * request.json, and `request` is what this file must hold. `again` also inspects what is on record.
@@ -123,6 +151,8 @@ export const sameRequest = (target: Target, { again = false } = {}): { command: 
   if (opening && !again) return openCommand(opening, target.options)
   const renew = renewedIn(target.input)
   if (renew !== undefined) return { command: linkCommand(target, quoted(renew)) }
+  const remove = removedIn(target.input)
+  if (remove) return { command: removeCommand(target, remove) }
   const request = { ...requestIn(target), ...(again && { again }) }
   const start = `npx vend start ${target.accountId}`
   const same = optionsOf(request)
@@ -189,6 +219,8 @@ export const nextCommand = (
   if (goOn === 'redrive' && why) return { ...told, ...same, goOn: 'start', advice: `${why} ${withStart(told.advice)}` }
   if (goOn === 'redrive') return { ...told, command: `npx vend redrive ${target ?? accountId}${options}` }
   if (goOn === 'start' || same.request) return { ...told, ...same }
+  const remove = removedIn(execution?.input)
+  if (remove) return { ...told, command: removeCommand(asked, removalAgain(remove, told.error)) }
   const opening = openingIn(execution?.input)
   if (opening) return { ...told, ...openCommand(opening, asked.options, { inFile: true }) }
   if (renew !== undefined) {
@@ -281,12 +313,15 @@ export const explainFailure = (
   )
   const asked = inputOf(input)
   const renew = renewedIn(input)
+  const remove = removedIn(input)
   const again = JSON.stringify(
     renew !== undefined
       ? { accountId, renew: goOn === 'correct' ? 'USER' : renew }
-      : isEvent(asked) || asked === undefined
-        ? { accountId }
-        : asked,
+      : remove
+        ? { accountId, remove: removalAgain(remove, next.error) }
+        : isEvent(asked) || asked === undefined
+          ? { accountId }
+          : asked,
   )
   const { region } = placeOf(executionArn)
   return {

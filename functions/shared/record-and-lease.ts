@@ -1,9 +1,9 @@
-import { DescribeTableCommand } from '@aws-sdk/client-dynamodb'
 import { addressIdentity } from './address.ts'
 import { isNamed } from './aws-errors.ts'
 import { FailedJustNowError, LeaseLostError } from './errors.ts'
 import type { FailedStatus } from './failure.ts'
 import { type Change, type Condition, entries, type Kind, type Ledger, readItem, updateItem } from './ledger.ts'
+import type { Removal } from './removal.ts'
 import type { Admin, Ask, Group } from './request.ts'
 import type { Vend } from './vend.ts'
 
@@ -24,8 +24,11 @@ type AboutPassword = { email: string; secretVersion: string }
 
 export type AccountRecord = {
   accountName: string
-  /** DEPARTED from the organization, or CLOSED: the sweep found the account in this state and ended its secrets. */
-  status: 'VENDING' | 'VENDED' | 'FAILED' | 'DEPARTED' | 'CLOSED'
+  /**
+   * DEPARTED from the organization, or CLOSED: the sweep found the account in this state and ended its secrets.
+   * REMOVED: an execution took out the administrators.
+   */
+  status: 'VENDING' | 'VENDED' | 'FAILED' | 'DEPARTED' | 'CLOSED' | 'REMOVED'
   /** ISO 8601, as are all times except the lease's. */
   updatedAt: string
   /** The last execution that worked on the account. */
@@ -39,9 +42,9 @@ export type AccountRecord = {
   steps: Record<string, { state: string; userName?: string; at: string; mail?: AboutPassword }>
   /**
    * Users for whom a password was stored or was about to be stored. A login profile of any other user is not ours. Keys
-   * are in lower case.
+   * are in lower case. `removedAt`: when a removal took the login profile and the secret away, and left the user.
    */
-  passwords: Record<string, { vendId: string; at: string; renewing?: boolean }>
+  passwords: Record<string, { vendId: string; at: string; renewing?: boolean; removedAt?: string }>
   /**
    * Mails that were sent, by user (in lower case) and address. Records that an older version of this service wrote have
    * the whole address in lower case in the key, and no `email`. `vendId` names the vend that sent the mail.
@@ -54,6 +57,10 @@ export type AccountRecord = {
   vendedBy?: string
   /** The executions that vended the account before `vendedBy`, up to 10, the latest last. */
   vendedEarlier?: string[]
+  /** What the last removal that finished took out. */
+  removal?: Removal
+  /** The serial numbers of virtual MFA devices that a removal deactivates and then deletes. */
+  devices?: string[]
   failure?: {
     /** How the execution ended. Records that an older version of this service wrote do not have it. */
     status?: FailedStatus
@@ -81,12 +88,8 @@ const key = (accountId: string) => `account#${accountId}`
 /** Reads the record of an account; undefined if there is none. */
 export const readAccount = (ledger: Ledger, accountId: string) => readItem<AccountRecord>(ledger, key(accountId))
 
-const updateAccount = (ledger: Ledger, accountId: string, change: Change<AccountRecord>) =>
+export const updateAccount = (ledger: Ledger, accountId: string, change: Change<AccountRecord>) =>
   updateItem(ledger, key(accountId), change)
-
-/** Reads when the service was installed, which is when its ledger was created. */
-export const ledgerMadeAt = async ({ dynamodb, tableName }: Ledger) =>
-  (await dynamodb.send(new DescribeTableCommand({ TableName: tableName }))).Table?.CreationDateTime
 
 type Standing = Pick<AccountRecord, 'accountName' | 'status' | 'updatedAt' | 'executionArn' | 'vendedAt' | 'failure'>
 
@@ -107,7 +110,7 @@ const isHeldBy =
   ({ value }) =>
     `lease.holder = ${value(executionArn)}`
 /** The record did not change since it was read. */
-const isUnchanged =
+export const isUnchanged =
   ({ updatedAt, lease }: Pick<AccountRecord, 'updatedAt' | 'lease'>): Condition =>
   ({ value }) =>
     `updatedAt = ${value(updatedAt)} AND ` +
@@ -181,7 +184,7 @@ export const takeLease = async (
 }
 
 /** Changes the record while the vend's execution holds the lease. Throws `LeaseLostError`. */
-const updateWhileHeld = async (
+export const updateWhileHeld = async (
   ledger: Ledger,
   accountId: string,
   vend: Vend,
@@ -301,18 +304,6 @@ type KeptUsers = { accountId: string; vend: Vend; kept: string[]; signingIn: str
 export const recordKept = (ledger: Ledger, { accountId, vend, kept, signingIn }: KeptUsers) =>
   updateWhileHeld(ledger, accountId, vend, { set: { asked: entries<AccountRecord['asked']>({ kept, signingIn }) } })
 
-/**
- * Records that a user's secret is about to get a new password, so that a try after a crash knows about it.
- * Throws `LeaseLostError`.
- */
-export const recordRenewal = (
-  ledger: Ledger,
-  { accountId, vend, userName }: { accountId: string; vend: Vend; userName: string },
-) =>
-  updateWhileHeld(ledger, accountId, vend, {
-    set: { passwords: entries({ [userName.toLowerCase()]: { vendId: vend.id, at: now(), renewing: true } }) },
-  })
-
 type FinishedVend = {
   accountId: string
   vend: Vend
@@ -361,11 +352,14 @@ export const giveLeaseBack = async (
   ledger: Ledger,
   { accountId, executionArn }: { accountId: string; executionArn: string },
 ) => {
-  await updateAccount(ledger, accountId, {
-    set: { status: 'VENDED', updatedAt: now() },
-    remove: ['lease', 'failure'],
-    condition: isHeldBy(executionArn),
-  })
+  const giveBack = (status: 'VENDED' | 'REMOVED', isSo: string) =>
+    updateAccount(ledger, accountId, {
+      set: { status, updatedAt: now() },
+      remove: ['lease', 'failure'],
+      condition: (placeholders) => `${isHeldBy(executionArn)(placeholders)} AND ${isSo}`,
+    })
+  if (await giveBack('VENDED', '(attribute_exists(vendedAt) OR attribute_not_exists(removal))')) return
+  await giveBack('REMOVED', 'attribute_not_exists(vendedAt)')
 }
 
 type FailedVend = { accountId: string; executionArn: string; status: FailedStatus; error: string; cause: string }

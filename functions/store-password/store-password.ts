@@ -10,10 +10,10 @@ import * as z from 'zod/mini'
 import { accountSchema } from '../shared/account.ts'
 import { isNamed, nameMissingSecret } from '../shared/aws-errors.ts'
 import { SecretNotOursError } from '../shared/errors.ts'
-import { type AccountRecord, beginStep, entryOf, recordRenewal } from '../shared/record-and-lease.ts'
-import type { Ledger } from '../shared/ledger.ts'
-import { secretName } from '../shared/secret-name.ts'
-import { vendSchema } from '../shared/vend.ts'
+import { type AccountRecord, beginStep, entryOf, updateWhileHeld } from '../shared/record-and-lease.ts'
+import { entries, type Ledger } from '../shared/ledger.ts'
+import { isOfKey, secretName } from '../shared/secret-name.ts'
+import { type Vend, vendSchema } from '../shared/vend.ts'
 import { together } from '../shared/together.ts'
 
 export const storePasswordInput = z.object({
@@ -103,6 +103,22 @@ export async function storePassword(
 }
 
 /**
+ * Records that a user's secret is about to get a new password, so that a try after a crash knows about it.
+ * Throws `LeaseLostError`.
+ */
+export const recordRenewal = (
+  ledger: Ledger,
+  { accountId, vend, userName }: { accountId: string; vend: Vend; userName: string },
+) =>
+  updateWhileHeld(ledger, accountId, vend, {
+    set: {
+      passwords: entries({
+        [userName.toLowerCase()]: { vendId: vend.id, at: new Date().toISOString(), renewing: true },
+      }),
+    },
+  })
+
+/**
  * Writes the vend's version of a secret. A version that an earlier try of the same vend wrote is kept: DescribeSecret
  * does not show such a version at once. Throws `SecretNotFoundError`.
  */
@@ -131,8 +147,7 @@ export const refuseForeignSecret = (
   keyArn: string,
   cause?: unknown,
 ) => {
-  const id = (key = '') => key.slice(key.lastIndexOf('/') + 1)
-  if (id(KmsKeyId) === id(keyArn)) return
+  if (isOfKey(KmsKeyId, keyArn)) return
   throw new SecretNotOursError(
     `The secret ${name} already exists and is not encrypted with the password key of this installation. ` +
       'Whoever created the secret may know its content. The secret is left unchanged',

@@ -7,11 +7,11 @@ import { isNamed } from '../shared/aws-errors.ts'
 import { eventOfSweep } from '../shared/event-shape.ts'
 import { isRunning } from '../shared/execution.ts'
 import { allFollowUps } from '../shared/follow.ts'
-import { type Ledger, scan } from '../shared/ledger.ts'
+import { type Ledger, ledgerMadeAt, scan } from '../shared/ledger.ts'
 import { allLooks } from '../shared/look.ts'
 import { toldFailures } from '../shared/notes.ts'
 import { allIntents, type Intent, isOpenedByRequest } from '../shared/opening.ts'
-import { allAccounts, ledgerMadeAt, leaseRestSeconds, readAccount, recordGone } from '../shared/record-and-lease.ts'
+import { allAccounts, leaseRestSeconds, readAccount, recordGone } from '../shared/record-and-lease.ts'
 import { pace } from '../shared/pace.ts'
 import { signInsPerSecond, writeBatches } from '../shared/round.ts'
 import { secretName } from '../shared/secret-name.ts'
@@ -179,7 +179,7 @@ const taskFor = (
 ): Task | undefined => {
   const { status } = record ?? {}
   if (State === 'CLOSED' || State === 'PENDING_CLOSURE')
-    return record && status !== 'CLOSED' ? { is: 'closed' } : undefined
+    return record && status !== 'CLOSED' && status !== 'REMOVED' ? { is: 'closed' } : undefined
   // SUSPENDED means that AWS has restricted the account, and AWS often lifts that. It does not mean closed.
   if (State === 'SUSPENDED') return record && { is: 'suspended' }
   if (State !== 'ACTIVE') return undefined
@@ -188,8 +188,8 @@ const taskFor = (
   // Its own execution vends the account, or fails and is told.
   if (isOpening) return undefined
   // A closed account that is reinstated still has its administrators. An account that departed comes back as a new
-  // account.
-  const isVended = status === 'VENDED' || (status === 'CLOSED' && record?.vendedAt)
+  // account. Nobody gets the administrators back whom somebody has removed, unless a request asks for them.
+  const isVended = status === 'VENDED' || status === 'REMOVED' || (status === 'CLOSED' && record?.vendedAt)
   const joinedAt = JoinedTimestamp ?? new Date(0)
   if (isVended || !installedAt || joinedAt < installedAt || Date.now() - joinedAt.getTime() < patience) return undefined
   return !record && toldFailure ? { is: 'unsettled', executionArn: toldFailure } : { is: 'missed' }

@@ -128,10 +128,10 @@ export const deleteVirtualMFADevice = (
 
 const listOthers =
   <Key extends string>(kind: OtherCredential, key: Key, idName: string) =>
-  (world: World, account: Account, input: { UserName?: string | undefined }) => {
+  (world: World, account: Account, input: IAM.ListSigningCertificatesRequest) => {
     const { name, otherCredentials } = named(world, account, input.UserName)
     const found = [...otherCredentials[kind]].map((id) => ({ UserName: name, [idName]: id, Status: 'Active' }))
-    return onePage(key, found, {})
+    return onePage(key, found, input)
   }
 const deleteOther =
   (kind: OtherCredential, idName: string) =>

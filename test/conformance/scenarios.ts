@@ -19,6 +19,7 @@ import { setTimeout } from 'node:timers/promises'
 import { mfaPolicy } from '../../functions/shared/mfa-policy.ts'
 import * as ledger from '../../functions/shared/record-and-lease.ts'
 import * as notes from '../../functions/shared/notes.ts'
+import { recordRenewal } from '../../functions/store-password/store-password.ts'
 import { account, placing, sns } from './scenarios-opening.ts'
 import { deletingItems, removing } from './scenarios-removal.ts'
 import { type Aws, passwordPolicy, roleName, stackName, trailName } from './aws.ts'
@@ -1471,7 +1472,7 @@ const dynamodb: Record<string, Record<string, Run>> = {
         messageId: 'one',
       }
       await ledger.recordMail(aws.ledger, mailed)
-      await ledger.recordRenewal(aws.ledger, { accountId, vend, userName: 'Ada' })
+      await recordRenewal(aws.ledger, { accountId, vend, userName: 'Ada' })
       return read(aws)
     },
     'that records a vend, twice': async (aws) => {

@@ -56,6 +56,13 @@ const tries: Record<string, Try> = {
     because: local,
     says: /Written for Administrator/,
   },
+  'npx vend remove 444455556666 --region us-east-1': {
+    as: 'npx vend --local remove 777788889999 --region us-east-1',
+    because: local,
+    // Without a terminal, the command removes nothing.
+    exit: 1,
+    says: /user Administrator +deleted/,
+  },
   'npx vend links --region us-east-1': {
     as: 'npx vend --local links --region us-east-1',
     because: local,

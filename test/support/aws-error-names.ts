@@ -3,6 +3,7 @@ import path from 'node:path'
 import { parse } from 'yaml'
 import { createAdminGroupPermissions } from '../../functions/create-admin-group/create-admin-group.ts'
 import { createAdminUserPermissions } from '../../functions/create-admin-user/create-admin-user.ts'
+import { removeAdministratorsPermissions } from '../../functions/remove-administrators/remove-administrators.ts'
 import { aGroup, anAccount, anAdmin, aVend } from './builders.ts'
 
 // Which errors of AWS each step can meet, and what becomes of them.
@@ -24,6 +25,7 @@ const input = {
 const inSession: Record<string, { actions: string[] }[]> = {
   CreateAdminGroup: createAdminGroupPermissions(input, { passwordPolicy: { minimumPasswordLength: 14 } }),
   CreateAdminUser: createAdminUserPermissions(input),
+  RemoveAdministrators: removeAdministratorsPermissions(input),
 }
 
 /** Permissions that a step needs without a call of its own. */
@@ -178,6 +180,8 @@ export const fates: Record<string, Fate> = {
   'iam:NoSuchEntityException': 'retried',
   'iam:EntityAlreadyExistsException': 'retried',
   'iam:EntityTemporarilyUnmodifiableException': 'retried',
+  // Somebody has given a user or a group something new, or IAM is catching up.
+  'iam:DeleteConflictException': 'retried',
   'iam:InvalidClientTokenId': 'retried',
   'iam:OptInRequired': 'retried',
   'iam:SubscriptionRequiredException': 'retried',
@@ -254,6 +258,8 @@ export const fates: Record<string, Fate> = {
   'secretsmanager:ResourceNotFoundException': handled,
   'sts:MalformedPolicyDocumentException': handled,
 
+  // The removal lists credentials of all services, and names none.
+  'iam:ServiceNotSupportedException': unused,
   InvalidEndpointException: unused,
   ItemCollectionSizeLimitExceededException: unused,
   KmsInvalidStateException: unused,

@@ -59,6 +59,7 @@ const actsOn = (place: Place): Record<string, (input: Input) => Ask | Ask[]> => 
     'account:PutAlternateContact': ({ AccountId }) => ({
       resource: `arn:aws:account::${place.managementAccountId}:account/${place.organizationId}/${text(AccountId)}`,
     }),
+    'dynamodb:DeleteItem': item('Key'),
     'dynamodb:DescribeTable': table,
     'dynamodb:GetItem': item('Key'),
     'dynamodb:PutItem': item('Item'),

@@ -70,6 +70,7 @@ const functions: Record<string, Fn> = {
   }),
   SealPassword: fn(),
   RecordVended: fn(),
+  RemoveAdministrators: fn({ ...entering, PASSWORD_KEY_ARN: '${PasswordKey.Arn}' }),
   // Everybody can call this function. A flood of calls must not take the sandboxes of the others.
   ClaimLink: { ...fn({}, 10), more: { ReservedConcurrentExecutions: 5 } },
   ReportClaim: fn(noticing),

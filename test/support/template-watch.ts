@@ -307,6 +307,13 @@ export const roleTable: Record<string, RoleRow> = {
       Null: { 'events:source': 'false' },
     },
   }),
+  RemoveAdministratorsRole: role(lambda, {
+    ...records,
+    ...handovers,
+    EndOfItems: items('handover', 'link', 'look', 'follow'),
+    SignIn: signIn,
+    EndOfSecrets: { NumericGreaterThanEquals: { 'secretsmanager:RecoveryWindowInDays': '7' } },
+  }),
   ClaimLinkRole: role(lambda, {
     ...handovers,
     ...links,
@@ -347,7 +354,7 @@ export const roleTable: Record<string, RoleRow> = {
     ...intents,
     Notes: items('sweep', 'approval'),
     ...batches,
-    Secrets: { NumericGreaterThanEquals: { 'secretsmanager:RecoveryWindowInDays': '7' } },
+    EndOfSecrets: { NumericGreaterThanEquals: { 'secretsmanager:RecoveryWindowInDays': '7' } },
     Mail: mail,
   }),
   LookAtAccountsRole: role(lambda, {

@@ -427,7 +427,7 @@ describe('a lease that another execution holds', () => {
       sfn.on(DescribeExecutionCommand).resolves({ status })
       holds(heldByAnother(600))
       await expect(accept({ accountId })).rejects.toThrow(AccountBusyError)
-      await expect(accept({ accountId })).rejects.toThrow(`Another execution is vending account ${accountId}`)
+      await expect(accept({ accountId })).rejects.toThrow(`Another execution works on account ${accountId}`)
       expect(onRecord.changes()).toEqual([])
     },
   )

@@ -52,6 +52,61 @@ describe('the command that asks for the same account again', () => {
   })
 })
 
+describe('after a removal', () => {
+  const removing = (remove: unknown) => JSON.stringify({ accountId: '444455556666', remove, requestedBy: 'somebody' })
+  const failed = (error: string, remove: unknown) => ({
+    ...nextCommand(
+      { status: 'FAILED', error },
+      {
+        accountId: '444455556666',
+        options: ' --region us-east-1',
+        target: '444455556666',
+        execution: execution(error, removing(remove)),
+      },
+    ),
+    aws: explainFailure(execution(error, removing(remove)), 'FAILED', { accountId: '444455556666', isOnRecord: true })
+      .awsCommand,
+  })
+
+  test.each([
+    [{ what: 'everything' }, ''],
+    [{ what: 'everything', userName: 'ada' }, ' ada'],
+    [{ what: 'everything', userName: '=ada', lastWayIn: true }, ' =ada --last-way-in'],
+    [{ what: 'sign-in', userName: 'ada', unclaimed: true }, ' ada --sign-in --unclaimed'],
+  ])('%j is asked for again by the command’s options', (remove, options) => {
+    const input = removing(remove)
+    expect(sameRequest({ accountId: '444455556666', input, options: ' --stage dev' })).toEqual({
+      command: `npx vend remove 444455556666${options} --stage dev`,
+    })
+  })
+
+  test('a removal of the last way in is confirmed', () => {
+    const { goOn, command, advice, aws } = failed('LastWayInError', { what: 'sign-in', userName: 'ada' })
+    expect({ goOn, command }).toEqual({
+      goOn: 'correct',
+      command: 'npx vend remove 444455556666 ada --sign-in --last-way-in --region us-east-1',
+    })
+    expect(advice).toMatch(/confirm that the last way in may go:$/)
+    expect(aws).toContain('"remove":{"what":"sign-in","userName":"ada","lastWayIn":true}')
+  })
+
+  test.each(['UserNotOnRecordError', 'UserKeptError'])('%s asks for another user', (error) => {
+    const { command, aws } = failed(error, { what: 'everything', userName: 'eve' })
+    expect(command).toBe('npx vend remove 444455556666 USER --region us-east-1')
+    expect(aws).toContain('"userName":"USER"')
+  })
+
+  test('what failed in the middle is redriven', () => {
+    expect(failed('DeleteConflictException', { what: 'everything' }).command).toBe(
+      'npx vend redrive 444455556666 --region us-east-1',
+    )
+  })
+
+  test('a request that was not valid is made again by hand', () => {
+    expect(failed('InvalidInputError', 'everything').command).toBe('npx vend remove 444455556666 --region us-east-1')
+  })
+})
+
 test('a failed opening is redriven by its execution, corrected in a file, or asked for again', () => {
   expect(next('AccountNotOpenError').command).toBe(`npx vend redrive ${executionArn}`)
   expect(next('InvalidInputError')).toMatchObject({

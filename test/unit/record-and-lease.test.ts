@@ -15,11 +15,11 @@ import {
   recordFailure,
   recordKept,
   recordMail,
-  recordRenewal,
   recordVend,
   takeLease,
 } from '../../functions/shared/record-and-lease.ts'
 import { type Kind, type Ledger, scan } from '../../functions/shared/ledger.ts'
+import { recordRenewal } from '../../functions/store-password/store-password.ts'
 import { failureNote, noteOnce, readNote, toldFailures } from '../../functions/shared/notes.ts'
 import { createLedger } from '../../local/create-ledger.ts'
 import { accountId, aDocument, aGroup, anAccount, anAdmin, anotherVend, aVend } from '../support/builders.ts'

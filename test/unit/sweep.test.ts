@@ -233,6 +233,13 @@ describe('missed', () => {
     })
     expect((await run()).started).toEqual(['700000000001', '700000000003'])
   })
+
+  test('an account whose administrators were removed stays as it is, open or closed', async () => {
+    const { vendedAt: _, ...removed } = aVendedRecord({ status: 'REMOVED', groups: {}, admins: {}, passwords: {} })
+    there([account(1), account(2, { State: 'CLOSED' })], { '700000000001': removed, '700000000002': removed })
+    expect(await run()).toEqual({ ...nothing, accounts: 2 })
+    expect([started(), mails(), deleted(), ledgerIs.changes()]).toEqual([[], [], [], []])
+  })
 })
 
 describe('failed', () => {

@@ -52,7 +52,7 @@ const meanSeconds = ({
   )
 
 test('a step has one name in its three spellings', () => {
-  expect(tasks).toHaveLength(15)
+  expect(tasks).toHaveLength(16)
   for (const [name, { Resource }] of tasks) {
     const camel = name.charAt(0).toLowerCase() + name.slice(1)
     expect(Resource).toBe(lambdaArn(camel))

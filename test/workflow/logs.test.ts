@@ -74,6 +74,10 @@ const decide = (path: string) => {
   const body = JSON.stringify({ decision: 'approve', reason: canary })
   return organization.requestApi({ method: 'POST', path: `${path}/approval`, headers: {}, body }, 'approver')
 }
+const removal = (accountId: string | null) => ({
+  door: 'manual' as const,
+  input: JSON.stringify({ accountId, remove: { what: 'everything', lastWayIn: true }, requestedBy: canary }),
+})
 /** An event with the word in every member that no rule and no step needs. */
 const marked = (event: ReturnType<typeof accountCreated>) => ({
   ...event,
@@ -121,6 +125,12 @@ test('a word in every part of every input is in no log line of any function, whe
     expect({ step, status: execution?.status }).toEqual({ step, status: 'FAILED' })
     failing = undefined
   }
+  failing = 'remove-administrators'
+  expect((await vend(organization, removal(made.accountId))).execution?.status).toBe('FAILED')
+  failing = undefined
+  const removed = await vend(organization, removal(asked.accountId))
+  expect(removed.execution?.output).toMatchObject({ outcome: 'Removed' })
+  expect(JSON.stringify(removed.execution?.output)).toContain(canary)
   // So does each function that is no step.
   failing = 'tell-subscribers'
   await vend(organization, manual())

@@ -19,12 +19,13 @@ const sizes: Record<string, string> = {
 }
 /** The list calls that were answered in pages of one item. */
 const paged = new Set<string>()
-const inSmallPages = ({ service, operation, input }: Interception) => {
+const inSmallPages = ({ service, operation, input, caller }: Interception) => {
   const size = sizes[service]
   // The local organization's own report lists, too.
+  const isOfReport = ['ListAttachedUserPolicies', 'ListUserPolicies', 'ListSecrets'].includes(operation)
   if (
     !size ||
-    ['ListAttachedUserPolicies', 'ListUserPolicies', 'ListSecrets'].includes(operation) ||
+    (isOfReport && !caller.function) ||
     !(operation.startsWith('List') || operation === 'GetGroup') ||
     operation === 'ListParents'
   )
@@ -108,6 +109,31 @@ describe('IAM in the account', () => {
   })
 })
 
+test('whatever an administrator has on a second page is removed, too, and the second user with it', async () => {
+  const there = account('600000000006')
+  await request(there.id, { admins: [ada, { userName: 'grace', email: 'grace@example.com' }] })
+  const user = there.users.get('ada')!
+  const group = there.groups.get('administrators')!
+  user.groups.add(addGroup(organization.world, there, { name: 'Auditors' }))
+  for (const holder of [user, group])
+    for (const name of ['PowerUserAccess', 'ReadOnlyAccess']) {
+      holder.policies.add(managed(name))
+      holder.inline.set(name, '{}')
+    }
+  for (const n of [1, 2]) {
+    const serialNumber = `arn:aws:iam::${there.id}:mfa/ada-${n}`
+    there.mfaDevices.set(serialNumber, { serialNumber, createdAt: 0, user, enabledAt: 0 })
+    user.accessKeys.set(`AKIA${n}`, { createdAt: 0 })
+    for (const ids of Object.values(user.otherCredentials)) ids.add(`own-${n}`)
+  }
+  const { execution } = await request(there.id, { remove: { what: 'everything', lastWayIn: true } })
+  expect(execution?.output).toMatchObject({
+    users: [{ userName: 'ada' }, { userName: 'grace' }],
+    groups: ['Administrators'],
+  })
+  expect([there.users.size, there.mfaDevices.size, [...there.groups.keys()]]).toEqual([0, 0, ['auditors']])
+})
+
 describe('Organizations and EventBridge', () => {
   const findingOf = async (wanted: string) => {
     const { findings } = await doctor(clients, { stage: 'local', vending: organization.vending })
@@ -154,13 +180,21 @@ test('every list call of the functions and the command was answered in pages', (
   expect([...paged].sort()).toEqual([
     'GetGroup',
     'ListAWSServiceAccessForOrganization',
+    'ListAccessKeys',
     'ListAccounts',
     'ListAttachedGroupPolicies',
+    'ListAttachedUserPolicies',
     'ListGroupPolicies',
     'ListGroups',
+    'ListGroupsForUser',
+    'ListMFADevices',
     'ListPolicies',
     'ListRules',
+    'ListSSHPublicKeys',
+    'ListServiceSpecificCredentials',
+    'ListSigningCertificates',
     'ListTargetsForPolicy',
+    'ListUserPolicies',
     'ListUsers',
   ])
 })

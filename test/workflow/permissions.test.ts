@@ -4,7 +4,7 @@ import { beforeAll, expect, test, vi } from 'vitest'
 import { type LocalOrganization, startOrganization } from '../../local/start-organization.ts'
 import { ensureAccount } from '../../local/make-account.ts'
 import { vend } from '../../local/vend-input.ts'
-import { addAccount, addOrganizationalUnit, addUser, createWorld } from '../../local/aws/world.ts'
+import { addAccount, addGroup, addOrganizationalUnit, addUser, createWorld } from '../../local/aws/world.ts'
 import { AwsError } from '../../local/aws/aws-error.ts'
 import { bundleTogether } from '../simulation/bundle.ts'
 import { configs, type Plan } from '../simulation/plan.ts'
@@ -164,6 +164,10 @@ const scenarios = async () => {
   const body = '{"name":"Asked for","email":"asked-for@example.com"}'
   await vend(organization, { door: 'api', request: { method: 'POST', path: '/accounts', headers: {}, body } })
   await openings(organization)
+  await removals(organization)
+  // The condition of one write fails, so that the step reads the record to find out why.
+  refusing.add('remove-administrators')
+  await manual('700000000003', { remove: { what: 'sign-in' } })
   // Two events at the same moment. One execution asks whether the other execution is still running.
   account('700000000005')
   organization.putEvent(accountCreated('700000000005'))
@@ -269,6 +273,40 @@ const forgottenRequests = async (organization: LocalOrganization) => {
     await createRequest(ledgerOf(organization), { body, requestedBy: person, needsApproval })
   }
   vi.useRealTimers()
+}
+
+/** Administrators who are removed: all that they can have, in groups of ours and of others. */
+const removals = async (organization: LocalOrganization) => {
+  const { world } = organization
+  const accountId = '700000000013'
+  ensureAccount(organization, accountId, `a${accountId}`)
+  const account = world.accounts.get(accountId)!
+  const manual = (input: object) =>
+    vend(organization, { door: 'manual', input: JSON.stringify({ accountId, ...input }) })
+  const inline = { own: { Version: '2012-10-17', Statement: { Effect: 'Allow', Action: 's3:*', Resource: '*' } } }
+  await manual({
+    admins: ['ada', 'grace'].map((userName) => ({
+      userName,
+      email: `${userName}@example.com`,
+      policies: ['ReadOnlyAccess'],
+    })),
+    groups: [{ name: 'Readers', policies: ['ReadOnlyAccess'], inline }],
+  })
+  await manual({ admins: [{ userName: 'ada', email: 'ada@example.com', groups: ['Administrators'] }] })
+  const ada = account.users.get('ada')!
+  ada.groups.add(addGroup(world, account, { name: 'Auditors' }))
+  ada.inline.set('own', JSON.stringify(inline.own))
+  ada.accessKeys.set('AKIAADA', { createdAt: 0 })
+  for (const kind of ['signing certificate', 'SSH public key', 'service-specific credential'] as const)
+    ada.otherCredentials[kind].add('own')
+  const serialNumber = `arn:aws:iam::${accountId}:mfa/ada`
+  account.mfaDevices.set(serialNumber, { serialNumber, createdAt: 0, user: ada, enabledAt: 0 })
+  await manual({ remove: { what: 'sign-in', userName: 'grace' } })
+  const { execution } = await manual({ remove: { what: 'everything', lastWayIn: true } })
+  expect(execution?.output).toMatchObject({
+    outcome: 'Removed',
+    groups: expect.arrayContaining(['Administrators', 'Readers']) as unknown,
+  })
 }
 
 /** An organization with Control Tower, which enrols accounts. What its functions call is asked about. */
@@ -756,13 +794,23 @@ const secrets: [string, string][] = [
   ['seal-password', 'secretsmanager:GetSecretValue'],
   ['follow-up', 'secretsmanager:DescribeSecret'],
   ['follow-up', 'secretsmanager:DeleteSecret'],
+  ['remove-administrators', 'secretsmanager:DescribeSecret'],
+  ['remove-administrators', 'secretsmanager:DeleteSecret'],
 ]
 const mailing = [
   ...['request-account', 'send-login-email', 'report-failure', 'report-claim', 'record-mail-event', 'sweep'],
   ...['follow-up', 'report-round'],
 ]
-const entering = ['create-admin-group', 'create-admin-user', 'look-at-accounts']
-const writingLedger = ['accept-request', 'store-password', 'record-vended', 'report-failure', 'sweep', 'report-round']
+const entering = ['create-admin-group', 'create-admin-user', 'look-at-accounts', 'remove-administrators']
+const writingLedger = [
+  'accept-request',
+  'store-password',
+  'record-vended',
+  'remove-administrators',
+  'report-failure',
+  'sweep',
+  'report-round',
+]
 const noting = ['request-admins', 'report-failure', 'report-claim', 'tell-subscribers', 'sweep', 'report-round']
 /** Every function that reads or writes single items, with its own kinds of items. */
 const itemsOf: Record<string, string[]> = {
@@ -776,6 +824,7 @@ const itemsOf: Record<string, string[]> = {
   'send-login-email': ['account', 'handover', 'link', 'mail'],
   'seal-password': ['account', 'handover'],
   'record-vended': ['account'],
+  'remove-administrators': ['account', 'handover'],
   'claim-link': ['handover', 'link'],
   'report-claim': ['handover', 'claim'],
   'tell-subscribers': ['account', 'intent', 'notice'],
@@ -815,6 +864,22 @@ const onUser = [
   'PutUserPolicy',
 ]
 const onGroup = ['CreateGroup', 'AttachGroupPolicy', 'PutGroupPolicy']
+/** What a removal does to users and groups on our path. */
+const removing = [
+  'DeleteLoginProfile',
+  'DeleteAccessKey',
+  'DeactivateMFADevice',
+  'DeleteSigningCertificate',
+  'DeleteSSHPublicKey',
+  'DeleteServiceSpecificCredential',
+  'DetachUserPolicy',
+  'DeleteUserPolicy',
+  'DeleteUser',
+  'DetachGroupPolicy',
+  'DeleteGroupPolicy',
+  'DeleteGroup',
+].map((action): [string, string] => ['remove-administrators', `iam:${action}`])
+const removal: [string, string] = ['remove-administrators', 'iam:DeleteUser']
 const member = (action: string): [string, string] => [
   onGroup.includes(action) ? 'create-admin-group' : 'create-admin-user',
   `iam:${action}`,
@@ -989,6 +1054,31 @@ const denied: [what: string, of: [by: string, action: string], wrong: (request: 
         session: undefined,
       }),
     ],
+  ]),
+  ...removing.flatMap((of): typeof denied => [
+    ['IAM outside of our path', of, at(/\/account-vending\//, '/')],
+    ['IAM without a session', of, itself({ session: undefined })],
+  ]),
+  ...['CreateUser', 'CreateLoginProfile', 'CreateAccessKey', 'AttachUserPolicy', 'PutUserPolicy'].map(
+    (action): (typeof denied)[number] => [
+      'making something, for who removes',
+      removal,
+      itself({ action: `iam:${action}` }),
+    ],
+  ),
+  [
+    'a user’s end, if only the sign-in goes',
+    ['remove-administrators', 'iam:DeleteLoginProfile'],
+    itself({ action: 'iam:DeleteUser' }),
+  ],
+  ['another user’s MFA device', ['remove-administrators', 'iam:DeleteVirtualMFADevice'], at(/mfa\/.*/, 'mfa/another')],
+  ['decrypting, for who removes', ['create-admin-user', 'kms:Decrypt'], itself({ by: 'remove-administrators' })],
+  ['a password, for who removes', secrets[5]!, itself({ by: 'remove-administrators' })],
+  ['a secret’s end without recovery, for who removes', secrets[11]!, itself({ context: {} })],
+  ...['account#700000000013', 'mail#a#b', 'intent#a', 'round#a', 'failure#a'].map((key): (typeof denied)[number] => [
+    `the end of ${key}`,
+    ['remove-administrators', 'dynamodb:DeleteItem'],
+    under({ 'dynamodb:LeadingKeys': [key] }),
   ]),
   ...onUser.map((action): (typeof denied)[number] => ['another user', member(action), at(/[^/]+$/, 'another')]),
   ...['AttachUserPolicy', 'AttachGroupPolicy'].map((action): (typeof denied)[number] => [

@@ -23,7 +23,7 @@ const camelCase = (name: string) => name.replace(/-(\w)/g, (_, letter: string) =
 /** The functions of the definition's tasks. */
 const inTasks = [...JSON.stringify(readDefinition()).matchAll(/"Resource":"!ref (\w+)\.Arn"/g)].map(([, name]) => name)
 /** Functions of tasks that the definition of version 0.2.0 did not have. */
-const sinceThen = ['openAccount', 'awaitAccount', 'placeAccount', 'sealPassword']
+const sinceThen = ['openAccount', 'awaitAccount', 'placeAccount', 'sealPassword', 'removeAdministrators']
 
 test('an execution of each door is recorded, with all its functions', () => {
   expect(recorded.map(({ door }) => door)).toEqual(['event', 'manual', 'api'])
