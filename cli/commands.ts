@@ -11,6 +11,7 @@ import { addDriftCommand } from './drift-command.ts'
 import { addLinkCommands } from './link-commands.ts'
 import { addOpeningCommands, followOpening, redriveTarget, showOpeningOf, statusTarget } from './opening-commands.ts'
 import { addRemoveCommand } from './remove-command.ts'
+import { addRoundCommand, followRoundIn } from './round-command.ts'
 import { type Global, localPort, settingOf } from './setting.ts'
 import { width, wrap } from './show.ts'
 import { addVerifyCommand } from './verify-command.ts'
@@ -47,6 +48,7 @@ Examples:
   npx vend open Sandbox sandbox@example.com --ou Workloads/Sandbox --wait
   npx vend list --status FAILED
   npx vend backfill --ou Workloads
+  npx vend round --wait
   npx vend links
   npx vend link 444455556666 ada --wait
   npx vend csv 444455556666`,
@@ -257,12 +259,15 @@ addDriftCommand(program, { answer })
 // remove
 
 addRemoveCommand(program, { accountId, answer, out, note, follow })
+// round
+
+addRoundCommand(program, { answer, note })
 
 // redrive
 
 program
   .command('redrive')
-  .description('redrive a failed vend from the step that failed')
+  .description('redrive a failed vend, or a failed round, from the step that failed')
   .argument(
     '<target>',
     'ID of the account, or ARN of the execution; or of an account that is being opened: ID of the request, or the address',
@@ -279,6 +284,7 @@ program
     const { make, stage, json, options } = settingOf(command.optsWithGlobals<Global>())
     const { redrive, redriveClients } = await import('./redrive.ts')
     const redriven = await redrive(redriveClients(make), { target, stage, options }, (text) => note(wrap(text)))
+    if (wait && redriven.isRound) return followRoundIn(command, redriven.executionArn, { answer, note })
     if (wait && /^\d+$/.test(redriven.accountId)) return follow(command, redriven)
     if (wait && redriven.accountId.includes('@'))
       return followOpening(command, redriven.accountId, { answer, out, note })
@@ -287,7 +293,7 @@ program
       redriven,
       () =>
         `Redriven, with the definition that the workflow had when the execution started: ${redriven.executionArn}\n` +
-        `Follow it: npx vend status ${redriven.accountId} --watch${options}`,
+        `Follow it: npx vend ${redriven.isRound ? 'round --wait' : `status ${redriven.accountId} --watch`}${options}`,
     )
   })
 
@@ -295,7 +301,7 @@ program
 
 program
   .command('replay')
-  .description('retry messages in the dead-letter queue: workflow starts, failure reports and sweeps')
+  .description('retry messages in the dead-letter queue: workflow starts and failure reports')
   .option('--dry-run', 'only list the messages')
   .option('--limit <COUNT>', 'the maximum number of messages to retry, 1 to 1000 (default: 100)', (text) => {
     if (!/^\d{1,4}$/.test(text) || Number(text) < 1 || Number(text) > 1000)

@@ -4,11 +4,13 @@ import { isNamed } from '../functions/shared/aws-errors.ts'
 import { accountAskedFor } from '../functions/shared/event.ts'
 import { openedBy } from '../functions/shared/event-shape.ts'
 import { mayChange, readExecution } from '../functions/shared/execution.ts'
+import { hasFailed } from '../functions/shared/failure.ts'
 import type { Ledger } from '../functions/shared/ledger.ts'
 import { inputOf } from '../functions/shared/new-account.ts'
 import { readIntent } from '../functions/shared/opening.ts'
 import { type AccountRecord, leaseRestSeconds, readAccount } from '../functions/shared/record-and-lease.ts'
 import { parseJson } from '../functions/shared/parse.ts'
+import { isRound, nextOfRound } from '../functions/shared/round-failure.ts'
 import type { Make } from './clients.ts'
 import { RefusedError } from './command-errors.ts'
 import { isTooOld, nextCommand, renewedIn, sameRequest, showCommand } from '../functions/shared/next-command.ts'
@@ -94,22 +96,31 @@ export async function redrive(
     accountAskedFor(input, managementAccountId) ??
     'ACCOUNT'
   const asked = { accountId, input: execution.input, options }
+  const ofRound = isRound(executionArn)
+  const newRound = { command: `npx vend round${options}` }
   const cannotRedrive = (why: string, cause?: unknown) =>
-    new RefusedError(`${why} Start the same request again:\n${showCommand(sameRequest(asked))}`, { cause })
+    new RefusedError(
+      ofRound
+        ? `${why} Start a new round:\n${showCommand(newRound)}`
+        : `${why} Start the same request again:\n${showCommand(sameRequest(asked))}`,
+      { cause },
+    )
   if (mayChange(execution.status))
-    throw new RefusedError(`${executionArn} is running. Follow it:\n  npx vend status ${accountId} --watch${options}`)
+    throw new RefusedError(
+      `${executionArn} is running. Follow it:\n  npx vend ${ofRound ? 'round --wait' : `status ${accountId} --watch`}${options}`,
+    )
+  if (execution.status === 'SUCCEEDED' && ofRound)
+    throw cannotRedrive(`${executionArn} has succeeded, so nothing is left to redrive.`)
   if (execution.status === 'SUCCEEDED')
     throw new RefusedError(
       `${executionArn} has succeeded, so nothing is left to redrive. ` +
         `${renewedIn(execution.input) === undefined ? 'To create again what is missing in the account' : 'To mail another new link'}:\n` +
         showCommand(sameRequest(asked, { again: /^\d+$/.test(accountId) })),
     )
-  const { error, what, advice, goOn, ...next } = nextCommand(execution, {
-    accountId,
-    execution,
-    options,
-    target: executionArn,
-  })
+  const { error, what, advice, goOn, ...next } =
+    ofRound && hasFailed(execution.status)
+      ? nextOfRound(execution, { status: execution.status, options })
+      : nextCommand(execution, { accountId, execution, options, target: executionArn })
   if (goOn !== 'redrive')
     throw new RefusedError(
       `${isTooOld(execution) ? `The execution failed with` : 'A redrive would fail again with'} ${error}. ${what} ${advice}\n${showCommand({ ...next, goOn })}`,
@@ -131,5 +142,5 @@ export async function redrive(
     if (!isNamed(refused, 'ExecutionNotRedrivable')) throw refused
     throw cannotRedrive(`Step Functions cannot redrive this execution: ${refused.message}.`, refused)
   }
-  return { accountId, executionArn, error }
+  return { accountId, executionArn, error, isRound: ofRound }
 }

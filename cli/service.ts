@@ -78,6 +78,9 @@ export const findService = async (
     get deadLetterQueueUrl() {
       return output('DeadLetterQueueUrl')
     },
+    get roundArn() {
+      return output('DailyRoundArn')
+    },
     get passwordKeyArn() {
       return output('PasswordKeyArn')
     },

@@ -2,7 +2,7 @@ import type { IAMClient } from '@aws-sdk/client-iam'
 import * as z from 'zod/mini'
 import { nameConnectionFailure } from '../shared/aws-errors.ts'
 import { AwsUnreachableError } from '../shared/errors.ts'
-import { readFacts } from '../shared/follow.ts'
+import { type FactsOnRecord, readFacts } from '../shared/follow.ts'
 import { explainDenial, type Permission } from '../shared/iam-client.ts'
 import type { Ledger } from '../shared/ledger.ts'
 import { type AdminSeen, findingKey, type Found, joinFindings, type Look, updateLook } from '../shared/look.ts'
@@ -158,10 +158,9 @@ const readPeople = async (
   { accountId, record }: { accountId: string; record: AccountRecord | undefined },
   { stateMachineArn }: Config,
 ) => {
+  if (!record) return new Map<string, FactsOnRecord>()
   const people = await Promise.all(
-    Object.values(record?.admins ?? {}).map(
-      (admin) => record && readFacts(ledger, { accountId, record, admin }, stateMachineArn),
-    ),
+    Object.values(record.admins).map((admin) => readFacts(ledger, { accountId, record, admin }, stateMachineArn)),
   )
   return new Map(people.flatMap((facts) => (facts ? [[facts.admin.userName.toLowerCase(), facts] as const] : [])))
 }

@@ -75,7 +75,7 @@ export type Look = {
   reportedAt?: string
 }
 
-/** The subject of the finding that AuditRootCredentials was refused. Only AuditRootCredentials judges that finding. */
+/** The subject of the finding that AuditRootCredentials was refused. No other function judges that finding. */
 export const rootUser = 'root user'
 
 /** The key of a finding in `Look.findings`. */

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { parse, stringify } from 'yaml'
-import type { Interception } from '../../local/aws/endpoint.ts'
+import type { Intercept, Interception } from '../../local/aws/endpoint.ts'
 import { addAccount } from '../../local/aws/world.ts'
 import { startOrganization } from '../../local/start-organization.ts'
 import { temporaryFolder } from './folder.ts'
@@ -24,7 +24,7 @@ export const vendingFile = (overrides: Record<string, unknown> = {}) => {
 /** A local organization for tests: its clock runs fast, and it keeps what its functions log. */
 export const anOrganization = async (
   overrides: Record<string, unknown> = {},
-  intercept?: (interception: Interception) => void,
+  intercept?: Intercept,
 ) => {
   const logs: string[] = []
   const organization = await startOrganization({

@@ -1,0 +1,56 @@
+import type { Command } from 'commander'
+import { type Global, settingOf } from './setting.ts'
+
+type Shared = {
+  answer: (json: boolean, data: unknown, text: () => string) => void
+  note: (text: string) => void
+}
+
+/** Follows a round until it ends, and shows what it found. */
+export const followRoundIn = async (command: Command, executionArn: string, { answer, note }: Shared) => {
+  const { make, json, options } = settingOf(command.optsWithGlobals<Global>())
+  const { followRound, roundClients, showRound } = await import('./round.ts')
+  process.once('SIGINT', () => {
+    note(`\nThe round goes on. Follow it:\n  npx vend round --wait${options}`)
+    process.exit(130)
+  })
+  const showsProgress = process.stderr.isTTY
+  const ended = await followRound(roundClients(make), { executionArn, options }, (seconds) => {
+    if (showsProgress) process.stderr.write(`\rThe round has run for ${seconds} seconds …`)
+  }).finally(() => showsProgress && process.stderr.write('\r\u001b[K'))
+  answer(json, ended, () => showRound(ended, options))
+}
+
+/** Adds the command that starts a daily round. */
+export const addRoundCommand = (program: Command, { answer, note }: Shared) => {
+  program
+    .command('round')
+    .description('start the daily round now: look into the accounts, follow up, and tell what is new')
+    .option('--wait', 'follow the round until it ends')
+    .addHelpText(
+      'after',
+      `
+The round looks at the accounts that round in vending.yml names, and changes nothing in them itself.
+It reminds administrators and starts vends for them, as the round of a day does: nothing is done
+twice. If a round runs already, no other one is started.
+
+Exit codes: 0 started (with --wait: finished), 1 not started (with --wait: not started, or failed),
+2 a mistake in the command, 130 Ctrl-C (the round goes on).`,
+    )
+    .action(async ({ wait }: { wait?: boolean }, command: Command) => {
+      const { make, stage, json, options } = settingOf(command.optsWithGlobals<Global>())
+      const { round, roundClients } = await import('./round.ts')
+      const started = await round(roundClients(make), { stage })
+      if (wait) {
+        if (!started.isNew) note(`A round runs already: ${started.executionArn}`)
+        return followRoundIn(command, started.executionArn, { answer, note })
+      }
+      answer(
+        json,
+        started,
+        () =>
+          `${started.isNew ? 'Started' : 'A round runs already:'} ${started.executionArn}\n` +
+          `Follow it: npx vend round --wait${options}`,
+      )
+    })
+}
