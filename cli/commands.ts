@@ -259,6 +259,7 @@ addDriftCommand(program, { answer })
 // remove
 
 addRemoveCommand(program, { accountId, answer, out, note, follow })
+
 // round
 
 addRoundCommand(program, { answer, note })

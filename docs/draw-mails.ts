@@ -4,7 +4,8 @@ import { fillHtml } from '../functions/shared/mail.ts'
 import { compileMail } from '../infra/build/compile-mail.ts'
 import { startChromium } from '../test/support/chromium.ts'
 
-// Draws the sign-in mail and the reminder into docs/pictures, as a mail program of 600 pixels shows them, light and dark.
+// Draws the sign-in mail and the reminder into docs/pictures, as a mail program of 600 pixels shows them, in light and
+// dark.
 
 const functions = path.join(import.meta.dirname, '../functions')
 const values = {

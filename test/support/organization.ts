@@ -22,10 +22,7 @@ export const vendingFile = (overrides: Record<string, unknown> = {}) => {
 }
 
 /** A local organization for tests: its clock runs fast, and it keeps what its functions log. */
-export const anOrganization = async (
-  overrides: Record<string, unknown> = {},
-  intercept?: Intercept,
-) => {
+export const anOrganization = async (overrides: Record<string, unknown> = {}, intercept?: Intercept) => {
   const logs: string[] = []
   const organization = await startOrganization({
     vendingFile: vendingFile(overrides),

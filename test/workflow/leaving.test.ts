@@ -36,7 +36,7 @@ test('the commands of the page take everything of ours out of every account, and
       bob.groups.add(addGroup(world, account, { name: 'Auditors' }))
     }
     const admins = ['ada', 'grace'].map((userName) => ({ userName, email: `${userName}@example.com` }))
-    await vend(organization, { door: 'event', event: accountCreated(byEvent!.id) })
+    await vend(organization, { door: 'event', event: accountCreated(byEvent.id) })
     await vend(organization, { door: 'manual', input: JSON.stringify({ accountId: byHand!.id, admins }) })
     failed!.deniedActions = ['iam:CreateLoginProfile']
     await vend(organization, { door: 'manual', input: JSON.stringify({ accountId: failed!.id, admins }) })
