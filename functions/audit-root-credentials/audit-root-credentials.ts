@@ -1,10 +1,11 @@
 import {
   GetLoginProfileCommand,
-  type IAMClient,
+  IAMClient,
   ListAccessKeysCommand,
   ListMFADevicesCommand,
   ListSigningCertificatesCommand,
 } from '@aws-sdk/client-iam'
+import { AssumeRootCommand, type STSClient } from '@aws-sdk/client-sts'
 import * as z from 'zod/mini'
 import { isNamed, nameConnectionFailure } from '../shared/aws-errors.ts'
 import type { Ledger } from '../shared/ledger.ts'
@@ -99,6 +100,28 @@ const readCredentials = async (iam: IAMClient): Promise<RootCredentials> => {
 }
 
 const counted = (count: number, one: string, more: string) => (count ? [`${count} ${count === 1 ? one : more}`] : [])
+
+/**
+ * Signs in as the root user of member accounts, by central root access, to read which credentials there are and no more.
+ * Throws STS's own errors.
+ */
+export const assumeRoot =
+  (sts: STSClient, { partition }: { partition: string }) =>
+  async (accountId: string) => {
+    const { Credentials } = await sts.send(
+      new AssumeRootCommand({
+        TargetPrincipal: accountId,
+        TaskPolicyArn: { arn: `arn:${partition}:iam::aws:policy/root-task/IAMAuditRootUserCredentials` },
+      }),
+    )
+    return new IAMClient({
+      credentials: {
+        accessKeyId: Credentials?.AccessKeyId ?? '',
+        secretAccessKey: Credentials?.SecretAccessKey ?? '',
+        sessionToken: Credentials?.SessionToken ?? '',
+      },
+    })
+  }
 
 /**
  * The finding about credentials of a root user, with AWS's own commands that remove them. An MFA device alone is no

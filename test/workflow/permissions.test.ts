@@ -593,6 +593,15 @@ beforeAll(async () => {
 const resourcePolicyOf = ({ action, accountId, resource }: Asked) =>
   action === 'sts:AssumeRole' && accountId !== managementAccountId ? 'accessRole' : resource
 
+/**
+ * With central root access, a member account lets the management account in, and has no policy that says so. The
+ * evaluator wants a policy on both sides.
+ */
+const centralRootAccess: Document = {
+  Version: '2012-10-17',
+  Statement: [{ Effect: 'Allow', Principal: { AWS: managementAccountId }, Action: 'sts:AssumeRoot' }],
+}
+
 const allows = async (request: Asked, { identity, resource }: Deployed = deployed) => {
   const { by, action, accountId, session } = request
   const role = roleOf(by)
@@ -616,7 +625,7 @@ const allows = async (request: Asked, { identity, resource }: Deployed = deploye
     {
       identity: session || isPerson ? [administratorAccess] : [identity[role] ?? []].flat(),
       session: session?.policy,
-      resource: resource[resourcePolicyOf(request)],
+      resource: action === 'sts:AssumeRoot' ? centralRootAccess : resource[resourcePolicyOf(request)],
     },
   )
 }
