@@ -102,8 +102,8 @@ const readCredentials = async (iam: IAMClient): Promise<RootCredentials> => {
 const counted = (count: number, one: string, more: string) => (count ? [`${count} ${count === 1 ? one : more}`] : [])
 
 /**
- * Signs in as the root user of member accounts, by central root access, to read which credentials there are and no more.
- * Throws STS's own errors.
+ * Signs in as the root user of member accounts, by central root access, to read which credentials there are and no
+ * more. Throws STS's own errors.
  */
 export const assumeRoot =
   (sts: STSClient, { partition }: { partition: string }) =>
