@@ -769,6 +769,8 @@ test('the same call for a resource with another name or in another account is de
     const { knowsNoResource, onlyReads } = await referenceOf(action)
     // This service does not decide what people may do elsewhere.
     if (knowsNoResource || (session && onlyReads) || by === person) continue
+    // A root user has no other name. The table below denies the root users of other accounts.
+    if (action === 'sts:AssumeRoot') continue
     // The service may vend any account of the organization. Conditions and the table below limit these calls.
     if (!/^(organizations|account|controltower):/.test(action))
       others.push({ ...request, resource: ofAnotherName(request) })
