@@ -42,7 +42,7 @@ export const mistakes: Mistake[] = [
   },
   {
     name: 'the lease is taken from whoever has it',
-    file: 'accept-request/accept-request.ts',
+    file: 'accept-request/held.ts',
     changes: [
       [
         'if (!record?.lease || record.lease.holder === executionArn) return false',
