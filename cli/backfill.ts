@@ -2,7 +2,7 @@ import { type Account, paginateListAccounts } from '@aws-sdk/client-organization
 import { type DescribeExecutionOutput, StartExecutionCommand } from '@aws-sdk/client-sfn'
 import { GetCallerIdentityCommand } from '@aws-sdk/client-sts'
 import { setTimeout } from 'node:timers/promises'
-import { unitsAbove } from '../functions/shared/account.ts'
+import { protectorOf, unitsAbove } from '../functions/shared/account.ts'
 import { isNamed } from '../functions/shared/aws-errors.ts'
 import { mayChange, readExecution } from '../functions/shared/execution.ts'
 import { errorOf } from '../functions/shared/failure.ts'
@@ -10,6 +10,7 @@ import { ledgerMadeAt, scan } from '../functions/shared/ledger.ts'
 import { toldFailures } from '../functions/shared/notes.ts'
 import { allIntents, isOpenedByRequest } from '../functions/shared/opening.ts'
 import { findUnit } from '../functions/shared/organizational-units.ts'
+import { forEach, pace } from '../functions/shared/pace.ts'
 import { allAccounts } from '../functions/shared/record-and-lease.ts'
 import type { Vending } from '../functions/shared/vending.ts'
 import { isSignedOut, sayError } from './command-errors.ts'
@@ -65,16 +66,6 @@ type Watch = {
   onAccount?: (account: Backfilled, done: number, of: number) => void
 }
 
-/** Answers a function that answers in how many milliseconds its caller may begin: at most so many begin a second. */
-export const turns = (perSecond: number, now = Date.now) => {
-  let next = 0
-  return () => {
-    const wait = Math.max(0, next - now())
-    next = now() + wait + 1000 / perSecond
-    return wait
-  }
-}
-
 /**
  * Plans, and with `apply` starts, a vend of the defaults for each old account: active, not protected, not on record,
  * and in the organization since before this service. The plan of each account decides by the workflow's own code, and
@@ -95,25 +86,25 @@ export async function backfill(
   const { candidates, ...found } = await findCandidates(clients, service, {
     vending,
     unit: ou === undefined ? undefined : await findUnit(clients.organizations, ou),
-    nextPage: turns(rates.pagesPerSecond),
+    nextPage: pace(rates.pagesPerSecond),
     onRead,
   })
   const { Arn: requestedBy } = apply ? await clients.sts.send(new GetCallerIdentityCommand({})) : {}
-  const nextPlan = turns(rates.plansPerSecond)
-  const nextStart = turns(rates.startsPerSecond)
+  const nextPlan = pace(rates.plansPerSecond)
+  const nextStart = pace(rates.startsPerSecond)
   const notes = new Set<string>()
 
   const backfillOne = async ({ accountId, name, units }: Candidate): Promise<Backfilled> => {
     const account = { accountId, name }
     try {
-      await setTimeout(nextPlan())
+      await nextPlan()
       const planned = await planOf({ accountId, request: { accountId }, units })
       for (const note of planned.notes) notes.add(note)
       const outcome = outcomeOf(planned)
       if (outcome !== 'would be vended') return { ...account, outcome, what: `${planned.outcome}: ${planned.reason}` }
       const what = makesOf(planned)
       if (!apply) return { ...account, outcome, what }
-      await setTimeout(nextStart())
+      await nextStart()
       const { executionArn, isNew } = await startOnce(clients, service, { accountId, requestedBy })
       return { ...account, ...endOf(await untilEnd(clients, executionArn), { what, isNew }), executionArn }
     } catch (error) {
@@ -123,15 +114,11 @@ export async function backfill(
   }
 
   const accounts: Backfilled[] = []
-  const waiting = candidates.values()
-  const work = async () => {
-    for (const candidate of waiting) {
-      const account = await backfillOne(candidate)
-      accounts.push(account)
-      onAccount?.(account, accounts.length, candidates.length)
-    }
-  }
-  await Promise.all(Array.from({ length: atOnce }, work))
+  await forEach(candidates, atOnce, async (candidate) => {
+    const account = await backfillOne(candidate)
+    accounts.push(account)
+    onAccount?.(account, accounts.length, candidates.length)
+  })
   return { accounts, ...found, notes: [...notes] }
 }
 
@@ -150,7 +137,7 @@ const findCandidates = async (
   { ledger, managementAccountId }: Service,
   asked: Pick<Input, 'vending'> & {
     unit: string | undefined
-    nextPage: () => number
+    nextPage: () => Promise<void>
     onRead: Watch['onRead']
   },
 ) => {
@@ -172,9 +159,7 @@ const findCandidates = async (
     // An account that departed and came back has nothing of what is on record.
     const { status, failure, admins = {} } = (recorded?.status !== 'DEPARTED' && recorded) || {}
     const opening = isOpenedByRequest(intents.get(Email.toLowerCase()), accountId, recorded)
-    const isProtected =
-      [accountId, name].some((place) => protectedPlaces.accounts.includes(place)) ||
-      above.some((unit) => protectedPlaces.organizationalUnits.includes(unit))
+    const isProtected = protectorOf({ accountId, name, units: above }, protectedPlaces) !== undefined
     const isNew = installedAt !== undefined && JoinedTimestamp >= installedAt
     if (State !== 'ACTIVE') leftAlone['not active']++
     else if (isProtected) leftAlone.protected++
@@ -188,11 +173,11 @@ const findCandidates = async (
   }
 
   let count = 0
-  await setTimeout(asked.nextPage())
+  await asked.nextPage()
   for await (const { Accounts = [] } of paginateListAccounts({ client: clients.organizations, pageSize: 20 }, {})) {
     for (const account of Accounts) await sort(account)
     asked.onRead?.((count += Accounts.length))
-    await setTimeout(asked.nextPage())
+    await asked.nextPage()
   }
   return { candidates, withoutAdministrator, leftAlone }
 }

@@ -10,9 +10,9 @@ import {
   paginateListUsers,
   type UserDetail,
 } from '@aws-sdk/client-iam'
-import { isNamed } from '../shared/aws-errors.ts'
 import { hasSignedIn } from '../shared/has-signed-in.ts'
 import { ourPath, type Permission } from '../shared/iam-client.ts'
+import { ifFound } from '../shared/iam-reads.ts'
 import type { AccountRecord } from '../shared/record-and-lease.ts'
 import type { GroupThere, There, UserThere } from './compare.ts'
 
@@ -74,15 +74,6 @@ const readPasswordUses = async (iam: IAMClient) => {
   for await (const { Users = [] } of paginateListUsers({ client: iam, pageSize: 1000 }, { PathPrefix: ourPath }))
     for (const { UserName, PasswordLastUsed } of Users) lastUsed.set(lower(UserName), PasswordLastUsed)
   return lastUsed
-}
-
-const ifFound = async <T>(answer: Promise<T>): Promise<T | undefined> => {
-  try {
-    return await answer
-  } catch (error) {
-    if (isNamed(error, 'NoSuchEntityException')) return undefined
-    throw error
-  }
 }
 
 /** How a user of ours can sign in. A user who was deleted meanwhile has nothing. */

@@ -27,6 +27,12 @@ export type ProtectedPlaces = {
   organizationalUnits: string[]
 }
 
+/** The entry of `protected` in vending.yml that protects an account below these units; undefined if none does. */
+export const protectorOf = (
+  { accountId, name, units }: { accountId: string; name: string; units: string[] },
+  { accounts, organizationalUnits }: ProtectedPlaces,
+) => [accountId, name, ...units].find((place) => accounts.includes(place) || organizationalUnits.includes(place))
+
 /** The id of the unit or root that an account or unit is in. Organizations answers one, on any page of the list. */
 export const parentOf = async (organizations: OrganizationsClient, ChildId: string) => {
   for await (const { Parents } of paginateListParents({ client: organizations }, { ChildId }))
@@ -75,9 +81,7 @@ export const findMemberAccount = async (
     throw error
   })
   const { Name: name = accountId, Email: email = '', State, JoinedMethod, JoinedTimestamp } = Account ?? {}
-  const protector = [accountId, name, ...units].find(
-    (place) => protectedPlaces.accounts.includes(place) || protectedPlaces.organizationalUnits.includes(place),
-  )
+  const protector = protectorOf({ accountId, name, units }, protectedPlaces)
   if (protector)
     throw new ProtectedAccountError(
       `accountId: ${accountId} (${name}) is protected by vending.yml, which lists ${protector} under protected`,

@@ -147,32 +147,39 @@ const vendedUntilNow = ({ vendedBy, vendedEarlier = [] }: Vended) =>
 export const hasVended = (record: Vended | undefined, executionArn: string) =>
   record !== undefined && vendedUntilNow(record).includes(executionArn)
 
+/** What every execution writes that takes the account's lease. */
+export const leaseTaken = ({ vend, account, askHash, requestedBy, record }: Omit<LeaseRequest, 'ask'>) => {
+  const at = now()
+  const isOwn = record?.lease?.holder === vend.executionArn
+  return {
+    accountName: account.name,
+    status: 'VENDING' as const,
+    updatedAt: at,
+    executionArn: vend.executionArn,
+    requestedBy,
+    lease: { holder: vend.executionArn, ask: askHash, renewedAt: Date.parse(at) },
+    ...(!isOwn && { steps: { AcceptRequest: { state: 'AcceptRequest', at } } }),
+  }
+}
+
 /**
  * Takes the account's lease for an execution, on condition that the record did not change since it was read. Answers
  * whether the execution holds the lease now. An execution may take its own lease again.
  */
-export const takeLease = async (
-  ledger: Ledger,
-  { vend, account, ask, askHash, requestedBy, record, returned = false, renew = [] }: LeaseRequest,
-) => {
-  const at = now()
-  const isOwn = record?.lease?.holder === vend.executionArn
+export const takeLease = async (ledger: Ledger, request: LeaseRequest) => {
+  const { vend, account, ask, record, returned = false, renew = [] } = request
+  const held = leaseTaken(request)
   // When this execution has vended, `vendedBy` no longer names the vend before it.
   const vendedEarlier = vendedUntilNow(record ?? {}).slice(-mostVendedEarlier)
-  const renewed = renew.map((userName) => [userName.toLowerCase(), { vendId: vend.id, at, renewing: true }] as const)
+  const renewal = { vendId: vend.id, at: held.updatedAt, renewing: true }
+  const renewed = Object.fromEntries(renew.map((userName) => [userName.toLowerCase(), renewal]))
   const taken = await updateAccount(ledger, account.id, {
     set: {
-      accountName: account.name,
-      status: 'VENDING',
-      updatedAt: at,
-      executionArn: vend.executionArn,
-      requestedBy,
+      ...held,
       asked: { groups: ask.groups.map(({ name }) => name), users: ask.admins.map(({ userName }) => userName) },
-      lease: { holder: vend.executionArn, ask: askHash, renewedAt: Date.parse(at) },
-      ...(!isOwn && { steps: { AcceptRequest: { state: 'AcceptRequest', at } } }),
       ...(returned && { groups: {}, admins: {} }),
       ...(vendedEarlier.length && { vendedEarlier }),
-      ...(renew.length && { passwords: { ...record?.passwords, ...Object.fromEntries(renewed) } }),
+      ...(renew.length && { passwords: { ...record?.passwords, ...renewed } }),
     },
     setIfMissing: { ...(!renew.length && { passwords: {} }), mails: {}, ...(!returned && { groups: {}, admins: {} }) },
     remove: ['failure', ...(returned ? (['vendedAt', 'vendedBy'] as const) : [])],

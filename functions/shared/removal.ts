@@ -1,7 +1,14 @@
 import * as z from 'zod/mini'
 import { isNamed } from './aws-errors.ts'
-import { type Ledger } from './ledger.ts'
-import { type AccountRecord, isUnchanged, readAccount, updateAccount, updateWhileHeld } from './record-and-lease.ts'
+import type { Ledger } from './ledger.ts'
+import {
+  type AccountRecord,
+  isUnchanged,
+  leaseTaken,
+  readAccount,
+  updateAccount,
+  updateWhileHeld,
+} from './record-and-lease.ts'
 import { accountId, fields, trueOrFalse, userName } from './request.ts'
 import type { Vend } from './vend.ts'
 
@@ -77,18 +84,8 @@ export const takeLeaseToRemove = async (
     requestedBy,
   }: { vend: Vend; account: { id: string; name: string }; record: AccountRecord; ask: string; requestedBy: string },
 ) => {
-  const at = now()
-  const isOwn = record.lease?.holder === vend.executionArn
   const taken = await updateAccount(ledger, account.id, {
-    set: {
-      accountName: account.name,
-      status: 'VENDING',
-      updatedAt: at,
-      executionArn: vend.executionArn,
-      requestedBy,
-      lease: { holder: vend.executionArn, ask, renewedAt: Date.parse(at) },
-      ...(!isOwn && { steps: { AcceptRequest: { state: 'AcceptRequest', at } } }),
-    },
+    set: leaseTaken({ vend, account, askHash: ask, requestedBy, record }),
     remove: ['failure'],
     condition: isUnchanged(record),
   })

@@ -1,5 +1,5 @@
 import type { Account } from '@aws-sdk/client-organizations'
-import type { ProtectedPlaces } from '../shared/account.ts'
+import { type ProtectedPlaces, protectorOf } from '../shared/account.ts'
 import { actName, type FollowUp, missingOf } from '../shared/follow.ts'
 import { type AdminSeen, type Look, findingsOpen } from '../shared/look.ts'
 import { type AccountRecord, entryOf, isGone, mailTo } from '../shared/record-and-lease.ts'
@@ -14,15 +14,6 @@ export type RoundConfig = Pick<Vending, 'round' | 'mfa' | 'rootCredentials' | 's
 
 /** The place of an account in the organization, without the account's own id; empty if Organizations does not tell. */
 const pathOf = ({ Paths: [path = ''] = [], Id = '' }: Account) => path.replace(new RegExp(`${Id}/?$`), '')
-
-const isProtected = (account: Account, { accounts, organizationalUnits }: ProtectedPlaces) => {
-  const units = pathOf(account).split('/')
-  return (
-    accounts.includes(account.Id ?? '') ||
-    accounts.includes(account.Name ?? '') ||
-    organizationalUnits.some((unit) => units.includes(unit))
-  )
-}
 
 /**
  * Whether an administrator has signed in, chosen a password, and switched MFA on if that is asked for. Without a login
@@ -82,12 +73,13 @@ export const chooseAccounts = (
       followUpOf: (userName: string) => followUps.get(`${accountId}#${userName}`),
     }
     const isWanted = config.round === 'all' || (isVended && isUnsettled(record, known, config))
-    return State === 'ACTIVE' && isWanted && !isProtected(account, config.protected)
+    const path = pathOf(account)
+    return State === 'ACTIVE' && isWanted && !protectorOf({ accountId, name, units: path.split('/') }, config.protected)
       ? [
           {
             accountId,
             name,
-            path: pathOf(account),
+            path,
             joinedMethod: JoinedMethod,
             joinedAt: (JoinedTimestamp ?? new Date(0)).toISOString(),
           },

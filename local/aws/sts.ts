@@ -25,6 +25,17 @@ const checkSession = ({ RoleSessionName = '', DurationSeconds = 3600, Policy }: 
   parsePolicy(Policy)
 }
 
+/** Keeps a session, which calls can then use. Answers its credentials. */
+const openSession = (world: World, session: Session, seconds: number) => {
+  world.sessions.set(session.accessKeyId, session)
+  return {
+    AccessKeyId: session.accessKeyId,
+    SecretAccessKey: randomText(world, lettersAndDigits, 40),
+    SessionToken: randomText(world, lettersAndDigits, 100),
+    Expiration: new Date(world.now() + seconds * 1000),
+  }
+}
+
 /** The local API knows a session of its roles by the role's access key, so this session never ends. */
 const assumeManagementRole = (world: World, input: AssumeRoleRequest, caller: Caller) => {
   const { RoleArn = '', RoleSessionName = '' } = input
@@ -78,14 +89,8 @@ const assumeRole = (world: World, input: AssumeRoleRequest, caller: Caller) => {
     function: caller.function,
     expiresAt: Date.now() + seconds * 1000,
   }
-  world.sessions.set(session.accessKeyId, session)
   return {
-    Credentials: {
-      AccessKeyId: session.accessKeyId,
-      SecretAccessKey: randomText(world, lettersAndDigits, 40),
-      SessionToken: randomText(world, lettersAndDigits, 100),
-      Expiration: new Date(world.now() + seconds * 1000),
-    },
+    Credentials: openSession(world, session, seconds),
     AssumedRoleUser: {
       AssumedRoleId: session.assumedRoleId,
       Arn: arnOfCaller({ ...caller, accountId, session }),
@@ -123,15 +128,7 @@ const assumeRoot = (world: World, input: AssumeRootRequest, caller: Caller) => {
     isRoot: true,
     expiresAt: Date.now() + Number(DurationSeconds) * 1000,
   }
-  world.sessions.set(session.accessKeyId, session)
-  return {
-    Credentials: {
-      AccessKeyId: session.accessKeyId,
-      SecretAccessKey: randomText(world, lettersAndDigits, 40),
-      SessionToken: randomText(world, lettersAndDigits, 100),
-      Expiration: new Date(world.now() + Number(DurationSeconds) * 1000),
-    },
-  }
+  return { Credentials: openSession(world, session, Number(DurationSeconds)) }
 }
 
 export const sts: Operations = { AssumeRole: assumeRole, AssumeRoot: assumeRoot, GetCallerIdentity: getCallerIdentity }

@@ -11,6 +11,8 @@ import { marshall, unmarshall } from '@aws-sdk/util-dynamodb'
 import { mockClient } from 'aws-sdk-client-mock'
 import type { Account } from '../../functions/shared/account.ts'
 import { InvalidInputError } from '../../functions/shared/errors.ts'
+import type { FollowConfig } from '../../functions/shared/follow.ts'
+import type { AdminSeen } from '../../functions/shared/look.ts'
 import type { AccountRecord } from '../../functions/shared/record-and-lease.ts'
 import type { Ledger } from '../../functions/shared/ledger.ts'
 import type { Admin, Defaults, Group, PolicyDocument } from '../../functions/shared/request.ts'
@@ -21,6 +23,26 @@ export const accountId = '444455556666'
 export const adminAccess = 'arn:aws:iam::aws:policy/AdministratorAccess'
 export const readOnlyAccess = 'arn:aws:iam::aws:policy/ReadOnlyAccess'
 export const ourPath = '/account-vending/'
+
+/** What a look sees of an administrator who has not signed in. */
+export const hasNotSignedIn = (userName: string): AdminSeen => ({
+  userName,
+  isThere: true,
+  hasLoginProfile: true,
+  hasSignedIn: false,
+  mustChangePassword: true,
+  hasMfa: false,
+  accessKeys: 0,
+})
+
+/** The part of vending.yml that says what the daily round does for administrators. */
+export const followConfig: FollowConfig = {
+  delivery: 'link',
+  linkDays: 7,
+  allowedRecipients: ['example.com'],
+  reminders: [2, 5],
+  secretAfterSignIn: 'delete',
+}
 
 export const aVend = (overrides: Partial<Vend> = {}): Vend => ({
   id: '0123456789abcdef0123456789abcdef',

@@ -10,7 +10,7 @@ import {
   type UserThere,
 } from '../../functions/look-at-accounts/compare.ts'
 import { AccessRoleMissingError, AwsUnreachableError, DeniedByPolicyError } from '../../functions/shared/errors.ts'
-import type { FactsOnRecord, FollowConfig } from '../../functions/shared/follow.ts'
+import type { FactsOnRecord } from '../../functions/shared/follow.ts'
 import type { Handover } from '../../functions/shared/handover.ts'
 import type { FindingKind, Found } from '../../functions/shared/look.ts'
 import { mfaPolicy, mfaPolicyName } from '../../functions/shared/mfa-policy.ts'
@@ -23,6 +23,7 @@ import {
   awsError,
   ourPath,
   readOnlyAccess,
+  followConfig,
 } from '../support/builders.ts'
 
 // The truth table of the look: what each kind of finding is, and what looks like it and is none.
@@ -82,13 +83,7 @@ const mailedDaysAgo =
     about(one).mail.at = about(one).followUp.since = daysAgo(days)
   }
 
-const follow: FollowConfig = {
-  delivery: 'link',
-  linkDays: 7,
-  allowedRecipients: ['example.com'],
-  reminders: [2, 5],
-  secretAfterSignIn: 'delete',
-}
+const follow = followConfig
 
 const clean = (): Case => {
   const group: GroupThere = { name: 'Administrators', path: ourPath, policies: [adminAccess], inline: {} }

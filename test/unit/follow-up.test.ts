@@ -20,7 +20,7 @@ import { startEndpoint } from '../../local/aws/endpoint.ts'
 import { startStepFunctions } from '../../local/aws/step-functions.ts'
 import { createWorld } from '../../local/aws/world.ts'
 import { createLedger } from '../../local/create-ledger.ts'
-import { anAdmin, aVendedRecord } from '../support/builders.ts'
+import { anAdmin, aVendedRecord, hasNotSignedIn } from '../support/builders.ts'
 
 // Day by day, from the sign-in mail until the administrator has settled: what a round does on each day, with a real
 // ledger, real secrets, SES and Step Functions over the wire.
@@ -98,15 +98,7 @@ const secretId = () => `account-vending/${accountId}/${userName}`
 
 /** What is so in the account, as a look sees it. */
 let seen: AdminSeen
-const notYet: AdminSeen = {
-  userName,
-  isThere: true,
-  hasLoginProfile: true,
-  hasSignedIn: false,
-  mustChangePassword: true,
-  hasMfa: false,
-  accessKeys: 0,
-}
+const notYet = hasNotSignedIn(userName)
 
 /** What a vend leaves: the secret, the record, and the mail with its link. */
 const vend = async (vendId: string, admin: object, { delivery, linkDays }: Pick<Config, 'delivery' | 'linkDays'>) => {

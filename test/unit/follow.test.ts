@@ -1,15 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import {
-  type Facts,
-  type FollowConfig,
-  followUpExecution,
-  followUpOf,
-  hasNotCome,
-} from '../../functions/shared/follow.ts'
+import { type Facts, followUpExecution, followUpOf, hasNotCome } from '../../functions/shared/follow.ts'
 import type { Handover } from '../../functions/shared/handover.ts'
-import type { AdminSeen } from '../../functions/shared/look.ts'
 import { vendOf } from '../../functions/shared/vend.ts'
-import { accountId, anAdmin } from '../support/builders.ts'
+import { accountId, anAdmin, followConfig, hasNotSignedIn } from '../support/builders.ts'
 
 // What the platform team is told about administrators who have not come. follow-up.test.ts has what the round does.
 
@@ -17,22 +10,8 @@ const mailedAt = '2026-11-02T06:10:00.000Z'
 const day = 24 * 60 * 60 * 1000
 const on = (days: number) => Date.parse(mailedAt) + days * day
 
-const config: FollowConfig = {
-  delivery: 'link',
-  linkDays: 7,
-  allowedRecipients: ['example.com'],
-  reminders: [2, 5],
-  secretAfterSignIn: 'delete',
-}
-const notYet: AdminSeen = {
-  userName: 'ada',
-  isThere: true,
-  hasLoginProfile: true,
-  hasSignedIn: false,
-  mustChangePassword: true,
-  hasMfa: false,
-  accessKeys: 0,
-}
+const config = followConfig
+const notYet = hasNotSignedIn('ada')
 const aHandover = (overrides: Partial<Handover> = {}): Handover => ({
   accountId,
   userName: 'ada',

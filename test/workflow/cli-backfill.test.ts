@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import path from 'node:path'
 import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { type Backfill, backfill, budget, turns } from '../../cli/backfill.ts'
+import { type Backfill, backfill, budget } from '../../cli/backfill.ts'
 import { AwsError } from '../../local/aws/aws-error.ts'
 import type { Interception } from '../../local/aws/endpoint.ts'
 import { addAccount, addOrganizationalUnit, addUser } from '../../local/aws/world.ts'
@@ -303,14 +303,4 @@ test('at most so many vends run at a time', async () => {
   const vended = await run({ ou: 'Bounded', apply: true }, {}, { ...unlimited, atOnce: 3 })
   expect(new Set(Object.values(outcomes(vended)))).toEqual(new Set(['vended']))
   expect(most).toBe(3)
-})
-
-test('at most so many begin a second, and who comes late need not wait', () => {
-  let now = 10_000
-  const turn = turns(2, () => now)
-  expect([turn(), turn(), turn()]).toEqual([0, 500, 1000])
-  now += 1200
-  expect([turn(), turn()]).toEqual([300, 800])
-  now += 60_000
-  expect([turn(), turn()]).toEqual([0, 500])
 })
