@@ -884,7 +884,8 @@ describe('the contract of errors', () => {
   const exported = Object.entries(errors) as [string, new (...args: never[]) => Error][]
 
   test.each(exported)('%s is thrown under the name it is exported by', (name, Class) => {
-    const error = name === 'InvalidInputError' ? new errors.InvalidInputError([]) : new Class()
+    // Some take issues, and others a sentence.
+    const error = new Class([] as never)
     expect(error).toBeInstanceOf(Error)
     expect(error.name).toBe(name)
     expect(Object.hasOwn(error, 'name')).toBe(true)
