@@ -314,29 +314,31 @@ export const showSignIn = (seen: Omit<AdminSeen, 'userName'>) => {
   return seen.hasMfa ? styleText('green', 'with MFA') : 'without MFA'
 }
 
+const administratorColumns: Record<string, (admin: Status['admins'][number]) => string> = {
+  Administrator: ({ userName }) => userName,
+  Groups: ({ groups }) => groups.join(', '),
+  'Mailed to': ({ mailedAt, email }) => (mailedAt ? email : '–'),
+  At: ({ mailedAt }) => (mailedAt ? showTime(mailedAt) : ''),
+  Mail: ({ mail }) => (mail ? showMail(mail.status) : ''),
+  Link: ({ handover }) => (handover ? showLinkState(handover.state) : ''),
+  'Signs in': ({ signIn }) => (signIn ? showSignIn(signIn) : ''),
+}
+
+/** The administrators. Before the first round, nobody knows who signs in, and the table has no such column. */
+const administratorsTable = (admins: Status['admins']) => {
+  const isLookedAt = admins.some(({ signIn }) => signIn !== undefined)
+  const columns = Object.entries(administratorColumns).filter(([name]) => isLookedAt || name !== 'Signs in')
+  return table(
+    columns.map(([name]) => name),
+    admins.map((admin) =>
+      columns.map(([, show], i) => (admin.kept ? (i === 0 ? `${admin.userName} (kept)` : '') : show(admin))),
+    ),
+  )
+}
+
 /** The administrators of an account, and what a person must know about their mails and links. */
 export const showAdministrators = (account: Pick<Status, 'timeline' | 'admins'>) => [
-  ...(account.admins.length
-    ? [
-        '',
-        table(
-          ['Administrator', 'Groups', 'Mailed to', 'At', 'Mail', 'Link', 'Signs in'],
-          account.admins.map(({ userName, kept, groups, email, mailedAt, mail, handover, signIn }) =>
-            kept
-              ? [`${userName} (kept)`, '', '', '', '', '', '']
-              : [
-                  userName,
-                  groups.join(', '),
-                  mailedAt ? email : '–',
-                  mailedAt ? showTime(mailedAt) : '',
-                  mail ? showMail(mail.status) : '',
-                  handover ? showLinkState(handover.state) : '',
-                  signIn ? showSignIn(signIn) : '',
-                ],
-          ),
-        ),
-      ]
-    : []),
+  ...(account.admins.length ? ['', administratorsTable(account.admins)] : []),
   ...[...notMailedAgain(account), ...mailsInTrouble(account), ...handedOver(account)].map((words) => wrap(words, '  ')),
 ]
 
