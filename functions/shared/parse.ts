@@ -6,6 +6,7 @@ import { InvalidInputError, type Issues, RecipientNotAllowedError } from './erro
 const aboutField = [
   ...['AccountNotFoundError', 'ManagementAccountError', 'ProtectedAccountError', 'AccountPendingError'],
   ...['AccountNotActiveError', 'AccountBusyError', 'DeniedByPolicyError', 'RequestOpenError', 'RequestNotFoundError'],
+  'IdempotencyKeyReusedError',
 ]
 
 /** The wrong fields that a refusal names. None for any other error. */
