@@ -73,6 +73,29 @@ const tries: Record<string, Try> = {
     because: local,
     says: /^Started arn:aws:states:/,
   },
+  'npx vend drift --region us-east-1': {
+    as: 'npx vend --local drift --region us-east-1',
+    because: local,
+    says: /The daily round has not looked at any of these accounts yet/,
+  },
+  'npx vend drift --ou Workloads --csv drift.csv --region us-east-1': {
+    as: 'npx vend --local drift --ou Workloads --csv "$npm_config_prefix/drift.csv" --region us-east-1',
+    because: local,
+    says: /drift\.csv/,
+  },
+  'npx vend backfill --ou Workloads': {
+    as: 'npx vend --local backfill --ou Workloads',
+    because: local,
+    says: /old account/,
+  },
+  'npx vend backfill --ou Workloads --apply': {
+    as: 'npx vend --local backfill --ou Workloads --apply',
+    because: local,
+    says: /old account/,
+  },
+  'npx vend verify --stage prod --region us-east-1': {
+    skip: 'needs a deployed package; test/workflow/cli-verify.test.ts imitates one',
+  },
   'npx vend replay': { as: 'npx vend --local replay', because: local, says: /dead-letter queue is empty/ },
   'npm install --global .': { says: /added|changed|up to date/ },
   'source <(vend completion bash)': { says: /^$/ },
