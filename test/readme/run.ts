@@ -102,6 +102,12 @@ const tries: Record<string, Try> = {
   'source <(vend completion zsh)': { skip: 'zsh is not part of a usual installation' },
   'aws secretsmanager delete-secret': { skip: 'the start of a command, in a sentence' },
   'npx osls remove --stage prod': { skip: 'needs AWS; npm run test:e2e runs it on an imitated AWS' },
+  'git checkout VERSION && npm ci': { skip: 'VERSION stands for a release, and the checkout would change this clone' },
+  'npm start -- --config FILE': {
+    as: 'npm start -- --port 4690 --once --config vending.yml',
+    because: 'npm start has the usual ports already',
+    says: /Vended/,
+  },
   'npm start -- --once --event test/samples/manual-execution.json': {
     as: 'npm start -- --port 4690 --once --event test/samples/manual-execution.json',
     because: 'npm start has the usual ports already',
