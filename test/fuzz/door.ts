@@ -5,7 +5,7 @@ import type { AccountRecord } from '../../functions/shared/record-and-lease.ts'
 import { completeRequest, manualRequest } from '../../functions/shared/request.ts'
 import { isEvent } from '../../functions/shared/event-shape.ts'
 import { secretName } from '../../functions/shared/secret-name.ts'
-import { parseInput } from '../../functions/shared/parse.ts'
+import { parseInput, readJson } from '../../functions/shared/parse.ts'
 import { answering } from '../../local/aws/endpoint.ts'
 import { rulesFor } from '../../local/aws/eventbridge.ts'
 import { signIn } from '../../local/aws/iam.ts'
@@ -17,7 +17,7 @@ import { randomFrom } from '../simulation/random.ts'
 import { loadService } from '../simulation/service.ts'
 import { inVirtualTime } from '../simulation/virtual-time.ts'
 import { writes } from '../support/writes.ts'
-import { accountId, type ApiRequest, markup, type OpeningRequest } from './inputs.ts'
+import { accountId, type ApiRequest, type ApprovalRequest, markup, type OpeningRequest } from './inputs.ts'
 
 type Answer = { statusCode: number; headers: Record<string, string>; body: string }
 
@@ -37,7 +37,7 @@ const refusalOf = (statusCode: number, type: string): Ending => {
 }
 
 /** An opening that the API accepted opens one account, exactly as asked. */
-const checkOpened = (world: World, { status, error = '', input }: Execution): Ending => {
+const openedAsAsked = (world: World, { status, error = '', input }: Execution): Ending => {
   const { account } = JSON.parse(input) as { account: { name: string; email: string; tags: Record<string, string> } }
   const [opened, ...others] = [...world.accounts.values()].filter(({ email }) => lower(email) === lower(account.email))
   if (status !== 'SUCCEEDED') broken(`an opening that the API accepted ended as ${error}`)
@@ -243,7 +243,51 @@ export const openDoors = async (vendingFile: string, bundles?: Map<string, strin
       if (record?.status !== 'VENDED' || record.lease || record.vendedBy !== executionArn)
         broken(`the record says ${record?.status}`)
     }
-    return { world, ledger, executions, start, report, settled, endpoint, checkExecution, checkNothingMade, checkMails }
+    const accounts = world.accounts.size
+    const checkNotOpened = (why: string) => {
+      if (executions.length) broken(`${why}, and yet an execution was started`)
+      if (world.accounts.size !== accounts) broken(`${why}, and yet an account was opened`)
+    }
+    const checkOpened = () => openedAsAsked(world, executions[0] ?? broken('nothing was started'))
+    /** A request that the API accepted is carried out, or waits for an approver. */
+    const checkAsked = () => {
+      if (vending.approval !== 'required') return checkOpened()
+      checkNotOpened('nobody has approved the request')
+      const to = mails.flatMap(({ Destination }) => Destination.ToAddresses)
+      if (sorted(to) !== sorted(vending.approvalMails ?? vending.notify)) broken(`mails went to ${to.join()}`)
+      return 'awaits approval'
+    }
+    return {
+      ...{ world, ledger, executions, start, report, settled, endpoint, checkExecution, checkNothingMade, checkMails },
+      ...{ checkNotOpened, checkOpened, checkAsked },
+    }
+  }
+
+  type Call = { route: string; as: string; body: string; key?: string | undefined; isBase64Encoded?: boolean }
+  type More = { pathParameters?: object; queryStringParameters?: object }
+  /** API Gateway passes a request to the function of its route, by a role's session. */
+  const call = async (
+    { endpoint }: ReturnType<typeof build>,
+    { route, as, key, body, isBase64Encoded = false, ...more }: Call & More,
+  ) => {
+    const isOfRoute = ({ method, path }: { method: string; path: string }) => `${method} ${path}` === route
+    const { name = broken(`nothing answers ${route}`) } =
+      deployed.functions.find(({ routes }) => routes.some(isOfRoute)) ?? {}
+    const userArn = deployed.apiRoles.find(({ name }) => name === as)?.sessionArn
+    const answer = (await service.invoke(
+      name,
+      {
+        version: '2.0',
+        routeKey: route,
+        headers: key === undefined ? {} : { 'idempotency-key': key },
+        ...more,
+        requestContext: { authorizer: { iam: { userArn } } },
+        body: isBase64Encoded ? Buffer.from(body).toString('base64') : body,
+        isBase64Encoded,
+      },
+      endpoint,
+    )) as Answer
+    return { ...answer, ...checkAnswer(answer) }
   }
 
   return {
@@ -283,74 +327,76 @@ export const openDoors = async (vendingFile: string, bundles?: Map<string, strin
     /** API Gateway passes a request to its function. */
     api: ({ method, pathId, pathUser, key, body, isBase64Encoded }: ApiRequest) =>
       inNewWorld(async (door) => {
-        const name = method === 'POST' ? 'request-admins' : 'get-account'
         const asksForLink = method === 'POST' && pathUser !== undefined
         const path = `/accounts/{accountId}${method === 'POST' ? '/admins' : ''}${asksForLink ? '/{userName}/link' : ''}`
-        const answer = (await service.invoke(
-          name,
-          {
-            version: '2.0',
-            routeKey: `${method} ${path}`,
-            headers: key === undefined ? {} : { 'idempotency-key': key },
-            pathParameters: { accountId: pathId, ...(asksForLink && { userName: pathUser }) },
-            requestContext: {
-              authorizer: { iam: { userArn: 'arn:aws:sts::111122223333:assumed-role/operator/fuzz' } },
-            },
-            body: isBase64Encoded ? Buffer.from(body).toString('base64') : body,
-            isBase64Encoded,
-          },
-          door.endpoint,
-        )) as Answer
+        const { statusCode, type } = await call(door, {
+          route: `${method} ${path}`,
+          pathParameters: { accountId: pathId, ...(asksForLink && { userName: pathUser }) },
+          ...{ as: 'operator', key, body, isBase64Encoded },
+        })
         await door.settled()
-        const { type } = checkAnswer(answer)
         const [execution] = door.executions
-        if (answer.statusCode === 202) return `202 ${door.checkExecution(execution ?? broken('nothing was started'))}`
-        if (execution) broken(`the API answered ${answer.statusCode} and started an execution`)
-        door.checkNothingMade(`the API answered ${answer.statusCode}`)
-        if (door.ledger.all().length) broken(`the API answered ${answer.statusCode}, and yet something is on record`)
-        if (method === 'GET' && answer.statusCode === 200) return '200'
-        return refusalOf(answer.statusCode, type)
+        if (statusCode === 202) return `202 ${door.checkExecution(execution ?? broken('nothing was started'))}`
+        if (execution) broken(`the API answered ${statusCode} and started an execution`)
+        door.checkNothingMade(`the API answered ${statusCode}`)
+        if (door.ledger.all().length) broken(`the API answered ${statusCode}, and yet something is on record`)
+        if (method === 'GET' && statusCode === 200) return '200'
+        return refusalOf(statusCode, type)
       }),
     /** API Gateway passes a request about a new account to its function. */
     opening: ({ route, as, key, requestId, query, body, isBase64Encoded }: OpeningRequest) =>
       inNewWorld(async (door) => {
-        const { name = broken(`nothing answers ${route}`) } =
-          deployed.functions.find(({ routes }) => routes.some(({ method, path }) => `${method} ${path}` === route)) ??
-          {}
-        const userArn = deployed.apiRoles.find(({ name }) => name === as)?.sessionArn
-        const accounts = door.world.accounts.size
-        const answer = (await service.invoke(
-          name,
-          {
-            version: '2.0',
-            routeKey: route,
-            headers: key === undefined ? {} : { 'idempotency-key': key },
-            ...(route.includes('{') && { pathParameters: { requestId } }),
-            ...(Object.keys(query).length && { queryStringParameters: query }),
-            requestContext: { authorizer: { iam: { userArn } } },
-            body: isBase64Encoded ? Buffer.from(body).toString('base64') : body,
-            isBase64Encoded,
-          },
-          door.endpoint,
-        )) as Answer
-        const { type } = checkAnswer(answer)
-        if (route.startsWith('POST') && Buffer.byteLength(body) > 65_536 && answer.statusCode !== 400)
+        const { statusCode, type } = await call(door, {
+          route,
+          ...(route.includes('{') && { pathParameters: { requestId } }),
+          ...(Object.keys(query).length && { queryStringParameters: query }),
+          ...{ as: route.endsWith('/approval') ? 'approver' : as, key, body, isBase64Encoded },
+        })
+        if (route.startsWith('POST') && Buffer.byteLength(body) > 65_536 && statusCode !== 400)
           broken('a body over 64 KB was read')
         const onRecord = door.ledger.all().length
         await door.settled()
-        const [execution] = door.executions
-        if (answer.statusCode === 202)
-          return `202 ${checkOpened(door.world, execution ?? broken('nothing was started'))}`
-        if (execution) broken(`the API answered ${answer.statusCode} and started an execution`)
-        if (door.world.accounts.size !== accounts) broken(`the API answered ${answer.statusCode} and opened an account`)
-        if (onRecord) broken(`the API answered ${answer.statusCode}, and yet something is on record`)
-        if (route === 'GET /accounts' && answer.statusCode === 200) {
+        if (statusCode === 202) return `202 ${door.checkAsked()}`
+        door.checkNotOpened(`the API answered ${statusCode}`)
+        if (onRecord) broken(`the API answered ${statusCode}, and yet something is on record`)
+        if (route === 'GET /accounts' && statusCode === 200) {
           const { cursor } = query
           const from = cursor && (JSON.parse(Buffer.from(cursor, 'base64url').toString()) as { pk: string })
           if (from && !/^account#\d{12}$/.test(from.pk)) broken('the list took a cursor that is not its own')
           return '200'
         }
-        return refusalOf(answer.statusCode, type)
+        return refusalOf(statusCode, type)
+      }),
+    /** Somebody asks for an account, and approvers decide about the request, one after the other. */
+    approval: ({ as, body, decisions }: ApprovalRequest) =>
+      inNewWorld(async (door) => {
+        const asked = await call(door, { route: 'POST /accounts', as, body })
+        if (asked.statusCode !== 202) return refusalOf(asked.statusCode, asked.type)
+        await door.settled()
+        const waits = door.checkAsked()
+        const { requestId: own } = JSON.parse(asked.body) as { requestId: string }
+        let first: string | undefined
+        for (const { requestId = own, ...decision } of decisions) {
+          const { statusCode, type, body } = await call(door, {
+            route: 'POST /requests/{requestId}/approval',
+            ...{ as: 'approver', pathParameters: { requestId }, ...decision },
+          })
+          if (statusCode !== 200) {
+            refusalOf(statusCode, type)
+            continue
+          }
+          const { decision: decided } = JSON.parse(body) as { decision: string }
+          const { decision: wanted } = readJson(decision.body) as { decision: string }
+          if (decided !== { approve: 'approved', decline: 'declined' }[wanted]) broken(`${wanted} made it ${decided}`)
+          if (requestId !== own || waits !== 'awaits approval') broken('a request was decided that needs no decision')
+          if (decided !== (first ?? decided)) broken(`a request was ${first}, and then ${decided}`)
+          first = decided
+        }
+        await door.settled()
+        if (waits !== 'awaits approval') return waits
+        if (first === 'approved') return `approved: ${door.checkOpened()}`
+        door.checkNotOpened(`nobody approved the request`)
+        return first ?? 'undecided'
       }),
   }
 }

@@ -6,7 +6,7 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 import * as fc from 'fast-check'
 import { parse, stringify } from 'yaml'
 import { type Doors, openDoors } from './door.ts'
-import { apiRequest, deepInput, event, executionInput, openingRequest } from './inputs.ts'
+import { apiRequest, approvalRequest, deepInput, event, executionInput, openingRequest } from './inputs.ts'
 
 const usage = `Usage: npm run fuzz -- [options]
 
@@ -27,7 +27,8 @@ const shares: [door: keyof Doors, share: number, arbitrary: fc.Arbitrary<unknown
   ['event', 25, event],
   ['execution', 25, executionInput],
   ['api', 24.8, apiRequest],
-  ['opening', 25, openingRequest],
+  ['opening', 20, openingRequest],
+  ['approval', 5, approvalRequest],
   ['step', 0.2, deepInput],
 ]
 
@@ -86,12 +87,15 @@ const run = async () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'account-vending-'))
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
   const example = parse(readFileSync(path.join(import.meta.dirname, '..', 'support', 'vending.yml'), 'utf8')) as object
-  const files = ['organizations', 'control-tower'].map((automatic) => {
-    const file = path.join(folder, `${automatic}.yml`)
-    writeFileSync(
-      file,
-      stringify({ ...example, automatic, protected: { accounts: ['Audit'], organizationalUnits: [] } }),
-    )
+  const configurations = {
+    organizations: {},
+    'control-tower': { automatic: 'control-tower' },
+    approval: { approval: 'required', approvers: ['arn:aws:iam::111122223333:role/approvers'] },
+  }
+  const files = Object.entries(configurations).map(([name, changes]) => {
+    const file = path.join(folder, `${name}.yml`)
+    const vending = { ...example, ...changes, protected: { accounts: ['Audit'], organizationalUnits: [] } }
+    writeFileSync(file, stringify(vending))
     return file
   })
   process.stderr.write(`${inputs} inputs, seed ${seed}\n`)

@@ -255,6 +255,11 @@ const aCursor = fc
   )
   .map((json) => Buffer.from(JSON.stringify(json)).toString('base64url'))
 
+const aDecision = fc.record(
+  { decision: fc.constantFrom('approve', 'decline'), reason: fc.oneof(fc.constant('Use the shared one'), anyText) },
+  { requiredKeys: ['decision'] },
+)
+
 /** A request to a route about new accounts. */
 export const openingRequest = fc.record({
   route: fc.constantFrom(
@@ -270,10 +275,39 @@ export const openingRequest = fc.record({
     { status: fc.oneof(fc.constant('VENDED'), anyText), cursor: fc.oneof(aCursor, anyText) },
     { requiredKeys: [] },
   ),
-  body: fc.oneof(
-    { weight: 9, arbitrary: bodyOf(anOpening) },
-    { weight: 1, arbitrary: bodyOf(fc.record({ decision: fc.constantFrom('approve', 'decline'), reason: anyText })) },
-  ),
+  body: fc.oneof({ weight: 9, arbitrary: bodyOf(anOpening) }, { weight: 1, arbitrary: bodyOf(aDecision) }),
   isBase64Encoded: fc.boolean(),
 })
 export type OpeningRequest = typeof openingRequest extends fc.Arbitrary<infer T> ? T : never
+
+/**
+ * A request for an account, and what approvers decide about it. Without an id, a decision is about this request.
+ * Most requests are accepted and most decisions are valid: otherwise too few inputs get to a second, other decision.
+ */
+export const approvalRequest = fc.record({
+  as: fc.constantFrom('operator', 'requester'),
+  body: fc
+    .oneof(
+      {
+        weight: 4,
+        arbitrary: fc.record({ name: fc.constant('Payments'), email: fc.constant('new@example.com') }),
+      },
+      { weight: 1, arbitrary: anOpening },
+    )
+    .map((opening) => JSON.stringify(opening)),
+  decisions: fc.array(
+    fc.record({
+      requestId: fc.oneof(
+        { weight: 4, arbitrary: fc.constant(undefined) },
+        { weight: 1, arbitrary: fc.oneof(fc.constant('0123456789abcdef'.repeat(2)), anyText) },
+      ),
+      body: fc.oneof(
+        { weight: 4, arbitrary: fc.constantFrom('{"decision":"approve"}', '{"decision":"decline"}') },
+        { weight: 1, arbitrary: bodyOf(aDecision) },
+      ),
+      isBase64Encoded: fc.boolean(),
+    }),
+    { maxLength: 4 },
+  ),
+})
+export type ApprovalRequest = typeof approvalRequest extends fc.Arbitrary<infer T> ? T : never

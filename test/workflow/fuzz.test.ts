@@ -2,7 +2,17 @@ import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { bundleFunctions } from '../../local/run-function.ts'
 import { openDoors } from '../fuzz/door.ts'
-import { accountId, apiRequest, deepInput, event, executionInput, manyUnknown, openingRequest } from '../fuzz/inputs.ts'
+import {
+  accountId,
+  apiRequest,
+  approvalRequest,
+  type ApprovalRequest,
+  deepInput,
+  event,
+  executionInput,
+  manyUnknown,
+  openingRequest,
+} from '../fuzz/inputs.ts'
 import { withMistake } from '../simulation/mistakes.ts'
 import { vendingFile } from '../support/organization.ts'
 
@@ -19,8 +29,48 @@ test('inputs of all kinds are refused with a named error, or vended exactly as t
   await run(executionInput, doors.execution, 60)
   await run(apiRequest, doors.api, 60)
   await run(openingRequest, doors.opening, 120)
+  await run(approvalRequest, doors.approval, 10)
   await run(deepInput, doors.step, 2)
 }, 60_000)
+
+const approval = { approval: 'required', approvers: ['arn:aws:iam::111122223333:role/approvers'] }
+const withApproval = vendingFile({ ...approval, protected: { accounts: ['Audit'], organizationalUnits: [] } })
+
+test('requests and decisions of all kinds open an account exactly if an approver has approved the request', async () => {
+  const doors = await openDoors(withApproval)
+  const endings = new Set<string>()
+  const put = async (input: ApprovalRequest) => void endings.add(await doors.approval(input))
+  await fc.assert(fc.asyncProperty(approvalRequest, put), { seed: 1, numRuns: 80 })
+  await fc.assert(
+    fc.asyncProperty(openingRequest, async (input) => void (await doors.opening(input))),
+    { seed: 1, numRuns: 40 },
+  )
+  expect([...endings]).toEqual(expect.arrayContaining(['approved: Vended', 'declined', 'undecided']))
+}, 60_000)
+
+test.each<[what: string, file: string, right: string, wrong: string]>([
+  [
+    'a decision of anybody is taken for an approval',
+    'decide-request/decide-request.ts',
+    "asked === 'approve' ? 'approved' : 'declined'",
+    "asked ? 'approved' : 'declined'",
+  ],
+  [
+    'a request is carried out without an approval',
+    'request-account/request-account.ts',
+    "needsApproval: approval === 'required'",
+    'needsApproval: !approval',
+  ],
+  ['the last decision counts', 'shared/opening.ts', ' AND attribute_not_exists(approval)`', '`'],
+])('a mistake with approvals is found: %s', async (name, of, right, wrong) => {
+  const bundles = await bundleFunctions(withApproval, [withMistake({ name, file: of, changes: [[right, wrong]] })])
+  const doors = await openDoors(withApproval, bundles)
+  const details = await fc.check(
+    fc.asyncProperty(approvalRequest, async (input) => void (await doors.approval(input))),
+    { seed: 1, numRuns: 80 },
+  )
+  expect(details.failed).toBe(true)
+})
 
 test.each<[what: string, file: string, right: string, wrong: string]>([
   [
