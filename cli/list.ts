@@ -1,11 +1,15 @@
 import { styleText } from 'node:util'
 import { OrganizationsClient, paginateListAccounts } from '@aws-sdk/client-organizations'
+import { openFindings } from '../functions/shared/findings.ts'
+import { allFollowUps, type FollowUp } from '../functions/shared/follow.ts'
+import { type FollowThrough, followThroughOf, followThroughWords } from '../functions/shared/follow-through.ts'
 import { allHandovers, type Handover, handoverState } from '../functions/shared/handover.ts'
 import { scan } from '../functions/shared/ledger.ts'
+import { allLooks, type Look } from '../functions/shared/look.ts'
 import { lastMails, mailState } from '../functions/shared/mail-events.ts'
 import { allIntents, allRequests, type Intent } from '../functions/shared/opening.ts'
 import { toldFailures } from '../functions/shared/notes.ts'
-import { allAccounts, entryOf, isGone } from '../functions/shared/record-and-lease.ts'
+import { type AccountRecord, allAccounts, isGone } from '../functions/shared/record-and-lease.ts'
 import type { Vending } from '../functions/shared/vending.ts'
 import { keepingToTheRate, type Make } from './clients.ts'
 import { type LinkState, showLinkState } from './links.ts'
@@ -26,8 +30,12 @@ export type Listed = {
   error?: string
   /** True if vends of the account created nobody, because every user existed already. */
   everybodyKept?: boolean
-  /** The administrators whose console sign-in a removal has taken away. */
-  signInRemoved?: string[]
+  /** How far each administrator is with signing in, and what the daily round did about that, as far as is known. */
+  followThrough?: ({ userName: string } & FollowThrough)[]
+  /** When the daily round last looked at the account, ISO 8601. */
+  lookedAt?: string
+  /** What the round found and what is still so, the worst first. */
+  findings?: ReturnType<typeof openFindings>
   /** What became of the last mail to each administrator. */
   mails?: Mail[]
   /** Why the account is never vended. */
@@ -62,13 +70,15 @@ export async function list(
     }
     return accounts
   }
-  const [accounts, { records, told, mails, handovers, intents, requests }] = await Promise.all([
+  const [accounts, { records, told, mails, handovers, looks, followUps, intents, requests }] = await Promise.all([
     readAccounts(),
     scan(ledger, {
       records: allAccounts(['admins', 'passwords']),
       told: toldFailures,
       mails: lastMails,
       handovers: allHandovers,
+      looks: allLooks,
+      followUps: allFollowUps,
       intents: allIntents,
       requests: allRequests,
     }),
@@ -93,10 +103,15 @@ export async function list(
   const vended = [...accounts, ...departed].map((account): Listed => {
     // A vend that was refused at once left only the note that its failure was told.
     const unrecorded = told.has(account.accountId) ? 'FAILED' : 'NOT_VENDED'
-    const { status = unrecorded, updatedAt, failure, admins = {}, passwords } = records.get(account.accountId) ?? {}
-    const signInRemoved = Object.entries(admins).flatMap(([name, { userName }]) =>
-      entryOf(passwords, name)?.removedAt ? [userName] : [],
-    )
+    const {
+      status = unrecorded,
+      updatedAt,
+      failure,
+      admins = {},
+      passwords = {},
+    } = records.get(account.accountId) ?? {}
+    const look = isGone(status) ? undefined : looks.get(account.accountId)
+    const followed = isGone(status) ? [] : followThrough(account.accountId, { admins, passwords }, { look, followUps })
     const never = neverOf(account)
     const mailed = mailsOf(account.accountId, admins)
     const links = isGone(status) ? undefined : countLinks(handoversOf.get(account.accountId), clients.now())
@@ -105,7 +120,8 @@ export async function list(
       status,
       ...(never && { never }),
       ...(isEverybodyKept({ status, admins: Object.values(admins) }) && { everybodyKept: true }),
-      ...(signInRemoved.length && { signInRemoved }),
+      ...(followed.length && { followThrough: followed }),
+      ...(look && { lookedAt: look.at, findings: openFindings(look) }),
       ...(mailed.length && { mails: mailed }),
       ...(updatedAt && { updatedAt }),
       ...(failure && { error: failure.error }),
@@ -116,6 +132,18 @@ export async function list(
     .filter((account) => !status.length || status.includes(account.status))
     .sort((a, b) => a.name.localeCompare(b.name) || a.accountId.localeCompare(b.accountId))
 }
+
+/** What is known about the administrators of an account, except those who are kept. */
+const followThrough = (
+  accountId: string,
+  record: Pick<AccountRecord, 'admins' | 'passwords'>,
+  { look, followUps }: { look: Look | undefined; followUps: Map<string, FollowUp> },
+) =>
+  Object.entries(record.admins).flatMap(([name, { userName, kept }]) => {
+    if (kept) return []
+    const known = followThroughOf(userName, { record, look, followUp: followUps.get(`${accountId}#${name}`) })
+    return Object.keys(known).length ? [{ userName, ...known }] : []
+  })
 
 /** An account that is being opened, as long as its id is not known. */
 const openingOf = (
@@ -134,6 +162,14 @@ const showMails = (mails: Mail[]) => {
   if (!others.length) return mails.length && 'mail delivered'
   return others.map(({ userName, status }) => `mail ${showMail(status)}: ${userName}`).join(', ')
 }
+
+/** What the daily round saw and did, for each administrator, and what it found. */
+const showRound = ({ followThrough = [], findings = [] }: Pick<Listed, 'followThrough' | 'findings'>) => [
+  ...followThrough.map(({ userName, ...one }) => `${userName}: ${followThroughWords(one).join(', ')}`),
+  ...(findings.length
+    ? [`found: ${findings.map(({ kind, subject }) => (subject ? `${kind} (${subject})` : kind)).join(', ')}`]
+    : []),
+]
 
 const countLinks = (handovers: Handover[] = [], now: number) => {
   const counts: NonNullable<Listed['links']> = {}
@@ -162,7 +198,7 @@ const countOf = (accounts: Listed[]) => {
 /** The accounts for a person, a line each. `most` is the most columns of a line: a program wants each account whole. */
 export const showList = (accounts: Listed[], most = width) => {
   const rows = accounts.map(
-    ({ accountId, name, state, status, updatedAt, error, never, everybodyKept, signInRemoved, mails = [], links }) => [
+    ({ accountId, name, state, status, updatedAt, error, never, everybodyKept, mails = [], links, ...round }) => [
       accountId,
       name,
       state === 'ACTIVE' ? state : styleText('yellow', state),
@@ -172,8 +208,8 @@ export const showList = (accounts: Listed[], most = width) => {
         updatedAt && showTime(updatedAt),
         error,
         everybodyKept && everybodyKeptWords,
-        signInRemoved && `sign-in removed: ${signInRemoved.join(', ')}`,
         showMails(mails),
+        ...showRound(round),
         never && `never vended: ${never}`,
       ]
         .filter(Boolean)

@@ -7,6 +7,7 @@ import { isNamed } from '../functions/shared/aws-errors.ts'
 import { mayChange, readExecution } from '../functions/shared/execution.ts'
 import { findingWords } from '../functions/shared/findings.ts'
 import { actWords, followUpState } from '../functions/shared/follow.ts'
+import { followThroughWords } from '../functions/shared/follow-through.ts'
 import { type Failure, hasFailed, sentenceOf } from '../functions/shared/failure.ts'
 import { type Ledger, scan } from '../functions/shared/ledger.ts'
 import type { AdminSeen } from '../functions/shared/look.ts'
@@ -296,6 +297,13 @@ const claimedWords = (userName: string, { claimedAt, network, browser, disownedA
     : shown
 }
 
+/** How far each administrator is with signing in, and what the daily round did about that. */
+const followedThrough = ({ admins }: Pick<Status, 'admins'>) =>
+  admins.flatMap((admin) => {
+    const words = followThroughWords(admin)
+    return words.length ? [`${admin.userName}: ${words.join(', ')}.`] : []
+  })
+
 /** What the daily round found when it last looked at the account, a sentence for each finding. */
 const foundByRound = ({ findings = [] }: Status) =>
   findings.map(({ kind, since, text }) => `${findingWords[kind]} (found on ${since.slice(0, 10)}). ${text}`)
@@ -339,7 +347,9 @@ const administratorsTable = (admins: Status['admins']) => {
 /** The administrators of an account, and what a person must know about their mails and links. */
 export const showAdministrators = (account: Pick<Status, 'timeline' | 'admins'>) => [
   ...(account.admins.length ? ['', administratorsTable(account.admins)] : []),
-  ...[...notMailedAgain(account), ...mailsInTrouble(account), ...handedOver(account)].map((words) => wrap(words, '  ')),
+  ...[...notMailedAgain(account), ...mailsInTrouble(account), ...handedOver(account), ...followedThrough(account)].map(
+    (words) => wrap(words, '  '),
+  ),
 ]
 
 /** The steps of a vend, and at which of them the vend failed. */

@@ -1,9 +1,12 @@
+import { findingWords, openFindings } from '../functions/shared/findings.ts'
+import { followThroughOf, followThroughWords } from '../functions/shared/follow-through.ts'
 import { ourPath } from '../functions/shared/iam-client.ts'
 import { requestTag } from '../functions/shared/new-account.ts'
 import { nextCommand } from '../functions/shared/next-command.ts'
 import { claimDisowned, isEvent, linkClaimed } from '../functions/shared/event-shape.ts'
 import { hasFailed, sentenceOf } from '../functions/shared/failure.ts'
 import { isTooDeep, parseJson } from '../functions/shared/parse.ts'
+import { entryOf } from '../functions/shared/record-and-lease.ts'
 import type { Mail } from './aws/ses.ts'
 import type { Execution } from './aws/step-functions-execution.ts'
 import type { Account, World } from './aws/world.ts'
@@ -50,12 +53,28 @@ const shownFailure = (execution: Execution, endpointPort: string) => {
   return { error, explained: { what, advice, goOn, command, again, needsFile: request !== undefined } }
 }
 
-type MailStates = Awaited<ReturnType<LocalOrganization['mailStates']>>
+type OnRecord = Awaited<ReturnType<LocalOrganization['onRecord']>>
+
+/** How far an administrator is with signing in, and what the daily round did about that, in words. */
+const followedThrough = ({ accounts, looks, followUps }: OnRecord, accountId: string, userName: string) => {
+  const name = userName.toLowerCase()
+  const record = accounts.get(accountId)
+  const admin = entryOf(record?.admins, name)
+  if (!record || !admin || admin.kept) return []
+  const followUp = followUps.get(`${accountId}#${name}`)
+  return followThroughWords(followThroughOf(userName, { record, look: looks.get(accountId), followUp }))
+}
+
+/** What the daily round found in an account and what is still so, the worst first. */
+const foundIn = ({ looks }: OnRecord, accountId: string) => {
+  const look = looks.get(accountId)
+  return look ? openFindings(look).map(({ kind, text }) => ({ what: findingWords[kind], text })) : []
+}
 
 const shownAccount = (
   world: World,
   account: Account,
-  { claims, mailStates }: { claims: ReturnType<typeof claimsOf>; mailStates: MailStates },
+  { claims, onRecord }: { claims: ReturnType<typeof claimsOf>; onRecord: OnRecord },
 ) => {
   const { id, name, state, parentId, users, deniedActions } = account
   return {
@@ -68,9 +87,11 @@ const shownAccount = (
       ours: path === ourPath,
       groups: [...groups].map((group) => group.name),
       signsIn: login !== undefined,
-      mail: mailStates.get(`${id}#${name.toLowerCase()}`)?.status,
+      mail: onRecord.mails.get(`${id}#${name.toLowerCase()}`)?.status,
       claim: claims.get(administratorKey({ accountId: id, userName: name })),
+      followThrough: followedThrough(onRecord, id, name),
     })),
+    findings: foundIn(onRecord, id),
     secrets: [...world.secrets.keys()].filter((secretName) => secretName.startsWith(`account-vending/${id}/`)),
     deniedActions,
     obstacles: obstaclesOf(account),
@@ -137,9 +158,9 @@ const pathOf = (world: World, unitId: string): string => {
 /** Takes the page's snapshot of an organization. Accounts, executions and mails begin with the newest. */
 export const snapshotOf = async (organization: LocalOrganization) => {
   const { world, vending, clock, executions, endpointUrl, apiUrl, apiRoles, deadLetters } = organization
-  const [mails, mailStates, requests] = await Promise.all([
+  const [mails, onRecord, requests] = await Promise.all([
     organization.mails(),
-    organization.mailStates(),
+    organization.onRecord(),
     organization.requests(),
   ])
   const claims = claimsOf(organization.events)
@@ -162,7 +183,7 @@ export const snapshotOf = async (organization: LocalOrganization) => {
     apiKey: operator ? `${operator.accessKeyId}:${operator.secretAccessKey}` : '',
     accounts: [...world.accounts.values()]
       .toReversed()
-      .map((account) => shownAccount(world, account, { claims, mailStates })),
+      .map((account) => shownAccount(world, account, { claims, onRecord })),
     requests,
     /** The organizational units by path, such as Workloads/Sandbox. */
     units: [...world.organizationalUnits.values()]

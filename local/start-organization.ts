@@ -3,8 +3,11 @@ import { setTimeout } from 'node:timers/promises'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { loadVending } from '../infra/build/check-vending.ts'
 import { routeThrottle } from '../infra/build/routes.ts'
-import { scan } from '../functions/shared/ledger.ts'
+import { allFollowUps } from '../functions/shared/follow.ts'
+import { type Ledger, scan } from '../functions/shared/ledger.ts'
+import { allLooks } from '../functions/shared/look.ts'
 import { lastMails } from '../functions/shared/mail-events.ts'
+import { allAccounts } from '../functions/shared/record-and-lease.ts'
 import type { Vending } from '../functions/shared/vending.ts'
 import { type ApiRole, startApi } from './aws/api-gateway.ts'
 import { cloudFormation } from './aws/cloudformation.ts'
@@ -184,6 +187,18 @@ export const clientConfig = ({ endpointUrl, world }: LocalOrganization, accountI
   configOf(endpointUrl, world.region, accountId)
 
 /**
+ * What the ledger knows: the record of each account and what the daily round found there, by account id; the last mail
+ * to each administrator and what the round did for them, by `accountId#userName` in lower case.
+ */
+const readRecords = (ledger: Ledger) =>
+  scan(ledger, {
+    accounts: allAccounts(['admins', 'passwords']),
+    mails: lastMails,
+    looks: allLooks,
+    followUps: allFollowUps,
+  })
+
+/**
  * Starts an AWS organization in memory and deploys this service in it: the real bundles, the real definition and rules,
  * and the real SDK clients over HTTP. `close` ends everything.
  */
@@ -235,8 +250,7 @@ export const startOrganization = async ({ vendingFile, speed = defaultSpeed, sta
     apiUrl: api.url,
     apiRoles,
     mails: endpoint.mails,
-    /** What the ledger knows about the last mail to each administrator, by `accountId#userName` in lower case. */
-    mailStates: async () => (await scan(ledger, { mails: lastMails })).mails,
+    onRecord: () => readRecords(ledger),
     requests: () => shownRequests(ledger),
     executions: stepFunctions.executions,
     putEvent: bus.putEvent,

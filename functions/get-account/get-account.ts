@@ -3,10 +3,11 @@ import { isNamed } from '../shared/aws-errors.ts'
 import { AccountNotFoundError } from '../shared/errors.ts'
 import { openFindings } from '../shared/findings.ts'
 import { handoverState, readHandover } from '../shared/handover.ts'
-import { actsDone, followUpState, readFollowUp } from '../shared/follow.ts'
-import { type AccountRecord, entryOf, mailTo, readAccount } from '../shared/record-and-lease.ts'
+import { followUpState, readFollowUp } from '../shared/follow.ts'
+import { followThroughOf } from '../shared/follow-through.ts'
+import { type AccountRecord, mailTo, readAccount } from '../shared/record-and-lease.ts'
 import type { Ledger } from '../shared/ledger.ts'
-import { type AdminSeen, type Look, readLook } from '../shared/look.ts'
+import { type Look, readLook } from '../shared/look.ts'
 import { mailState, mailTags, readMail } from '../shared/mail-events.ts'
 import { type Admin, inPath } from '../shared/request.ts'
 import { parseInput } from '../shared/parse.ts'
@@ -47,20 +48,16 @@ const recorded = async (ledger: Ledger, { accountId, record, look }: Known, now:
         admin.kept ? undefined : readHandover(ledger, administrator),
         admin.kept ? undefined : readFollowUp(ledger, administrator),
       ])
-      const seen = entryOf(look?.admins, admin.userName.toLowerCase())
-      const { removedAt } = entryOf(record.passwords, admin.userName.toLowerCase()) ?? {}
-      const shown = {
+      return {
         ...admin,
         ...mailed,
         ...(handover && { handover: handoverState(handover, now) }),
-        ...(seen && { signIn: signInOf(seen) }),
-        ...(removedAt && { signInRemovedAt: removedAt }),
+        ...followThroughOf(admin.userName, { record, look, followUp }),
       }
-      return { shown, acts: followUp ? actsDone(followUp) : [] }
     }),
   )
-  const followUps = people.flatMap(({ shown: { userName }, acts }) =>
-    acts.map((act) => ({ state: followUpState, userName, ...act })),
+  const followUps = people.flatMap(({ userName, followUps = [] }) =>
+    followUps.map((act) => ({ state: followUpState, userName, ...act })),
   )
   const steps = Object.values(record.steps).map(({ mail: _, ...step }) => step)
   const timeline: TimelineEntry[] = [...steps, ...followUps]
@@ -77,11 +74,9 @@ const recorded = async (ledger: Ledger, { accountId, record, look }: Known, now:
     asked: record.asked,
     timeline: timeline.sort((a, b) => a.at.localeCompare(b.at)),
     groups: Object.values(record.groups),
-    admins: people.map(({ shown }) => shown),
+    admins: people,
   }
 }
-
-const signInOf = ({ userName: _, ...seen }: AdminSeen) => seen
 
 /** When an administrator was mailed, and what became of the mail. Older versions of this service did not record it. */
 const mailOf = async (ledger: Ledger, record: AccountRecord, admin: Admin) => {

@@ -171,8 +171,8 @@ const adminsSeen = (record: Known['record'], { users }: There) =>
       const user = users.get(key)
       if (kept) return []
       const { hasLoginProfile = false, hasSignedIn = false, mustChangePassword = false } = user ?? {}
-      const { hasMfa = false, accessKeys = 0 } = user ?? {}
-      const isThere = user !== undefined
-      return [[key, { userName, isThere, hasLoginProfile, hasSignedIn, mustChangePassword, hasMfa, accessKeys }]]
+      const { lastSignInAt, hasMfa = false, accessKeys = 0 } = user ?? {}
+      const signIn = { hasLoginProfile, hasSignedIn, ...(lastSignInAt && { lastSignInAt }), mustChangePassword }
+      return [[key, { userName, isThere: user !== undefined, ...signIn, hasMfa, accessKeys }]]
     }),
   )

@@ -98,6 +98,7 @@ const userThere = (
   signIn: SignIn | undefined,
 ): UserThere => {
   const profile: LoginProfile | undefined = signIn?.profile
+  const isInUse = hasSignedIn(lastUsed && { PasswordLastUsed: lastUsed }, profile)
   return {
     name,
     path,
@@ -106,7 +107,8 @@ const userThere = (
     groups: detail.GroupList ?? [],
     tags: Object.fromEntries((detail.Tags ?? []).map(({ Key = '', Value = '' }) => [Key, Value])),
     hasLoginProfile: profile !== undefined,
-    hasSignedIn: hasSignedIn(lastUsed && { PasswordLastUsed: lastUsed }, profile),
+    hasSignedIn: isInUse,
+    ...(isInUse && lastUsed && { lastSignInAt: lastUsed.toISOString() }),
     mustChangePassword: profile?.PasswordResetRequired ?? false,
     hasMfa: signIn?.hasMfa ?? false,
     accessKeys: signIn?.accessKeys ?? 0,

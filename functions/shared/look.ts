@@ -49,6 +49,8 @@ export type AdminSeen = {
   hasLoginProfile: boolean
   /** Whether a person has signed in with the present login profile. */
   hasSignedIn: boolean
+  /** When the present login profile was last used to sign in. IAM does not tell when a password was changed. */
+  lastSignInAt?: string
   /** Whether the user must still choose a password of their own. */
   mustChangePassword: boolean
   hasMfa: boolean

@@ -16,7 +16,7 @@ export const Accounts = ({ snapshot }: { snapshot: Snapshot }) => (
           </tr>
         </thead>
         <tbody>
-          {snapshot.accounts.map(({ id, name, state, unit, users, secrets, deniedActions }) => (
+          {snapshot.accounts.map(({ id, name, state, unit, users, secrets, deniedActions, findings }) => (
             <tr key={id}>
               <th scope="row" id={`account-${id}`} tabIndex={-1}>
                 {name}
@@ -31,13 +31,20 @@ export const Accounts = ({ snapshot }: { snapshot: Snapshot }) => (
                     denied by policy: {deniedActions.join(', ')}
                   </small>
                 )}
+                {findings.map(({ what, text }) => (
+                  <details key={text} class="finding">
+                    <summary>{what}</summary>
+                    {text}
+                  </details>
+                ))}
               </th>
               <td>
-                {users.map(({ name, ours, groups, mail, claim }) => (
+                {users.map(({ name, ours, groups, mail, claim, followThrough }) => (
                   <div key={name}>
                     {name}{' '}
                     <small>{[...groups, ...(ours ? [] : ['not ours']), ...(claim ? [claim] : [])].join(', ')}</small>
                     {mail && <small class={troubles.includes(mail) ? 'wrong' : ''}> · mail {mail}</small>}
+                    {followThrough.length > 0 && <small class="follow-through">{followThrough.join(', ')}</small>}
                   </div>
                 ))}
               </td>

@@ -148,6 +148,11 @@ describe('what the daily round did and saw', () => {
     )
     const told = await get()
     const byRound = { state: 'FollowUp', userName: 'Administrator' }
+    expect(told.admins[0]?.followUps).toEqual([
+      { act: 'renew', at: '2026-11-08T06:10:00.000Z' },
+      { act: 'remind-2', at: '2026-11-10T06:10:00.000Z' },
+      { act: 'end-secret', at: '2026-11-12T06:10:00.000Z' },
+    ])
     expect(told.timeline).toEqual([
       { state: 'AcceptRequest', at: '2026-11-01T09:21:00.000Z' },
       { ...byRound, act: 'renew', at: '2026-11-08T06:10:00.000Z' },

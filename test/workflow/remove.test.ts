@@ -340,7 +340,7 @@ describe('vend remove', () => {
     expect(stdout.replace(/\s+/g, ' ')).toMatch(
       /The console sign-in of ada was taken away at .* UTC\. ada still has 1 access key\./,
     )
-    expect((await command('list')).stdout).toContain('sign-in removed: ada')
+    expect((await command('list')).stdout).toContain('ada: sign-in removed on ')
   })
 
   test('refuses the last way in with the option that removes it', async () => {
