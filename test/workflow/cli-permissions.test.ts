@@ -20,12 +20,14 @@ const root = path.join(import.meta.dirname, '..', '..')
 const folder = temporaryFolder()
 const managementAccountId = '111122223333'
 
-/** The actions that a row of the table names. */
-const permissionsOf = (command: string) => {
+/** The actions that a row of the table names, and those of the row to which it refers. */
+const permissionsOf = (command: string): Set<string> => {
   const row = readFileSync(path.join(root, 'docs', 'command.md'), 'utf8')
     .split('\n')
     .find((line) => line.startsWith(`| \`${command}\``) && line.includes(':'))
-  return new Set([...(row ?? '').matchAll(/`([a-z]+:\w+)`/g)].map(([, action = '']) => action))
+  const [, other] = /\| What `(\w+)` needs/.exec(row ?? '') ?? []
+  const named = [...(row ?? '').matchAll(/`([a-z]+:\w+)`/g)].map(([, action = '']) => action)
+  return new Set([...named, ...(other ? permissionsOf(other) : [])])
 }
 
 let organization: LocalOrganization
