@@ -273,7 +273,8 @@ const Timeline = ({ execution, snapshot: { now, speed } }: { execution: Executio
   const start = execution.startDate
   // A state that the execution comes back to, because it waits for its turn, has one row.
   const rows = [...Map.groupBy(visitsOf(execution), ({ key }) => key)]
-  const end = execution.stopDate ?? Math.max(start + 1, ...execution.history.map(({ at }) => at))
+  // On a busy machine, the last state is noted a moment after the execution's end.
+  const end = Math.max(execution.stopDate ?? start + 1, ...execution.history.map(({ at }) => at))
   return (
     <>
       <p>

@@ -423,8 +423,9 @@ test('with approval: required, the page approves and declines', async () => {
   await press('Decline')
   await page.locator('.requests li').first().getByText('declined', { exact: true }).waitFor()
   expect(await executions().filter({ hasText: 'Second' }).count()).toBe(0)
+  // The page would say that its stream of events ended.
+  await page.goto('about:blank')
   expect(await other.interrupt()).toBe(0)
-  problems.splice(0)
 })
 
 test('says who was made and who was kept', async () => {
@@ -472,8 +473,10 @@ test.each([360, 768, 1280])(
       await answer.waitFor()
       const [place, text] = [await pressed.boundingBox(), await answer.boundingBox()]
       expect(text!.y - place!.y, button).toBeLessThan(200)
-      expect(text!.y + Math.min(text!.height, 40), button).toBeLessThan(640)
-      expect(text!.y, button).toBeGreaterThan(0)
+      // The button was in the middle. What goes on elsewhere on the page may have moved both since.
+      const fromMiddle = text!.y - (place!.y + place!.height / 2)
+      expect(fromMiddle + Math.min(text!.height, 40), button).toBeLessThan(320)
+      expect(fromMiddle, button).toBeGreaterThan(-320)
     }
     await newest('DeniedByPolicyError')
     await press('Redrive')
