@@ -8,7 +8,6 @@ import {
 } from '@aws-sdk/client-cloudtrail'
 import { type EventBridgeClient, ListRulesCommand, type Rule } from '@aws-sdk/client-eventbridge'
 import { GetPolicyCommand } from '@aws-sdk/client-iam'
-import { GetAccountSettingsCommand } from '@aws-sdk/client-lambda'
 import { DescribeOrganizationCommand } from '@aws-sdk/client-organizations'
 import { GetIdentityVerificationAttributesCommand } from '@aws-sdk/client-ses'
 import { GetAccountCommand } from '@aws-sdk/client-sesv2'
@@ -18,14 +17,17 @@ import { exampleKeys } from '../infra/build/example-values.ts'
 import { arnOfPolicy } from '../functions/shared/request.ts'
 import { senderIdentities } from '../functions/shared/vending.ts'
 import { type Check, type Context, fail, ok, type Result, warn } from './doctor-context.ts'
+import { checkLambdaConcurrency } from './doctor-lambda.ts'
 import { checkMailEvents } from './doctor-mail-events.ts'
 import {
   checkAccessRole,
   checkOpenings,
   checkProtectedAccounts,
+  checkRootAccess,
   checkServiceControlPolicies,
   checkTrustedAccess,
 } from './doctor-organization.ts'
+import { checkPrincipals, checkRolesAndUsers } from './doctor-principals.ts'
 import { findStack, stackName } from './service.ts'
 import { firstOf } from '../functions/shared/service-control-policies.ts'
 
@@ -79,6 +81,7 @@ export const checks: Record<string, Check> = {
   },
 
   principals: (context) => Promise.resolve(checkPrincipals(context)),
+  'roles and users': checkRolesAndUsers,
   policies: checkPolicies,
 
   stack: async ({ clients, stage }) => {
@@ -181,44 +184,13 @@ export const checks: Record<string, Check> = {
   'protected accounts': checkProtectedAccounts,
   'service control policies': checkServiceControlPolicies,
 
-  'Lambda concurrency': async ({ clients }) => {
-    const { AccountLimit = {} } = await clients.lambda.send(new GetAccountSettingsCommand({}))
-    const { ConcurrentExecutions = 0, UnreservedConcurrentExecutions: unreserved = 0 } = AccountLimit
-    const count = (executions: number) => executions.toLocaleString('en-US')
-    const finding =
-      unreserved === ConcurrentExecutions
-        ? `All ${count(ConcurrentExecutions)} concurrent executions are unreserved`
-        : `${count(unreserved)} of ${count(ConcurrentExecutions)} concurrent executions are unreserved`
-    const remedy = 'Request a higher quota (Service Quotas, AWS Lambda, Concurrent executions).'
-    // A vend runs up to five functions at the same time, and waits when Lambda throttles.
-    if (unreserved < 5) return fail(`${finding}, and a single vend uses up to 5.`, remedy)
-    if (unreserved < 50) return warn(`${finding}, so several vends at once will wait for each other.`, remedy)
-    return ok(`${finding}.`)
-  },
+  'root credentials': checkRootAccess,
+  'Lambda concurrency': checkLambdaConcurrency,
 }
 
 const noOrganization = (error: unknown) => {
   if (isNamed(error, 'AWSOrganizationsNotInUseException')) return { Organization: undefined }
   throw error
-}
-
-/** Whether the principals of vending.yml are of the management account, in which they are used. */
-function checkPrincipals({ vending, partition, accountId }: Context): Result {
-  const isForeign = (arn: string) => !arn.startsWith(`arn:${partition}:iam::${accountId}:`)
-  const foreign = (['secretReaders', 'operators', 'requesters', 'approvers'] as const).flatMap((key) =>
-    vending[key].filter(isForeign).map((arn) => ({ key, text: `${key} has ${arn}` })),
-  )
-  if (!foreign.length) return ok(`All roles and users in vending.yml belong to ${accountId}.`)
-  const finding = `These roles or users do not belong to this account (${accountId}): ${firstOf(foreign.map(({ text }) => text))}.`
-  return foreign.some(({ key }) => key === 'secretReaders')
-    ? fail(
-        finding,
-        `Only roles and users of ${accountId} can read the passwords, which are stored there. Correct the account ID in vending.yml.`,
-      )
-    : warn(
-        finding,
-        'These roles and users can assume the roles of the API from their own account. Unless you intend this, correct the account ID in vending.yml.',
-      )
 }
 
 /**

@@ -1,3 +1,4 @@
+import { ListOrganizationsFeaturesCommand } from '@aws-sdk/client-iam'
 import {
   type OrganizationsClient,
   paginateListAccounts,
@@ -47,6 +48,26 @@ export const checkTrustedAccess: Check = async ({ clients, vending }) => {
         'controltower.amazonaws.com has no trusted access to the organization, so Control Tower sends no events about accounts.',
         'Set up Control Tower’s landing zone, or set automatic: organizations in vending.yml.',
       )
+}
+
+/** Whether IAM manages root credentials centrally, if vending.yml says that the daily round audits them. */
+export const checkRootAccess: Check = async ({ clients, vending }) => {
+  if (vending.rootCredentials !== 'audit') return ok('vending.yml does not ask for an audit of root credentials.')
+  // IAM User Guide, id_root-enable-root-access.
+  const enable = 'aws iam enable-organizations-root-credentials-management'
+  const consequence = 'so the daily round cannot audit root credentials, which vending.yml asks for.'
+  try {
+    const { EnabledFeatures = [] } = await clients.iam.send(new ListOrganizationsFeaturesCommand({}))
+    return EnabledFeatures.includes('RootCredentialsManagement')
+      ? ok('IAM manages the root credentials of member accounts centrally.')
+      : warn(`IAM does not manage root credentials centrally, ${consequence}`, `To switch it on: ${enable}`)
+  } catch (error) {
+    if (!isNamed(error, 'ServiceAccessNotEnabledException')) throw error
+    return warn(
+      `iam.amazonaws.com has no trusted access to the organization, ${consequence}`,
+      `To switch it on: aws organizations enable-aws-service-access --service-principal iam.amazonaws.com, and then ${enable}`,
+    )
+  }
 }
 
 /** Whether an account can be opened as vending.yml says. */

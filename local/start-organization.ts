@@ -13,12 +13,12 @@ import { type ApiRole, startApi } from './aws/api-gateway.ts'
 import { cloudFormation } from './aws/cloudformation.ts'
 import { type Intercept, startEndpoint } from './aws/endpoint.ts'
 import { eventBridge, rulesFor, scheduledEvent, undelivered } from './aws/eventbridge.ts'
-import { invokeOperation } from './aws/lambda.ts'
+import { concurrencyOperation, invokeOperation } from './aws/lambda.ts'
 import { limitRates } from './aws/rates.ts'
 import { startQueue } from './aws/sqs.ts'
 import { startStepFunctions, statusEvent, withMachines } from './aws/step-functions.ts'
 import type { Execution, Progress } from './aws/step-functions-execution.ts'
-import { createWorld, type World } from './aws/world.ts'
+import { type Account, addRole, addUser, createWorld, type World } from './aws/world.ts'
 import { type Clock, startClock } from './clock.ts'
 import { createLedger } from './create-ledger.ts'
 import { type Deployed, readDeployed } from './deployed.ts'
@@ -61,6 +61,17 @@ const upstreams = () => {
   )
 }
 
+/** The roles and users that vending.yml names without wildcards are there, if they belong to the management account. */
+const addPrincipals = (world: World, { secretReaders, operators, requesters, approvers }: Vending) => {
+  const account = world.accounts.get(world.managementAccountId) as Account
+  for (const arn of [...secretReaders, ...operators, ...requesters, ...approvers]) {
+    const [, kind, path = '/', name] = /^[^:]*:[^:]*:iam::\d+:(role|user)(\/(?:[^*?]+\/)?)([^/*?]+)$/.exec(arn) ?? []
+    if (!name || !arn.startsWith(`arn:${world.partition}:iam::${account.id}:`)) continue
+    const add = kind === 'role' ? addRole : addUser
+    add(world, account, { name, path })
+  }
+}
+
 const createOrganization = (vending: Vending, clock: Clock, staleness: number) => {
   const { accessRole } = vending
   const world = createWorld({ now: clock.now, setTimer: clock.setTimer, staleness })
@@ -68,7 +79,11 @@ const createOrganization = (vending: Vending, clock: Clock, staleness: number) =
   world.sesIdentities.add(/@([^>]+)/.exec(vending.sender)?.[1] ?? '')
   if (vending.senderIdentity) world.sesGrants.add(vending.senderIdentity)
   world.trustedServices.add('account.amazonaws.com')
-  world.managesRootCredentials = vending.rootCredentials === 'audit'
+  if (vending.rootCredentials === 'audit') {
+    world.trustedServices.add('iam.amazonaws.com')
+    world.managesRootCredentials = true
+  }
+  addPrincipals(world, vending)
   limitRates(world)
   if (vending.automatic === 'control-tower') {
     world.landingZone = { version: '4.0', status: 'ACTIVE', isEnrolling: true }
@@ -114,7 +129,10 @@ const startServices = (
   world.emit = (event) => void bus.putEvent(event)
   const stack = stackOf(world, deployed)
   const operations = {
-    lambda: invokeOperation({ nameOf: functions.nameOf, invoke: functions.invokeTracked }),
+    lambda: {
+      ...invokeOperation({ nameOf: functions.nameOf, invoke: functions.invokeTracked }),
+      ...concurrencyOperation((name) => deployed.functions.find((fn) => fn.name === functions.nameOf(name))),
+    },
     sqs: queue.operations,
     events: eventBridge({ putEvent: bus.putEvent, rules: () => [...deployedRules(deployed), ...world.otherRules] }),
     cloudformation: cloudFormation(stack),
@@ -210,6 +228,8 @@ export const startOrganization = async ({ vendingFile, speed = defaultSpeed, sta
   const { managementAccountId, region, partition } = world
   const deployed = readDeployed(vending, { partition, region, accountId: managementAccountId })
   world.configurationSets.set(deployed.configurationSet.name, deployed.configurationSet.set)
+  for (const { reservedConcurrency = 0 } of deployed.functions)
+    world.lambdaLimits.unreservedConcurrentExecutions -= reservedConcurrency
   const services = startServices(world, deployed, clock, options)
   const { queue, functions, stepFunctions, rounds, bus, stack, operations } = services
   const endpoint = await startEndpoint(world, {

@@ -1,7 +1,8 @@
 import { denied } from './authorization.ts'
+import { AwsError } from './aws-error.ts'
 import { noSuchEntity } from './iam-common.ts'
 import type { Caller } from './operation.ts'
-import type { Account } from './world.ts'
+import type { Account, World } from './world.ts'
 
 // What a session of AssumeRoot with the policy IAMAuditRootUserCredentials may call: the session leaves out the user
 // name, and gets the credentials of the root user.
@@ -45,4 +46,19 @@ export const callAsRoot = (account: Account, caller: Caller, name: string, { Use
       ` because no session policy allows the iam:${name} action`,
     )
   return run(account)
+}
+
+/** What IAM manages centrally in the organization (IAM API Reference, ListOrganizationsFeatures). */
+export const listOrganizationsFeatures = (world: World, account: Account) => {
+  if (account.id !== world.managementAccountId)
+    throw new AwsError(
+      'AccountNotManagementOrDelegatedAdministratorException',
+      'The account is neither the management account nor a delegated administrator for centralized root access.',
+    )
+  if (!world.trustedServices.has('iam.amazonaws.com'))
+    throw new AwsError('ServiceAccessNotEnabledException', 'Trusted access is not enabled for IAM in Organizations.')
+  return {
+    OrganizationId: world.organizationId,
+    EnabledFeatures: world.managesRootCredentials ? ['RootCredentialsManagement'] : [],
+  }
 }

@@ -41,7 +41,8 @@ import {
   updateLoginProfile,
 } from './iam-login-profiles.ts'
 import { getPolicy, getPolicyVersion } from './iam-policies.ts'
-import { callAsRoot } from './iam-root.ts'
+import { getRole } from './iam-roles.ts'
+import { callAsRoot, listOrganizationsFeatures } from './iam-root.ts'
 import {
   attachUserPolicy,
   createUser,
@@ -71,6 +72,8 @@ const group: ResourceOf = (account, { GroupName = '', Path = '/' }) =>
   account.groups.get(GroupName.toLowerCase())?.arn ?? arn(account, `group${Path}${GroupName}`)
 const device: ResourceOf = (account, { SerialNumber, VirtualMFADeviceName = '', Path = '/' }) =>
   SerialNumber ?? arn(account, `mfa${Path}${VirtualMFADeviceName}`)
+const role: ResourceOf = (account, { RoleName = '' }) =>
+  arn(account, `role${account.roles.get(RoleName.toLowerCase())?.path ?? '/'}${RoleName}`)
 const policy: ResourceOf = (_account, { PolicyArn = '' }) => PolicyArn
 
 const operations: Record<string, [ResourceOf, Run]> = {
@@ -121,6 +124,8 @@ const operations: Record<string, [ResourceOf, Run]> = {
   PutGroupPolicy: [group, putGroupPolicy],
   GetGroupPolicy: [group, getGroupPolicy],
   ListGroupPolicies: [group, listGroupPolicies],
+  GetRole: [role, getRole],
+  ListOrganizationsFeatures: [() => '*', listOrganizationsFeatures],
   GetPolicy: [policy, getPolicy],
   GetPolicyVersion: [policy, getPolicyVersion],
 }

@@ -1,3 +1,4 @@
+import type { GetFunctionConcurrencyRequest } from '@aws-sdk/client-lambda'
 import { AwsError } from './aws-error.ts'
 import type { Operations } from './operation.ts'
 import type { World } from './world.ts'
@@ -31,6 +32,15 @@ export const invokeOperation = ({ nameOf, invoke }: Functions) => ({
     } catch (error) {
       return { error: 'Unhandled', payload: failureOf(error) }
     }
+  },
+})
+
+/** Lambda's GetFunctionConcurrency, for the endpoint: the answer is empty for a function without a reservation. */
+export const concurrencyOperation = (functionOf: (name: string) => { reservedConcurrency?: number } | undefined) => ({
+  GetFunctionConcurrency: (_: unknown, { FunctionName = '' }: GetFunctionConcurrencyRequest) => {
+    const there = functionOf(FunctionName)
+    if (!there) throw new AwsError('ResourceNotFoundException', `Function not found: ${FunctionName}`, 404)
+    return { ReservedConcurrentExecutions: there.reservedConcurrency }
   },
 })
 

@@ -120,6 +120,7 @@ const restOperations: Record<string, string> = {
 }
 const configurationSet = /^\/v2\/email\/configuration-sets\/([^/]+)(\/event-destinations)?$/
 const invocation = /^\/2015-03-31\/functions\/([^/]+)\/invocations$/
+const concurrency = /^\/2019-09-30\/functions\/([^/]+)\/concurrency$/
 const lambdaFunction = /^\/2015-03-31\/functions\/([^/]+)(\/configuration)?$/
 
 const readRest = (method: string, path: string, body: string) => {
@@ -135,6 +136,8 @@ const readRest = (method: string, path: string, body: string) => {
       operation: configuration ? 'GetFunctionConfiguration' : 'GetFunction',
       input: { FunctionName: decodeURIComponent(functionName) },
     }
+  const [, reserving] = (method === 'GET' && concurrency.exec(path)) || []
+  if (reserving) return { operation: 'GetFunctionConcurrency', input: { FunctionName: decodeURIComponent(reserving) } }
   const input = (body ? parseJson(body) : undefined) ?? {}
   return { operation: restOperations[`${method} ${path}`] ?? `${method} ${path}`, input: input as Input }
 }

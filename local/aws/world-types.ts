@@ -32,6 +32,9 @@ export type OtherCredential = 'signing certificate' | 'SSH public key' | 'servic
 /** An MFA device. A virtual device without a user belongs to the account. */
 export type MfaDevice = { serialNumber: string; createdAt: number; user?: User; enabledAt?: number }
 
+/** A role besides the access role, which `Account.roleName` names. */
+export type Role = { name: string; path: string; createdAt: number }
+
 export type Group = {
   name: string
   path: string
@@ -71,6 +74,7 @@ export type Account = {
   /** By name in lower case: IAM's names are unique whatever their case. */
   users: Map<string, User>
   groups: Map<string, Group>
+  roles: Map<string, Role>
   /** Customer-managed policies by ARN. */
   policies: Map<string, { name: string; document: string }>
   /** By serial number. */

@@ -196,6 +196,7 @@ export const addAccount = (
     deniedActions: [],
     users: new Map(),
     groups: new Map(),
+    roles: new Map(),
     policies: new Map(),
     mfaDevices: new Map(),
     passwordPolicy: null,
@@ -229,6 +230,9 @@ export const addUser = (world: World, account: Account, { name, path = '/', crea
   account.users.set(name.toLowerCase(), user)
   return user
 }
+
+export const addRole = (world: World, account: Account, { name, path = '/', createdAt = world.now() }: Entity) =>
+  void account.roles.set(name.toLowerCase(), { name, path, createdAt })
 
 export const addGroup = (world: World, account: Account, { name, path = '/', createdAt = world.now() }: Entity) => {
   const group: Group = {

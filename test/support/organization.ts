@@ -3,7 +3,7 @@ import path from 'node:path'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { parse, stringify } from 'yaml'
 import type { Intercept, Interception } from '../../local/aws/endpoint.ts'
-import { addAccount } from '../../local/aws/world.ts'
+import { addAccount, addRole } from '../../local/aws/world.ts'
 import { startOrganization } from '../../local/start-organization.ts'
 import { temporaryFolder } from './folder.ts'
 
@@ -68,7 +68,8 @@ export const adoptersOrganization = async (intercept: (interception: Interceptio
   organization.world.trustedServices.add('account.amazonaws.com')
   organization.world.landingZone = { version: '4.0', status: 'ACTIVE', isEnrolling: true }
   // The local organization's management account is the example's, which doctor and deploy refuse in vending.yml.
-  addAccount(organization.world, { id: adoptersAccountId, name: 'Ours', joinedMethod: 'INVITED' })
+  const account = addAccount(organization.world, { id: adoptersAccountId, name: 'Ours', joinedMethod: 'INVITED' })
+  addRole(organization.world, account, { name: 'platform-team' })
   organization.world.managementAccountId = adoptersAccountId
   for (const account of organization.world.accounts.values()) account.roleTrusts = adoptersAccountId
   return organization

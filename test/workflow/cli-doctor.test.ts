@@ -8,7 +8,7 @@ import { loadVending } from '../../infra/build/check-vending.ts'
 import type { Interception } from '../../local/aws/endpoint.ts'
 import type { LocalOrganization } from '../../local/start-organization.ts'
 import { AwsError } from '../../local/aws/aws-error.ts'
-import type { ConfigurationSet, World } from '../../local/aws/world.ts'
+import { addRole, addUser, type ConfigurationSet, type World } from '../../local/aws/world.ts'
 import { ensureAccount } from '../../local/make-account.ts'
 import { vend } from '../../local/vend-input.ts'
 import {
@@ -98,6 +98,7 @@ test('in a correct organization every check is ok and the service may be deploye
     'vending.yml',
     'first sign-in',
     'principals',
+    'roles and users',
     'policies',
     'stack',
     'trail',
@@ -110,6 +111,7 @@ test('in a correct organization every check is ok and the service may be deploye
     'access role',
     'protected accounts',
     'service control policies',
+    'root credentials',
     'Lambda concurrency',
   ])
 })
@@ -127,6 +129,17 @@ test('it also works before the first deployment', async () => {
   // For the stage prod, the rules of the stage local belong to another stage.
   expect(findings.find(({ check }) => check === 'other stages')).toMatchObject({ status: 'fail' })
   expect(mayDeploy).toBe(false)
+})
+
+test('before the first deployment, the page of the links needs concurrency of its own', async () => {
+  for (const [unreserved, status] of [
+    [104, 'fail'],
+    [105, 'ok'],
+  ] as const) {
+    const limits = { concurrentExecutions: 1000, unreservedConcurrentExecutions: unreserved }
+    const { findings } = await lookIn(set('lambdaLimits', limits), { stage: 'prod' })
+    expect(findings.find(({ check }) => check === 'Lambda concurrency')).toMatchObject({ status })
+  }
 })
 
 test('a configuration set must not have the name that the first deployment needs', async () => {
@@ -198,6 +211,21 @@ const named =
     })
     return () => restores.forEach((restore) => restore())
   }
+const identityCenter = 'AWSReservedSSO_PlatformTeam_0123456789abcdef'
+/** A role of IAM Identity Center and a user are in the management account. */
+const withPrincipals = (world: World) => {
+  const account = world.accounts.get(managementAccountId)!
+  addRole(world, account, { name: identityCenter, path: '/aws-reserved/sso.amazonaws.com/eu-west-1/' })
+  addUser(world, account, { name: 'ada' })
+  return () => {
+    account.roles.delete(identityCenter.toLowerCase())
+    account.users.delete('ada')
+  }
+}
+const trusting = (service: string) => (world: World) => {
+  world.trustedServices.add(service)
+  return () => void world.trustedServices.delete(service)
+}
 const denied = { Effect: 'Deny', Action: 'iam:*', Resource: '*' }
 const ses = { isInSandbox: false, isSendingEnabled: true, max24HourSend: 50_000, sentLast24Hours: 0 }
 const rule = (name: string, more: object = {}) => ({
@@ -352,6 +380,15 @@ describe('finds what is wrong, with a remedy:', () => {
       both(mailEvents({ vdmOptions: {} }), set('sesAccount', { ...ses, vdmAttributes: engaged })),
     ],
     [
+      'no concurrency for the executions that the page of the links would reserve',
+      'Lambda concurrency',
+      'fail',
+      'All 102 concurrent executions are unreserved. The deployment reserves 3 more',
+      set('lambdaLimits', { concurrentExecutions: 102, unreservedConcurrentExecutions: 102 }),
+      // 5 are reserved already.
+      { vending: { ...ours, linkConcurrency: 8 } },
+    ],
+    [
       'no concurrency left',
       'Lambda concurrency',
       'fail',
@@ -487,6 +524,52 @@ describe('finds what is wrong, with a remedy:', () => {
           { vending: { ...ours, [key]: ['arn:aws:iam::999988887776:user/ada'] } },
         ] as [string, string, 'warn', string, (world: World) => () => void, Look],
     ),
+    [
+      'a role that does not exist',
+      'roles and users',
+      'warn',
+      'do not exist: operators has arn:aws:iam::999988887777:role/platform-taem.',
+      named(),
+      { vending: { ...ours, operators: ['arn:aws:iam::999988887777:role/platform-taem'] } },
+    ],
+    [
+      'a user that does not exist, and a role that no account can have',
+      'roles and users',
+      'warn',
+      `requesters has arn:aws:iam::999988887777:user/ada, approvers has arn:aws:iam::999988887777:role/${'x'.repeat(65)}.`,
+      named(),
+      {
+        vending: {
+          ...ours,
+          requesters: ['arn:aws:iam::999988887777:user/ada'],
+          approvers: [`arn:aws:iam::999988887777:role/${'x'.repeat(65)}`],
+        },
+      },
+    ],
+    [
+      'a role of Identity Center without its path',
+      'roles and users',
+      'warn',
+      `secretReaders has arn:aws:iam::999988887777:role/${identityCenter}, but the ARN is arn:aws:iam::999988887777:role/aws-reserved/sso.amazonaws.com/eu-west-1/${identityCenter}.`,
+      withPrincipals,
+      { vending: { ...ours, secretReaders: [`arn:aws:iam::999988887777:role/${identityCenter}`] } },
+    ],
+    [
+      'no trusted access for IAM, where root credentials are audited',
+      'root credentials',
+      'warn',
+      'iam.amazonaws.com has no trusted access to the organization',
+      named(),
+      { vending: { ...ours, rootCredentials: 'audit' } },
+    ],
+    [
+      'root credentials that are not managed centrally',
+      'root credentials',
+      'warn',
+      'IAM does not manage root credentials centrally',
+      trusting('iam.amazonaws.com'),
+      { vending: { ...ours, rootCredentials: 'audit' } },
+    ],
     ...[
       ['of a group', 'AdminstratorAccess', { groups: [{ name: 'Admins', policies: ['AdminstratorAccess'] }] }],
       ['of an administrator', 'Billing', { admins: [{ userName: 'ada', policies: ['ReadOnlyAccess', 'Billing'] }] }],
@@ -655,6 +738,27 @@ describe('does not call right wrong:', () => {
       'a multi-Region trail of another one',
       set('trails', [{ ...trail, homeRegion: 'eu-west-1', isMultiRegion: true }]),
     ],
+    [
+      'roles and users with paths and wildcards',
+      withPrincipals,
+      {
+        vending: {
+          ...ours,
+          secretReaders: ['arn:aws:iam::999988887777:role/aws-reserved/sso.amazonaws.com/*/AWSReservedSSO_Nobody_*'],
+          operators: [`arn:aws:iam::999988887777:role/aws-reserved/sso.amazonaws.com/eu-west-1/${identityCenter}`],
+          requesters: ['arn:aws:iam::999988887777:user/ada', 'arn:aws:iam::999988887777:role/team-?'],
+        },
+      },
+    ],
+    [
+      'root credentials that IAM manages centrally',
+      both(trusting('iam.amazonaws.com'), set('managesRootCredentials', true)),
+      { vending: { ...ours, rootCredentials: 'audit' } },
+    ],
+    [
+      'concurrency of which the page of the links has its part',
+      set('lambdaLimits', { concurrentExecutions: 105, unreservedConcurrentExecutions: 100 }),
+    ],
     ['one good trail among bad ones', set('trails', [{ ...trail, name: 'bad', isLogging: false }, trail])],
     ['advanced selectors of writes', set('trails', [advanced({ Field: 'readOnly', Equals: ['false'] })])],
     [
@@ -761,7 +865,9 @@ test.each([
   ['organizations', 'ListPolicies', 'service control policies'],
   ['lambda', 'GetAccountSettings', 'Lambda concurrency'],
   ['events', 'ListRules', 'other stages'],
+  ['lambda', 'GetFunctionConcurrency', 'Lambda concurrency'],
   ['iam', 'GetPolicy', 'policies'],
+  ['iam', 'GetRole', 'roles and users'],
   ['cloudformation', 'DescribeStacks', 'stack', 'SES mail events'],
   ['organizations', 'ListAccounts', 'access role', 'protected accounts'],
 ])(

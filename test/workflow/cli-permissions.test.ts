@@ -87,7 +87,7 @@ test.each([
   {
     command: 'doctor',
     args: () => [],
-    atLeast: ['sts:AssumeRole', 'ses:GetAccount', 'ses:GetConfigurationSet', 'iam:GetPolicy'],
+    atLeast: ['sts:AssumeRole', 'ses:GetAccount', 'ses:GetConfigurationSet', 'iam:GetPolicy', 'iam:GetRole'],
   },
   { command: 'plan', args: () => [account('360000000002').id], atLeast: ['sts:AssumeRole', 'dynamodb:GetItem'] },
   { command: 'start', args: () => [account('360000000003').id], atLeast: ['states:StartExecution'] },

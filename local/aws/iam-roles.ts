@@ -1,0 +1,31 @@
+import { createHash } from 'node:crypto'
+import type * as IAM from '@aws-sdk/client-iam'
+import { checkName, noSuchEntity } from './iam-common.ts'
+import { encodeDocument } from './iam-policies.ts'
+import type { Account, World } from './world.ts'
+
+/** The trust policy that Organizations gives the access role (User Guide, orgs_manage_accounts_access). */
+const defaultTrust = ({ roleTrusts }: Account) => ({
+  Version: '2012-10-17',
+  Statement: [{ Effect: 'Allow', Principal: { AWS: `arn:aws:iam::${roleTrusts}:root` }, Action: 'sts:AssumeRole' }],
+})
+
+export const getRole = (_world: World, account: Account, { RoleName }: IAM.GetRoleRequest) => {
+  const name = checkName('roleName', RoleName, 64)
+  const other = account.roles.get(name.toLowerCase())
+  const role =
+    account.roleName === name ? { name, path: '/', createdAt: account.joinedAt } : other?.name === name && other
+  if (!role) throw noSuchEntity(`The role with name ${name} cannot be found.`)
+  const Arn = `arn:aws:iam::${account.id}:role${role.path}${role.name}`
+  return {
+    Role: {
+      Path: role.path,
+      RoleName: role.name,
+      RoleId: `AROA${createHash('sha256').update(Arn).digest('hex').slice(0, 17).toUpperCase()}`,
+      Arn,
+      CreateDate: new Date(role.createdAt),
+      AssumeRolePolicyDocument: encodeDocument(JSON.stringify(defaultTrust(account))),
+      MaxSessionDuration: 3600,
+    },
+  }
+}
