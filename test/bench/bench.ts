@@ -6,6 +6,7 @@ import { loadSimulation } from '../simulation/simulation.ts'
 import { measureCommand } from './command.ts'
 import { countCost } from './cost.ts'
 import { type Figures, goneFrom, mark, worseThan } from './figures.ts'
+import { type Results as PageResults, writePage } from './figures-page.ts'
 import { measureOpenings } from './openings.ts'
 import { printCommand, printCost, printOpenings, printStart, printTime, printWork } from './print.ts'
 import { countBytes, measureStart, measureStartAgainst } from './start.ts'
@@ -14,7 +15,7 @@ import { countWork } from './work.ts'
 
 const help = `npm run bench -- [--check [--exact]] [--only start,work,time,openings,cost,command]
 
-Measures the service, prints each figure beside its reference, and writes test/bench/results.json.
+Measures the service, prints each figure beside its reference, and writes test/bench/results.json and the table of docs/figures.md.
 
   --check   compares with test/bench/results.json instead of writing it; exit code 1 if a count (bytes, calls, transitions, seconds of
             virtual time, cost) is not the recorded one, or if a ratio of measured times is more than a fifth worse
@@ -168,6 +169,7 @@ const main = async (options: Options) => {
     ),
   }
   writeFileSync(resultsFile, `${JSON.stringify(results, undefined, 2)}\n`)
+  await writePage(results as unknown as PageResults)
   const files = origin.isDirty ? ', with changes that are not committed' : ''
   console.log(`\nWritten to test/bench/results.json, as of commit ${origin.commit.slice(0, 7)}${files}.`)
 }

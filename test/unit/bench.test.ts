@@ -1,10 +1,12 @@
 import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import type { Execution } from '../../local/aws/step-functions-execution.ts'
 import { addUp, idleMonth, priceOf, usageOf } from '../bench/cost.ts'
 import { type Figures, goneFrom, mark, median, quantile, worseThan } from '../bench/figures.ts'
+import { figuresPage, pageOf } from '../bench/figures-page.ts'
 import { historyEvents, leastSeconds } from '../bench/openings.ts'
 import priceTable from '../bench/prices.json' with { type: 'json' }
 import results from '../bench/results.json' with { type: 'json' }
@@ -258,4 +260,8 @@ test('the figures in the repository come from a whole run', () => {
     })
     expect(Object.keys(results.figures).some((name) => name.startsWith(`${part}: `))).toBe(true)
   }
+})
+
+test('docs/figures.md shows the recorded figures (npm run bench writes the page)', async () => {
+  expect(readFileSync(figuresPage, 'utf8')).toBe(await pageOf(results))
 })

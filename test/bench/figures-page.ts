@@ -1,0 +1,103 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { format } from 'prettier'
+import recorded from './results.json' with { type: 'json' }
+
+export type Results = typeof recorded
+
+/** The page that shows the figures to people. Its table stands between two comments. */
+export const figuresPage = path.join(import.meta.dirname, '..', '..', 'docs', 'figures.md')
+const table = /(?<=<!-- Written by npm run bench -->\n)[^]*(?=<!-- End of what npm run bench writes -->)/
+
+const range = (values: number[], digits = 0) => {
+  const shown = (value: number) =>
+    value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits })
+  return `${shown(Math.min(...values))}–${shown(Math.max(...values))}`
+}
+const dollars = (amount: number, digits: number) => `$${amount.toFixed(digits)}`
+
+/** What the page says of recorded figures: rows of what, how much here, and how much elsewhere. */
+export const rowsOf = ({ figures, start: { bundles }, time, cost: { costs } }: Results): [string, string, string][] => {
+  const value = (name: string) => figures[name as keyof typeof figures].value
+  const kilobytes = (which: 'deployed' | 'usual') => range(bundles.map((bundle) => bundle[which].bytes / 1024))
+  const { p50, p95, max, failed } = time.ours
+  const seconds = time.peers.map((peer) => peer.seconds)
+  const peersP95 = time.peers.map((peer) => peer.p95)
+  const failedShare = time.peers.map((peer) => (peer.failed / time.worlds) * 100)
+  const opened = (n: string) => value(`openings: time ÷ the least possible, ${n} at once`)
+  const command = (name: string) => value(`command: vend ${name} ÷ empty Node`)
+  return [
+    [
+      "Size of a function's bundle, AWS SDK included",
+      `${kilobytes('deployed')} KB`,
+      `${kilobytes('usual')} KB when bundled the usual way`,
+    ],
+    [
+      'Start time of a bundle, relative to a bundle of its AWS SDK clients alone',
+      `${range(
+        bundles.map(({ toBare }) => toBare),
+        2,
+      )} ×`,
+      `Bundled the usual way, a function takes ${range(
+        bundles.map(({ toUsual }) => 1 / toUsual),
+        1,
+      )} × as long to start as here`,
+    ],
+    [
+      'AWS calls of a vend; calls on its longest chain',
+      `${value('work: AWS calls of one vend')}; ${value('work: calls on the longest chain')}`,
+      '[A diagram](pictures/calls.svg) shows why each call of the chain must wait for another',
+    ],
+    [
+      'State transitions and function invocations of a vend',
+      `${value('work: state transitions')} and ${value('work: function invocations')}`,
+      '',
+    ],
+    [
+      'Time from "the role\'s policies are in effect" to "mail sent", for 1,000 new accounts',
+      `p50 ${p50} s, p95 ${p95} s, longest ${max} s; ${failed || 'none'} failed`,
+      `The same workflow with the fixed waits of four similar projects, ${range(seconds)} s: p95 is ` +
+        `${range(peersP95)} s, and ${range(failedShare, 1)} % of the accounts fail because their role is not there yet`,
+    ],
+    [
+      'Time until 100, and 1,000, accounts that are asked for at the same moment are vended',
+      `${opened('100')}, and ${opened('1,000')}, × the least that AWS's limits allow; ` +
+        `${value('openings: not vended, 1,000 at once') || 'none'} failed`,
+      'The least is max(10 s × n, n ÷ 5 × mean creation time)',
+    ],
+    [
+      'Cost of opening one account; of one among 1,000 at once',
+      `${dollars(value('openings: USD each, 1 at once'), 4)}; ${dollars(value('openings: USD each, 1,000 at once'), 4)}`,
+      '',
+    ],
+    [
+      'Events in the history of an opening that AWS refuses for 7 days',
+      value('openings: events in the history of one that waits for 7 days').toLocaleString('en-US'),
+      'Step Functions allows 25,000; the goal is 5,000',
+    ],
+    [
+      'Cost of one vend; of 1,000 new accounts, retries included',
+      `${dollars(costs.oneVendFirstTry, 4)}; ${dollars(costs.thousandNewAccounts, 2)}`,
+      '',
+    ],
+    [
+      'The command, as a multiple of an empty Node: `--help`; `list`, `status`, `plan`',
+      `${command('--help')}; ${['list', 'status', 'plan'].map(command).join(', ')}`,
+      'The goals are 2 and 5',
+    ],
+    ['Idle cost a month', dollars(costs.idleMonth, 2), 'Account Factory for Terraform: about $90'],
+  ]
+}
+
+/** The page with these figures in its table. */
+export const pageOf = async (results: Results) => {
+  const rows = [['What', 'Here', 'For comparison'], ['-', '-', '-'], ...rowsOf(results)]
+  const text = rows.map((cells) => `| ${cells.join(' | ')} |\n`).join('')
+  return format(readFileSync(figuresPage, 'utf8').replace(table, `\n${text}\n`), {
+    parser: 'markdown',
+    ...(JSON.parse(readFileSync(path.join(import.meta.dirname, '..', '..', '.prettierrc.json'), 'utf8')) as object),
+  })
+}
+
+/** Writes the figures that were recorded into the page. */
+export const writePage = async (results: Results) => writeFileSync(figuresPage, await pageOf(results))
