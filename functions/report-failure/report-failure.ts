@@ -8,7 +8,7 @@ import { isRemoval, openedBy } from '../shared/event-shape.ts'
 import { explanationOf } from '../shared/failure.ts'
 import { type Intent, readIntent, recordOpeningFailure } from '../shared/opening.ts'
 import { openLinks, readHandover } from '../shared/handover.ts'
-import { explainFailure } from '../shared/next-command.ts'
+import { explainFailure, withInput } from '../shared/next-command.ts'
 import { type AccountRecord, isMailed, readAccount, recordFailure } from '../shared/record-and-lease.ts'
 import type { Ledger } from '../shared/ledger.ts'
 import { fillHtml, fillText } from '../shared/mail.ts'
@@ -195,10 +195,11 @@ const titleOf = ({ name, accountId, opened, removes }: Subject) => {
 }
 
 const executionNotice = (
-  { status: _, goOn: __, ...explained }: ReturnType<typeof explainFailure>,
+  { status: _, goOn: __, sent, ...explained }: ReturnType<typeof explainFailure>,
   subject: Subject,
 ): Notice => ({
   ...explained,
+  cause: withInput({ ...explained, sent }),
   title: titleOf(subject),
   ...progress(subject),
   execution: subject.executionArn,

@@ -28,10 +28,14 @@ export const errorOf = ({ status, error }: Failure) => {
 export const explanationOf = ({ status, error }: Failure): Explanation =>
   explanations[status === 'ABORTED' ? 'Aborted' : errorOf({ status, error })] ?? unforeseen
 
-/** The sentence in the cause of a failure: Step Functions gives a Lambda's failure as JSON. */
+/**
+ * The sentence in the cause of a failure: Step Functions gives a Lambda's failure as JSON. Of an error of its own, like
+ * States.Runtime, it quotes the whole input, which this leaves out.
+ */
 export const sentenceOf = (cause = '') => {
   const thrown = parseJson(cause)
-  return typeof thrown === 'object' && thrown && 'errorMessage' in thrown ? String(thrown.errorMessage) : cause
+  if (typeof thrown === 'object' && thrown && 'errorMessage' in thrown) return String(thrown.errorMessage)
+  return cause.replace(/( the input) '[{[].*'/s, '$1')
 }
 
 /** Quotes a text for a POSIX shell. */

@@ -275,16 +275,26 @@ export const reach = (executionArn: string, endpointUrl: string | undefined) => 
   }
 }
 
-/** What a person sent. An event is told by its identity: nobody wrote it as a request. */
+/** What a person sent; empty for an event and for the sweep. */
 const sentInput = (input: string | undefined) => {
   const asked = inputOf(input)
-  if (asked === undefined) return ''
+  return asked === undefined || isOfSweep(asked) || isEvent(asked)
+    ? ''
+    : `The input was: ${JSON.stringify(asked).slice(0, 1000)}`
+}
+
+/** Which event started an execution, or that the sweep did; empty if a person did. */
+const identityOfInput = (input: string | undefined) => {
+  const asked = inputOf(input)
   if (isOfSweep(asked)) return 'The daily sweep started this execution.'
-  if (!isEvent(asked)) return `The input was: ${JSON.stringify(asked).slice(0, 1000)}`
+  if (!isEvent(asked)) return ''
   const { id, source, time, detail } = asked as Record<string, unknown> & { detail?: { eventName?: unknown } }
   const parts = [source, detail?.eventName, time, id].filter((part) => typeof part === 'string')
   return `The input was an event: ${parts.join(', ')}`
 }
+
+/** The cause with what a person sent, for a mail. */
+export const withInput = ({ cause, sent }: { cause: string; sent: string }) => [cause, sent].filter(Boolean).join('\n')
 
 type FailedExecution = {
   /** Undefined if the input names no account. */
@@ -328,7 +338,9 @@ export const explainFailure = (
     ...next,
     goOn,
     status,
-    cause: [sentenceOf(execution.cause), goOn === 'correct' && sentInput(input)].filter(Boolean).join('\n'),
+    // The cause goes on record. What a person sent is only told in the mail: it may be long, and has names and addresses.
+    cause: [sentenceOf(execution.cause), goOn === 'correct' && identityOfInput(input)].filter(Boolean).join('\n'),
+    sent: goOn === 'correct' ? sentInput(input) : '',
     request: request ? JSON.stringify(request) : '',
     save: saveWords(goOn),
     // An execution without an approved request is refused again.

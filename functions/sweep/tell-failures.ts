@@ -7,7 +7,7 @@ import { isDefinitionOld, readExecution } from '../shared/execution.ts'
 import { explanationOf, hasFailed } from '../shared/failure.ts'
 import type { Ledger } from '../shared/ledger.ts'
 import { fillText, oneLine } from '../shared/mail.ts'
-import { explainFailure } from '../shared/next-command.ts'
+import { explainFailure, withInput } from '../shared/next-command.ts'
 import { type Intent, recordOpeningFailure } from '../shared/opening.ts'
 import { parseJson } from '../shared/parse.ts'
 import { type AccountRecord, giveLeaseBack, recordFailure } from '../shared/record-and-lease.ts'
@@ -110,9 +110,10 @@ const summary = (
 ) => {
   const paragraphs = failed
     .slice(0, maxTold)
-    .map(({ accountId, name, error, what, cause, advice, request, save, command }) =>
+    .map(({ accountId, name, error, what, advice, request, save, command, ...failure }) => {
+      const cause = withInput(failure)
       // Names and causes are text of others. They get no line of their own, which could look like a command.
-      [
+      return [
         `${accountId} (${oneLine(name)}): ${error}`,
         `  ${what}`,
         cause && `  Cause: ${oneLine(cause)}`,
@@ -121,8 +122,8 @@ const summary = (
         `    ${command}`,
       ]
         .filter(Boolean)
-        .join('\n'),
-    )
+        .join('\n')
+    })
   const lines = suspended
     .slice(0, maxTold)
     .map(({ accountId, name, status }) => `${accountId} (${oneLine(name)}): ${status}`)

@@ -213,8 +213,7 @@ const RequestDetails = ({ request, snapshot, act, choose }: Omit<Props, 'message
       )}
       {failure && (
         <>
-          {/* The cause may end with the input, which the person who sent the request knows. */}
-          <p class="wrong">{failure.cause.replace(/\s+The input was: .*$/s, '')}</p>
+          <p class="wrong">{failure.cause}</p>
           <p>{explanationAfter(failure.cause, failure)}</p>
         </>
       )}

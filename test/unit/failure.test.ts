@@ -35,6 +35,10 @@ test.each([
   ['{"errorType":"E","errorMessage":"the reason","trace":[]}', 'the reason'],
   ['typed the wrong id', 'typed the wrong id'],
   ['"quoted"', '"quoted"'],
+  [
+    `The JSONPath '$.account.id' could not be found in the input '{"email":"it's@example.com"}'`,
+    "The JSONPath '$.account.id' could not be found in the input",
+  ],
   ['', ''],
   [undefined, ''],
 ])('the sentence in the cause %o', (cause, sentence) => {

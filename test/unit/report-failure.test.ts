@@ -514,6 +514,9 @@ describe('what was sent', () => {
     isExecution({ input: '{"accountId":"444455556666","admin":[]}', error: 'InvalidInputError' })
     await report()
     expect(under('Cause')).toContain('The input was: {"accountId":"444455556666","admin":[]}')
+    // The API tells the record to everybody who may read the account.
+    const failure = onRecord.changes()[0]?.set['failure'] as { cause: string }
+    expect(failure.cause).not.toContain('The input was')
   })
 
   test.each(['create-account-result-succeeded', 'create-account-by-role'])(

@@ -13,7 +13,7 @@ type Answer = {
   accountId?: string
   waiting?: object
   timeline: { state: string }[]
-  failure?: { error: string; what: string; advice: string }
+  failure?: { error: string; what: string; advice: string; cause: string }
   links: { self: string; account?: string }
 }
 
@@ -186,6 +186,8 @@ describe('the API opens accounts', () => {
     const { content } = await get(first.headers['location'] ?? '')
     expect(content).toMatchObject({ status: 'failed', failure: { error: 'EmailAlreadyExistsError' } })
     expect(content.failure?.advice).toMatch(/Send (a corrected|the) request/)
+    // What the requester sent belongs to the mail for the platform team, and not to the cause.
+    expect(content.failure?.cause).toMatch(/^[^{}]+$/)
     // Functions of the failed execution may be at work for 90 seconds.
     await setTimeout(91_000 / organization.clock.speed)
     const corrected = await post({ ...body, name: 'Other' }, 'operator')
