@@ -1,7 +1,7 @@
 import { DeleteSecretCommand, DescribeSecretCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import type { SESClient } from '@aws-sdk/client-ses'
 import { type SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn'
-import type * as z from 'zod/mini'
+import * as z from 'zod/mini'
 import { isNamed } from '../shared/aws-errors.ts'
 import {
   type Act,
@@ -17,8 +17,8 @@ import {
 } from '../shared/follow.ts'
 import type { Ledger } from '../shared/ledger.ts'
 import { type Look, readLook } from '../shared/look.ts'
+import { pace } from '../shared/pace.ts'
 import { type AccountRecord, entryOf, readAccount } from '../shared/record-and-lease.ts'
-import { type batchInput, readBatch } from '../shared/round.ts'
 import { secretName } from '../shared/secret-name.ts'
 import { sendMail, type SenderConfig } from '../shared/send-mail.ts'
 import { type ReminderConfig, reminderOf } from './reminder.ts'
@@ -36,26 +36,36 @@ const hour = 60 * 60 * 1000
 const lookHours = 6
 const recoveryDays = 7
 const accountsAtATime = 25
+// DynamoDB answers a new table 12,000 reads a second (DynamoDB Developer Guide, on-demand-capacity-mode). An account
+// with one administrator takes five. So 40 batches at once leave the vends half of the reads.
+const accountsPerSecond = 25
+
+export const followUpInput = z.object({
+  executionArn: z.string(),
+  /** The ids of the accounts for whose administrators LookAtAccounts saw something to do. */
+  due: z.array(z.string()),
+})
 
 /**
- * Does for the administrators of a batch of accounts what is due: sends a reminder, starts the vend that mails a new
+ * Does for the administrators of accounts what is due: sends a reminder, starts the vend that mails a new
  * link or takes a sign-in away, schedules a secret for deletion. Answers how often it did what.
  *
  * Does nothing for an account while a vend works on it, and nothing for an administrator whom this round's look did not
  * see. A failure in one account does not prevent the others.
  * Safe to run twice: what was done is on record. SES takes no idempotency token, so a reminder whose answer was lost
  * can come twice.
- * Throws `BatchGoneError`, and the first failure: what `sendMail` throws, and the own errors of Step Functions and
+ * Throws the first failure: what `sendMail` throws, and the own errors of Step Functions and
  * Secrets Manager.
  */
-export async function followUp(clients: Clients, { key }: z.output<typeof batchInput>, config: Config) {
-  const accounts = await readBatch(clients.ledger, key)
+export async function followUp(clients: Clients, { due }: z.output<typeof followUpInput>, config: Config) {
   const counts: Record<Act['do'], number> = { remind: 0, renew: 0, remove: 0, 'end-secret': 0 }
   const failures: unknown[] = []
-  const next = accounts.values()
+  const next = due.values()
+  const turn = pace(accountsPerSecond)
   const work = async () => {
-    for (const { accountId } of next)
+    for (const accountId of next)
       try {
+        await turn()
         for (const act of await followAccount(clients, accountId, config)) counts[act.do] += 1
       } catch (error) {
         failures.push(error)

@@ -4,9 +4,8 @@ import { SESClient } from '@aws-sdk/client-ses'
 import { SFNClient } from '@aws-sdk/client-sfn'
 import vending from '../../vending.yml'
 import { readEnv } from '../shared/env.ts'
-import { batchInput } from '../shared/round.ts'
 import { step } from '../shared/step.ts'
-import { followUp } from './follow-up.ts'
+import { followUp, followUpInput } from './follow-up.ts'
 
 const env = readEnv('LEDGER_TABLE', 'STATE_MACHINE_ARN', 'CONFIGURATION_SET')
 const clients = {
@@ -18,7 +17,7 @@ const clients = {
   ledger: { dynamodb: new DynamoDBClient({ maxAttempts: 10 }), tableName: env.LEDGER_TABLE },
 }
 
-export const handler = step(batchInput, (input) =>
+export const handler = step(followUpInput, (input) =>
   followUp(clients, input, {
     ...vending,
     configurationSet: env.CONFIGURATION_SET,

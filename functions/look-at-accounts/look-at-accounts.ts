@@ -2,7 +2,7 @@ import type { IAMClient } from '@aws-sdk/client-iam'
 import * as z from 'zod/mini'
 import { nameConnectionFailure } from '../shared/aws-errors.ts'
 import { AwsUnreachableError } from '../shared/errors.ts'
-import { type FactsOnRecord, readFacts } from '../shared/follow.ts'
+import { type FactsOnRecord, nextActs, readFacts } from '../shared/follow.ts'
 import { explainDenial, type Permission } from '../shared/iam-client.ts'
 import type { Ledger } from '../shared/ledger.ts'
 import { type AdminSeen, findingKey, type Found, joinFindings, type Look, updateLook } from '../shared/look.ts'
@@ -40,7 +40,8 @@ const longestPassing = 20 * 60 * 60 * 1000
 
 /**
  * Looks at the accounts of a batch, and writes what it found into the ledger. In the accounts, it only reads. Answers
- * how many accounts there are, how many of them refused, and how many findings they have together.
+ * how many accounts there are, how many of them refused, how many findings they have together, and the ids of the
+ * accounts for whose administrators FollowUp has something to do.
  *
  * An account that refuses is a finding, and not a failure. Safe to run twice: findings that go on keep their times.
  * Throws `BatchGoneError` and DynamoDB's own errors.
@@ -56,6 +57,7 @@ export async function lookAtAccounts(clients: Clients, { executionArn, key, sign
     accounts: accounts.length,
     refused: looks.filter(({ isRefused }) => isRefused).length,
     findings: looks.reduce((sum, { findings }) => sum + findings, 0),
+    due: accounts.flatMap(({ accountId }, i) => (looks[i]?.isDue ? [accountId] : [])),
   }
 }
 
@@ -78,7 +80,11 @@ const lookAt = async (clients: Clients, { account, executionArn }: Asked, config
   const look = await updateLook(ledger, accountId, (before) =>
     lookFrom({ account, known, seen, isAtWork, before }, config),
   )
-  return { isRefused: 'refusal' in seen, findings: Object.keys(look?.findings ?? {}).length }
+  const isDue = Object.entries(look?.admins ?? {}).some(([userName, seen]) => {
+    const facts = people.get(userName)
+    return facts !== undefined && nextActs({ ...facts, seen }, config).length > 0
+  })
+  return { isRefused: 'refusal' in seen, findings: Object.keys(look?.findings ?? {}).length, isDue }
 }
 
 type Given = {

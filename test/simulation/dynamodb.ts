@@ -61,6 +61,9 @@ const sumOf = (there: AttributeValue | undefined, amount: AttributeValue): Attri
   return { N: String(Number(there.N) + Number(amount.N)) }
 }
 
+/** A scan answers at most 1 MB at once (DynamoDB Developer Guide, Scan). */
+const scanPageBytes = 1_048_576
+
 const indexKeys = ['pk', 'status', 'accountName']
 const indexAttributes = [...indexKeys, 'updatedAt', 'vendedAt', 'executionArn']
 
@@ -88,10 +91,10 @@ const indexUnits = (old: Item | undefined, after: Item | undefined) => {
  * DynamoDB in memory, as far as the ledger uses it: one table with a string key `pk`; GetItem, PutItem, UpdateItem
  * with SET (values, if_not_exists, a sum) and REMOVE, DeleteItem without a condition; conditions of `=`, `<>`, `<`,
  * `<=`, `>`, attribute_exists, attribute_not_exists, AND, and OR, where the one or the other is in parentheses beside
- * the other; Scan with a filter of begins_with and OR, in the order in which items were made; Query of the index
- * `byStatus`. It refuses any other expression. `units` are the request units by which on-demand capacity is billed. For
- * `lag` milliseconds after a write, a read that is not consistent returns what was there before the write: DynamoDB may
- * do so “usually within one second” (DynamoDB Developer Guide, HowItWorks.ReadConsistency).
+ * the other; Scan with a filter of begins_with and OR, in the order in which items were made, in pages of 1 MB; Query
+ * of the index `byStatus`. It refuses any other expression. `units` are the request units by which on-demand capacity
+ * is billed. For `lag` milliseconds after a write, a read that is not consistent returns what was there before the
+ * write: DynamoDB may do so “usually within one second” (DynamoDB Developer Guide, HowItWorks.ReadConsistency).
  */
 export const inMemoryDynamoDB = (tableName: string, now: () => number, { lag = 0 } = {}) => {
   const items = new Map<string, Item>()
@@ -176,7 +179,7 @@ export const inMemoryDynamoDB = (tableName: string, now: () => number, { lag = 0
       const [name = '', ...below] = input.ProjectionExpression ? pathOf(input, path) : [path]
       if (below.length) throw unsupported(`the projection ${path}`)
       const value = item[name]
-      if (value) shown[name] = structuredClone(value)
+      if (value) shown[name] = clone(value)
     }
     return shown
   }
@@ -235,12 +238,19 @@ export const inMemoryDynamoDB = (tableName: string, now: () => number, { lag = 0
       const { ExclusiveStartKey: after, Limit = Infinity } = input
       const keys = [...items.keys()]
       const first = after ? keys.indexOf(keyOf(after)) + 1 : 0
-      const page = keys.slice(first, first + Limit)
       const isConsistent = input['ConsistentRead'] === true
-      const scanned = page
-        .map((pk) => (isConsistent ? items.get(pk) : eventually(pk)))
-        .filter((item) => item !== undefined)
-      const blocks = Math.ceil(scanned.reduce((sum, item) => sum + itemSize(item), 0) / 4096)
+      const page: string[] = []
+      const scanned: Item[] = []
+      let bytes = 0
+      for (let i = first; i < keys.length && page.length < Limit && bytes < scanPageBytes; i++) {
+        const pk = keys[i] ?? ''
+        page.push(pk)
+        const item = isConsistent ? items.get(pk) : eventually(pk)
+        if (!item) continue
+        scanned.push(item)
+        bytes += itemSize(item)
+      }
+      const blocks = Math.ceil(bytes / 4096)
       units.read += isConsistent ? blocks : blocks / 2
       const Items = scanned.filter((item) => passes(item, input)).map((item) => project(item, input))
       return {
@@ -248,7 +258,9 @@ export const inMemoryDynamoDB = (tableName: string, now: () => number, { lag = 0
         Count: Items.length,
         ScannedCount: scanned.length,
         // As on AWS, a full page may be the last one.
-        ...(page.length === Limit && { LastEvaluatedKey: { pk: { S: page.at(-1) ?? '' } } }),
+        ...((page.length === Limit || bytes >= scanPageBytes) && {
+          LastEvaluatedKey: { pk: { S: page.at(-1) ?? '' } },
+        }),
       }
     },
     Query: (input) => {

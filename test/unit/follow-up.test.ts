@@ -12,7 +12,6 @@ import type { Ledger } from '../../functions/shared/ledger.ts'
 import { type AdminSeen, lookKey } from '../../functions/shared/look.ts'
 import { mailTags, type MailStatus, readMail, recordSending, recordStatus } from '../../functions/shared/mail-events.ts'
 import { type AccountRecord, mailTo, readAccount } from '../../functions/shared/record-and-lease.ts'
-import { writeBatches } from '../../functions/shared/round.ts'
 import { makeLinkKey } from '../../functions/shared/sealed-box.ts'
 import { vendOf } from '../../functions/shared/vend.ts'
 import { AwsError } from '../../local/aws/aws-error.ts'
@@ -168,12 +167,7 @@ const look = (admins: Record<string, AdminSeen> = { [userName]: seen }) =>
     ...{ accountId, accountName: 'Payments', at: new Date().toISOString(), path: '', findings: {}, gone: {} },
     admins,
   })
-const round = async (config: Config, ids = [accountId]) => {
-  const about = { name: 'Payments', path: '', joinedMethod: 'CREATED', joinedAt: '' }
-  const batch = ids.map((accountId) => ({ accountId, ...about }))
-  const [{ key } = { key: '' }] = await writeBatches(clients.ledger, randomUUID(), batch)
-  return followUp(clients, { executionArn: '', key }, config)
-}
+const round = (config: Config, due = [accountId]) => followUp(clients, { executionArn: '', due }, config)
 
 const mailsTo = async (address: string) =>
   (await endpoint.mails()).filter(({ to, text }) => to.includes(address) && text?.includes(accountId))

@@ -218,11 +218,11 @@ const scanned = (dynamodb: DynamoDBClient, input: Partial<ScanCommandInput> = {}
     $metadata: undefined,
   }))
 /** All pages of a Scan with a limit for each page. */
-const pagesOf = async (dynamodb: DynamoDBClient, Limit: number) => {
+const pagesOf = async (dynamodb: DynamoDBClient, Limit?: number) => {
   const pages: { Count: number | undefined; pks: string[] }[] = []
   let ExclusiveStartKey: ScanCommandInput['ExclusiveStartKey']
   do {
-    const { Items, Count, LastEvaluatedKey } = await scanned(dynamodb, { Limit, ExclusiveStartKey })
+    const { Items, Count, LastEvaluatedKey } = await scanned(dynamodb, { ...(Limit && { Limit }), ExclusiveStartKey })
     pages.push({ Count, pks: Items.map(({ pk }) => pk?.S ?? '') })
     ExclusiveStartKey = LastEvaluatedKey
   } while (ExclusiveStartKey)
@@ -267,6 +267,24 @@ test.each([1, 2, 5, 6])('a scan in pages of %d: as dynalite does it', async (lim
   const [dynalite, inMemory] = await Promise.all(both.map(({ dynamodb }) => pagesOf(dynamodb, limit)))
   expect(inMemory).toEqual(dynalite)
   expect(inMemory?.pks).toHaveLength(5)
+})
+
+test('a page of a scan has 1 MB, and the item that exceeds 1 MB: as dynalite does it', async () => {
+  const pks = ['big#1', 'big#2', 'big#3', 'big#4', 'big#5']
+  const [dynalite, inMemory] = await Promise.all(
+    both.map(async ({ dynamodb }) => {
+      await dynamodb.send(clear)
+      const before = await pagesOf(dynamodb)
+      for (const pk of before.pks) await dynamodb.send(new DeleteItemCommand({ TableName, Key: marshall({ pk }) }))
+      for (const pk of pks)
+        await dynamodb.send(new PutItemCommand({ TableName, Item: marshall({ pk, text: 'x'.repeat(300_000) }) }))
+      const pages = await pagesOf(dynamodb)
+      for (const pk of pks) await dynamodb.send(new DeleteItemCommand({ TableName, Key: marshall({ pk }) }))
+      return pages
+    }),
+  )
+  expect(inMemory).toEqual(dynalite)
+  expect(inMemory).toEqual({ counts: [4, 1], pks })
 })
 
 const ofStatus = (status: string): QueryCommandInput => ({

@@ -125,7 +125,7 @@ const mailText = () => mails()[0]?.Message?.Body?.Text?.Data ?? ''
 const deleted = () => secrets.commandCalls(DeleteSecretCommand).map(({ args }) => args[0].input)
 const nothing = {
   batches: [],
-  signInsPerSecond: 300,
+  signInsPerSecond: 280,
   auditsRoot: false,
   toLookAt: 0,
   started: [],

@@ -849,7 +849,7 @@ const itemsOf: Record<string, string[]> = {
   sweep: ['account', 'sweep', 'request', 'approval'],
   'look-at-accounts': ['round', 'account', 'handover', 'mail', 'follow', 'look'],
   'audit-root-credentials': ['round', 'look'],
-  'follow-up': ['round', 'account', 'look', 'handover', 'mail', 'follow'],
+  'follow-up': ['account', 'look', 'handover', 'mail', 'follow'],
   'report-round': ['report'],
 }
 const kindsOfItems = [...new Set(Object.values(itemsOf).flat())]
