@@ -1,4 +1,4 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import { styleText } from 'node:util'
 import packageFile from '../package.json' with { type: 'json' }
 import { exitCodeOf, sayError, UsageError } from './command-errors.ts'
@@ -9,6 +9,7 @@ import type { Asked } from './request-options.ts'
 import type { Status } from './status.ts'
 import { addDriftCommand } from './drift-command.ts'
 import { addLinkCommands } from './link-commands.ts'
+import { addListCommand } from './list-command.ts'
 import { addOpeningCommands, followOpening, redriveTarget, showOpeningOf, statusTarget } from './opening-commands.ts'
 import { addRemoveCommand } from './remove-command.ts'
 import { addRoundCommand, followRoundIn } from './round-command.ts'
@@ -18,9 +19,6 @@ import { addVerifyCommand } from './verify-command.ts'
 
 // Each command loads what it needs when it runs, so that help and mistakes appear at once.
 
-/** The statuses of an account's vend. */
-const statuses = 'NOT_VENDED VENDING VENDED FAILED DEPARTED CLOSED REMOVED AWAITING_APPROVAL OPENING'.split(' ')
-
 const program = new Command('vend')
   .version(packageFile.version)
   .description('The operator’s command for account-vending, which gives new AWS accounts their first administrators.')
@@ -29,7 +27,10 @@ const program = new Command('vend')
   .option('--endpoint-url <URL>', 'the endpoint to call instead of AWS (or set AWS_ENDPOINT_URL)')
   .option('--local [PORT]', `call the local organization that npm start runs (default port: ${localPort})`)
   .option('--config <FILE>', 'another vending.yml (default: the vending.yml of the project)')
-  .option('--json', 'print one JSON document on stdout, for programs; it never contains a password')
+  .option(
+    '--json [FIELDS]',
+    'print one JSON document on stdout, for programs; it never contains a password (--json=accountId,status prints only these fields)',
+  )
   .addHelpText(
     'after',
     `
@@ -66,7 +67,22 @@ const more = (text: string, before: string[] = []) => [...before, text]
 
 const out = (text: string) => void process.stdout.write(`${text}\n`)
 const note = (text: string) => void process.stderr.write(`${text}\n`)
-const answer = (json: boolean, data: unknown, text: () => string) => out(json ? JSON.stringify(data, null, 2) : text())
+
+/** The fields that `--json=accountId,status` names, of each entry of a list or of the one answer. */
+const chosenOf = (data: unknown) => {
+  const fields = program.opts<Global>().json
+  if (!fields) return data
+  const chosen = fields.split(',')
+  const entries = (Array.isArray(data) ? data : [data]) as object[]
+  const there = new Set(entries.flatMap((entry) => Object.keys(entry)))
+  const missing = chosen.filter((field) => !there.has(field))
+  if (missing.length && entries.length)
+    note(`There is no ${missing.join(' and no ')} here. The fields are: ${[...there].join(', ')}.`)
+  const pick = (entry: object) => Object.fromEntries(Object.entries(entry).filter(([field]) => chosen.includes(field)))
+  return Array.isArray(data) ? entries.map(pick) : pick(data as object)
+}
+const answer = (json: boolean, data: unknown, text: () => string) =>
+  out(json ? JSON.stringify(chosenOf(data), null, 2) : text())
 
 // doctor
 
@@ -220,29 +236,7 @@ program
 
 // list
 
-program
-  .command('list')
-  .description('list all accounts of the organization with the status of their vends')
-  .addOption(
-    // The choices are for completion: a comma between several statuses is allowed too.
-    new Option('--status <STATUS>', 'only accounts with this status; can be repeated')
-      .choices(statuses)
-      .argParser(more),
-  )
-  .addHelpText('after', '\nExit codes: 0 listed, 1 AWS refused, 2 a mistake in the command.')
-  .action(async ({ status: wanted = [] }: { status?: string[] }, command: Command) => {
-    const only = wanted.flatMap((text) => text.toUpperCase().replaceAll('-', '_').split(','))
-    const unknown = only.find((status) => !statuses.includes(status))
-    if (unknown) throw new UsageError(`--status ${unknown}: must be one of ${statuses.join(', ')}.`)
-    const { make, stage, json, vending } = settingOf(command.optsWithGlobals<Global>())
-    const { list, showList, listClients } = await import('./list.ts')
-    const showsProgress = process.stderr.isTTY
-    const accounts = await list(listClients(make), { stage, status: only, vending: await vending() }, (count) => {
-      if (showsProgress) process.stderr.write(`\r${count} accounts read …`)
-    })
-    if (showsProgress) process.stderr.write('\r\u001b[K')
-    answer(json, accounts, () => showList(accounts, process.stdout.isTTY ? width : Infinity))
-  })
+addListCommand(program, { more, answer })
 
 // link, links
 
@@ -343,8 +337,11 @@ if (!isCompletion) program.command('completion <shell>').description(completionD
 // `vend list | head` closes the pipe early.
 process.stdout.on('error', () => process.exit())
 
-/** In `vend --local list`, the word after --local is a command and not a port. */
-const withLocalPort = (argv: string[]) => {
+/**
+ * In `vend --local list`, the word after --local is a command and not a port. Fields stand behind `--json=`, since the
+ * word after --json is the command or one of its arguments.
+ */
+const withOptionalValues = (argv: string[]) => {
   const isPort = (word = '') => /^\d{1,5}$/.test(word)
   const isCommand = (word: string) => word === 'help' || program.commands.some((command) => command.name() === word)
   const wrong = argv.find(
@@ -355,14 +352,17 @@ const withLocalPort = (argv: string[]) => {
     throw new UsageError(
       `--local ${wrong}: ${wrong} is neither a port nor a command. The form is npx vend --local [PORT] COMMAND.`,
     )
-  return argv.map((word, i) => (word === '--local' && !isPort(argv[i + 1]) ? `--local=${localPort}` : word))
+  return argv.map((word, i) => {
+    if (word === '--json') return '--json='
+    return word === '--local' && !isPort(argv[i + 1]) ? `--local=${localPort}` : word
+  })
 }
 
 const run = async () => {
   try {
     if (isCompletion) await addCompletion(program)
     for (const command of program.commands) command.showHelpAfterError(`(see npx vend ${command.name()} --help)`)
-    await program.parseAsync(withLocalPort(process.argv))
+    await program.parseAsync(withOptionalValues(process.argv))
   } catch (error) {
     if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2
     else {

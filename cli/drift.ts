@@ -3,14 +3,11 @@ import { csvText } from '../functions/shared/csv-text.ts'
 import { byWorst, openFindings } from '../functions/shared/findings.ts'
 import { scan } from '../functions/shared/ledger.ts'
 import { allLooks } from '../functions/shared/look.ts'
-import { isNamed } from '../functions/shared/aws-errors.ts'
-import type { InvalidInputError } from '../functions/shared/errors.ts'
-import { findUnit } from '../functions/shared/organizational-units.ts'
 import { allAccounts, isGone } from '../functions/shared/record-and-lease.ts'
 import { keepingToTheRate, type Make } from './clients.ts'
-import { UsageError } from './command-errors.ts'
 import { findService, serviceClients } from './service.ts'
 import { showTime, table, width } from './show.ts'
+import { unitOf } from './unit.ts'
 
 /** A finding that is open, with the account. */
 export type Drifted = ReturnType<typeof openFindings>[number] & {
@@ -49,7 +46,7 @@ export async function drift(
   const { ledger } = await findService(clients, stage)
   const [{ looks, records }, unit] = await Promise.all([
     scan(ledger, { looks: allLooks, records: allAccounts() }),
-    ou === undefined ? undefined : unitOf(clients, ou),
+    ou === undefined ? undefined : unitOf(clients.organizations, ou),
   ])
   const all = [...looks.values()].filter(({ accountId }) => !isGone(records.get(accountId)?.status))
   const here = unit === undefined ? all : all.filter(({ path }) => path.split('/').includes(unit))
@@ -66,15 +63,6 @@ export async function drift(
     ...(lookedAt && { lookedAt }),
     ...(withoutPlace && { withoutPlace }),
     findings: findings.sort(byWorst),
-  }
-}
-
-const unitOf = async ({ organizations }: ReturnType<typeof driftClients>, ou: string) => {
-  try {
-    return await findUnit(organizations, ou)
-  } catch (error) {
-    if (!isNamed(error, 'InvalidInputError')) throw error
-    throw new UsageError(`--ou ${ou}: ${(error as InvalidInputError).issues[0]?.message}.`)
   }
 }
 

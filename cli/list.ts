@@ -1,5 +1,6 @@
 import { styleText } from 'node:util'
 import { OrganizationsClient, paginateListAccounts } from '@aws-sdk/client-organizations'
+import { csvText } from '../functions/shared/csv-text.ts'
 import { openFindings } from '../functions/shared/findings.ts'
 import { allFollowUps, type FollowUp } from '../functions/shared/follow.ts'
 import { type FollowThrough, followThroughOf, followThroughWords } from '../functions/shared/follow-through.ts'
@@ -15,6 +16,7 @@ import { keepingToTheRate, type Make } from './clients.ts'
 import { type LinkState, showLinkState } from './links.ts'
 import { findService, serviceClients } from './service.ts'
 import { showTime, table, width } from './show.ts'
+import { unitOf } from './unit.ts'
 import { everybodyKeptWords, isEverybodyKept, showMail, showState } from './status.ts'
 
 type Mail = { userName: string } & ReturnType<typeof mailState>
@@ -25,6 +27,8 @@ export type Listed = {
   name: string
   /** As Organizations says; – if the account is not in the organization. */
   state: string
+  /** The ids of the root and of the units above the account, if Organizations tells them. */
+  path?: string
   status: string
   updatedAt?: string
   error?: string
@@ -49,28 +53,64 @@ export const listClients = (make: Make) => ({
   organizations: make(OrganizationsClient, keepingToTheRate),
 })
 
+/** Which accounts are listed: those that all of these name. */
+export type Wanted = {
+  /** Only these statuses; all if there are none. */
+  status?: string[]
+  /** An administrator can sign in and has not done so, as far as the last daily round saw. */
+  neverSignedIn?: boolean
+  /** An administrator has signed in and has no MFA device, as far as the last daily round saw. */
+  withoutMfa?: boolean
+  /** A mail did not arrive. */
+  bounced?: boolean
+  /** The vend has changed on this day (UTC) or later: 2026-11-28. */
+  since?: string | undefined
+  /** Accounts in this organizational unit and the units in it: an id, or names from the root. */
+  ou?: string | undefined
+}
+
+const isWanted = (
+  { status, path = '', updatedAt = '', followThrough = [], mails = [] }: Listed,
+  { status: statuses = [], neverSignedIn, withoutMfa, bounced, since = '' }: Wanted,
+  unit: string | undefined,
+) => {
+  const seen = followThrough.flatMap(({ signIn, signInRemovedAt }) => (signIn && !signInRemovedAt ? [signIn] : []))
+  const canSignIn = seen.filter(({ isThere, hasLoginProfile }) => isThere && hasLoginProfile)
+  return (
+    (!statuses.length || statuses.includes(status)) &&
+    (!neverSignedIn || canSignIn.some(({ hasSignedIn }) => !hasSignedIn)) &&
+    (!withoutMfa || canSignIn.some(({ hasSignedIn, hasMfa }) => hasSignedIn && !hasMfa)) &&
+    (!bounced || mails.some((mail) => notArrived.includes(mail.status))) &&
+    updatedAt >= since &&
+    (unit === undefined || path.split('/').includes(unit))
+  )
+}
+const notArrived: Mail['status'][] = ['bounced', 'complained', 'rejected']
+
 /**
  * Lists all accounts of the organization, all accounts on record that left it, and those that are being opened, each
  * with the status of its vend.
  * `onProgress` hears how many accounts were read so far: Organizations lists 20 at a time, about 8 times a second.
- * Throws `NotDeployedError`.
+ * Throws `NotDeployedError`, and `UsageError` if there is no such organizational unit.
  */
 export async function list(
   clients: ReturnType<typeof listClients>,
-  { stage, status, vending }: { stage: string; status: string[]; vending?: Vending },
+  { stage, vending, ...wanted }: { stage: string; vending?: Vending } & Wanted,
   onProgress: (count: number) => void = () => undefined,
 ): Promise<Listed[]> {
   const { ledger, managementAccountId } = await findService(clients, stage)
   const readAccounts = async () => {
     const accounts: Omit<Listed, 'status'>[] = []
     for await (const { Accounts = [] } of paginateListAccounts({ client: clients.organizations, pageSize: 20 }, {})) {
-      for (const { Id = '', Name = '', State = '' } of Accounts)
-        accounts.push({ accountId: Id, name: Name, state: State })
+      for (const { Id = '', Name = '', State = '', Paths: [path] = [] } of Accounts)
+        accounts.push({ accountId: Id, name: Name, state: State, ...(path && { path }) })
       onProgress(accounts.length)
     }
     return accounts
   }
-  const [accounts, { records, told, mails, handovers, looks, followUps, intents, requests }] = await Promise.all([
+  const { ou } = wanted
+  const [unit, accounts, { records, told, mails, handovers, looks, followUps, intents, requests }] = await Promise.all([
+    ou === undefined ? undefined : unitOf(clients.organizations, ou),
     readAccounts(),
     scan(ledger, {
       records: allAccounts(['admins', 'passwords']),
@@ -129,7 +169,7 @@ export async function list(
     }
   })
   return [...vended, ...[...intents.values()].flatMap((intent) => openingOf(intent, requests.get(intent.requestId)))]
-    .filter((account) => !status.length || status.includes(account.status))
+    .filter((account) => isWanted(account, wanted, unit))
     .sort((a, b) => a.name.localeCompare(b.name) || a.accountId.localeCompare(b.accountId))
 }
 
@@ -186,6 +226,29 @@ const showLinkCounts = (links: NonNullable<Listed['links']>) => {
   const isOne = counts.reduce((sum, [, count]) => sum + count, 0) === 1
   return counts.map(([state, count]) => `${isOne ? '' : `${count} `}${showLinkState(state)}`).join(', ')
 }
+
+const columns: [head: string, of: (one: Listed) => string | undefined][] = [
+  ['Account', ({ accountId }) => accountId],
+  ['Name', ({ name }) => name],
+  ['State', ({ state }) => state],
+  ['Path', ({ path }) => path],
+  ['Vend', ({ status }) => status],
+  ['Last change', ({ updatedAt }) => updatedAt],
+  ['Error', ({ error }) => error],
+  ['Links', ({ links }) => links && showLinkCounts(links)],
+  ['Mails', ({ mails = [] }) => mails.map(({ userName, status }) => `${userName}: ${status}`).join('; ')],
+  [
+    'Administrators',
+    ({ followThrough = [] }) =>
+      followThrough.map(({ userName, ...one }) => `${userName}: ${followThroughWords(one).join(', ')}`).join('; '),
+  ],
+  ['Findings', ({ findings = [] }) => findings.map(({ kind, subject }) => `${kind} ${subject}`.trim()).join('; ')],
+  ['Never vended', ({ never }) => never],
+]
+
+/** The accounts as a CSV file, a line each. */
+export const listFile = (accounts: Listed[]) =>
+  csvText([columns.map(([head]) => head), ...accounts.map((one) => columns.map(([, of]) => of(one) ?? ''))])
 
 /** How many accounts there are, and how many that are not there yet. */
 const countOf = (accounts: Listed[]) => {

@@ -9,7 +9,8 @@ export type Global = {
   endpointUrl?: string
   config?: string
   local?: string
-  json?: boolean
+  /** The fields to print; all if the text is empty. */
+  json?: string
 }
 
 /** The port of AWS's endpoint behind `npm start`. */
@@ -51,7 +52,7 @@ export const settingOf = (options: Global) => {
   return {
     stage,
     make,
-    json: options.json === true,
+    json: options.json !== undefined,
     /** The options of this command, for the commands that it advises. */
     options: again.map((option) => ` ${option}`).join(''),
     vendingFile: vendingFileOf(options.config),

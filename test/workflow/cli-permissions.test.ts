@@ -110,7 +110,11 @@ test.each([
     atLeast: ['dynamodb:UpdateItem', 'sts:GetCallerIdentity'],
   })),
   { command: 'status', args: () => ['360000000003'], atLeast: ['states:DescribeExecution'] },
-  { command: 'list', args: () => [], atLeast: ['dynamodb:Scan'] },
+  {
+    command: 'list',
+    args: () => ['--ou', 'Workloads/Sandbox'],
+    atLeast: ['dynamodb:Scan', 'organizations:ListOrganizationalUnitsForParent'],
+  },
   {
     command: 'backfill',
     args: () => {
