@@ -312,10 +312,10 @@ describe('doctor', () => {
     expect(code).toBe(1)
     expect(stdout).toContain('✔ trail')
     expect(stdout).toContain('✘ vending.yml')
-    expect(stdout).toContain('You cannot deploy the service yet: 1 of 18 checks failed.')
+    expect(stdout).toContain('You cannot deploy the service yet: 1 of 20 checks failed.')
     const { findings, ...diagnosis } = await vendJson('doctor')
     expect(diagnosis).toEqual({ code: 1, mayDeploy: false })
-    expect(findings).toHaveLength(18)
+    expect(findings).toHaveLength(20)
   })
 })
 
