@@ -8,6 +8,7 @@ import type { MailStatus } from '../shared/mail-events.ts'
 import { mfaPolicy, mfaPolicyName } from '../shared/mfa-policy.ts'
 import type { AccountRecord } from '../shared/record-and-lease.ts'
 import type { Admin, Group } from '../shared/request.ts'
+import { strangersIn } from './compare-trust.ts'
 
 // The comparison of what is in an account with what is on record and configured. It reads nothing and writes nothing.
 
@@ -23,12 +24,15 @@ export type There = {
   groups: Map<string, GroupThere>
   /** Undefined if the account has no password policy of its own. */
   passwordPolicy: PasswordPolicy | undefined
+  /** The role through which this service comes in, with its trust policy. */
+  accessRole: { name: string; trust: { Statement?: unknown } }
 }
 
 /** What is known about the account without looking into it. */
 export type Known = {
   accountId: string
   partition: string
+  managementAccountId: string
   /** The place in the organization; empty if Organizations does not tell. */
   path: string
   /** The place that people know of. */
@@ -57,6 +61,7 @@ const ofTheRecord: FindingKind[] = [
 /** The kinds for which a look into the account is needed. */
 const ofTheAccount: FindingKind[] = [
   ...ofTheRecord,
+  'access-role-trusts-others',
   'mfa-off',
   'never-signed-in',
   'password-policy-weaker',
@@ -84,6 +89,7 @@ export const compare = (known: Known, seen: Seen, config: CompareConfig, now: nu
         ...Object.values(known.record?.groups ?? {}).flatMap((group) => ofGroup(known, seen.there, group)),
         ...ours(known).flatMap((admin) => ofAdmin(known, seen.there, admin, config, now)),
         ...passwordPolicyWeaker(known, seen.there, config),
+        ...accessRoleTrustsOthers(known, seen.there),
       ]),
 ]
 
@@ -267,6 +273,13 @@ const passwordPolicyWeaker = (
   const text = `The password policy is weaker than vending.yml requires: ${weaker.join(', ')}. ${repeat(known, ours(known)[0])}`
   return [{ kind: 'password-policy-weaker', subject: '', text }]
 }
+
+const accessRoleTrustsOthers = ({ managementAccountId }: Known, { accessRole: { name, trust } }: There): Found[] =>
+  strangersIn(trust, managementAccountId).map((principal) => {
+    const who = principal === '*' ? 'everybody' : principal
+    const text = `The trust policy of the role ${name} lets in ${who}, with all permissions that this service has in the account. Ask the people of the account. If nobody knows why, allow only the management account ${managementAccountId}: docs/runbook.md has the command, under AccessRoleMissingError.`
+    return { kind: 'access-role-trusts-others', subject: principal, text }
+  })
 
 /** The last unit of a path, or the root. */
 const unitOf = (path: string) => path.split('/').filter(Boolean).at(-1) ?? path

@@ -26,6 +26,11 @@ export const handler = step(lookAtAccountsInput, (input) => {
         }),
     },
     input,
-    { ...vending, stateMachineArn: env.STATE_MACHINE_ARN, endpointUrl: process.env['AWS_ENDPOINT_URL'] },
+    {
+      ...vending,
+      accessRole: env.ACCESS_ROLE_NAME,
+      stateMachineArn: env.STATE_MACHINE_ARN,
+      endpointUrl: process.env['AWS_ENDPOINT_URL'],
+    },
   )
 })

@@ -28,6 +28,8 @@ type Clients = {
 type Config = CompareConfig & {
   /** The workflow that vends. */
   stateMachineArn: string
+  /** The name of the role through which `signIn` comes in. */
+  accessRole: string
   /** The endpoint of an AWS that is not the real one: the commands in findings must not reach the real AWS. */
   endpointUrl?: string | undefined
 }
@@ -68,15 +70,15 @@ const lookAt = async (clients: Clients, { account, executionArn }: Asked, config
   const { accountId } = account
   const record = await readAccount(ledger, accountId)
   const [seen, people] = await Promise.all([
-    see(clients, account, record),
+    see(clients, account, { record, accessRole: config.accessRole }),
     readPeople(ledger, { accountId, record }, config),
   ])
   // A vend that works on the account changes it before its record.
   const later = await readAccount(ledger, accountId)
   const isAtWork = later?.lease !== undefined || later?.updatedAt !== record?.updatedAt
-  const { partition } = placeOf(executionArn)
+  const { partition, managementAccountId } = placeOf(executionArn)
   const { options } = reach(executionArn, config.endpointUrl)
-  const known = { accountId, partition, path: account.path, record, people, options }
+  const known = { accountId, partition, managementAccountId, path: account.path, record, people, options }
   const look = await updateLook(ledger, accountId, (before) =>
     lookFrom({ account, known, seen, isAtWork, before }, config),
   )
@@ -129,11 +131,15 @@ const lasting = ({ passing, ...found }: Found, before: Look | undefined, at: str
 }
 
 /** Looks into an account. Whatever the account refuses, is what was seen. */
-const see = async ({ signIn }: Clients, account: RoundAccount, record: AccountRecord | undefined): Promise<Seen> => {
+const see = async (
+  { signIn }: Clients,
+  account: RoundAccount,
+  expected: Parameters<typeof readThere>[1],
+): Promise<Seen> => {
   const { accountId, joinedMethod, joinedAt } = account
   const look = async () => {
     const iam = await signIn(account, lookPermissions)
-    return readThere(iam, record).catch((error: unknown) => explainDenial(error, { joinedMethod, joinedAt }))
+    return readThere(iam, expected).catch((error: unknown) => explainDenial(error, { joinedMethod, joinedAt }))
   }
   try {
     return { there: await inTime(look(), accountId) }

@@ -1,6 +1,7 @@
 import {
   GetAccountPasswordPolicyCommand,
   GetLoginProfileCommand,
+  GetRoleCommand,
   type GroupDetail,
   type IAMClient,
   ListAccessKeysCommand,
@@ -23,6 +24,7 @@ export const lookPermissions: Permission[] = [
       'iam:GetAccountAuthorizationDetails',
       'iam:GetAccountPasswordPolicy',
       'iam:GetLoginProfile',
+      'iam:GetRole',
       'iam:ListAccessKeys',
       'iam:ListMFADevices',
       'iam:ListUsers',
@@ -33,14 +35,11 @@ export const lookPermissions: Permission[] = [
 
 const lower = (name = '') => name.toLowerCase()
 
-/** IAM answers a policy document as JSON in URL encoding (IAM API Reference, PolicyDetail). */
+/** IAM answers a policy document as JSON in URL encoding (IAM API Reference, PolicyDetail and Role). */
+const documentOf = (encoded = '{}') => JSON.parse(decodeURIComponent(encoded)) as object
+
 const documentsOf = (policies: { PolicyName?: string | undefined; PolicyDocument?: string | undefined }[] = []) =>
-  Object.fromEntries(
-    policies.map(({ PolicyName = '', PolicyDocument = '{}' }) => [
-      PolicyName,
-      JSON.parse(decodeURIComponent(PolicyDocument)) as unknown,
-    ]),
-  )
+  Object.fromEntries(policies.map(({ PolicyName = '', PolicyDocument }) => [PolicyName, documentOf(PolicyDocument)]))
 
 const arnsOf = (attached: { PolicyArn?: string | undefined }[] = []) => attached.map(({ PolicyArn = '' }) => PolicyArn)
 
@@ -115,22 +114,31 @@ const userThere = (
   }
 }
 
+const readAccessRole = async (iam: IAMClient, name: string) => {
+  const { Role } = await iam.send(new GetRoleCommand({ RoleName: name }))
+  return { name, trust: documentOf(Role?.AssumeRolePolicyDocument) }
+}
+
 /** Reads what `compare` needs of an account. Throws IAM's own errors. */
 export const readThere = async (
   iam: IAMClient,
-  record: Pick<AccountRecord, 'admins' | 'groups'> | undefined,
+  {
+    record,
+    accessRole: roleName,
+  }: { record: Pick<AccountRecord, 'admins' | 'groups'> | undefined; accessRole: string },
 ): Promise<There> => {
   const ours = Object.values(record?.admins ?? {}).filter(({ kept }) => !kept)
   const names = {
     users: new Set(ours.map(({ userName }) => lower(userName))),
     groups: new Set(Object.values(record?.groups ?? {}).map(({ name }) => lower(name))),
   }
-  const [details, lastUsed, passwordPolicy] = await Promise.all([
+  const [details, lastUsed, passwordPolicy, accessRole] = await Promise.all([
     names.users.size || names.groups.size
       ? readDetails(iam, names)
       : { users: [], groups: new Map<string, GroupThere>() },
     names.users.size ? readPasswordUses(iam) : new Map<string, Date | undefined>(),
     ifFound(iam.send(new GetAccountPasswordPolicyCommand({}))),
+    readAccessRole(iam, roleName),
   ])
   const users = await Promise.all(
     details.users.map(async (user) => {
@@ -140,5 +148,5 @@ export const readThere = async (
       return [name, userThere(user, lastUsed.get(name), signIn)] as const
     }),
   )
-  return { users: new Map(users), groups: details.groups, passwordPolicy: passwordPolicy?.PasswordPolicy }
+  return { users: new Map(users), groups: details.groups, passwordPolicy: passwordPolicy?.PasswordPolicy, accessRole }
 }

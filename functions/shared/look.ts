@@ -17,6 +17,7 @@ export type FindingKind =
   | 'mail-bounced'
   | 'link-unclaimed'
   | 'access-role-missing'
+  | 'access-role-trusts-others'
   | 'account-refuses'
   | 'unit-changed'
   | 'root-credentials'

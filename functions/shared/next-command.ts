@@ -338,7 +338,7 @@ export const explainFailure = (
     ...next,
     goOn,
     status,
-    // The cause goes on record. What a person sent is only told in the mail: it may be long, and has names and addresses.
+    // The cause goes on record. What a person sent is only told in the mail: it may be long, and has addresses.
     cause: [sentenceOf(execution.cause), goOn === 'correct' && identityOfInput(input)].filter(Boolean).join('\n'),
     sent: goOn === 'correct' ? sentInput(input) : '',
     request: request ? JSON.stringify(request) : '',

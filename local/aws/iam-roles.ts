@@ -4,10 +4,16 @@ import { checkName, noSuchEntity } from './iam-common.ts'
 import { encodeDocument } from './iam-policies.ts'
 import type { Account, World } from './world.ts'
 
-/** The trust policy that Organizations gives the access role (User Guide, orgs_manage_accounts_access). */
-const defaultTrust = ({ roleTrusts }: Account) => ({
+const letIn = (principals: string | string[]) => ({
+  Effect: 'Allow',
+  Principal: { AWS: principals },
+  Action: 'sts:AssumeRole',
+})
+
+/** The trust policy of the access role: as Organizations makes it (orgs_manage_accounts_access), and what was added. */
+const trustOf = ({ roleTrusts, roleAlsoTrusts }: Account) => ({
   Version: '2012-10-17',
-  Statement: [{ Effect: 'Allow', Principal: { AWS: `arn:aws:iam::${roleTrusts}:root` }, Action: 'sts:AssumeRole' }],
+  Statement: [letIn(`arn:aws:iam::${roleTrusts}:root`), ...(roleAlsoTrusts.length ? [letIn(roleAlsoTrusts)] : [])],
 })
 
 export const getRole = (_world: World, account: Account, { RoleName }: IAM.GetRoleRequest) => {
@@ -24,7 +30,7 @@ export const getRole = (_world: World, account: Account, { RoleName }: IAM.GetRo
       RoleId: `AROA${createHash('sha256').update(Arn).digest('hex').slice(0, 17).toUpperCase()}`,
       Arn,
       CreateDate: new Date(role.createdAt),
-      AssumeRolePolicyDocument: encodeDocument(JSON.stringify(defaultTrust(account))),
+      AssumeRolePolicyDocument: encodeDocument(JSON.stringify(trustOf(account))),
       MaxSessionDuration: 3600,
     },
   }

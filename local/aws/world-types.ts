@@ -61,6 +61,8 @@ export type Account = {
   policiesInEffectFrom: number
   /** The management account that the role trusts: another organization's, in an account that was moved from there. */
   roleTrusts: string
+  /** ARNs of others that somebody let in by the role's trust policy. */
+  roleAlsoTrusts: string[]
   /** When conditions on the organization begin to hold for the account. They lag behind a join. */
   joinSeenFrom: number
   tags: Record<string, string>

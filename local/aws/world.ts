@@ -188,6 +188,7 @@ export const addAccount = (
     roleUsableFrom: world.now() + roleUsableAfter * 1000,
     policiesInEffectFrom: world.now() + (roleUsableAfter + policiesAfter) * 1000,
     roleTrusts,
+    roleAlsoTrusts: [],
     joinSeenFrom: world.now() + joinSeenAfter * 1000,
     tags,
     iamUserAccessToBilling,

@@ -83,6 +83,19 @@ const mailedDaysAgo =
     about(one).mail.at = about(one).followUp.since = daysAgo(days)
   }
 
+const ofManagement = (resource: string) => `arn:aws:iam::111122223333:${resource}`
+const letIn = (Principal: unknown, more: object = {}) => ({
+  Effect: 'Allow',
+  Principal,
+  Action: 'sts:AssumeRole',
+  ...more,
+})
+/** Somebody added statements to the trust policy of the access role. */
+const trusting =
+  (...statements: object[]): Change =>
+  ({ there }) =>
+    void (there.accessRole.trust.Statement as object[]).push(...statements)
+
 const follow = followConfig
 
 const clean = (): Case => {
@@ -107,10 +120,15 @@ const clean = (): Case => {
       users: new Map([['administrator', user]]),
       groups: new Map([['administrators', group]]),
       passwordPolicy: { MinimumPasswordLength: 14, RequireSymbols: true, ExpirePasswords: false },
+      accessRole: {
+        name: 'OrganizationAccountAccessRole',
+        trust: { Statement: [letIn({ AWS: ofManagement('root') })] },
+      },
     },
     known: {
       accountId,
       partition: 'aws',
+      managementAccountId: '111122223333',
       path: 'o-exam/r-exam/ou-exam-workload/',
       formerPath: 'o-exam/r-exam/ou-exam-workload/',
       record: {
@@ -392,6 +410,52 @@ const table: Record<Kind, { found: FoundRow[]; not: OtherRow[] }> = {
       ['the user has signed in all the same', ({ known }) => void (known.people = people(daysAgo(1)))],
     ],
   },
+  'access-role-trusts-others': {
+    found: [
+      ['another account', trusting(letIn({ AWS: 'arn:aws:iam::999999999999:root' })), 'arn:aws:iam::999999999999:root'],
+      ['another account by its number', trusting(letIn({ AWS: ['111122223333', '999999999999'] })), '999999999999'],
+      [
+        'a policy of one statement, for a role of the account itself',
+        ({ there }) =>
+          void (there.accessRole.trust = { Statement: letIn({ AWS: `arn:aws:iam::${accountId}:role/dev` }) }),
+        `arn:aws:iam::${accountId}:role/dev`,
+      ],
+      [
+        'an identity provider',
+        trusting(
+          letIn({ Federated: `arn:aws:iam::${accountId}:saml-provider/idp` }, { Action: 'sts:AssumeRoleWithSAML' }),
+        ),
+        `arn:aws:iam::${accountId}:saml-provider/idp`,
+      ],
+      ['everybody', trusting(letIn('*')), '*'],
+      ['everybody, as AWS', trusting(letIn({ AWS: '*' }, { Action: ['sts:TagSession', 'STS:assume*'] })), '*'],
+      ['everybody but one', trusting(letIn(undefined, { NotPrincipal: { AWS: '999999999999' } })), '*'],
+      [
+        'on a condition that another account can meet',
+        trusting(
+          letIn('*', { Condition: { StringEquals: { 'aws:PrincipalAccount': ['111122223333', '999999999999'] } } }),
+        ),
+        '*',
+      ],
+    ],
+    not: [
+      [
+        'a role and a session of the management account',
+        trusting(
+          letIn({ AWS: ofManagement('role/dev') }),
+          letIn({ AWS: 'arn:aws:sts::111122223333:assumed-role/dev/ada' }),
+        ),
+      ],
+      ['an AWS service', trusting(letIn({ Service: 'ec2.amazonaws.com' }))],
+      ['a role that was deleted', trusting(letIn({ AWS: ['AROAEXAMPLE0123456789', 'AIDAEXAMPLE0123456789'] }))],
+      ['a denial', trusting(letIn('*', { Effect: 'Deny' }))],
+      ['an action that lets nobody in', trusting(letIn({ AWS: '999999999999' }, { Action: 'sts:TagSession' }))],
+      [
+        'everybody of the management account',
+        trusting(letIn('*', { Condition: { StringEquals: { 'AWS:principalaccount': '111122223333' } } })),
+      ],
+    ],
+  },
   'access-role-missing': {
     found: [['the role cannot be assumed', refuse(new AccessRoleMissingError('The role cannot be assumed: …')), '']],
     not: [['a policy denies a call', refuse(new DeniedByPolicyError('denied')), 'account-refuses ']],
@@ -491,6 +555,7 @@ describe('what a look can judge', () => {
       'password-policy-weaker',
       'mail-bounced',
       'link-unclaimed',
+      'access-role-trusts-others',
       'access-role-missing',
       'account-refuses',
       'unit-changed',

@@ -69,8 +69,16 @@ const vended = async (name: string, { settles = true } = {}) => {
 type Vended = Awaited<ReturnType<typeof vended>>
 
 /** Everything in an account that a look could change. */
-const everythingIn = ({ users, groups, policies, mfaDevices, passwordPolicy, roleName, tags }: Account) =>
-  structuredClone({ users, groups, policies, mfaDevices, passwordPolicy, roleName, tags })
+const everythingIn = ({
+  users,
+  groups,
+  policies,
+  mfaDevices,
+  passwordPolicy,
+  roleName,
+  roleAlsoTrusts,
+  tags,
+}: Account) => structuredClone({ users, groups, policies, mfaDevices, passwordPolicy, roleName, roleAlsoTrusts, tags })
 
 const claimIn = async ({ account }: Vended, text: string) => {
   const claim = await claimOf(scalarIn(text), account.id)
@@ -91,6 +99,7 @@ const byHand: Partial<Record<FindingKind, (one: Vended) => unknown>> = {
   'mfa-off': ({ account }) => account.mfaDevices.clear(),
   'password-policy-weaker': ({ account }) => (account.passwordPolicy = { MinimumPasswordLength: 8 } as never),
   'tags-changed': ({ user }) => user.tags.delete('ManagedBy'),
+  'access-role-trusts-others': ({ account }) => account.roleAlsoTrusts.push('arn:aws:iam::999999999999:root'),
   'access-role-missing': ({ account }) => (account.roleTrusts = '999999999999'),
   'account-refuses': ({ account }) => (account.deniedActions = ['iam:GetAccountAuthorizationDetails']),
   'unit-changed': ({ account }) => (account.parentId = 'ou-exam-workload'),
@@ -178,6 +187,7 @@ describe('drift', () => {
       'GetAccountAuthorizationDetails',
       'GetAccountPasswordPolicy',
       'GetLoginProfile',
+      'GetRole',
       'ListAccessKeys',
       'ListMFADevices',
       'ListSigningCertificates',
