@@ -8,23 +8,26 @@ import { countCost } from './cost.ts'
 import { type Figures, goneFrom, mark, worseThan } from './figures.ts'
 import { type Results as PageResults, writePage } from './figures-page.ts'
 import { measureOpenings } from './openings.ts'
-import { printCommand, printCost, printOpenings, printStart, printTime, printWork } from './print.ts'
+import { printCommand, printCost, printOpenings, printRounds, printStart, printTime, printWork } from './print.ts'
+import { measureRounds } from './round.ts'
 import { countBytes, measureStart, measureStartAgainst } from './start.ts'
 import { measureTime, peersWaits, worldOf } from './time.ts'
 import { countWork } from './work.ts'
 
-const help = `npm run bench -- [--check [--exact]] [--only start,work,time,openings,cost,command]
+const help = `npm run bench -- [--check [--exact]] [--only start,work,time,openings,round,cost,command]
 
 Measures the service, prints each figure beside its reference, and writes test/bench/results.json and the table of docs/figures.md.
 
   --check   compares with test/bench/results.json instead of writing it; exit code 1 if a count (bytes, calls, transitions, seconds of
             virtual time, cost) is not the recorded one, or if a ratio of measured times is more than a fifth worse
-  --exact   with --check: only the counts, which are the same on every machine, however busy it is. 1,000 openings are left out
+  --exact   with --check: only the counts, which are the same on every machine, however busy it is. 1,000 openings, and rounds over 1,000 or more
+            accounts, are left out
   --only    some of the parts: start (bundles: size and init time), work (calls, transitions), time (1,000 simulated accounts),
-            openings (1, 100 and 1,000 accounts opened at the same moment), cost, command (how long the operator's command takes, as a multiple of an empty Node)
+            openings (1, 100 and 1,000 accounts opened at the same moment), round (the daily round over 300 to 50,000 accounts: it takes
+            as long as all other parts together), cost, command (how long the operator's command takes, as a multiple of an empty Node)
 `
 
-const parts = ['start', 'work', 'time', 'openings', 'cost', 'command'] as const
+const parts = ['start', 'work', 'time', 'openings', 'round', 'cost', 'command'] as const
 type Part = (typeof parts)[number]
 /** The position of a figure's part in the order of parts. */
 const partOf = (name: string) => parts.findIndex((part) => name.startsWith(`${part}: `))
@@ -34,6 +37,7 @@ const vendingFile = path.join(import.meta.dirname, '..', 'support', 'vending.yml
 const processes = 30
 const worlds = 1000
 const openings = { sizes: [1, 100, 1000], slowFrom: 1000 }
+const rounds = { sizes: [300, 1000, 10_000, 50_000], audited: [300, 1000], slowFrom: 1000 }
 
 /** Which commit a part was measured of, and when. */
 type Origin = {
@@ -112,6 +116,13 @@ const measure = async ({ check, exact, wanted }: Options, recorded: Figures) => 
     const opened = await measureOpenings(simulation, { sizes, slowFrom, onProgress })
     printOpenings(opened)
     measured.openings = opened
+  }
+  if (has('round')) {
+    const { slowFrom } = rounds
+    const sizes = rounds.sizes.filter((size) => !exact || size < slowFrom)
+    const rounded = await measureRounds({ ...rounds, sizes, vendingFile, onProgress })
+    printRounds(rounded)
+    measured.round = rounded
   }
   if (has('cost')) {
     const vended = time?.simulated ?? (await vendAll(simulation, onProgress))

@@ -4,6 +4,7 @@ import type { countCost } from './cost.ts'
 import { type Figures, mark, round } from './figures.ts'
 import type { measureOpenings } from './openings.ts'
 import prices from './prices.json' with { type: 'json' }
+import { type measureRounds, nameOf } from './round.ts'
 import { type measureStart, mostBytes } from './start.ts'
 import type { measureTime } from './time.ts'
 import type { countWork } from './work.ts'
@@ -157,6 +158,61 @@ export const printOpenings = ({ figures, details }: Awaited<ReturnType<typeof me
       .filter((name) => /7 days|p95/.test(name))
       .map((name) => [name.replace('openings: ', ''), withMark(figures, name)]),
   )
+}
+
+export const printRounds = ({ figures, details }: Awaited<ReturnType<typeof measureRounds>>) => {
+  const { rows, limits, heapMegabytes, memoryMegabytes, scanPage } = details
+  type Row = (typeof rows)[number]
+  const shown = (what: string, bound = '', name = what): [string, (row: Row) => Cell] => [
+    `${name}${bound && ` ≤ ${bound}`}`,
+    (row) => withMark(figures, nameOf(row, what)),
+  ]
+  const lines: [string, (row: Row) => Cell][] = [
+    ['seconds', ({ seconds }) => seconds],
+    [
+      '  to list, to look, to report',
+      ({ secondsOf: { listing, looking, reporting } }) => `${listing}, ${looking}, ${reporting}`,
+    ],
+    ['least possible, in seconds', ({ leastSeconds }) => leastSeconds],
+    shown('time ÷ the least possible', '1.2'),
+    shown('sign-ins in the fullest second', `${limits.signIns / 2}`),
+    shown('lists of accounts in the fullest second', `${limits.lists / 2}`),
+    shown('read units in the fullest second', `${limits.reads / 2}`),
+    shown('write units in the fullest second', `${limits.writes / 2}`),
+    shown('read units of a scan in the fullest second', `${limits.scanned / 2}`),
+    shown('IAM calls in one account in the fullest second'),
+    shown('requests for an account'),
+    ...(['dynamodb', 'iam', 'sts', 'organizations'] as const).map((service): [string, (row: Row) => Cell] => [
+      `  ${service}`,
+      ({ requests }) => requests[service] ?? 0,
+    ]),
+    shown('events in the history', '25,000'),
+    shown('bytes of the largest payload', '262,144'),
+    ['  which is the', ({ largestPayload }) => largestPayload.what],
+    shown('USD for 1,000 accounts', '0.10'),
+    ['  of which the two scans of the ledger', ({ scans }) => scans.usdForThousand],
+    ['read units of the two scans', ({ scans }) => scans.units],
+    shown('share of the scans in the cost'),
+    shown('accounts and findings that were dropped', '0'),
+  ]
+  table(
+    'Daily round over every account: half of each limit, and the least time that these halves allow: ' +
+      `lists of 20 accounts ÷ ${limits.lists / 2} + sign-ins ÷ ${limits.signIns / 2} + read units of the report’s scan ÷ ${limits.scanned / 2}. ` +
+      `Of 100 accounts, one refuses, one is throttled, one has drifted, and one waits for its administrator. ` +
+      `A page of a scan is assumed to take ${scanPage.median} ms (median; p99 ${scanPage.p99} ms). IAM publishes no limit`,
+    ['', ...rows.map(({ accounts, isAudited }) => `${accounts.toLocaleString('en-US')}${isAudited ? ' + root' : ''}`)],
+    lines.map(([what, cell]) => [what, ...rows.map(cell)]),
+  )
+  if (Object.keys(heapMegabytes).length)
+    table(
+      `Heap in use by a function’s work, at most: after garbage collections, without Node itself and the bundle. A function has ${memoryMegabytes} MB`,
+      ['function', 'MB', '÷ memory ≤ 0.5'],
+      Object.entries(heapMegabytes).map(([name, megabytes]) => [
+        name,
+        megabytes,
+        withMark(figures, `round: heap in use by ${name} ÷ its memory`),
+      ]),
+    )
 }
 
 const usd = (amount: number) => `$${amount.toFixed(amount < 0.1 ? 5 : 2)}`

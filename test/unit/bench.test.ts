@@ -10,8 +10,11 @@ import { figuresPage, pageOf } from '../bench/figures-page.ts'
 import { historyEvents, leastSeconds } from '../bench/openings.ts'
 import priceTable from '../bench/prices.json' with { type: 'json' }
 import results from '../bench/results.json' with { type: 'json' }
+import { dropped, leastSeconds as leastSecondsOfRound, measureRounds } from '../bench/round.ts'
 import { secondsToMail, withFixedWait, withFormerPauses } from '../bench/time.ts'
+import { fullestSecond } from '../simulation/round-many.ts'
 import type { Simulated } from '../simulation/simulation.ts'
+import { exampleVending } from '../support/organization.ts'
 
 describe('quantiles', () => {
   test('lie between neighbours in proportion, whatever the order', () => {
@@ -245,6 +248,44 @@ describe('openings', () => {
     // MapStateSucceeded, MapStateExited.
     const item = happened('Item', 'entered', 'succeeded').map((event) => ({ ...event, index: 0 }))
     expect(eventsOf(happened('Each', 'entered'), item, happened('Each', 'succeeded')) - nothing).toBe(11)
+  })
+})
+
+describe('rounds', () => {
+  test('the fullest second is any second, and ends before the same moment of the next', () => {
+    const used = fullestSecond()
+    for (const at of [0, 600, 900, 1000, 1599, 1600, 1899, 5000]) used.add(at, 2)
+    // From 900 to 1899.
+    expect(used.most()).toBe(10)
+    used.add(5999, 9)
+    expect(used.most()).toBe(11)
+    used.add(6000, 1)
+    expect(used.most()).toBe(11)
+  })
+
+  test('the least time is that of the lists, the sign-ins and the scan one after the other, at half of each limit', () => {
+    // 51 lists of 20 accounts, with the management account; 4 lists, 300 sign-ins and 1,500 read units a second.
+    expect(leastSecondsOfRound(1000, { signIns: 1000, scanned: 3000 })).toBeCloseTo(51 / 4 + 1000 / 300 + 2, 10)
+  })
+
+  test('an account without a look is dropped, and so is a finding that is missing or made up', () => {
+    const expected = { 'access-role-missing': 1, 'account-refuses': 2, 'policy-detached': 3 }
+    expect(dropped({ looks: 300, findings: expected, expected }, 300)).toBe(0)
+    expect(dropped({ looks: 298, findings: expected, expected }, 300)).toBe(2)
+    expect(dropped({ looks: 300, findings: { ...expected, 'policy-detached': 2 }, expected }, 300)).toBe(1)
+    expect(dropped({ looks: 300, findings: { ...expected, 'user-gone': 1 }, expected }, 300)).toBe(1)
+  })
+
+  test('a round over 200 accounts drops nothing, takes half of each limit at most, and costs little', async () => {
+    const options = { vendingFile: exampleVending, sizes: [200], audited: [], slowFrom: Infinity }
+    const { figures, details } = await measureRounds({ ...options, onProgress: () => undefined })
+    const above = Object.entries(figures).filter(([, { value, bound = Infinity }]) => value > bound)
+    expect(above).toEqual([])
+    const [row] = details.rows
+    expect(row?.findings).toEqual({ 'access-role-missing': 1, 'account-refuses': 2, 'policy-detached': 2 })
+    expect(row?.requests['sts']).toBe(1)
+    // FollowUp reads nothing about the accounts for which there is nothing to do.
+    expect(row?.requests['dynamodb']).toBeLessThan(7.5)
   })
 })
 
