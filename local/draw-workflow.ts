@@ -47,7 +47,7 @@ const nodesAndEdges = (states: Record<string, State>): string[] => {
       // A Map becomes a frame around its states. An arrow to the Map points to the first of these states.
       const inner = nodesAndEdges(state.ItemProcessor.States)
       return [
-        `subgraph "cluster_${name}" { id="state-${name}"; label="${name}"; labeljust=r; style="rounded,filled"; fillcolor="#f7f9fb"; color="#9aa5b1"; fontcolor="#52606d"; ${inner.join('; ')} }`,
+        `subgraph "cluster_${name}" { id="state-${name}"; label="${name}"; labeljust=r; labelloc=b; style="rounded,filled"; fillcolor="#f7f9fb"; color="#9aa5b1"; fontcolor="#52606d"; ${inner.join('; ')} }`,
       ]
     }
     return [
@@ -57,7 +57,7 @@ const nodesAndEdges = (states: Record<string, State>): string[] => {
         const looks = label ? `label="\u00a0${label}"` : ''
         // An arrow to an earlier state points up. So the way that opens an account stands beside the way that vends
         // one, instead of above it, and the picture is not too high.
-        return depthOf(to) > depthOf(name)
+        return depthOf(to) >= depthOf(name)
           ? `"${name}" -> "${to}" [${looks}]`
           : `"${to}" -> "${name}" [dir=back ${looks}]`
       }),
@@ -68,8 +68,14 @@ const nodesAndEdges = (states: Record<string, State>): string[] => {
 const ends = (states: Record<string, State>) =>
   Object.entries(states).flatMap(([name, state]) => ('End' in state && !state.ItemProcessor ? [name] : []))
 
-/** Draws a workflow's definition as SVG. The SVG group of each state has the id `state-` and the state's name. */
-export const drawWorkflow = async (definition: { States: Record<string, unknown> }) => {
+/**
+ * Draws a workflow's definition as SVG. The SVG group of each state has the id `state-` and the state's name. `startedBy`
+ * says in words what starts the workflow.
+ */
+export const drawWorkflow = async (
+  definition: { States: Record<string, unknown> },
+  startedBy = 'new-account event · manual execution · API request',
+) => {
   const states = definition.States as Record<string, State>
   const lines = nodesAndEdges(states)
   for (const [name, { ItemProcessor, Next }] of Object.entries(states)) {
@@ -83,8 +89,8 @@ export const drawWorkflow = async (definition: { States: Record<string, unknown>
     compound=true; bgcolor="#ffffff"; pad=0.2; ranksep=0.35; nodesep=0.2; fontname="Helvetica"; fontsize=12
     node [shape=box, style="rounded,filled", fontname="Helvetica", fontsize=12, fontcolor="#1f2933", height=0.4]
     edge [fontname="Helvetica", fontsize=10, color="#52606d", fontcolor="#52606d", arrowsize=0.7]
-    "event" [shape=plain, fillcolor=none, style="", label=<<font color="#52606d">new-account event · manual execution · API request</font>>]
-    "event" -> "AcceptRequest"
+    "event" [shape=plain, fillcolor=none, style="", label=<<font color="#52606d">${startedBy}</font>>]
+    "event" -> "${Object.keys(states)[0]}"
     ${lines.join('\n')}
   }`)
 }
@@ -92,5 +98,9 @@ export const drawWorkflow = async (definition: { States: Record<string, unknown>
 /** Draws the workflow of statemachine/ as SVG. */
 export const drawDeployedWorkflow = () => drawWorkflow(readDefinition())
 
+/** Draws the daily round of statemachine/ as SVG. */
+export const drawDeployedRound = () => drawWorkflow(readDefinition('daily-round'), 'every day · npx vend round')
+
 if (import.meta.main)
-  writeFileSync(path.join(import.meta.dirname, '..', 'docs', 'pictures', 'workflow.svg'), await drawDeployedWorkflow())
+  for (const [name, draw] of Object.entries({ workflow: drawDeployedWorkflow, 'daily-round': drawDeployedRound }))
+    writeFileSync(path.join(import.meta.dirname, '..', 'docs', 'pictures', `${name}.svg`), await draw())
