@@ -128,11 +128,11 @@ const megabyte = 1024 * 1024
 
 /**
  * Watches how much of the heap each of some functions needs while no other function runs: the objects in use after a
- * garbage collection, more than at its first call. A collection takes as long as a few hundred calls, so that only some
- * calls are measured. What is written stays in the simulated ledger: with `untilWrite`, the first write is the last
- * call that is measured.
+ * garbage collection, more than at its first call. A collection takes as long as hundreds of calls, so that only some
+ * calls are measured: `every` says which, by the name of the function. What is written stays in the simulated ledger:
+ * with `untilWrite`, the first write is the last call that is measured.
  */
-const watchHeap = (functions: string[], { every, untilWrite = false }: { every: number; untilWrite?: boolean }) => {
+const watchHeap = (every: Record<string, number>, { untilWrite = false } = {}) => {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
   const inUse = () => {
@@ -143,12 +143,13 @@ const watchHeap = (functions: string[], { every, untilWrite = false }: { every: 
   const heaps = new Map<string, { calls: number; first: number; most: number; isOver: boolean }>()
   return {
     onCall: ({ by, operation }: Called) => {
-      if (!functions.includes(by)) return
+      const nth = every[by]
+      if (nth === undefined) return
       const heap = heaps.get(by) ?? { calls: 0, first: inUse(), most: 0, isOver: false }
       heaps.set(by, heap)
       heap.calls += 1
       const isLast = untilWrite && /^(Put|Update)Item$/.test(operation)
-      if (!heap.isOver && (isLast || heap.calls % every === 0)) heap.most = Math.max(heap.most, inUse() - heap.first)
+      if (!heap.isOver && (isLast || heap.calls % nth === 0)) heap.most = Math.max(heap.most, inUse() - heap.first)
       heap.isOver ||= isLast
     },
     megabytes: () => Object.fromEntries([...heaps].map(([name, { most }]) => [name, round(most, 1)])),
@@ -202,7 +203,7 @@ export const measureRounds = async ({ vendingFile, sizes, audited, slowFrom, onP
   const measure = async (accounts: number, isAudited: boolean) => {
     const watch =
       accounts === largest && accounts >= slowFrom && !isAudited
-        ? watchHeap(['sweep', 'report-round'], { every: 300, untilWrite: true })
+        ? watchHeap({ sweep: 100, 'report-round': 10 }, { untilWrite: true })
         : undefined
     let signIns = 0
     const world = await (isAudited ? withRoot : plain)({
@@ -223,7 +224,7 @@ export const measureRounds = async ({ vendingFile, sizes, audited, slowFrom, onP
     if (audited.includes(accounts)) rows.push(await measure(accounts, true))
   }
   if (largest >= slowFrom) {
-    const { onCall, megabytes } = watchHeap(['look-at-accounts', 'audit-root-credentials', 'follow-up'], { every: 50 })
+    const { onCall, megabytes } = watchHeap({ 'look-at-accounts': 50, 'audit-root-credentials': 50, 'follow-up': 2 })
     await withRoot({ seed: 'heap', accounts: 100, onCall })
     Object.assign(heap, megabytes())
   }
