@@ -69,8 +69,8 @@ const ends = (states: Record<string, State>) =>
   Object.entries(states).flatMap(([name, state]) => ('End' in state && !state.ItemProcessor ? [name] : []))
 
 /**
- * Draws a workflow's definition as SVG. The SVG group of each state has the id `state-` and the state's name. `startedBy`
- * says in words what starts the workflow.
+ * Draws a workflow's definition as SVG. The SVG group of each state has the id `state-` and the state's name.
+ * `startedBy` says in words what starts the workflow.
  */
 export const drawWorkflow = async (
   definition: { States: Record<string, unknown> },

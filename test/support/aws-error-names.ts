@@ -31,6 +31,9 @@ const inSession: Record<string, { actions: string[] }[]> = {
 /** Permissions that a step needs without a call of its own. */
 const isCalled = (action: string) => !/^(logs|xray|kms):|^secretsmanager:TagResource$/.test(action)
 
+/** The steps for which whatever an account refuses is a finding, so that no error of STS or IAM leaves them. */
+const looking = ['LookAtAccounts', 'AuditRootCredentials']
+
 /** The AWS calls of a step: the actions of its role and its session. A test holds these to exactly what is called. */
 export const callsOf = (step: string) => [
   ...new Set(
@@ -39,7 +42,7 @@ export const callsOf = (step: string) => [
         PolicyDocument.Statement.flatMap(({ Action }) => Action),
       ),
       ...(inSession[step] ?? []).flatMap(({ actions }) => actions),
-    ].filter(isCalled),
+    ].filter((action) => isCalled(action) && !(looking.includes(step) && action.startsWith('sts:'))),
   ),
 ]
 
@@ -253,6 +256,12 @@ export const fates: Record<string, Fate> = {
   TargetNotFoundException: final('Somebody has closed the account at this moment.'),
   UnsupportedAPIEndpointException: broken,
   ExecutionDoesNotExist: handled,
+  ExecutionAlreadyExists: handled,
+  ExecutionLimitExceeded: quota,
+  InvalidExecutionInput: wrongRequest,
+  InvalidName: wrongRequest,
+  StateMachineDeleting: broken,
+  StateMachineDoesNotExist: broken,
   'secretsmanager:InvalidRequestException': handled,
   'secretsmanager:ResourceExistsException': handled,
   'secretsmanager:ResourceNotFoundException': handled,

@@ -134,6 +134,7 @@ test.each([
     args: () => ['--ou', 'Workloads/Sandbox'],
     atLeast: ['dynamodb:Scan', 'organizations:ListOrganizationalUnitsForParent'],
   },
+  { command: 'round', args: () => ['--wait'], atLeast: ['states:StartExecution', 'states:DescribeExecution'] },
   {
     command: 'redrive',
     args: async () => {

@@ -12,9 +12,9 @@ import {
 } from '../support/aws-error-names.ts'
 import { exampleVending } from '../support/organization.ts'
 
-// Every error of AWS that a step can meet is retried, or is deliberately not retried. The definition has the retries.
+// Every error of AWS that a step can meet is retried, or is deliberately not retried. The definitions have the retries.
 
-const { definition } = readDeployed(loadVending(exampleVending), {
+const { definition, round } = readDeployed(loadVending(exampleVending), {
   partition: 'aws',
   region: 'us-east-1',
   accountId: '111122223333',
@@ -29,7 +29,7 @@ const tasksIn = (states: Record<string, State>): [string, State][] =>
     ...(state.Type === 'Task' ? [[name, state] as [string, State]] : []),
     ...tasksIn(state.ItemProcessor?.States ?? {}),
   ])
-const tasks = tasksIn(definition.States as Record<string, State>)
+const tasks = [definition, round.definition].flatMap(({ States }) => tasksIn(States as Record<string, State>))
 
 /** The errors that a step can meet: `service:Name`, or the name alone if Step Functions throws it. */
 const errorsOf = (step: string) => {
