@@ -11,23 +11,24 @@ type Shared = {
 export const addBackfillCommand = (program: Command, { answer, out, note }: Shared) => {
   program
     .command('backfill')
-    .description('show what a vend of each old account would make, and with --apply start these vends')
+    .description('show what a vend would create in each old account, and with --apply start these vends')
     .option('--ou <UNIT>', 'only accounts below this organizational unit: its ID, or its path like Workloads/Sandbox')
     .option('--apply', 'start the vends; without this option nothing is changed')
     .addHelpText(
       'after',
       `
-An old account is active, not protected, not on record, and joined before the service was
-installed. A vend makes what vending.yml says. The daily sweep vends newer accounts.
+"Old accounts" are the accounts that are active, not protected and not on record, and that joined
+before the service was installed. A vend creates what vending.yml says. The daily sweep vends newer
+accounts.
 
 Each account is planned first, as npx vend plan does, and only a vend that would succeed is started.
-The command works on 10 accounts at a time. It plans at most 5 accounts and starts at most 2 vends a
-second, so that it takes at most half of what Organizations allows.
+The command works on 10 accounts at a time. Each second, it plans at most 5 accounts and starts at
+most 2 vends, so that it uses at most half of the request rate that Organizations allows.
 
 Run the command again to continue after Ctrl-C or a failure: nothing is started twice.
 
-Exit codes: 0 all these accounts would be vended (with --apply: are vended), 1 some would not (with
---apply: are not), 2 a mistake in the command, 130 Ctrl-C (the vends that were started go on).`,
+Exit codes: 0 every vend would succeed (with --apply: has succeeded), 1 some vends would not (with
+--apply: have not), 2 a mistake in the command, 130 Ctrl-C (the vends that were started go on).`,
     )
     .action(async ({ ou, apply = false }: { ou?: string; apply?: boolean }, command: Command) => {
       const { make, stage, json, options, vending } = settingOf(command.optsWithGlobals<Global>())

@@ -41,6 +41,7 @@ Exit codes:
      the file was written
   1  failure, or AWS refused a call; the output contains the reason
   2  a mistake in the command, its files or its input
+  130  Ctrl-C; a vend that was started goes on
 
 Examples:
   npx vend doctor --region us-east-1
@@ -111,7 +112,7 @@ const asking = (command: Command) =>
     .argument('<account>', 'ID of the account: 12 digits', accountId)
     .option('--file <FILE>', 'a request as JSON: admins, groups (docs/requests.md)')
     .option('--admin <NAME=EMAIL>', 'an administrator, with or without an address; can be repeated', more)
-    .option('--again', 'look for what is missing in the account even if the ledger says that it is complete')
+    .option('--again', 'inspect the account even if the ledger says that nothing is missing there')
 
 asking(program.command('plan'))
   .description('show what a vend would create, keep, refuse and mail, and why, without changing anything')
@@ -119,7 +120,7 @@ asking(program.command('plan'))
     'after',
     `
 The plan reads the organization, the ledger and the account itself, in a read-only session. The
-plan uses the workflow’s own code and the vending.yml of the project. FILE can also contain an
+plan runs the code of the workflow with the vending.yml of the project. FILE can also contain an
 event.
 
 Exit codes: 0 the vend would succeed, 1 the vend would be refused, 2 a mistake in the command.`,
@@ -215,7 +216,7 @@ program
   )
   .argument(
     '<account|request|address>',
-    'ID of the account (12 digits); or of an account that is being opened: ID of the request, or the address',
+    'ID of the account (12 digits); for an account that is being opened, the ID of its request or its address',
     statusTarget,
   )
   .option('--watch', 'follow the vend until it ends, for an hour at most')
@@ -265,13 +266,13 @@ program
   .description('redrive a failed vend, or a failed round, from the step that failed')
   .argument(
     '<target>',
-    'ID of the account, or ARN of the execution; or of an account that is being opened: ID of the request, or the address',
+    'ID of the account, or ARN of the execution; for an account that is being opened, the ID of its request or its address',
     redriveTarget,
   )
   .option('--wait', 'follow the vend until it ends')
   .addHelpText(
     'after',
-    '\nA redrive runs the workflow’s definition of the time when the execution started, with the functions\nthat are deployed now. To run a definition that was deployed since, start the request again.' +
+    '\nA redrive uses the workflow definition that was deployed when the execution started, and the\nfunctions that are deployed now. To use the current definition, start the request again.' +
       '\n\nIf a redrive cannot help, for example after a wrong request, the output shows the command that can.' +
       '\n\nExit codes: 0 redriven (with --wait: vended), 1 not redriven (with --wait: not redriven, or\nfailed), 2 a mistake in the command, 130 Ctrl-C (the vend goes on).',
   )
@@ -287,7 +288,7 @@ program
       json,
       redriven,
       () =>
-        `Redriven, with the definition that the workflow had when the execution started: ${redriven.executionArn}\n` +
+        `Redriven, with the workflow definition that was deployed when the execution started: ${redriven.executionArn}\n` +
         `Follow it: npx vend ${redriven.isRound ? 'round --wait' : `status ${redriven.accountId} --watch`}${options}`,
     )
   })
@@ -296,7 +297,7 @@ program
 
 program
   .command('replay')
-  .description('retry messages in the dead-letter queue: workflow starts and failure reports')
+  .description('retry the messages in the dead-letter queue')
   .option('--dry-run', 'only list the messages')
   .option('--limit <COUNT>', 'the maximum number of messages to retry, 1 to 1000 (default: 100)', (text) => {
     if (!/^\d{1,4}$/.test(text) || Number(text) < 1 || Number(text) > 1000)

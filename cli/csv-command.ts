@@ -18,7 +18,7 @@ export const addCsvCommand = (program: Command, { accountId, answer, note }: Sha
     .argument('[user]', 'only this user; requires only the permissions secretsmanager:GetSecretValue and kms:Decrypt')
     .option(
       '--output <FILE>',
-      'the file to write, or - for stdout, except on a terminal (default: ACCOUNT_credentials.csv)',
+      'the file to write; - means stdout, if stdout is not a terminal (default: ACCOUNT_credentials.csv)',
     )
     .option('--stdout', 'print the file, even on a terminal')
     .option('--force', 'replace an existing file')

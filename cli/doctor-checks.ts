@@ -160,7 +160,7 @@ export const checks: Record<string, Check> = {
     if (!SendingEnabled)
       return fail(
         'SES has paused sending for this account.',
-        'The reputation page of SES shows the reason. Ask AWS to resume sending.',
+        'The page “Reputation metrics” of the SES console shows the reason. Ask AWS to resume sending.',
       )
     if (!ProductionAccessEnabled)
       return fail(

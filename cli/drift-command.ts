@@ -10,14 +10,14 @@ type Asked = { ou?: string; csv?: string; force?: boolean }
 export const addDriftCommand = (program: Command, { answer }: Shared) => {
   program
     .command('drift')
-    .description('list what the daily round found in the accounts and what is still so, the worst first')
+    .description('list the open findings of the daily round, the most serious first')
     .option('--ou <UNIT>', 'only accounts in this unit and the units in it: an id, or a path like Workloads/Sandbox')
     .option('--csv <FILE>', 'write a CSV file, or - for stdout')
     .option('--force', 'replace an existing file')
     .addHelpText(
       'after',
       `
-The command reads what the last look at each account found, and does not look again. docs/round.md
+The command shows what the last round found in each account, and does not look again. docs/round.md
 says what each finding means, and what to do.
 
 Exit codes: 0 nothing was found, 1 there are findings, or AWS refused, 2 a mistake in the command.`,

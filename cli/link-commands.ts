@@ -49,13 +49,13 @@ export const addLinkCommands = (program: Command, { accountId, answer, follow }:
       'after',
       `
 States of a link:
-  sealing   mailed; the link cannot be opened yet, because the vend has not finished
-  open      the link can be opened until the time under Open until
+  sealing   mailed; the link does not work yet, because the vend has not finished
+  open      the link can be opened until the time in the column "Open until"
   expired   nobody opened the link in time: npx vend link ACCOUNT USER mails a new link
-  disowned  the link was opened, and its owner said that this was somebody else
+  disowned  the link was opened, and somebody with the link said: That was not me
   claimed   the link was opened, and the page showed the password
 
-A link opens once. For a link that was opened, the time under Open until is when it was opened.
+A link opens once. If a link was opened, the column "Open until" shows when.
 
 Exit codes: 0 listed, 1 AWS refused, 2 a mistake in the command.`,
     )

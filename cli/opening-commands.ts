@@ -96,7 +96,7 @@ export const addOpeningCommands = (program: Command, shared: Shared) => {
       'after',
       '\nThe command starts nothing if vending.yml or the organization refuses the request. The same command' +
         '\nagain never opens a second account: it continues a request that failed.' +
-        '\n\nExit codes: 0 asked for (with --wait: vended), 1 not asked for (with --wait: failed or declined),' +
+        '\n\nExit codes: 0 requested (with --wait: vended), 1 not requested (with --wait: failed or declined),' +
         '\n2 a mistake in the command, 130 Ctrl-C (the opening goes on).',
     )
     .action(

@@ -17,23 +17,23 @@ type Options = { signIn?: boolean; unclaimed?: boolean; lastWayIn?: boolean; yes
 export const addRemoveCommand = (program: Command, { accountId, answer, out, note, follow }: Shared) => {
   program
     .command('remove')
-    .description('take out of an account what account vending has put in; show it first, and ask')
+    .description('remove what account vending has created in an account; show it first and ask for confirmation')
     .argument('<account>', 'ID of the account: 12 digits', accountId)
     .argument('[user]', 'only this user; the groups stay')
-    .option('--sign-in', 'take away only the console sign-in and the secret; the users and groups stay')
-    .option('--unclaimed', 'with --sign-in: leave the users who have signed in')
+    .option('--sign-in', 'remove only the console sign-in and the secret; the users and groups stay')
+    .option('--unclaimed', 'with --sign-in: skip the users who have signed in')
     .option('--last-way-in', 'remove even if nobody can sign in to the console with a password afterwards')
     .option('--yes', 'remove without asking')
     .option('--wait', 'follow the removal until it ends')
     .addHelpText(
       'after',
       `
-The command reads the account in a read-only session and shows what goes and what stays. What account
-vending has not created stays. Secrets can be restored for 7 days. Without a terminal, or with --json,
-the command removes nothing unless you add --yes.
+The command reads the account in a read-only session and shows what is removed and what stays. What
+account vending has not created stays. Secrets can be restored for 7 days. Without a terminal, or with
+--json, the command removes nothing unless you add --yes.
 
-A removal begins 90 seconds after the last change of the account at the earliest: AWS needs a while to
-show what was made.
+A removal begins at the earliest 90 seconds after the account was last changed, because AWS shows
+changes with a delay.
 
 Exit codes: 0 started (with --wait: removed), or nothing to remove; 1 not started (with --wait: not
 started, or failed), 2 a mistake in the command, 130 Ctrl-C (the removal goes on).`,

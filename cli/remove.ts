@@ -84,7 +84,7 @@ const linesOf = ({ users, gone, groups, stays }: Awaited<ReturnType<typeof inspe
     const credentials = sayCredentials(credentialsOf(user))
     if (what === 'everything')
       return `deleted${credentials && `, with ${credentials}`}; the secret is scheduled for deletion`
-    const profile = user.hasLoginProfile ? 'the console sign-in is taken away' : 'has no console sign-in any more'
+    const profile = user.hasLoginProfile ? 'the console sign-in is removed' : 'has no console sign-in any more'
     return `${profile}; the secret is scheduled for deletion${credentials && `; ${credentials} stay with the user`}`
   }
   return {
@@ -129,7 +129,7 @@ export const showPreview = ({ accountId, accountName, reason, removed, stays, la
   return [
     `${styleText('bold', accountId)}${accountName ? ` (${accountName})` : ''}`,
     '',
-    removed.length ? table(['Goes', ''], rows(removed)) : 'Nothing goes from the account itself.',
+    removed.length ? table(['Removed', ''], rows(removed)) : 'Nothing is removed from the account itself.',
     ...(stays.length ? ['', table(['Stays', 'because'], rows(stays))] : []),
     ...(lastWayIn.length
       ? [

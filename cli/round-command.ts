@@ -25,14 +25,14 @@ export const followRoundIn = async (command: Command, executionArn: string, { an
 export const addRoundCommand = (program: Command, { answer, note }: Shared) => {
   program
     .command('round')
-    .description('start the daily round now: look into the accounts, follow up, and tell what is new')
+    .description('start the daily round now: look into the accounts, follow up, and report new findings')
     .option('--wait', 'follow the round until it ends')
     .addHelpText(
       'after',
       `
-The round looks at the accounts that round in vending.yml names, and changes nothing in them itself.
-It reminds administrators and starts vends for them, as the round of a day does: nothing is done
-twice. If a round runs already, no other one is started.
+The round looks at the accounts that the key "round" in vending.yml selects, and changes nothing in
+them itself. It reminds administrators and starts vends for them, as the scheduled round does;
+nothing is done twice. If a round is already running, no second round is started.
 
 Exit codes: 0 started (with --wait: finished), 1 not started (with --wait: not started, or failed),
 2 a mistake in the command, 130 Ctrl-C (the round goes on).`,
@@ -42,14 +42,14 @@ Exit codes: 0 started (with --wait: finished), 1 not started (with --wait: not s
       const { round, roundClients } = await import('./round.ts')
       const started = await round(roundClients(make), { stage })
       if (wait) {
-        if (!started.isNew) note(`A round runs already: ${started.executionArn}`)
+        if (!started.isNew) note(`A round is already running: ${started.executionArn}`)
         return followRoundIn(command, started.executionArn, { answer, note })
       }
       answer(
         json,
         started,
         () =>
-          `${started.isNew ? 'Started' : 'A round runs already:'} ${started.executionArn}\n` +
+          `${started.isNew ? 'Started' : 'A round is already running:'} ${started.executionArn}\n` +
           `Follow it: npx vend round --wait${options}`,
       )
     })

@@ -65,6 +65,6 @@ export const showRound = ({ accounts, toLookAt, report }: Ended, options: string
   [
     `The round has looked at ${toLookAt} of ${counted(accounts, 'account')}.`,
     `${counted(report.open, 'open finding')}, ${report.new} new. ${report.gone} gone since the last round.` +
-      (report.mailed ? ' A mail to notify tells what is new or gone.' : ''),
+      (report.mailed ? ' A mail to the addresses under notify lists what is new or gone.' : ''),
     ...(report.open ? [`List the findings: npx vend drift${options}`] : []),
   ].join('\n')

@@ -71,7 +71,7 @@ export const showBackfill = (
     '',
     ...(countOf('refused') ? [`Why a vend would be refused: npx vend plan ACCOUNT${options}`] : []),
     ...((apply && countOf('failed')) || withoutAdministrator.length
-      ? [`What became of a vend, and the next step: npx vend status ACCOUNT${options}`]
+      ? [`The result of a vend, and the next step: npx vend status ACCOUNT${options}`]
       : []),
     ...(apply ? [] : ['Nothing was changed.']),
     ...(countOf('would be vended') ? [`Start these vends:\n  ${again} --apply`] : []),

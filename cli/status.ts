@@ -263,7 +263,7 @@ const handedOver = ({ admins }: Pick<Status, 'admins'>) =>
     if (!handover) return []
     if ('claimedAt' in handover) return [claimedWords(userName, handover)]
     return {
-      sealing: [`The link of ${userName} cannot be opened yet.`],
+      sealing: [`The link of ${userName} does not work yet.`],
       open: [`The link of ${userName} can be opened until ${showTime(handover.until)}.`],
       expired: [`Nobody opened the link of ${userName} in time.`],
     }[handover.state]
@@ -282,7 +282,7 @@ const removedWords = ({ removal, vendedAt = '' }: Status) => {
     ...(deleted.length ? [`Deleted at ${showTime(at)}: ${deleted.join(', ')}.`] : []),
     ...users.flatMap((user) =>
       user.is === 'without sign-in'
-        ? [`The console sign-in of ${user.userName} was taken away at ${showTime(at)}.${left(user)}`]
+        ? [`The console sign-in of ${user.userName} was removed at ${showTime(at)}.${left(user)}`]
         : [],
     ),
     ...stays.map(({ kind, name, why }) => `Not removed: ${kind} ${name} (${why}).`),
@@ -292,9 +292,7 @@ const removedWords = ({ removal, vendedAt = '' }: Status) => {
 type Shown = { claimedAt: string; network: string; browser: string; disownedAt?: string }
 const claimedWords = (userName: string, { claimedAt, network, browser, disownedAt }: Shown) => {
   const shown = `The password of ${userName} was shown at ${showTime(claimedAt)} to ${network}, ${browser}.`
-  return disownedAt
-    ? `${shown} The owner of the link said at ${showTime(disownedAt)} that this was somebody else.`
-    : shown
+  return disownedAt ? `${shown} Somebody with the link said at ${showTime(disownedAt)}: That was not me.` : shown
 }
 
 /** How far each administrator is with signing in, and what the daily round did about that. */

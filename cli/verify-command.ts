@@ -12,7 +12,7 @@ export const addVerifyCommand = (program: Command, { answer, note }: Shared) => 
   program
     .command('verify')
     .description(
-      'build this commit with your vending.yml, and compare what is deployed: each function and the template',
+      'build this commit with your vending.yml, and compare the result with the deployed functions and template',
     )
     .addHelpText(
       'after',
@@ -21,8 +21,8 @@ The command builds the service from its sources, which takes about 15 seconds, a
 Run it in a clone of the project, at the commit that was deployed and after npm ci, with the
 vending.yml that was deployed.
 
-Exit codes: 0 what is deployed is what this commit builds, 1 something differs, or AWS refused a
-call, 2 a mistake in the command.`,
+Exit codes: 0 nothing differs, 1 something differs, or AWS refused a call, 2 a mistake in the
+command.`,
     )
     .action(async (_, command: Command) => {
       const asked = command.optsWithGlobals<Global>()

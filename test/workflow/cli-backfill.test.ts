@@ -193,7 +193,7 @@ test('a vend that fails stops no other, is told with its error, and is not start
   expect(failing.out).toContain(`${good.id}  ${good.name}  vended: group Administrators created`)
   expect(failing.out).toContain(`${bad.id}  ${bad.name}  failed: DeniedByPolicyError\n`)
   expect(failing.out).toContain('2 old accounts: 1 vended, 1 failed.')
-  expect(failing.out).toContain('What became of a vend, and the next step: npx vend status ACCOUNT --local')
+  expect(failing.out).toContain('The result of a vend, and the next step: npx vend status ACCOUNT --local')
   await organization.settled()
 
   const again = await command(['--ou', 'Failing', '--apply'])

@@ -60,7 +60,7 @@ test('with --wait, says what the round found', async () => {
   expect([code, stdout]).toEqual([
     0,
     'The round has looked at 1 of 6 accounts.\n' +
-      '2 open findings, 1 new. 0 gone since the last round. A mail to notify tells what is new or gone.\n' +
+      '2 open findings, 1 new. 0 gone since the last round. A mail to the addresses under notify lists what is new or gone.\n' +
       `List the findings: npx vend drift${options()}\n`,
   ])
   const { stdout: json } = await vend('round', '--wait', '--json')
@@ -83,7 +83,7 @@ test('a round that runs is followed, and no other one is started', async () => {
   const { code, stdout, stderr } = await second
   await first
   expect(rounds()).toHaveLength(before + 1)
-  expect([code, stderr]).toEqual([0, `A round runs already: ${rounds().at(-1)?.executionArn}\n`])
+  expect([code, stderr]).toEqual([0, `A round is already running: ${rounds().at(-1)?.executionArn}\n`])
   expect(stdout).toContain('The round has looked at 1 of 6 accounts.')
 })
 

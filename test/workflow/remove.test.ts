@@ -335,10 +335,10 @@ describe('vend remove', () => {
     const { code, stdout } = await command('remove', account.id, 'ada', '--sign-in', '--yes', '--wait')
     expect(code).toBe(0)
     expect(stdout).toMatch(
-      /user ada +the console sign-in is taken away; the secret is scheduled for deletion; 1 access key/,
+      /user ada +the console sign-in is removed; the secret is scheduled for deletion; 1 access key/,
     )
     expect(stdout.replace(/\s+/g, ' ')).toMatch(
-      /The console sign-in of ada was taken away at .* UTC\. ada still has 1 access key\./,
+      /The console sign-in of ada was removed at .* UTC\. ada still has 1 access key\./,
     )
     expect((await command('list')).stdout).toContain('ada: sign-in removed on ')
   })
