@@ -88,7 +88,7 @@ export const checkOpenings: Check = async ({ clients, vending }) => {
     )
   if (automatic === 'control-tower' && !(await isAutoEnrolmentOn(controlTowerOf(clients.organizations))))
     return warn(
-      'Control Tower does not enrol an account that is moved into an organizational unit, so requests to open accounts are refused.',
+      'Control Tower does not enroll an account that is moved into an organizational unit, so requests to open accounts are refused.',
       'To let this service open accounts, switch on automatic enrollment of accounts in the landing zone settings of Control Tower.',
     )
   return ok(

@@ -78,7 +78,7 @@ export async function open(
   )
   if (intent.ask !== askOf(body))
     throw new RefusedError(
-      `Another request for an account with the address ${body.email} asks for something else. Nothing was started. ` +
+      `There is another request for an account with the address ${body.email}, and the two requests differ. Nothing was started. ` +
         `Use another address, or look at the other request:\n  npx vend status ${intent.requestId}${options}`,
     )
   const [request, record] = await Promise.all([

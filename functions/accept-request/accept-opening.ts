@@ -85,7 +85,7 @@ const intentOfRequest = async (
   const wrong = (message: string) => new InvalidInputError([{ field: 'requestId', message }])
   const item = await readRequest(ledger, requestId)
   if (!item) throw wrong(`the ledger has no request ${requestId}`)
-  if (item.ask !== askOf(body)) throw wrong(`the ledger’s request ${requestId} asks for something else than this input`)
+  if (item.ask !== askOf(body)) throw wrong(`the ledger’s request ${requestId} differs from this input`)
   if ((approval === 'required' || item.needsApproval) && item.approval?.decision !== 'approved')
     throw new ApprovalRequiredError(`Nobody has approved the request ${requestId}`)
   const intent = await readIntent(ledger, body.email)

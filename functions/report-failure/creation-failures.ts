@@ -24,7 +24,7 @@ export const creationFailures: Record<string, CreationFailure> = {
     'The e-mail address already belongs to another AWS account. Create the account with another address:',
   ),
   GOVCLOUD_ACCOUNT_ALREADY_EXISTS: createAgain(
-    'The e-mail address already belongs to an account in AWS GovCloud (US). Create the pair of accounts with another address:',
+    'The e-mail address already belongs to an account in AWS GovCloud (US). Create the two accounts, in AWS GovCloud (US) and in the commercial Regions, with another address:',
     createForGovCloud,
   ),
   INVALID_EMAIL: createAgain('The e-mail address is not valid. Create the account with another address:'),
@@ -32,17 +32,17 @@ export const creationFailures: Record<string, CreationFailure> = {
     'The address on record for the organization is not valid. Correct the address in Billing, then create the account again:',
   ),
   CONCURRENT_ACCOUNT_MODIFICATION: createAgain(
-    'The same request was already submitted. Look whether the other request has created the account, and create the account again only if it has not:',
+    'The same request was already submitted. First look whether the other request has created the account, or is still creating the account. Only if not, create the account again. This command shows the other request:',
     look,
   ),
   INTERNAL_FAILURE: createAgain(
-    'AWS had an internal failure. Create the account again. If it fails again, ask AWS Support:',
+    'AWS had an internal failure. If the creation fails again, ask AWS Support. Create the account again:',
   ),
   MISSING_PAYMENT_INSTRUMENT: createAgain(
     'The management account has no payment method. Add a payment method in Billing, then create the account again:',
   ),
   INVALID_PAYMENT_INSTRUMENT: createAgain(
-    'The payment method of the management account is not valid or not supported. Correct it in Billing, then create the account again:',
+    'The payment method of the management account is not valid or not supported. Correct the payment method in Billing, then create the account again:',
   ),
   MISSING_BUSINESS_VALIDATION: createAgain(
     `AWS has not validated the management account as a business. Complete the validation in the console of the management account. ${whenValidated}`,
@@ -54,13 +54,13 @@ export const creationFailures: Record<string, CreationFailure> = {
     `The validation of the management account as a business has failed. Ask AWS Support for the reason. ${whenValidated}`,
   ),
   UNKNOWN_BUSINESS_VALIDATION: createAgain(
-    `The validation of the management account as a business has a problem that AWS does not name. Ask AWS Support. ${whenValidated}`,
+    `AWS could not validate the management account as a business, and does not say why. Ask AWS Support. ${whenValidated}`,
   ),
   INVALID_IDENTITY_FOR_BUSINESS_VALIDATION: identityNotValid,
   // The API Reference's name for the same reason. The enum of the SDK has the name above.
   IDENTITY_INVALID_BUSINESS_VALIDATION: identityNotValid,
   UPDATE_EXISTING_RESOURCE_POLICY_WITH_TAGS_NOT_SUPPORTED: createAgain(
-    'Organizations does not take tags with the change of a resource policy that exists. Create the account again without tags, and tag what you need afterwards:',
+    'Organizations cannot set tags when it updates an existing resource policy. Add the tags after the account is created. Create the account again without tags:',
   ),
 }
 

@@ -128,7 +128,7 @@ const tellRound = async (
     ...explained,
     title: 'The daily round failed',
     done: '',
-    notDone: '– the rest of this round. What the round has found and told until now stays.',
+    notDone: '– the rest of this round. Findings that were recorded and reported so far are kept.',
     request: '',
     save: '',
     execution: executionArn,
@@ -233,12 +233,15 @@ const progress = (subject: Omit<Subject, 'name'>) => {
   if (removes) {
     // A removal that was refused has given the account's lease back.
     const mayHaveBegun = record?.lease?.holder === executionArn && 'RemoveAdministrators' in record.steps
-    return { done: '', notDone: mayHaveBegun ? '– the removal, of which a part may be done' : 'Nothing was removed.' }
+    return {
+      done: '',
+      notDone: mayHaveBegun ? '– the removal (a part of the removal may already be finished)' : 'Nothing was removed.',
+    }
   }
   if (!record && opened) {
     const { createRequestId } = intent ?? {}
     const account = createRequestId
-      ? `the account, which Organizations was asked for (${createRequestId})`
+      ? `the account (creation request in Organizations: ${createRequestId})`
       : 'the account'
     return { done: '', notDone: `– ${account}\n– the administrators of the account` }
   }
@@ -267,13 +270,16 @@ const progress = (subject: Omit<Subject, 'name'>) => {
     const mail = `sign-in mail for ${userName}`
     const isMailed = isUserMailed(record, userName)
     if (!isMailed || !isAmong(sealing, userName)) return line(isMailed, mail)
-    const next = goOn === 'redrive' ? 'a redrive seals it' : 'the next vend seals it or mails a new link'
-    return line(false, `${mail}: mailed, but the link cannot be used yet; ${next}`)
+    const next =
+      goOn === 'redrive' ? 'a redrive makes the link work' : 'the next vend makes the link work, or mails a new link'
+    return line(false, `${mail}: mailed, but the link does not work yet; ${next}`)
   }
   const linesOf = (userName: string) => {
     if (isAmong(kept, userName)) return [line(true, `user ${userName} kept unchanged: not created by account vending`)]
     if (isAmong(signingIn, userName))
-      return [line(hasBegun('SendLoginEmail', userName), `groups and policies of ${userName}, who signs in already`)]
+      return [
+        line(hasBegun('SendLoginEmail', userName), `groups and policies of ${userName}, who has already signed in`),
+      ]
     return [
       line(
         hasBegun('CreateAdminUser', userName),

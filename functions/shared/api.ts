@@ -30,7 +30,7 @@ const refusals: Record<string, [status: number, title: string]> = {
   RequestOpenError: [409, 'Another request asked for this account'],
   RequestDecidedError: [409, 'The request is decided'],
   DeniedByPolicyError: [409, 'A service control policy would stop the vend'],
-  AutoEnrolmentOffError: [409, 'Control Tower would not enrol the account'],
+  AutoEnrolmentOffError: [409, 'Control Tower would not enroll the account'],
   TooManyAccountsTodayError: [429, 'Requesters have asked for too many accounts today'],
   IdempotencyKeyReusedError: [422, 'The Idempotency-Key was used before with another request'],
   TooManyRequestsException: [503, 'AWS throttles requests'],

@@ -76,15 +76,18 @@ const checkUnit = async (
   return ou
 }
 
-/** Control Tower enrols only accounts that are moved into a unit, and only with a setting of the landing zone. */
+/** Control Tower enrolls only accounts that are moved into a unit, and only with a setting of the landing zone. */
 const checkEnrolment = async (controlTower: ControlTower, { ou }: OpenRequest) => {
   if (ou === undefined)
     throw new InvalidInputError([
-      { field: 'ou', message: 'is missing: Control Tower enrols an account that is moved into an organizational unit' },
+      {
+        field: 'ou',
+        message: 'is missing: Control Tower enrolls an account that is moved into an organizational unit',
+      },
     ])
   if (!(await isAutoEnrolmentOn(controlTower)))
     throw new AutoEnrolmentOffError(
-      'Control Tower would not enrol the account. Switch on automatic account enrollment in the landing zone settings',
+      'Control Tower would not enroll the account. Switch on automatic account enrollment in the landing zone settings',
     )
 }
 

@@ -64,7 +64,7 @@ export const explanations: Record<string, Explanation> = {
   RecipientNotAllowedError: explain(
     'start',
     'The request names a mail address that vending.yml does not allow. Nothing was made.',
-    'Add the address or its domain to “allowedRecipients” in vending.yml and deploy, or request another address.',
+    'Add the address or its domain to “allowedRecipients” in vending.yml and deploy, or name another address in the request.',
   ),
   UserNotOnRecordError: explain(
     'correct',
@@ -73,27 +73,27 @@ export const explanations: Record<string, Explanation> = {
   ),
   UserKeptError: explain(
     'correct',
-    'The user existed before account vending, which has no password for this user. Nothing was changed.',
+    'The user existed before account vending was installed. Account vending has no password for this user. Nothing was changed.',
     'Reset the password of the user, or delete the user, in the IAM console; or name another user:',
   ),
   LastWayInError: explain(
     'correct',
     'After the removal, nobody could sign in to the console of the account with a password. Nothing was removed.',
-    'Give somebody else a way in first, or confirm that the last way in may go:',
+    'Give another user a password first, or confirm that the last users with a password may be removed:',
   ),
   ApprovalRequiredError: explain(
     'start',
     'Opening an account needs an approval, and nobody has approved this request. Nothing was made.',
-    'Ask for the account, and have an approver approve the request:',
+    'Request the account, and ask an approver to approve the request:',
   ),
   RequestOpenError: explain(
     'correct',
-    'Another request for an account with this address is open, and asks for something else. Nothing was made.',
-    'Wait until the other request has ended, or ask for an account with another address.',
+    'Another request for an account with this address is open, and the two requests differ. Nothing was made.',
+    'Wait until the other request has ended, or request an account with another address.',
   ),
   AutoEnrolmentOffError: explain(
     'start',
-    'Control Tower does not enrol accounts that are moved into an organizational unit. Nothing was made.',
+    'Control Tower does not enroll accounts that are moved into an organizational unit. Nothing was made.',
     'Switch on automatic enrollment of accounts in the landing zone settings of Control Tower.',
   ),
   EmailAlreadyExistsError: explain(
@@ -104,26 +104,26 @@ export const explanations: Record<string, Explanation> = {
   AccountCreationFailedError: explain(
     'redrive',
     'Organizations could not create the account.',
-    'The cause has the reason that Organizations gives. When the reason is gone, redrive the execution:',
+    'The cause contains the reason of Organizations. When you have fixed the problem, redrive the execution:',
   ),
   AccountNotOpenError: explain(
     'redrive',
     'Organizations was still creating the account after an hour.',
-    'Redrive the execution. It goes on waiting for the same account, and creates no second account:',
+    'Redrive the execution, which continues to wait for the same account and creates no second account:',
   ),
   OpeningWaitedTooLongError: explain(
     'redrive',
     'For 7 days, AWS did not allow the organization to create another account.',
-    'The cause has what AWS said last. Ask AWS Support for a higher quota, or close accounts that nobody needs.',
+    'The cause contains the last error of AWS. Ask AWS Support for a higher quota, or close accounts that nobody needs.',
   ),
   AccountNotEnrolledError: explain(
     'redrive',
-    'The account is open and placed, and Control Tower has not enrolled the account within an hour.',
+    'The account is open and in its organizational unit, but Control Tower has not enrolled the account within an hour.',
     'Look at the account in the Control Tower console, and correct what Control Tower reports there.',
   ),
   AlternateContactDeniedError: explain(
     'redrive',
-    'The account is open, and Account Management refused to set its alternate contacts.',
+    'The account is open, but Account Management refused to set the account’s alternate contacts.',
     'Switch on trusted access for AWS Account Management in Organizations (account.amazonaws.com).',
   ),
   AccountBusyError: explain(
@@ -138,7 +138,7 @@ export const explanations: Record<string, Explanation> = {
   ),
   FailedJustNowError: explain(
     'redrive',
-    'The execution was redriven right after its failure, and functions of the failed attempt did not end within several minutes.',
+    'The execution was redriven right after its failure, and a failure of this execution was reported while it waited.',
     nothingToFix,
   ),
   AccountNotReadyError: explain(
@@ -159,7 +159,7 @@ export const explanations: Record<string, Explanation> = {
   DeniedByPolicyError: explain(
     'redrive',
     'IAM in the account denied a call. A service control policy or a permissions boundary that forbids IAM users or groups is the most likely reason.',
-    'Exempt the access role from that policy or boundary, or do not vend IAM users in this organization: AWS recommends IAM Identity Center for people.',
+    'If IAM users are forbidden on purpose, use IAM Identity Center instead of this service. Otherwise exempt the access role from that policy or boundary, then redrive the execution:',
   ),
   PackedPolicyTooLargeException: explain(
     'correct',
@@ -178,7 +178,7 @@ export const explanations: Record<string, Explanation> = {
   ),
   FirstSignInDeniedError: explain(
     'start',
-    'A policy denies an administrator the password change at the first sign-in, so the administrator could never get in. Nothing was made.',
+    'A policy denies an administrator the password change at the first sign-in, so the administrator could never sign in. Nothing was made.',
     'Exempt iam:ChangePassword and iam:GetAccountPasswordPolicy in the policy that the cause names, or set “passwordResetRequired” to false for this administrator. Then start again:',
   ),
   GroupNotOursError: explain(
@@ -204,11 +204,11 @@ export const explanations: Record<string, Explanation> = {
   SecretNotFoundError: explain(
     'start',
     'For about a minute, Secrets Manager has reported that the secret with the stored password was deleted, or is scheduled for deletion.',
-    'Start again. The secret gets a new password, unless the user has signed in already:',
+    'Start again. The secret gets a new password, unless the user has already signed in:',
   ),
   SessionPolicyRefusedError: explain(
     'correct',
-    'STS refused the session policy, which a step makes from the names of the requested groups and policies.',
+    'A step makes a session policy from the names of the requested groups and policies. STS refused this session policy.',
     'Request other groups and policies.',
   ),
   MailQuotaExceededError: explain(
@@ -218,14 +218,14 @@ export const explanations: Record<string, Explanation> = {
   ),
   BatchGoneError: explain(
     'start',
-    'The ledger keeps the accounts that a round looks at for two days, and this round is older.',
+    'For two days, the ledger keeps the list of the accounts that a round looks at. This round is older.',
     'Nothing needs to be fixed. Start a new round:',
   ),
   AwsUnreachableError: explain('redrive', 'AWS did not answer several calls.', nothingToFix),
   MessageRejected: explain(
     'redrive',
     'SES rejected the sign-in mail. The administrators exist; the mail is missing.',
-    'Verify the identity of the sender in SES (vending.yml: sender), or ask AWS to move SES out of the sandbox.',
+    'Verify the identity of the sender in SES (vending.yml: sender), or request production access for SES.',
   ),
   MailFromDomainNotVerifiedException: explain(
     'redrive',
@@ -245,7 +245,7 @@ export const explanations: Record<string, Explanation> = {
   AccountSendingPausedException: explain(
     'redrive',
     'SES has paused sending for the management account.',
-    'The reputation page of SES shows the reason. When sending is resumed, redrive the execution:',
+    'The page “Reputation metrics” of the SES console shows the reason. When sending is resumed, redrive the execution:',
   ),
   PasswordPolicyViolationException: explain(
     'start',
@@ -255,7 +255,7 @@ export const explanations: Record<string, Explanation> = {
   DeleteConflictException: explain(
     'redrive',
     'For about a minute, IAM refused to delete a user or a group because somebody gave it something new: an access key, a member or a policy.',
-    'Find out who does that. Then redrive the execution, which removes the rest:',
+    'CloudTrail in the account shows who created these things. Stop this person or automation. Then redrive the execution, which removes the rest:',
   ),
   LimitExceededException: explain(
     'redrive',
@@ -265,7 +265,7 @@ export const explanations: Record<string, Explanation> = {
   MalformedPolicyDocumentException: explain(
     'correct',
     'IAM refused a policy document. IAM checks more than this service can check beforehand.',
-    'If the inline policy is in vending.yml, correct it there and deploy.',
+    'If the inline policy is in vending.yml, correct the policy there and deploy. Otherwise correct the policy in the request. Then start again:',
   ),
   'States.Timeout': explain(
     'redrive',

@@ -218,7 +218,7 @@ const Breakages = ({ snapshot, act, message }: Props) => {
         {make(
           'mail-bounces',
           'Mail bounces',
-          'The mail server of the account’s address refuses every mail. SES tells that a moment after the sign-in mail was sent, and the platform team gets a notice with the next command.',
+          'The mail server of the account’s address refuses every mail. SES reports this shortly after the sign-in mail was sent, and the platform team gets a notice with the next command.',
         )}
       </div>
       <Said at="break" message={message} />
@@ -256,17 +256,17 @@ const OpenBreakages = ({ act, message }: Omit<Props, 'snapshot'>) => {
         {open(
           'address-taken',
           'Address taken',
-          'The request asks for the address of another account. Organizations says so only when it creates the account, and the execution fails. Start again with another address.',
+          'The request has the address of another account. Organizations reports this only when it creates the account, and the execution fails. Start again with another address.',
         )}
         {open(
           'too-many-at-once',
           'Too many at once',
-          'Organizations is creating as many accounts as it can for 10 minutes. The opening waits for its turn.',
+          'For 10 minutes, Organizations refuses CreateAccount because too many accounts are being created. The opening waits for its turn.',
         )}
         {open(
           'creation-fails',
           'Creation fails',
-          'Organizations cannot create the account, because the management account has no payment method. The execution fails and a failure notice is mailed. The payment method is there by then: redrive the execution.',
+          'Organizations cannot create the account, because the management account has no payment method. The execution fails and a failure notice is mailed. After the failure, the payment method exists again: redrive the execution.',
         )}
         {open(
           'answer-lost',

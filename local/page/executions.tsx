@@ -22,7 +22,7 @@ const textOfVend = (outcome: string, { made, kept, signingIn }: Execution['peopl
     outcome,
     made.length && `${list(made)} created`,
     kept.length && `${list(kept)} kept`,
-    signingIn.length && `${list(signingIn)} signing in already`,
+    signingIn.length && `${list(signingIn)} already signed in`,
   ]
     .filter(Boolean)
     .join(', ')

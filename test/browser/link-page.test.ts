@@ -382,7 +382,7 @@ describe('a password that is not sealed yet', () => {
     await visitWithClock(link.url)
     const start = await page.evaluate(() => Date.now())
     await claim()
-    await passTime(isVisible('Nothing was used up. Try again later'))
+    await passTime(isVisible('Your link still works. Try again later'))
     const seconds = (await page.evaluate(() => Date.now())) - start
     expect(seconds).toBeGreaterThan(110_000)
     expect(seconds).toBeLessThan(150_000)
@@ -465,7 +465,7 @@ const states: Record<string, () => Promise<string>> = {
   disowned: async () => {
     await states['claimed']!()
     await press('That was not me')
-    return 'Thank you. It is on record that this was not you'
+    return 'Thank you for reporting that this was not you'
   },
   expired: async () => {
     const link = await server.makeLink()
@@ -496,7 +496,7 @@ const states: Record<string, () => Promise<string>> = {
     await page.goto('about:blank')
     await page.goto(link.url)
     await claim()
-    return 'It is on record that this was not the right person'
+    return 'Somebody has reported that this was not the right person'
   },
   'not claimed': async () => {
     await page.route('**/link/disown', (route) => route.fulfill({ status: 409, json: { state: 'not-claimed' } }))
@@ -607,7 +607,7 @@ describe('a password that somebody else has seen', () => {
 
     await visit(link.url)
     await claim()
-    await page.getByText('It is on record that this was not the right person').waitFor()
+    await page.getByText('Somebody has reported that this was not the right person').waitFor()
     expect(await page.getByRole('button', { name: 'That was not me' }).isVisible()).toBe(false)
   })
 

@@ -86,7 +86,7 @@ describe('after a removal', () => {
       goOn: 'correct',
       command: 'npx vend remove 444455556666 ada --sign-in --last-way-in --region us-east-1',
     })
-    expect(advice).toMatch(/confirm that the last way in may go:$/)
+    expect(advice).toMatch(/confirm that the last users with a password may be removed:$/)
     expect(aws).toContain('"remove":{"what":"sign-in","userName":"ada","lastWayIn":true}')
   })
 

@@ -586,15 +586,15 @@ describe('the list of what is done and what is not done', () => {
   const groups = '– groups Administrators, Readers'
   const link = { publicKey: 'key', email: 'bob@example.com', madeAt: at, expiresAt: '2099-11-08T09:21:00.000Z' }
   const box = { ephemeral: 'e', iv: 'i', sealed: 's' }
-  const notYet = '– sign-in mail for Bob: mailed, but the link cannot be used yet; '
+  const notYet = '– sign-in mail for Bob: mailed, but the link does not work yet; '
   test.each<[string, string, object, boolean, string]>([
-    ['not sealed, and a redrive helps', 'ThrottlingException', link, false, `${notYet}a redrive seals it`],
+    ['not sealed, and a redrive helps', 'ThrottlingException', link, false, `${notYet}a redrive makes the link work`],
     [
       'not sealed, and a redrive cannot help',
       'SecretNotFoundError',
       link,
       false,
-      `${notYet}the next vend seals it or mails a new link`,
+      `${notYet}the next vend makes the link work, or mails a new link`,
     ],
     ['sealed', 'ThrottlingException', { ...link, box }, true, '– the record that the vend is finished'],
   ])('says whether a mailed link can be used: %s', async (_, error, made, isMailed, notDone) => {

@@ -85,7 +85,7 @@ test('until the account’s id is known, the failure is on record in intent and 
   expect(await readIntent(ledger(), opening.email)).toMatchObject({ status: 'failed', failure })
   expect(await readRequest(ledger(), opening.requestId)).toMatchObject({ failure })
   expect(mail().subject).toBe('Opening account early (early@example.com) failed: AccountNotOpenError')
-  expect(mail().text).toContain('– the account, which Organizations was asked for (car-1)')
+  expect(mail().text).toContain('– the account (creation request in Organizations: car-1)')
   expect(mail().text).toContain(`npx vend redrive ${opening.vend.executionArn} --region us-east-1`)
 })
 

@@ -254,10 +254,10 @@ describe('the mail', () => {
     await report()
     expect(textOf()).toBe(`The daily round: 3 new findings
 
-The daily round compares the accounts with what is configured and on record. The round changed nothing that it found.
-Findings that are open now: 4, in 1 of 2 accounts.
+The daily round compares the accounts with vending.yml and with the ledger. The round has not repaired any of these
+findings. Findings that are open now: 4, in 1 of 2 accounts.
 
-New, the worst first:
+New, the most serious first:
 
   The root user has credentials: 1 new, 1 open
     444455556666 (Payments): has root-credentials. Ask .

@@ -106,7 +106,11 @@ describe('link', () => {
 
   test.each<[string, string, string]>([
     ['an unknown user', 'bob', 'Account vending has created no user bob in this account; it has created ada. '],
-    ['a kept user', 'grace', 'The user grace existed before account vending, which has no password for this user. '],
+    [
+      'a kept user',
+      'grace',
+      'The user grace existed before account vending was installed. Account vending has no password for this user. ',
+    ],
   ])('starts nothing for %s', async (_, userName, words) => {
     const account = newAccount()
     addUser(organization.world, account, { name: 'grace' })

@@ -248,7 +248,7 @@ describe('with other executions', () => {
     expect((await status(account.id)).status).toBe('FAILED')
     const notice = (await noticesAbout(account.id)).at(-1)
     expect(notice?.text).toContain(`npx vend redrive ${account.id}`)
-    expect(notice?.text).toContain('of which a part may be done')
+    expect(notice?.text).toContain('a part of the removal may already be finished')
 
     account.deniedActions = []
     const sfn = new SFNClient(clientConfig(organization, organization.world.managementAccountId))

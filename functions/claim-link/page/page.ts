@@ -99,7 +99,7 @@ const showObstacle = (answer: Answer, said: string) => {
   } else if (answer.state === 'locked')
     sayDigits(`After too many wrong tries, the link is locked until ${timeOf(answer.until)}. Try again then.`, false)
   else if (answer.state === 'not-sealed')
-    write(said, `Your password is not ready yet. Nothing was used up. Try again later, or ask ${contact}.`)
+    write(said, `Your password is not ready yet. Your link still works. Try again later, or ask ${contact}.`)
   else if (answer.state === 'failed')
     write(said, `The service does not answer. Leave this page open and try again. If this goes on, ask ${contact}.`)
   else return false
