@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import { RedriveExecutionCommand, SFNClient } from '@aws-sdk/client-sfn'
 import { openingName, type RequestStatus } from '../functions/shared/opening.ts'
 import { parseJson } from '../functions/shared/parse.ts'
@@ -45,6 +46,28 @@ const requestFromBefore = async (
   const { body } = await requestApi({ method: 'GET', path, headers: {}, body: '' })
   const { requestId, requestedAt, status } = parseJson(body) as RepeatedRequest
   return Date.parse(requestedAt) < askedAt ? { requestId, requestedAt, status } : undefined
+}
+
+const mostDays = 31
+const day = 24 * 60 * 60 * 1000
+const mostDayMilliseconds = 60_000
+
+/**
+ * Lets days pass. On each of them a daily round runs, and the executions that the round starts. Answers the ARN of the
+ * last round.
+ */
+const passDays = async (organization: LocalOrganization, days: number) => {
+  const { clock, executions } = organization
+  let last = ''
+  for (let passed = 0; passed < days; passed++) {
+    clock.pass(day)
+    const before = new Set(executions.keys())
+    last = (await organization.round()).executionArn
+    const isStillRunning = () => [...executions].some(([arn, { status }]) => status === 'RUNNING' && !before.has(arn))
+    // The next day must not wait for ever for an execution that is retried.
+    for (const end = Date.now() + mostDayMilliseconds; isStillRunning() && Date.now() < end;) await setTimeout(20)
+  }
+  return last
 }
 
 /** What the buttons of the page do, and the account that the page offers as a new one. */
@@ -98,10 +121,9 @@ export const pageActions = (organization: LocalOrganization, { newAccount, planO
       return {}
     }
     if (action.do === 'pass-days') {
-      if (!Number.isInteger(action.days) || action.days < 1 || action.days > 366)
-        throw new Error('days must be a whole number from 1 to 366')
-      organization.clock.pass(action.days * 24 * 60 * 60 * 1000)
-      return {}
+      if (!Number.isInteger(action.days) || action.days < 1 || action.days > mostDays)
+        throw new Error(`days must be a whole number from 1 to ${mostDays}`)
+      return { executions: [await passDays(organization, action.days)] }
     }
     if (action.do === 'redrive') {
       const sfn = new SFNClient(clientConfig(organization, world.managementAccountId))

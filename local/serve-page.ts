@@ -53,7 +53,7 @@ const json = (value: object, status = 200) => content('application/json', JSON.s
 const lookMilliseconds = 150
 
 /** Tells open pages whenever something in the organization has changed. */
-const notifyOfChanges = ({ world, executions, deadLetters }: LocalOrganization) => {
+const notifyOfChanges = ({ world, executions, rounds, deadLetters }: LocalOrganization) => {
   const listeners = new Set<ServerResponse>()
   let seen = ''
   let counted = 0
@@ -68,7 +68,9 @@ const notifyOfChanges = ({ world, executions, deadLetters }: LocalOrganization) 
   }
   const look = setInterval(() => {
     if (!listeners.size) return
-    const histories = [...executions.values()].map(({ status, history }) => `${status}${history.length}`)
+    const histories = [...executions.values(), ...rounds.values()].map(
+      ({ status, history }) => `${status}${history.length}`,
+    )
     const now = [countCalls(), world.accounts.size, world.createRequests.size, deadLetters.length, histories].join()
     if (now === seen) return
     seen = now
@@ -93,7 +95,12 @@ export const servePage = async (
   organization: LocalOrganization,
   { port, breaks }: { port: number; breaks: Breaker },
 ) => {
-  const [{ script, style }, picture] = await Promise.all([buildPage(), drawWorkflow(organization.deployed.definition)])
+  const { definition, round } = organization.deployed
+  const [{ script, style }, vendPicture, roundPicture] = await Promise.all([
+    buildPage(),
+    drawWorkflow(definition),
+    drawWorkflow(round.definition, 'every day · npx vend round'),
+  ])
   const changes = notifyOfChanges(organization)
   const { offered, perform } = pageActions(organization, breaks)
   const server = await serve(async ({ method, url, headers, body }, response) => {
@@ -101,7 +108,8 @@ export const servePage = async (
     if (route === 'GET /') return content('text/html; charset=utf-8', html)
     if (route === 'GET /page.js') return content('text/javascript', script)
     if (route === 'GET /page.css') return content('text/css', style)
-    if (route === 'GET /workflow.svg') return content('image/svg+xml', picture)
+    if (route === 'GET /vend.svg') return content('image/svg+xml', vendPicture)
+    if (route === 'GET /round.svg') return content('image/svg+xml', roundPicture)
     if (route === 'GET /snapshot')
       return json({ ...(await snapshotOf(organization)), offered: await offered() } satisfies Snapshot)
     if (route === 'GET /changes') {

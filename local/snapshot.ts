@@ -7,6 +7,7 @@ import { claimDisowned, isEvent, linkClaimed } from '../functions/shared/event-s
 import { hasFailed, sentenceOf } from '../functions/shared/failure.ts'
 import { isTooDeep, parseJson } from '../functions/shared/parse.ts'
 import { entryOf } from '../functions/shared/record-and-lease.ts'
+import { nextOfRound } from '../functions/shared/round-failure.ts'
 import type { Mail } from './aws/ses.ts'
 import type { Execution } from './aws/step-functions-execution.ts'
 import type { Account, World } from './aws/world.ts'
@@ -23,9 +24,10 @@ export type Snapshot = Awaited<ReturnType<typeof snapshotOf>> & {
 /** How many executions and mails the page shows: the latest ones. */
 const most = 100
 
-const doorOf = (input: string): 'event' | 'api' | 'manual' => {
+const doorOf = (input: string): 'event' | 'api' | 'manual' | 'daily round' => {
   const asked = parseJson(input) as { 'detail-type'?: string; requestedBy?: string } | null
   if (asked?.['detail-type']) return 'event'
+  if (asked?.requestedBy === 'daily round') return 'daily round'
   return asked?.requestedBy?.includes(':assumed-role/') ? 'api' : 'manual'
 }
 
@@ -68,7 +70,7 @@ const followedThrough = ({ accounts, looks, followUps }: OnRecord, accountId: st
 /** What the daily round found in an account and what is still so, the worst first. */
 const foundIn = ({ looks }: OnRecord, accountId: string) => {
   const look = looks.get(accountId)
-  return look ? openFindings(look).map(({ kind, text }) => ({ what: findingWords[kind], text })) : []
+  return look ? openFindings(look).map(({ kind, subject, text }) => ({ what: findingWords[kind], subject, text })) : []
 }
 
 const shownAccount = (
@@ -103,6 +105,7 @@ const shownExecution = (world: World, execution: Execution, endpointPort: string
   const door = doorOf(execution.input)
   const accountId = accountOfExecution(execution)
   return {
+    workflow: 'vend' as const,
     executionArn,
     name,
     status,
@@ -115,6 +118,38 @@ const shownExecution = (world: World, execution: Execution, endpointPort: string
     cause: sentenceOf(execution.cause),
     people: peopleOf(execution),
     ...(hasFailed(status) && shownFailure(execution, endpointPort)),
+    startDate,
+    stopDate,
+    states,
+    history,
+    redriveCount,
+  }
+}
+
+/** What a round that succeeded has found; undefined for any other round. */
+const foundByRound = ({ status, output }: Execution) => {
+  if (status !== 'SUCCEEDED') return undefined
+  const { toLookAt, report } = output as { toLookAt: number; report: { open: number; new: number; gone: number } }
+  return { toLookAt, open: report.open, new: report.new, gone: report.gone }
+}
+
+const shownRound = (execution: Execution, endpointPort: string) => {
+  const { executionArn, stateMachineArn, name, status, error, input } = execution
+  const { startDate, stopDate, states, history, redriveCount } = execution
+  const explained =
+    hasFailed(status) &&
+    nextOfRound(
+      { executionArn, stateMachineArn, status, input, error, startDate: new Date(startDate) },
+      { status, options: ` --local ${endpointPort}` },
+    )
+  return {
+    workflow: 'round' as const,
+    executionArn,
+    name,
+    status,
+    found: foundByRound(execution),
+    cause: sentenceOf(execution.cause),
+    ...(explained && { error: explained.error, explained }),
     startDate,
     stopDate,
     states,
@@ -157,7 +192,7 @@ const pathOf = (world: World, unitId: string): string => {
 
 /** Takes the page's snapshot of an organization. Accounts, executions and mails begin with the newest. */
 export const snapshotOf = async (organization: LocalOrganization) => {
-  const { world, vending, clock, executions, endpointUrl, apiUrl, apiRoles, deadLetters } = organization
+  const { world, vending, clock, executions, rounds, endpointUrl, apiUrl, apiRoles, deadLetters } = organization
   const [mails, onRecord, requests] = await Promise.all([
     organization.mails(),
     organization.onRecord(),
@@ -193,10 +228,15 @@ export const snapshotOf = async (organization: LocalOrganization) => {
     creating: [...world.createRequests.values()].flatMap(({ state, accountName }) =>
       state === 'IN_PROGRESS' ? [accountName] : [],
     ),
-    executions: [...executions.values()]
+    executions: [...executions.values(), ...rounds.values()]
+      .sort((a, b) => a.startDate - b.startDate)
       .slice(-most)
       .toReversed()
-      .map((execution) => shownExecution(world, execution, endpointPort)),
+      .map((execution) =>
+        rounds.has(execution.executionArn)
+          ? shownRound(execution, endpointPort)
+          : shownExecution(world, execution, endpointPort),
+      ),
     deadLetters: deadLetters.length,
     mails: mails
       .slice(-most)

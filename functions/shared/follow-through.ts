@@ -55,17 +55,22 @@ const signInWords = ({ isThere, hasLoginProfile, hasSignedIn, ...seen }: NonNull
   ]
 }
 
-const wordsOf = ({ act, at }: { act: string; at: string }, { signInRemovedAt }: FollowThrough) => {
-  if (act === 'renew') return [`link renewed ${on(at)}`]
-  if (act === 'end-secret') return [`secret scheduled for deletion ${on(at)}`]
-  if (act === 'remove') return signInRemovedAt ? [] : [`removal of the sign-in started ${on(at)}`]
-  return [`reminder of day ${act.replace('remind-', '')} sent ${on(at)}`]
+const actWords = (act: string) => {
+  if (act === 'renew') return 'link renewed'
+  if (act === 'end-secret') return 'secret scheduled for deletion'
+  if (act === 'remove') return 'removal of the sign-in started'
+  return `reminder of day ${act.replace('remind-', '')} sent`
 }
 
-/** The same for people, a few words for each fact. Empty if nothing is known. */
-export const followThroughWords = (one: FollowThrough) => [
-  ...(one.signIn && !one.signInRemovedAt ? signInWords(one.signIn) : []),
-  ...(one.followUps ?? []).flatMap((followUp) => wordsOf(followUp, one)),
-  ...(one.toldAt ? [`platform team told ${on(one.toldAt)}`] : []),
-  ...(one.signInRemovedAt ? [`sign-in removed ${on(one.signInRemovedAt)}`] : []),
-]
+/** The same for people, a few words for each fact, in the order of time. Empty if nothing is known. */
+export const followThroughWords = ({ signIn, followUps = [], toldAt, signInRemovedAt }: FollowThrough) => {
+  const happened = [
+    ...followUps.flatMap(({ act, at }) => (act === 'remove' && signInRemovedAt ? [] : [{ what: actWords(act), at }])),
+    ...(toldAt ? [{ what: 'platform team told', at: toldAt }] : []),
+    ...(signInRemovedAt ? [{ what: 'sign-in removed', at: signInRemovedAt }] : []),
+  ]
+  return [
+    ...(signIn && !signInRemovedAt ? signInWords(signIn) : []),
+    ...happened.sort((a, b) => a.at.localeCompare(b.at)).map(({ what, at }) => `${what} ${on(at)}`),
+  ]
+}

@@ -31,9 +31,9 @@ export const Accounts = ({ snapshot }: { snapshot: Snapshot }) => (
                     denied by policy: {deniedActions.join(', ')}
                   </small>
                 )}
-                {findings.map(({ what, text }) => (
+                {findings.map(({ what, subject, text }) => (
                   <details key={text} class="finding">
-                    <summary>{what}</summary>
+                    <summary>{subject ? `${what}: ${subject}` : what}</summary>
                     {text}
                   </details>
                 ))}

@@ -2,7 +2,17 @@ import type { Action, RepeatedRequest } from '../page-actions.ts'
 
 /** Where the answer to an action stands: beside the button that was pressed. */
 export type Place =
-  'open' | 'request' | 'event' | 'own event' | 'manual' | 'api' | 'break' | 'break opening' | 'execution' | 'time'
+  | 'open'
+  | 'request'
+  | 'event'
+  | 'own event'
+  | 'manual'
+  | 'api'
+  | 'break'
+  | 'break opening'
+  | 'execution'
+  | 'time'
+  | 'days'
 
 /** What an action led to. `kind` decides the text's colour; `waiting` is for what cannot help yet. */
 export type Answer = { kind: 'well' | 'waiting' | 'wrong'; text: string }

@@ -20,6 +20,7 @@ export const Doors = ({ choose, ...props }: Props & { choose: (executionArn: str
       </div>
       <ApiDoor {...props} />
       <Breakages {...props} />
+      <Days {...props} />
     </div>
   </section>
 )
@@ -173,6 +174,37 @@ const ApiDoor = ({ snapshot, act, message }: Props) => {
         Send a request
       </button>
       <Said at="api" message={message} />
+    </article>
+  )
+}
+
+/** Lets days pass, with a daily round on each. */
+const Days = ({ act, message }: Props) => {
+  const [days, setDays] = useState(1)
+  const done = `${days === 1 ? 'A day has passed' : `${days} days have passed`}. A daily round ran on each day.`
+  return (
+    <article class="wide">
+      <h3>Let days pass</h3>
+      <p>
+        Once a day, the daily round looks into the accounts: it reminds administrators who have not signed in, mails a
+        new link when a link has ended, and tells the platform team what it found.
+      </p>
+      <div class="buttons">
+        <label class="days">
+          Days
+          <input
+            type="number"
+            min={1}
+            max={31}
+            value={days}
+            onInput={({ currentTarget }) => setDays(currentTarget.valueAsNumber)}
+          />
+        </label>
+        <button type="button" class="secondary" onClick={() => void act('days', { do: 'pass-days', days }, done)}>
+          Let the days pass
+        </button>
+      </div>
+      <Said at="days" message={message} />
     </article>
   )
 }

@@ -7,17 +7,22 @@ import { Graph } from './graph.tsx'
 import { explanationAfter, timeOf } from './words.ts'
 
 export type Execution = Snapshot['executions'][number]
+type Vend = Extract<Execution, { workflow: 'vend' }>
+type Round = Extract<Execution, { workflow: 'round' }>
 
 /** The account's name. An account that is not open yet has the name that was asked for. */
-const nameOf = (snapshot: Snapshot, { accountId, opens }: Execution) =>
-  snapshot.accounts.find(({ id }) => id === accountId)?.name ?? accountId ?? opens ?? 'no account'
+const nameOf = (snapshot: Snapshot, execution: Execution) => {
+  if (execution.workflow === 'round') return 'Daily round'
+  const { accountId, opens } = execution
+  return snapshot.accounts.find(({ id }) => id === accountId)?.name ?? accountId ?? opens ?? 'no account'
+}
 
 const and = new Intl.ListFormat('en')
 const most = 3
 const list = (names: string[]) => (names.length > most ? `${names.length} administrators` : and.format(names))
 
 /** The outcome of a vend with the people whom it is about, like "Vended, ada created, Administrator kept". */
-const textOfVend = (outcome: string, { made, kept, signingIn }: Execution['people']) =>
+const textOfVend = (outcome: string, { made, kept, signingIn }: Vend['people']) =>
   [
     outcome,
     made.length && `${list(made)} created`,
@@ -27,15 +32,31 @@ const textOfVend = (outcome: string, { made, kept, signingIn }: Execution['peopl
     .filter(Boolean)
     .join(', ')
 
-const textOfOutcome = ({ status, outcome, error, people }: Execution) =>
-  status === 'RUNNING'
-    ? 'running'
-    : status === 'SUCCEEDED'
-      ? textOfVend(outcome ?? 'succeeded', people)
-      : (error ?? status.toLowerCase())
+const counted = (count: number, what: string) => `${count} ${what}${count === 1 ? '' : 's'}`
+
+/** The outcome of a round, like "2 accounts looked at, 1 finding open, 1 new". */
+const textOfRound = ({ found }: Round) =>
+  found
+    ? [
+        `${counted(found.toLookAt, 'account')} looked at`,
+        `${counted(found.open, 'finding')} open`,
+        found.new && `${found.new} new`,
+        found.gone && `${found.gone} gone`,
+      ]
+        .filter(Boolean)
+        .join(', ')
+    : 'succeeded'
+
+const textOfOutcome = (execution: Execution) => {
+  const { status, error } = execution
+  if (status === 'RUNNING') return 'running'
+  if (status !== 'SUCCEEDED') return error ?? status.toLowerCase()
+  if (execution.workflow === 'round') return textOfRound(execution)
+  return textOfVend(execution.outcome ?? 'succeeded', execution.people)
+}
 
 /** Why people have no new password and no mail. Empty if everybody has. */
-const whyNotMade = ({ made, kept, signingIn }: Execution['people']) =>
+const whyNotMade = ({ made, kept, signingIn }: Vend['people']) =>
   [
     !made.length && kept.length + signingIn.length > 0 && 'No user was created.',
     kept.length === 1 &&
@@ -48,8 +69,11 @@ const whyNotMade = ({ made, kept, signingIn }: Execution['people']) =>
     .join(' ')
 
 /** A vend that made nobody has succeeded, but is not what somebody may have expected. */
-const classOfOutcome = ({ status, people }: Execution) =>
-  `outcome ${status}${people.kept.length + people.signingIn.length > 0 && !people.made.length ? ' nobody' : ''}`
+const classOfOutcome = (execution: Execution) => {
+  const { made, kept, signingIn } = execution.workflow === 'vend' ? execution.people : nobody
+  return `outcome ${execution.status}${kept.length + signingIn.length > 0 && !made.length ? ' nobody' : ''}`
+}
+const nobody: Vend['people'] = { made: [], kept: [], signingIn: [] }
 
 /** The list of executions, and the workflow's graph and the timeline of the chosen one. */
 export const Executions = ({
@@ -84,7 +108,7 @@ export const Executions = ({
               onClick={() => choose(listed.executionArn)}
             >
               <span>
-                {nameOf(snapshot, listed)} <small>by {listed.door}</small>
+                {nameOf(snapshot, listed)} <small>by {listed.workflow === 'vend' ? listed.door : 'schedule'}</small>
               </span>
               <span class={classOfOutcome(listed)}>{textOfOutcome(listed)}</span>
             </button>
@@ -99,9 +123,13 @@ export const Executions = ({
               {nameOf(snapshot, execution)}: {textOfOutcome(execution)}
               {execution.redriveCount > 0 && ` (redriven ${execution.redriveCount} ×)`}
             </h3>
-            <p class="why">{whyNotMade(execution.people)}</p>
+            {execution.workflow === 'vend' && <p class="why">{whyNotMade(execution.people)}</p>}
             {execution.cause && <p class="wrong">{execution.cause}</p>}
-            <GoOn key={execution.executionArn} snapshot={snapshot} execution={execution} act={act} />
+            {execution.workflow === 'vend' ? (
+              <GoOn key={execution.executionArn} snapshot={snapshot} execution={execution} act={act} />
+            ) : (
+              <GoOnWithRound round={execution} act={act} />
+            )}
             <Said at="execution" message={message} />
             <Timeline execution={execution} snapshot={snapshot} />
           </div>
@@ -117,8 +145,28 @@ const removals: Record<Obstacle, [label: string, done: string]> = {
   state: ['Make the account active', 'The account is ACTIVE.'],
 }
 
+const continues = 'The execution continues at the state where it stopped.'
+
+/** What the failure of a round means, and the command that continues. */
+const GoOnWithRound = ({ round: { executionArn, cause, explained }, act }: { round: Round; act: Act }) => {
+  if (!explained) return null
+  return (
+    <div class="go-on">
+      <p>{explanationAfter(cause, explained)}</p>
+      <Command what="Continue" line={explained.command} />
+      {explained.goOn === 'redrive' && (
+        <p class="buttons">
+          <button type="button" onClick={() => void act('execution', { do: 'redrive', executionArn }, continues)}>
+            Redrive
+          </button>
+        </p>
+      )}
+    </div>
+  )
+}
+
 /** What a failure means, the command that continues, and the buttons that do the same here. */
-const GoOn = ({ snapshot, execution, act }: { snapshot: Snapshot; execution: Execution; act: Act }) => {
+const GoOn = ({ snapshot, execution, act }: { snapshot: Snapshot; execution: Vend; act: Act }) => {
   const [input, setInput] = useState<string>()
   const { executionArn, explained } = execution
   if (!explained) return null
@@ -166,7 +214,7 @@ const GoOn = ({ snapshot, execution, act }: { snapshot: Snapshot; execution: Exe
                       kind: 'waiting',
                       text: `The execution continues, but will fail again: ${obstacles.map(({ why }) => why).join(', and ')}.`,
                     }
-                  : 'The execution continues at the state where it stopped.',
+                  : continues,
               )
             }
           >

@@ -49,10 +49,10 @@ export const Graph = ({ execution }: { execution: Execution }) => {
   const place = useRef<HTMLDivElement>(null)
   const [picture, setPicture] = useState('')
   useEffect(() => {
-    void fetch('/workflow.svg')
+    void fetch(`/${execution.workflow}.svg`)
       .then((response) => response.text())
       .then((svg) => setPicture(svg.slice(svg.indexOf('<svg'))))
-  }, [])
+  }, [execution.workflow])
   useEffect(() => {
     for (const group of place.current?.querySelectorAll<SVGGElement>('g[id^="state-"]') ?? []) {
       const { status, items, tries } = stateOf(execution, group.id.replace('state-', ''))

@@ -90,7 +90,11 @@ const LaterTime = ({ snapshot: { linkDays }, act, message }: Props) => {
         type="button"
         class="secondary"
         onClick={() =>
-          void act('time', { do: 'pass-days', days }, `${days} days have passed. Links from before have ended.`)
+          void act(
+            'time',
+            { do: 'pass-days', days },
+            `${days} days have passed, with a daily round on each. A round has replaced links that nobody had opened.`,
+          )
         }
       >
         Let {days} days pass

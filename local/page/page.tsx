@@ -51,7 +51,7 @@ const answerFor = ({ error, matched, response }: Result, done: Parameters<Act>[2
  */
 const shownOf = ({ executions }: Snapshot, chosen: string | undefined) =>
   executions.find(({ executionArn }) => executionArn === chosen) ??
-  executions.find(({ isEventOfOpening }) => !isEventOfOpening) ??
+  executions.find((execution) => execution.workflow === 'round' || !execution.isEventOfOpening) ??
   executions[0]
 
 const Page = () => {
@@ -101,7 +101,7 @@ const Page = () => {
         <h1>account-vending</h1>
         <p>
           A local AWS organization with the management account <code>{snapshot.managementAccountId}</code>. Time runs{' '}
-          {snapshot.speed} times faster here.
+          {snapshot.speed} times faster here: it is {new Date(snapshot.now).toISOString().slice(0, 10)}.
         </p>
         {!isLive && (
           <p class="wrong">

@@ -80,9 +80,9 @@ test.each<[string, FollowThrough, string[]]>([
     [
       'reminder of day 2 sent on 2026-11-03',
       'link renewed on 2026-11-09',
+      'platform team told on 2026-11-09',
       'secret scheduled for deletion on 2026-11-10',
       'removal of the sign-in started on 2026-11-15',
-      'platform team told on 2026-11-09',
     ],
   ],
   [

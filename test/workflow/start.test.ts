@@ -207,7 +207,7 @@ describe('without --once', () => {
 
     const page = await fetch(running.url)
     expect(page.headers.get('content-type')).toContain('text/html')
-    for (const file of ['page.js', 'page.css', 'workflow.svg'])
+    for (const file of ['page.js', 'page.css', 'vend.svg', 'round.svg'])
       expect((await (await fetch(`${running.url}/${file}`)).text()).length).toBeGreaterThan(1000)
     const iam = new IAMClient({
       endpoint: `http://127.0.0.1:${port + 1}`,
