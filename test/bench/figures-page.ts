@@ -44,9 +44,9 @@ export const rowsOf = ({ figures, start: { bundles }, time, cost: { costs } }: R
       )} × as long to start as here`,
     ],
     [
-      'AWS calls of a vend; calls on its longest chain',
+      'AWS calls of a vend; of these, calls that must run one after another',
       `${value('work: AWS calls of one vend')}; ${value('work: calls on the longest chain')}`,
-      '[A diagram](pictures/calls.svg) shows why each call of the chain must wait for another',
+      '[A diagram](pictures/calls.svg) shows why each of these calls must wait for another',
     ],
     [
       'State transitions and function invocations of a vend',
@@ -60,7 +60,7 @@ export const rowsOf = ({ figures, start: { bundles }, time, cost: { costs } }: R
         `${range(peersP95)} s, and ${range(failedShare, 1)} % of the accounts fail because their role is not there yet`,
     ],
     [
-      'Time until 100, and 1,000, accounts that are asked for at the same moment are vended',
+      'Time until 100, and 1,000, accounts that are requested at the same moment are vended',
       `${opened('100')}, and ${opened('1,000')}, × the least that AWS's limits allow; ` +
         `${value('openings: not vended, 1,000 at once') || 'none'} failed`,
       'The least is max(10 s × n, n ÷ 5 × mean creation time)',
@@ -73,7 +73,7 @@ export const rowsOf = ({ figures, start: { bundles }, time, cost: { costs } }: R
     [
       'Events in the history of an opening that AWS refuses for 7 days',
       value('openings: events in the history of one that waits for 7 days').toLocaleString('en-US'),
-      'Step Functions allows 25,000; the goal is 5,000',
+      'Step Functions allows 25,000; the limit that we set is 5,000',
     ],
     [
       'Cost of one vend; of 1,000 new accounts, retries included',
@@ -81,9 +81,9 @@ export const rowsOf = ({ figures, start: { bundles }, time, cost: { costs } }: R
       '',
     ],
     [
-      'The command, as a multiple of an empty Node: `--help`; `list`, `status`, `plan`',
-      `${command('--help')}; ${['list', 'status', 'plan'].map(command).join(', ')}`,
-      'The goals are 2 and 5',
+      'Run time of the command, compared with an empty script in Node.js: `--help`; `list`, `status`, `plan`',
+      `${command('--help')} ×; ${['list', 'status', 'plan'].map(command).join(' ×, ')} ×`,
+      'Our limits are 2 × and 5 ×',
     ],
     ['Idle cost a month', dollars(costs.idleMonth, 2), 'Account Factory for Terraform: about $90'],
   ]
