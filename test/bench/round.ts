@@ -203,7 +203,7 @@ export const measureRounds = async ({ vendingFile, sizes, audited, slowFrom, onP
   const measure = async (accounts: number, isAudited: boolean) => {
     const watch =
       accounts === largest && accounts >= slowFrom && !isAudited
-        ? watchHeap({ sweep: 100, 'report-round': 10 }, { untilWrite: true })
+        ? watchHeap({ sweep: 500, 'report-round': 40 }, { untilWrite: true })
         : undefined
     let signIns = 0
     const world = await (isAudited ? withRoot : plain)({

@@ -79,30 +79,57 @@ export const makeAccounts = async (service: Service): Promise<MadeAccounts> => (
   waiting: await makeAccount(service, { isSettled: false }),
 })
 
-/** A copy for the nth account. Only what must differ from account to account differs. */
+/** Replaces texts in a value. What does not change is shared, so that 50,000 copies need little memory. */
+const replaceIn = <T>(value: T, replace: (text: string) => string): T => {
+  if (typeof value === 'string') return replace(value) as T
+  if (typeof value !== 'object' || value === null) return value
+  let isChanged = false
+  const changed = (member: unknown) => {
+    const after = replaceIn(member, replace)
+    isChanged ||= after !== member
+    return after
+  }
+  const copy: unknown = Array.isArray(value)
+    ? (value as unknown[]).map(changed)
+    : Object.fromEntries(Object.entries(value).map(([name, member]) => [changed(name), changed(member)]))
+  return isChanged ? (copy as T) : value
+}
+
+/** A copy for the nth account. Only what must differ from account to account differs, and the rest is shared. */
 const copyOf = ({ account, items }: Made, n: number): Made => {
   const id = String(500_000_000_000 + n * 7)
   const name = `Account ${String(n).padStart(6, '0')}`
   const email = `account-${n}@example.com`
-  const copy: Account = { ...structuredClone(account), id, name, email }
-  for (const entity of [...copy.users.values(), ...copy.groups.values()]) entity.arn = entity.arn.replace(madeId, id)
+  const withOwnArn = <Entity extends { arn: string }>(entities: Map<string, Entity>) =>
+    new Map([...entities].map(([key, entity]) => [key, { ...entity, arn: entity.arn.replace(madeId, id) }]))
+  const copy: Account = {
+    ...account,
+    id,
+    name,
+    email,
+    users: withOwnArn(account.users),
+    groups: withOwnArn(account.groups),
+  }
+  for (const user of copy.users.values())
+    user.groups = new Set([...user.groups].flatMap((group) => copy.groups.get(group.name.toLowerCase()) ?? []))
   const own = n.toString(16).padStart(8, '0')
   const [link = ''] = items.flatMap(({ pk }) => /^link#(.+)/.exec(pk?.S ?? '')?.[1] ?? [])
-  const text = JSON.stringify(items)
-    .replaceAll(account.email, email)
-    .replaceAll(madeId, id)
-    .replaceAll(madeName, name)
-    .replaceAll(executionName, `made-${own}`.padEnd(executionName.length, '-'))
-    .replaceAll(link, own + link.slice(own.length))
-    // The ids of vends and the keys of mails have 32 hexadecimal digits.
-    .replace(/\b[0-9a-f]{32}\b/g, (digits) => own + digits.slice(own.length))
-  return { account: copy, items: JSON.parse(text) as Item[] }
+  const replace = (text: string) =>
+    text
+      .replaceAll(account.email, email)
+      .replaceAll(madeId, id)
+      .replaceAll(madeName, name)
+      .replaceAll(executionName, `made-${own}`.padEnd(executionName.length, '-'))
+      .replaceAll(link, own + link.slice(own.length))
+      // The ids of vends and the keys of mails have 32 hexadecimal digits.
+      .replace(/\b[0-9a-f]{32}\b/g, (digits) => own + digits.slice(own.length))
+  return { account: copy, items: replaceIn(items, replace) }
 }
 
 /** Of each hundred accounts, the places of those that are not in order. */
 const troubles = { refusing: 7, throttled: 23, drifted: 41, waiting: 77 }
 
-type Filled = { world: World; ledger: Ledger; tableName: string; vending: Service['vending'] }
+type Filled = { world: World; ledger: Ledger; vending: Service['vending'] }
 
 /**
  * Fills a world with so many vended accounts. Of each hundred, 96 are in order. One refuses: its role is gone, or a
@@ -110,7 +137,7 @@ type Filled = { world: World; ledger: Ledger; tableName: string; vending: Servic
  * group's policy. One waits for its administrator.
  * Answers in which accounts IAM throttles, and what the round must find.
  */
-export const fill = ({ world, ledger, vending, tableName }: Filled, made: MadeAccounts, accounts: number) => {
+export const fill = ({ world, ledger, vending }: Filled, made: MadeAccounts, accounts: number) => {
   empty(world)
   const throttled = new Map<string, 'once' | 'always'>()
   const expected = { 'access-role-missing': 0, 'account-refuses': 0, 'policy-detached': 0 }
@@ -121,15 +148,14 @@ export const fill = ({ world, ledger, vending, tableName }: Filled, made: MadeAc
     if (trouble === 'refusing' && isEven) account.roleName = null
     if (trouble === 'refusing' && !isEven) account.deniedActions = ['iam:*']
     if (trouble === 'throttled') throttled.set(account.id, isEven ? 'once' : 'always')
-    if (trouble === 'drifted') for (const group of account.groups.values()) group.policies.clear()
+    if (trouble === 'drifted') for (const group of account.groups.values()) group.policies = new Set()
     if (trouble === 'refusing' || (trouble === 'throttled' && !isEven))
       expected[trouble === 'refusing' && isEven ? 'access-role-missing' : 'account-refuses']++
     // A second refusal, of the root user.
     if (trouble === 'throttled' && !isEven && vending.rootCredentials === 'audit') expected['account-refuses']++
     if (trouble === 'drifted') expected['policy-detached']++
     world.accounts.set(account.id, account)
-    for (const Item of items)
-      ledger.operations['PutItem']?.(world, { TableName: tableName, Item } as never, undefined as never)
+    ledger.load(items)
   }
   return { throttled, expected }
 }

@@ -233,7 +233,7 @@ export const roundingMany =
       const world = createWorld({ now, setTimer, random, accessRole: vending.accessRole })
       world.managesRootCredentials = true
       const ledger = inMemoryDynamoDB(deployed.ledgerTable, now, { lag: 1000 })
-      const { throttled, expected } = fill({ world, ledger, vending, tableName: deployed.ledgerTable }, made, accounts)
+      const { throttled, expected } = fill({ world, ledger, vending }, made, accounts)
       const ledgerBytes = ledger.bytes()
       await sleep(2 * 24 * 60 * 60 * 1000)
       limitRates(world)
