@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { liveLine } from './live-line.ts'
 import { type Global, settingOf } from './setting.ts'
 
 type Shared = {
@@ -48,21 +49,19 @@ Exit codes: 0 every vend would succeed (with --apply: has succeeded), 1 some ven
         import('./plan.ts'),
         import('./show-backfill.ts'),
       ])
-      const progress = process.stderr.isTTY
-        ? (text: string) => void process.stderr.write(`\r\u001b[K${text}`)
-        : () => {}
+      const line = liveLine()
       const done = await backfill(
         planClients(make),
         { stage, vending: await vending(), ou, apply },
         {
-          onRead: (count) => progress(`${count} accounts read …`),
+          onRead: (count) => line.show(`${count} accounts read …`),
           onAccount: (account, count, of) => {
-            progress('')
+            line.clear()
             if (!json) out(showBackfilled(account))
-            progress(`${count} of ${of} accounts …`)
+            line.show(`${count} of ${of} accounts …`)
           },
         },
-      ).finally(() => progress(''))
+      ).finally(line.clear)
       answer(json, done, () => showBackfill(done, { apply, again, options }))
       process.exitCode = isIncomplete(done) ? 1 : 0
     })

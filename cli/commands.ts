@@ -8,6 +8,7 @@ import { addCsvCommand } from './csv-command.ts'
 import type { Asked } from './request-options.ts'
 import type { Status } from './status.ts'
 import { addDriftCommand } from './drift-command.ts'
+import { liveLine } from './live-line.ts'
 import { addLinkCommands } from './link-commands.ts'
 import { addListCommand } from './list-command.ts'
 import { addOpeningCommands, followOpening, redriveTarget, showOpeningOf, statusTarget } from './opening-commands.ts'
@@ -192,13 +193,28 @@ const follow = async (
     // As a shell reports a program that Ctrl-C ended.
     process.exit(130)
   })
-  const { showStatus, showStep, statusClients, watch } = await import('./status.ts')
+  const { showLatest, showStatus, showStep, statusClients, watch } = await import('./status.ts')
+  const line = liveLine()
+  let latest: { text: string; since: number } | undefined
+  const ticker = setInterval(() => {
+    if (latest) line.show(`${latest.text}, for ${Math.round((Date.now() - latest.since) / 1000)} s …`)
+  }, 500)
   const account = await watch(
     statusClients(make),
     { ...asked, stage, options },
-    (step, isAgain) => (json ? undefined : out(showStep(step, isAgain))),
-    (now) => (executionArn ??= now.executionArn),
-  )
+    (step, isAgain) => {
+      line.clear()
+      if (!json) out(showStep(step, isAgain))
+    },
+    (now) => {
+      executionArn ??= now.executionArn
+      const text = showLatest(now)
+      if (text !== latest?.text) latest = { text, since: Date.now() }
+    },
+  ).finally(() => {
+    clearInterval(ticker)
+    line.clear()
+  })
   answer(json, account, () => `\n${showStatus(account, { withSteps: false })}`)
   if (account.status === 'VENDING')
     note(

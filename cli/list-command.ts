@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { UsageError } from './command-errors.ts'
+import { liveLine } from './live-line.ts'
 import { fileOf, type Global, settingOf } from './setting.ts'
 import { width } from './show.ts'
 
@@ -75,10 +76,10 @@ Exit codes: 0 listed, 1 AWS refused, 2 a mistake in the command.`,
       const { make, stage, json, vending } = settingOf(command.optsWithGlobals<Global>())
       if (json && csv === '-') throw new UsageError('Choose one of --json and --csv -.')
       const { list, listClients, listFile, showList } = await import('./list.ts')
-      const showsProgress = process.stderr.isTTY
+      const line = liveLine()
       const accounts = await list(listClients(make), { ...wanted, stage, vending: await vending() }, (count) => {
-        if (showsProgress) process.stderr.write(`\r${count} accounts read …`)
-      }).finally(() => showsProgress && process.stderr.write('\r\u001b[K'))
+        line.show(`${count} accounts read …`)
+      }).finally(line.clear)
       if (csv === '-') return void process.stdout.write(listFile(accounts))
       if (csv === undefined)
         return answer(json, accounts, () => showList(accounts, process.stdout.isTTY ? width : Infinity))

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { liveLine } from './live-line.ts'
 import { type Global, settingOf } from './setting.ts'
 
 type Shared = {
@@ -14,10 +15,10 @@ export const followRoundIn = async (command: Command, executionArn: string, { an
     note(`\nThe round goes on. Follow it:\n  npx vend round --wait${options}`)
     process.exit(130)
   })
-  const showsProgress = process.stderr.isTTY
+  const line = liveLine()
   const ended = await followRound(roundClients(make), { executionArn, options }, (seconds) => {
-    if (showsProgress) process.stderr.write(`\rThe round has run for ${seconds} seconds …`)
-  }).finally(() => showsProgress && process.stderr.write('\r\u001b[K'))
+    line.show(`The round has run for ${seconds} seconds …`)
+  }).finally(line.clear)
   answer(json, ended, () => showRound(ended, options))
 }
 

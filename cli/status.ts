@@ -186,6 +186,13 @@ export const showStep = ({ state, userName, at, act }: Status['timeline'][number
   `  ${styleText('dim', showTime(at))}  ${state}${userName ? ` ${userName}` : ''}${act ? `: ${actWords(act)}` : ''}` +
   (isAgain ? styleText('dim', ' (again)') : '')
 
+/** What a vend does at this moment. */
+export const showLatest = ({ accountName, accountId, timeline }: Status) => {
+  const step = timeline.filter(isStep).at(-1)
+  const doing = step ? `${step.state}${step.userName ? ` ${step.userName}` : ''}` : 'waits for its first step'
+  return `${accountName ?? accountId}: ${doing}`
+}
+
 /** What failed, why, and the command that continues. */
 export const showFailure = ({ error, what, cause, advice, command, ...next }: NonNullable<Status['failure']>) =>
   [
