@@ -221,7 +221,7 @@ export const findRequest = async (ledger: Ledger, { target, options }: Pick<Inpu
   const requestId = target.includes('@') ? (await readIntent(ledger, target))?.requestId : target
   if (requestId === undefined)
     throw new RefusedError(
-      `Nobody has asked for an account with the address ${target}. Ask for one:\n  npx vend open NAME ${target}${options}`,
+      `Nobody has requested an account with the address ${target}. Request the account:\n  npx vend open NAME ${target}${options}`,
     )
   const request = await readRequest(ledger, requestId)
   if (!request) throw new RefusedError('There is no request with this id.')

@@ -147,8 +147,8 @@ export const rootFindings = (
     ...mfaDevices.map((id) => `aws iam deactivate-mfa-device --serial-number ${id}`),
   ]
   const text =
-    `The root user has ${has.join(' and ')}. If nobody needs that, remove it. The first command answers credentials, ` +
-    `with which you run the others: ${commands.join('; ')}`
+    `The root user has ${has.join(' and ')}. If nobody needs these credentials, remove them. The first command returns ` +
+    `temporary credentials. Run the other commands with the temporary credentials: ${commands.join('; ')}`
   return [{ kind: 'root-credentials', subject: '', text }]
 }
 

@@ -110,7 +110,8 @@ const repeat = ({ accountId, options }: Known, admin: Pick<Admin, 'userName' | '
     ? `To make this again, repeat the first request with --again: npx vend start ${accountId} --admin ${admin.userName}=${admin.email} --again${options}`
     : `To make this again, repeat the first request with --again: npx vend start ${accountId} --again${options}`
 
-const askThere = 'Ask the people of the account. If nobody knows why, take it away there.'
+const askThere =
+  'Ask the people of the account. If nobody knows the reason, remove the policy or the membership in the account.'
 
 const ofGroup = (known: Known, { groups, users }: There, group: Group): Found[] => {
   const member = ours(known).find((admin) => isAmong(admin.groups, group.name))
@@ -222,7 +223,7 @@ const ofTags = (known: Known, user: UserThere, admin: OnRecord): Found[] => {
   const there = new Map(Object.entries(user.tags).map(([key, value]) => [lower(key), value]))
   const changed = Object.entries(admin.tags).flatMap(([key, value]) => (there.get(lower(key)) === value ? [] : [key]))
   if (!changed.length) return []
-  const text = `The user ${admin.userName} has other values for the tags ${changed.join(', ')}, or lacks them. ${repeat(known, admin)}`
+  const text = `Tags of the user ${admin.userName} have other values or are missing: ${changed.join(', ')}. ${repeat(known, admin)}`
   return [{ kind: 'tags-changed', subject: admin.userName, text }]
 }
 
@@ -238,7 +239,7 @@ const ofMail = ({ accountId, people, options }: Known, { userName }: OnRecord, u
   const trouble = mailStatus && troubles[mailStatus]
   if (user.hasSignedIn || !admin || !trouble) return []
   const reason = mailReason ? ` (${mailReason})` : ''
-  const text = `The sign-in mail for ${userName} to ${admin.email} ${trouble}${reason}. With the right address: npx vend start ${accountId} --admin ${userName}=ADDRESS${options}`
+  const text = `The sign-in mail for ${userName} to ${admin.email} ${trouble}${reason}. Request the administrator with the correct address: npx vend start ${accountId} --admin ${userName}=ADDRESS${options}`
   return [{ kind: 'mail-bounced', subject: userName, text }]
 }
 
@@ -252,7 +253,7 @@ const ofSignIn = (
 ): Found[] => {
   if (user.hasSignedIn) {
     if (config.mfa !== 'required' || user.hasMfa) return []
-    const text = `The user ${userName} signs in and has no MFA device. Without MFA, ${userName} can do nothing but set it up: ask ${userName} to do so.`
+    const text = `The user ${userName} has signed in and has no MFA device. Without MFA, ${userName} can only set up MFA: ask ${userName} to do so.`
     return [{ kind: 'mfa-off', subject: userName, text }]
   }
   const facts = people.get(lower(userName))
@@ -277,7 +278,7 @@ const passwordPolicyWeaker = (
 const accessRoleTrustsOthers = ({ managementAccountId }: Known, { accessRole: { name, trust } }: There): Found[] =>
   strangersIn(trust, managementAccountId).map((principal) => {
     const who = principal === '*' ? 'everybody' : principal
-    const text = `The trust policy of the role ${name} lets in ${who}, with all permissions that this service has in the account. Ask the people of the account. If nobody knows why, allow only the management account ${managementAccountId}: docs/runbook.md has the command, under AccessRoleMissingError.`
+    const text = `The trust policy of the role ${name} trusts ${who}, with all permissions that this service has in the account. Ask the people of the account. If nobody knows the reason, allow only the management account ${managementAccountId}: docs/runbook.md has the command, under AccessRoleMissingError.`
     return { kind: 'access-role-trusts-others', subject: principal, text }
   })
 
@@ -286,7 +287,7 @@ const unitOf = (path: string) => path.split('/').filter(Boolean).at(-1) ?? path
 
 const unitChanged = ({ path, formerPath }: Known): Found[] => {
   if (!path || !formerPath || path === formerPath) return []
-  const text = `Somebody moved the account from ${unitOf(formerPath)} (${formerPath}) to ${unitOf(path)} (${path}). Its service control policies may be others now.`
+  const text = `Somebody moved the account from ${unitOf(formerPath)} (${formerPath}) to ${unitOf(path)} (${path}). Check that the service control policies of the new unit are the intended ones.`
   return [{ kind: 'unit-changed', subject: '', text }]
 }
 

@@ -142,15 +142,15 @@ type Trouble = 'bounced' | 'complained' | 'rejected'
 const words: Record<Trouble, { happened: string; what: string }> = {
   bounced: {
     happened: 'bounced',
-    what: 'The mail server of the address did not take the mail, or the address is on the suppression list of SES.',
+    what: 'The mail server of the address did not accept the mail, or the address is on the suppression list of SES.',
   },
   complained: {
     happened: 'was marked as spam',
-    what: 'The mail arrived, and its recipient marked the mail as spam. SES may send no more mails to the address. Ask the recipient whether the address is right.',
+    what: 'The mail arrived, and its recipient marked the mail as spam. SES may send no more mails to the address. Ask the recipient whether the address is correct.',
   },
   rejected: {
     happened: 'was not sent',
-    what: 'SES accepted the mail, and did not send it, because SES found a virus in the mail.',
+    what: 'SES accepted the mail, but did not send the mail, because SES found a virus.',
   },
 }
 

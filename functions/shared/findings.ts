@@ -3,8 +3,8 @@ import type { FindingKind, Look } from './look.ts'
 /** What the daily round can find, in words for a heading. The worst comes first, and every list keeps this order. */
 export const findingWords: Record<FindingKind, string> = {
   'root-credentials': 'The root user has credentials',
-  'access-role-trusts-others': 'The access role lets others in',
-  'access-role-missing': 'The access role is missing, or does not let this service in',
+  'access-role-trusts-others': 'The access role trusts others',
+  'access-role-missing': 'The access role is missing, or cannot be assumed',
   'policy-added': 'A policy was added',
   'member-added': 'A user was added to a group of this service',
   'mfa-off': 'MFA is off',

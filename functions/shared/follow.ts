@@ -287,7 +287,7 @@ export const hasNotCome = (
   if (mailStatus === 'bounced' || mailStatus === 'rejected') return undefined
   const { userName, email } = admin
   const link = linkIn(handover, mail, now)
-  const ask = `Ask the administrator. A new password is mailed by: npx vend link ${accountId} ${userName}`
+  const ask = `Ask the administrator. This command makes a new password and mails the administrator: npx vend link ${accountId} ${userName}`
   const removal = config.unclaimed
     ? ` The daily round removes the console sign-in of ${userName} on ${dateOf(Date.parse(followUp.since) + config.unclaimed.removeAfterDays * day)}.`
     : ''
@@ -296,7 +296,7 @@ export const hasNotCome = (
   if (link === 'open')
     return followUp.isRenewed
       ? unclaimed(
-          `${userName} opened no link in time. The daily round has replaced the link: the new one was ${mailed}.`,
+          `${userName} did not open the first link in time. The daily round has replaced the link: the new link was ${mailed}.`,
         )
       : undefined
   if (link === 'ended') {

@@ -239,7 +239,7 @@ export const nextCommand = (
   return { ...told, command: `npx vend start ${accountId} --file request.json${options}`, request }
 }
 
-const correctLink = 'Correct what the cause names, then ask for the link again:'
+const correctLink = 'Correct what the cause names, then request the link again:'
 /** The execution would have set a password without a mail. A new link is mailed, so an operator must decide. */
 const afterDisowned = (userName: string) =>
   `Somebody else may read the mails to ${userName}. When you know who reads them, make a new password and a new link:`

@@ -101,7 +101,7 @@ describe('without approval', () => {
       code: 1,
       err: 'Account 360000000001 has the address here@example.com already. Nothing was started. ',
     })
-    expect((await run('status', 'here@example.com')).err).toContain('Nobody has asked')
+    expect((await run('status', 'here@example.com')).err).toContain('Nobody has requested')
     // A request that failed before the ledger had the account's id has opened this account, and goes on with it.
     const ledger = ledgerOf(organization)
     const body = parseInput(openRequest, { name: 'Lost', email: 'lost@example.com' })
