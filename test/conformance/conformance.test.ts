@@ -104,16 +104,18 @@ const page = () => {
   )
   return `# Conformance
 
-We wrote the local organization, and also its tests. \`npm run test:conformance\` compares it with an AWS that we did not write,
-[moto](https://github.com/getmoto/moto) ${program.version}. It makes the same calls through the real AWS SDK on both, and compares
-the answers and the names of the errors. Values that each AWS makes up itself (ids, dates, account numbers) are masked. The
-command needs Python 3.11 or newer, and PyPI the first time: moto is installed in its own virtual environment, \`.conformance/\`.
+We wrote the local organization, and also its tests. \`npm run test:conformance\` compares the local organization with an
+AWS that we did not write, [moto](https://github.com/getmoto/moto) ${program.version}. The command makes the same calls through the
+real AWS SDK on both sides, and compares the answers and the names of the errors. Values that each side generates (ids,
+dates, account numbers) are masked. The command needs Python 3.11 or newer, and PyPI the first time: moto is installed in
+its own virtual environment, \`.conformance/\`.
 
 **${operations.size} operations, ${cases.length} cases: ${cases.length - different} equal, ${different} different.**
 
-The table lists every difference, with what AWS's documentation says about it. The suite fails if there is a difference that is not
-listed, and also if a listed difference no longer exists. The column "Right" says whose answer the documentation confirms: \`both\`
-means that it allows either. _answers_ means that the call succeeds. _nothing_ means that the field is missing.
+The table lists every difference, and what AWS's documentation says about the difference. The suite fails if there is a
+difference that is not listed, and also if a listed difference no longer exists. The column "Right" says whose answer the
+documentation confirms: \`both\` means that the documentation allows either answer. _answers_ means that the call succeeds.
+_nothing_ means that the field is missing.
 
 Control Tower has no cases, because moto does not have the service. Its operations follow AWS's API model.
 

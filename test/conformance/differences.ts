@@ -15,11 +15,11 @@ export const known: Difference[] = [
     aws: 'A user’s name has 1 to 64 characters of `[\\w+=,.@-]`, and a group’s name has 1 to 128. A parameter that violates its constraint leads to a ValidationError (Common Errors).',
     right: 'local',
     found: {
-      'iam GetUser: by a name that cannot be': ['ValidationError 400', 'NoSuchEntityException 404'],
+      'iam GetUser: by a name that is not valid': ['ValidationError 400', 'NoSuchEntityException 404'],
       'iam CreateUser: with a space in the name': ['ValidationError 400', 'answers'],
-      'iam CreateUser: with a name of 65': ['ValidationError 400', 'answers'],
+      'iam CreateUser: with a name of 65 characters': ['ValidationError 400', 'answers'],
       'iam CreateGroup: with a space in the name': ['ValidationError 400', 'answers'],
-      'iam CreateGroup: with a name of 129': ['ValidationError 400', 'answers'],
+      'iam CreateGroup: with a name of 129 characters': ['ValidationError 400', 'answers'],
     },
   },
   {
@@ -36,8 +36,8 @@ export const known: Difference[] = [
     aws: 'A path is `/`, or begins and ends with `/`.',
     right: 'local',
     found: {
-      'iam CreateUser: with a path that does not end': ['ValidationError 400', 'answers'],
-      'iam CreateGroup: with a path that does not begin': ['ValidationError 400', 'answers'],
+      'iam CreateUser: with a path that does not end with a slash': ['ValidationError 400', 'answers'],
+      'iam CreateGroup: with a path that does not begin with a slash': ['ValidationError 400', 'answers'],
     },
   },
   {
@@ -46,8 +46,8 @@ export const known: Difference[] = [
     right: 'local',
     found: {
       'iam CreateUser: with a comma in a tag': ['ValidationError 400', 'answers'],
-      'iam CreateUser: with a tag key of 129': ['ValidationError 400', 'answers'],
-      'iam CreateUser: with a tag value of 257': ['ValidationError 400', 'answers'],
+      'iam CreateUser: with a tag key of 129 characters': ['ValidationError 400', 'answers'],
+      'iam CreateUser: with a tag value of 257 characters': ['ValidationError 400', 'answers'],
     },
   },
   {
@@ -83,10 +83,10 @@ export const known: Difference[] = [
     aws: 'By default, a user has at most 50 tags, 10 groups and 10 managed policies, and a group has at most 10 managed policies. A request beyond a quota fails with LimitExceeded.',
     right: 'local',
     found: {
-      'iam TagUser: past 50': ['LimitExceededException 409', 'answers'],
-      'iam AttachUserPolicy: past ten': ['LimitExceededException 409', 'answers'],
-      'iam AddUserToGroup: past ten': ['LimitExceededException 409', 'answers'],
-      'iam AttachGroupPolicy: past ten': ['LimitExceededException 409', 'answers'],
+      'iam TagUser: with a 51st tag': ['LimitExceededException 409', 'answers'],
+      'iam AttachUserPolicy: of an eleventh policy': ['LimitExceededException 409', 'answers'],
+      'iam AddUserToGroup: to an eleventh group': ['LimitExceededException 409', 'answers'],
+      'iam AttachGroupPolicy: of an eleventh policy': ['LimitExceededException 409', 'answers'],
     },
   },
   {
@@ -161,12 +161,12 @@ export const known: Difference[] = [
     aws: 'Password has at most 128 characters.',
     right: 'local',
     found: {
-      'iam CreateLoginProfile: with a password of 129': ['ValidationError 400', 'answers'],
+      'iam CreateLoginProfile: with a password of 129 characters': ['ValidationError 400', 'answers'],
     },
   },
   {
     page: 'IAM API Reference, UpdateLoginProfile, DeleteLoginProfile',
-    aws: 'Both operations list the error EntityTemporarilyUnmodifiable, and AWS has been seen to return it soon after the creation. The page gives no time; the three seconds are our choice.',
+    aws: 'Both operations list the error EntityTemporarilyUnmodifiable, and AWS has been seen to return it soon after the creation. The API Reference gives no time. The local organization returns this error for three seconds after the creation: this number is our choice.',
     right: 'local',
     found: {
       'iam UpdateLoginProfile: at once': ['EntityTemporarilyUnmodifiableException 409', 'answers'],
@@ -216,9 +216,9 @@ export const known: Difference[] = [
     right: 'local',
     found: {
       'iam ListServiceSpecificCredentials: of a user without one': ['answers', 'Error 500'],
-      'iam ListServiceSpecificCredentials: of nobody': ['NoSuchEntityException 404', 'Error 500'],
+      'iam ListServiceSpecificCredentials: of a user that does not exist': ['NoSuchEntityException 404', 'Error 500'],
       'iam DeleteServiceSpecificCredential: of a user without one': ['NoSuchEntityException 404', 'Error 500'],
-      'iam DeleteServiceSpecificCredential: of nobody': ['NoSuchEntityException 404', 'Error 500'],
+      'iam DeleteServiceSpecificCredential: of a user that does not exist': ['NoSuchEntityException 404', 'Error 500'],
     },
   },
   {
@@ -245,8 +245,8 @@ export const known: Difference[] = [
     aws: 'MinimumPasswordLength is 6 to 128, and MaxPasswordAge is 1 to 1,095. Passwords never expire if MaxPasswordAge is left out.',
     right: 'local',
     found: {
-      'iam UpdateAccountPasswordPolicy: with a length of 5': ['ValidationError 400', 'answers'],
-      'iam UpdateAccountPasswordPolicy: with an age of 0': ['ValidationError 400', 'answers'],
+      'iam UpdateAccountPasswordPolicy: with a length of 5 characters': ['ValidationError 400', 'answers'],
+      'iam UpdateAccountPasswordPolicy: with an age of 0 days': ['ValidationError 400', 'answers'],
     },
   },
   {
@@ -254,8 +254,11 @@ export const known: Difference[] = [
     aws: 'PolicyArn is an ARN of at least 20 characters. Both operations list InvalidInput as well as NoSuchEntity.',
     right: 'local',
     found: {
-      'iam AttachGroupPolicy: of what is no ARN': ['InvalidInputException 400', 'NoSuchEntityException 404'],
-      'iam GetPolicy: of what is no ARN': ['InvalidInputException 400', 'NoSuchEntityException 404'],
+      'iam AttachGroupPolicy: with a value that is not an ARN': [
+        'InvalidInputException 400',
+        'NoSuchEntityException 404',
+      ],
+      'iam GetPolicy: with a value that is not an ARN': ['InvalidInputException 400', 'NoSuchEntityException 404'],
     },
   },
   {
@@ -314,7 +317,7 @@ export const known: Difference[] = [
     right: 'local',
     found: {
       'sts AssumeRole: with a space in the session name': ['ValidationError 400', 'answers'],
-      'sts AssumeRole: with a session name of one': ['ValidationError 400', 'answers'],
+      'sts AssumeRole: with a session name of one character': ['ValidationError 400', 'answers'],
     },
   },
   {
@@ -331,7 +334,7 @@ export const known: Difference[] = [
     aws: 'RoleArn is the ARN of a role, of at least 20 characters.',
     right: 'local',
     found: {
-      'sts AssumeRole: with what is no ARN': ['ValidationError 400', 'answers'],
+      'sts AssumeRole: with a value that is not an ARN': ['ValidationError 400', 'answers'],
     },
   },
   {
@@ -357,7 +360,7 @@ export const known: Difference[] = [
     aws: 'A policy that cannot be parsed leads to MalformedPolicyDocument.',
     right: 'local',
     found: {
-      'sts AssumeRole: with a policy that is no JSON': ['MalformedPolicyDocumentException 400', 'answers'],
+      'sts AssumeRole: with a policy that is not JSON': ['MalformedPolicyDocumentException 400', 'answers'],
     },
   },
   {
@@ -384,15 +387,15 @@ export const known: Difference[] = [
     aws: 'Each id must match its pattern. Otherwise the error is InvalidInputException with the reason INVALID_PATTERN.',
     right: 'local',
     found: {
-      'organizations DescribeAccount: by what is no id': [
+      'organizations DescribeAccount: with a value that is not an id': [
         'InvalidInputException 400, INVALID_PATTERN',
         'AccountNotFoundException 400',
       ],
-      'organizations ListParents: of what is no id': [
+      'organizations ListParents: with a value that is not an id': [
         'InvalidInputException 400, INVALID_PATTERN',
         'OrganizationalUnitNotFoundException 400',
       ],
-      'organizations DescribeCreateAccountStatus: of what is no id': [
+      'organizations DescribeCreateAccountStatus: with a value that is not an id': [
         'InvalidInputException 400, INVALID_PATTERN',
         'AccountNotFoundException 400',
       ],
@@ -494,7 +497,10 @@ export const known: Difference[] = [
         'InvalidInputException 400, INVALID_PATTERN',
         'answers',
       ],
-      'organizations CreateAccount: of an address of 65': ['InvalidInputException 400, MAX_LENGTH_EXCEEDED', 'answers'],
+      'organizations CreateAccount: of an address of 65 characters': [
+        'InvalidInputException 400, MAX_LENGTH_EXCEEDED',
+        'answers',
+      ],
       'organizations CreateAccount: of an address that is not ASCII': [
         'InvalidInputException 400, INVALID_PATTERN',
         'answers',
@@ -506,12 +512,15 @@ export const known: Difference[] = [
     aws: 'An account’s name has 1 to 50 printable ASCII characters. A role’s name has 1 to 64 characters of `[\\w+=,.@-]` (INVALID_ROLE_NAME).',
     right: 'local',
     found: {
-      'organizations CreateAccount: of a name of 51': ['InvalidInputException 400, MAX_LENGTH_EXCEEDED', 'answers'],
+      'organizations CreateAccount: of a name of 51 characters': [
+        'InvalidInputException 400, MAX_LENGTH_EXCEEDED',
+        'answers',
+      ],
       'organizations CreateAccount: of a name that is not ASCII': [
         'InvalidInputException 400, INVALID_PATTERN',
         'answers',
       ],
-      'organizations CreateAccount: with a role name that cannot be': [
+      'organizations CreateAccount: with a role name that is not valid': [
         'InvalidInputException 400, INVALID_ROLE_NAME',
         'answers',
       ],
@@ -535,7 +544,7 @@ export const known: Difference[] = [
     aws: 'At most five accounts can be created at the same time. A sixth request fails with ACCOUNT_CREATION_RATE_LIMIT_EXCEEDED.',
     right: 'local',
     found: {
-      'organizations CreateAccount: past five at once': [
+      'organizations CreateAccount: of a sixth account at the same time': [
         'ConstraintViolationException 400, ACCOUNT_CREATION_RATE_LIMIT_EXCEEDED',
         'answers',
       ],
@@ -570,7 +579,7 @@ export const known: Difference[] = [
     right: 'local',
     found: {
       'secretsmanager CreateSecret: with an empty value': ['InvalidParameterException 400', 'answers'],
-      'secretsmanager CreateSecret: with a value of 65,537': ['InvalidParameterException 400', 'answers'],
+      'secretsmanager CreateSecret: with a value of 65,537 characters': ['InvalidParameterException 400', 'answers'],
     },
   },
   {
@@ -591,11 +600,24 @@ export const known: Difference[] = [
   },
   {
     page: 'Secrets Manager API Reference, GetRandomPassword',
-    aws: 'PasswordLength is 1 to 4,096. Otherwise the error is InvalidParameterException. The name of moto’s first error does not exist on AWS, and moto’s second answer is a crash.',
+    aws: 'PasswordLength is 1 to 4,096. Otherwise the error is InvalidParameterException. AWS has no error of the name InvalidParameterValue.',
     right: 'local',
     found: {
-      'secretsmanager GetRandomPassword: of 4,097': ['InvalidParameterException 400', 'InvalidParameterValue 400'],
-      'secretsmanager GetRandomPassword: of nothing': ['InvalidParameterException 400', 'SyntaxError 500'],
+      'secretsmanager GetRandomPassword: of 4,097 characters': [
+        'InvalidParameterException 400',
+        'InvalidParameterValue 400',
+      ],
+    },
+  },
+  {
+    page: 'Secrets Manager API Reference, GetRandomPassword',
+    aws: 'The error for a parameter that is not valid is InvalidParameterException. The page does not say more about a request that excludes every character. moto crashes.',
+    right: 'local',
+    found: {
+      'secretsmanager GetRandomPassword: that excludes every character': [
+        'InvalidParameterException 400',
+        'SyntaxError 500',
+      ],
     },
   },
   {
@@ -653,7 +675,7 @@ export const known: Difference[] = [
     aws: 'The message must include at least one recipient.',
     right: 'local',
     found: {
-      'ses SendEmail: to nobody': ['InvalidParameterValue 400', 'answers'],
+      'ses SendEmail: to no recipient': ['InvalidParameterValue 400', 'answers'],
     },
   },
   {
@@ -661,7 +683,7 @@ export const known: Difference[] = [
     aws: 'Entries has 1 to 10 members.',
     right: 'local',
     found: {
-      'events PutEvents: of none': ['ValidationException 400', 'answers'],
+      'events PutEvents: of no events': ['ValidationException 400', 'answers'],
     },
   },
   {
@@ -697,15 +719,22 @@ export const known: Difference[] = [
     right: 'local',
     found: {
       'states StartExecution: with a space in the name': ['InvalidName 400', 'answers'],
-      'states StartExecution: with a name of 81': ['InvalidName 400', 'answers'],
+      'states StartExecution: with a name of 81 characters': ['InvalidName 400', 'answers'],
     },
   },
   {
     page: 'Step Functions API Reference, StartExecution',
-    aws: 'Input is JSON of at most 262,144 bytes. Otherwise the error is InvalidExecutionInput. moto’s first answer is a crash.',
+    aws: 'Input is JSON. Otherwise the error is InvalidExecutionInput. moto crashes.',
     right: 'local',
     found: {
-      'states StartExecution: with an input that is no JSON': ['InvalidExecutionInput 400', 'TypeError 400'],
+      'states StartExecution: with an input that is not JSON': ['InvalidExecutionInput 400', 'TypeError 400'],
+    },
+  },
+  {
+    page: 'Step Functions API Reference, StartExecution',
+    aws: 'Input has at most 262,144 bytes. Otherwise the error is InvalidExecutionInput.',
+    right: 'local',
+    found: {
       'states StartExecution: with an input of more than 256 KiB': ['InvalidExecutionInput 400', 'answers'],
     },
   },
@@ -773,7 +802,7 @@ export const known: Difference[] = [
     aws: 'An id must match its pattern, and the exception contains the reason INVALID_PATTERN. moto gives no reason.',
     right: 'local',
     found: {
-      'organizations DescribePolicy: of what is no id': [
+      'organizations DescribePolicy: with a value that is not an id': [
         'InvalidInputException 400, INVALID_PATTERN',
         'InvalidInputException 400',
       ],
@@ -834,23 +863,23 @@ export const known: Difference[] = [
     aws: 'Each id must match its pattern. Otherwise the error is InvalidInputException with the reason INVALID_PATTERN.',
     right: 'local',
     found: {
-      'organizations ListOrganizationalUnitsForParent: of what is no id': [
+      'organizations ListOrganizationalUnitsForParent: with a value that is not an id': [
         'InvalidInputException 400, INVALID_PATTERN',
         'ParentNotFoundException 400',
       ],
-      'organizations DescribeOrganizationalUnit: of what is no id': [
+      'organizations DescribeOrganizationalUnit: with a value that is not an id': [
         'InvalidInputException 400, INVALID_PATTERN',
         'OrganizationalUnitNotFoundException 400',
       ],
-      'organizations MoveAccount: into what is no id': [
+      'organizations MoveAccount: into a parent that is not an id': [
         'InvalidInputException 400, INVALID_PATTERN',
         'ParentNotFoundException 400',
       ],
-      'organizations ListTagsForResource: of what is no id': [
+      'organizations ListTagsForResource: with a value that is not an id': [
         'InvalidInputException 400, INVALID_PATTERN',
         'InvalidInputException 400',
       ],
-      'organizations ListPoliciesForTarget: of what is no id': [
+      'organizations ListPoliciesForTarget: with a value that is not an id': [
         'InvalidInputException 400, INVALID_PATTERN',
         'InvalidInputException 400',
       ],
@@ -900,7 +929,10 @@ export const known: Difference[] = [
     right: 'local',
     found: {
       'organizations TagResource: with a comma': ['InvalidInputException 400, INVALID_PATTERN', 'answers'],
-      'organizations TagResource: past 50': ['ConstraintViolationException 400, MAX_TAG_LIMIT_EXCEEDED', 'answers'],
+      'organizations TagResource: with a 51st tag': [
+        'ConstraintViolationException 400, MAX_TAG_LIMIT_EXCEEDED',
+        'answers',
+      ],
     },
   },
   {
@@ -908,16 +940,19 @@ export const known: Difference[] = [
     aws: 'The error is TargetNotFoundException. The page does not list AccountNotFoundException.',
     right: 'local',
     found: {
-      'organizations ListPoliciesForTarget: of nobody': ['TargetNotFoundException 400', 'AccountNotFoundException 400'],
+      'organizations ListPoliciesForTarget: of an account that does not exist': [
+        'TargetNotFoundException 400',
+        'AccountNotFoundException 400',
+      ],
     },
   },
   {
     page: 'Account Management API Reference, PutAlternateContact',
-    aws: 'The management account names only member accounts of its organization, and never itself. A member account names none.',
+    aws: 'In AccountId, the management account can give only the id of a member account, and never its own id. A member account must leave AccountId out.',
     right: 'local',
     found: {
       'account PutAlternateContact: of the management account, by its own id': ['AccessDeniedException 403', 'answers'],
-      'account PutAlternateContact: of nobody': ['AccessDeniedException 403', 'answers'],
+      'account PutAlternateContact: of an account that does not exist': ['AccessDeniedException 403', 'answers'],
       'account PutAlternateContact: by a member account that names another': ['AccessDeniedException 403', 'answers'],
     },
   },
@@ -927,7 +962,7 @@ export const known: Difference[] = [
     right: 'local',
     found: {
       'account PutAlternateContact: without a title': ['ValidationException 400', 'answers'],
-      'account PutAlternateContact: with a name of 65': ['ValidationException 400', 'answers'],
+      'account PutAlternateContact: with a name of 65 characters': ['ValidationException 400', 'answers'],
       'account PutAlternateContact: with a letter in the phone number': ['ValidationException 400', 'answers'],
       'account PutAlternateContact: with an address without @': ['ValidationException 400', 'answers'],
       'account PutAlternateContact: of an unknown type': ['ValidationException 400', 'AccessDeniedException 400'],
@@ -958,7 +993,7 @@ export const known: Difference[] = [
     right: 'local',
     found: {
       'sns Publish: without a message': ['InvalidParameterException 400', 'answers'],
-      'sns Publish: with a subject of 100': ['InvalidParameterException 400', 'answers'],
+      'sns Publish: with a subject of 100 characters': ['InvalidParameterException 400', 'answers'],
     },
   },
   {

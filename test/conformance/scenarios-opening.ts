@@ -89,12 +89,12 @@ export const placing: Record<string, Record<string, Run>> = {
     },
     'of a unit without units': ({ organizations, unitId }) => organizations(unitsBelow(unitId)),
     'of a parent that is not there': ({ organizations }) => organizations(unitsBelow(nowhere)),
-    'of what is no id': ({ organizations }) => organizations(unitsBelow('Security')),
+    'with a value that is not an id': ({ organizations }) => organizations(unitsBelow('Security')),
   },
   DescribeOrganizationalUnit: {
     'that is there': ({ organizations, unitId }) => organizations(describeUnit(unitId)),
     'that is not there': ({ organizations }) => organizations(describeUnit(nowhere)),
-    'of what is no id': ({ organizations }) => organizations(describeUnit('Security')),
+    'with a value that is not an id': ({ organizations }) => organizations(describeUnit('Security')),
   },
   MoveAccount: {
     'into a unit': inUnit(async (aws) => ({ parent: await parentOf(aws, aws.accountId) })),
@@ -118,7 +118,8 @@ export const placing: Record<string, Record<string, Run>> = {
     },
     'into a parent that is not there': async (aws) =>
       aws.organizations(move(aws.accountId, await rootOf(aws), nowhere)),
-    'into what is no id': async (aws) => aws.organizations(move(aws.accountId, await rootOf(aws), 'Security')),
+    'into a parent that is not an id': async (aws) =>
+      aws.organizations(move(aws.accountId, await rootOf(aws), 'Security')),
   },
   TagResource: {
     'anew and over': tagging(async (aws) => {
@@ -134,11 +135,11 @@ export const placing: Record<string, Record<string, Run>> = {
     'with a comma': tagging(({ organizations, accountInUnit }) =>
       organizations(tag(accountInUnit, [{ Key: 'a', Value: 'b,c' }])),
     ),
-    'past 50': tagging(async ({ organizations, accountInUnit }) => {
+    'with a 51st tag': tagging(async ({ organizations, accountInUnit }) => {
       await organizations(tag(accountInUnit, many(50)))
       return organizations(tag(accountInUnit, [{ Key: 'more', Value: '' }]))
     }),
-    'of nobody': ({ organizations }) => organizations(tag(nobody, many(1))),
+    'of an account that does not exist': ({ organizations }) => organizations(tag(nobody, many(1))),
   },
   UntagResource: {
     'of a key that is there and one that is not': tagging(async (aws) => {
@@ -146,7 +147,7 @@ export const placing: Record<string, Record<string, Run>> = {
       const untagged = await aws.organizations(untag(aws.accountInUnit, ['key0', 'other']))
       return { untagged, ...(await tagsOf(aws, aws.accountInUnit)) }
     }),
-    'of nobody': ({ organizations }) => organizations(untag(nobody, ['key0'])),
+    'of an account that does not exist': ({ organizations }) => organizations(untag(nobody, ['key0'])),
   },
   ListTagsForResource: {
     none: (aws) => tagsOf(aws, aws.accountInUnit),
@@ -164,8 +165,8 @@ export const placing: Record<string, Record<string, Run>> = {
       )
       return tagsOf(aws, ended?.AccountId ?? '')
     },
-    'of nobody': (aws) => tagsOf(aws, nobody),
-    'of what is no id': (aws) => tagsOf(aws, 'nonsense'),
+    'of an account that does not exist': (aws) => tagsOf(aws, nobody),
+    'with a value that is not an id': (aws) => tagsOf(aws, 'nonsense'),
   },
   ListPoliciesForTarget: {
     'of a unit': async ({ organizations, unitId }) => {
@@ -176,8 +177,8 @@ export const placing: Record<string, Record<string, Run>> = {
       const { Policies } = await organizations(policiesFor(accountInUnit))
       return { names: Policies?.map(({ Name }) => Name) }
     },
-    'of nobody': ({ organizations }) => organizations(policiesFor(nobody)),
-    'of what is no id': ({ organizations }) => organizations(policiesFor('nonsense')),
+    'of an account that does not exist': ({ organizations }) => organizations(policiesFor(nobody)),
+    'with a value that is not an id': ({ organizations }) => organizations(policiesFor('nonsense')),
   },
 }
 
@@ -201,9 +202,9 @@ export const account: Record<string, Record<string, Run>> = {
       return { first, over, contact: await get(aws) }
     },
     'of the management account, by its own id': (aws) => put(aws, { AccountId: aws.managementAccountId }),
-    'of nobody': (aws) => put(aws, { AccountId: nobody }),
+    'of an account that does not exist': (aws) => put(aws, { AccountId: nobody }),
     'without a title': (aws) => put(aws, { Title: '' }),
-    'with a name of 65': (aws) => put(aws, { Name: 'x'.repeat(65) }),
+    'with a name of 65 characters': (aws) => put(aws, { Name: 'x'.repeat(65) }),
     'with a letter in the phone number': (aws) => put(aws, { PhoneNumber: '1 ext. 2' }),
     'with an address without @': (aws) => put(aws, { EmailAddress: 'ada' }),
     'of an unknown type': (aws) => put(aws, { AlternateContactType: 'LEGAL' as 'BILLING' }),
@@ -233,7 +234,7 @@ export const sns: Record<string, Record<string, Run>> = {
       }),
     'to a topic that is not there': (aws) => publish(aws, { TopicArn: `${aws.topicArn}-of-nobody` }),
     'without a message': (aws) => publish(aws, { Message: '' }),
-    'with a subject of 100': (aws) => publish(aws, { Subject: 'x'.repeat(100) }),
+    'with a subject of 100 characters': (aws) => publish(aws, { Subject: 'x'.repeat(100) }),
     'with an empty attribute': (aws) =>
       publish(aws, { MessageAttributes: { status: { DataType: 'String', StringValue: '' } } }),
   },

@@ -78,7 +78,7 @@ const others = {
 const casesOfOthers = Object.fromEntries(
   Object.entries(others).map(([operation, command]): [string, Record<string, Run>] => {
     const run: Run = ({ iam, name }) => iam(command(name) as IAM.ListSigningCertificatesCommand)
-    return [operation, { 'of a user without one': ofUser(nothing, run), 'of nobody': run }]
+    return [operation, { 'of a user without one': ofUser(nothing, run), 'of a user that does not exist': run }]
   }),
 )
 
@@ -125,7 +125,8 @@ export const removing: Record<string, Record<string, Run>> = {
     'that is not attached': ofUser(nothing, ({ iam, name }) =>
       iam(new IAM.DetachUserPolicyCommand({ UserName: name, PolicyArn: policy })),
     ),
-    'of nobody': ({ iam, name }) => iam(new IAM.DetachUserPolicyCommand({ UserName: name, PolicyArn: policy })),
+    'of a user that does not exist': ({ iam, name }) =>
+      iam(new IAM.DetachUserPolicyCommand({ UserName: name, PolicyArn: policy })),
   },
   DeleteUserPolicy: {
     'that is there': ofUser(
@@ -142,20 +143,20 @@ export const removing: Record<string, Record<string, Run>> = {
   },
   CreateAccessKey: {
     'of a user': ofUser(nothing, createKey),
-    'of nobody': createKey,
+    'of a user that does not exist': createKey,
     'the third': ofUser(async (aws) => {
       await createKey(aws)
       await createKey(aws)
     }, createKey),
   },
-  ListAccessKeys: { 'of a user with one': ofUser(createKey, listKeys), 'of nobody': listKeys },
+  ListAccessKeys: { 'of a user with one': ofUser(createKey, listKeys), 'of a user that does not exist': listKeys },
   DeleteAccessKey: {
     'that is there': ofUser(nothing, async (aws) => {
       const { AccessKey } = await createKey(aws)
       return { deleted: await deleteKey(aws, AccessKey?.AccessKeyId ?? ''), left: await listKeys(aws) }
     }),
     'that is not there': ofUser(nothing, (aws) => deleteKey(aws, unknownKey)),
-    'of nobody': (aws) => deleteKey(aws, unknownKey),
+    'of a user that does not exist': (aws) => deleteKey(aws, unknownKey),
   },
   CreateVirtualMFADevice: {
     'of a new name': async (aws) => serialIn(await createDevice(aws)),
@@ -177,7 +178,7 @@ export const removing: Record<string, Record<string, Run>> = {
       left: await listDevices(aws),
     })),
     'that is not there': ofUser(nothing, deactivateDevice),
-    'of nobody': deactivateDevice,
+    'of a user that does not exist': deactivateDevice,
   },
   DeleteVirtualMFADevice: {
     'without a user': async (aws) => {
@@ -207,7 +208,7 @@ export const removing: Record<string, Record<string, Run>> = {
       ({ iam, name }) => iam(createUser(name)),
       ({ iam, name }) => iam(leave(name)),
     ),
-    'of nobody': ofGroup(nothing, ({ iam, name }) => iam(leave(name))),
+    'of a user that does not exist': ofGroup(nothing, ({ iam, name }) => iam(leave(name))),
     'from a group that is not there': ofUser(nothing, ({ iam, name }) => iam(leave(name))),
   },
   DetachGroupPolicy: {

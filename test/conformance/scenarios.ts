@@ -119,7 +119,7 @@ const iam: Record<string, Record<string, Run>> = {
       await iam(createUser(name))
       return iam(new IAM.GetUserCommand({ UserName: name.toUpperCase() }))
     },
-    'by a name that cannot be': ({ iam }) => iam(new IAM.GetUserCommand({ UserName: 'a b' })),
+    'by a name that is not valid': ({ iam }) => iam(new IAM.GetUserCommand({ UserName: 'a b' })),
   },
   ListMFADevices: {
     'of a user without one': async ({ iam, name }) => {
@@ -159,13 +159,15 @@ const iam: Record<string, Record<string, Run>> = {
       return iam(createUser(name.toUpperCase()))
     },
     'with a space in the name': ({ iam, name }) => iam(createUser(`${name} b`)),
-    'with a name of 65': ({ iam }) => iam(createUser('x'.repeat(65))),
-    'with a path that does not end': ({ iam, name }) => iam(createUser(name, { Path: '/account-vending' })),
+    'with a name of 65 characters': ({ iam }) => iam(createUser('x'.repeat(65))),
+    'with a path that does not end with a slash': ({ iam, name }) =>
+      iam(createUser(name, { Path: '/account-vending' })),
     'with a tag twice': ({ iam, name }) =>
       iam(createUser(name, { Tags: [...tags(1), { Key: 'KEY0', Value: 'again' }] })),
     'with a comma in a tag': ({ iam, name }) => iam(createUser(name, { Tags: [{ Key: 'a', Value: 'b,c' }] })),
-    'with a tag key of 129': ({ iam, name }) => iam(createUser(name, { Tags: [{ Key: 'x'.repeat(129), Value: '' }] })),
-    'with a tag value of 257': ({ iam, name }) =>
+    'with a tag key of 129 characters': ({ iam, name }) =>
+      iam(createUser(name, { Tags: [{ Key: 'x'.repeat(129), Value: '' }] })),
+    'with a tag value of 257 characters': ({ iam, name }) =>
       iam(createUser(name, { Tags: [{ Key: 'a', Value: 'x'.repeat(257) }] })),
     'with 51 tags': ({ iam, name }) => iam(createUser(name, { Tags: tags(51) })),
   },
@@ -188,7 +190,7 @@ const iam: Record<string, Record<string, Run>> = {
       await iam(new IAM.TagUserCommand({ UserName: name, Tags: [{ Key: 'KEY0', Value: 'new' }] }))
       return tagsOf(await iam(new IAM.GetUserCommand({ UserName: name })))
     },
-    'past 50': async ({ iam, name }) => {
+    'with a 51st tag': async ({ iam, name }) => {
       await iam(createUser(name, { Tags: tags(50) }))
       return iam(new IAM.TagUserCommand({ UserName: name, Tags: [{ Key: 'more', Value: '' }] }))
     },
@@ -196,19 +198,19 @@ const iam: Record<string, Record<string, Run>> = {
       await iam(createUser(name))
       return iam(new IAM.TagUserCommand({ UserName: name, Tags: [...tags(1), ...tags(1)] }))
     },
-    'of nobody': ({ iam, name }) => iam(new IAM.TagUserCommand({ UserName: name, Tags: tags(1) })),
+    'of a user that does not exist': ({ iam, name }) => iam(new IAM.TagUserCommand({ UserName: name, Tags: tags(1) })),
   },
   AttachUserPolicy: {
     twice: async ({ iam, name }) => {
       await iam(createUser(name))
       return { first: await iam(attachToUser(name)), again: await iam(attachToUser(name)) }
     },
-    'to nobody': ({ iam, name }) => iam(attachToUser(name)),
+    'to a user that does not exist': ({ iam, name }) => iam(attachToUser(name)),
     'of a policy that is not there': async ({ iam, name }) => {
       await iam(createUser(name))
       return iam(attachToUser(name, 'arn:aws:iam::aws:policy/Nonsense'))
     },
-    'past ten': async ({ iam, name, addPolicy }) => {
+    'of an eleventh policy': async ({ iam, name, addPolicy }) => {
       await iam(createUser(name))
       for (let i = 0; i < 10; i++) await iam(attachToUser(name, await addPolicy(`${name}-${i}`, allow('s3:*'))))
       return iam(attachToUser(name))
@@ -224,8 +226,8 @@ const iam: Record<string, Record<string, Run>> = {
       const { PolicyDocument } = await iam(getUserPolicy(name))
       return { put, over, document: decodeURIComponent(PolicyDocument ?? '') }
     },
-    'to nobody': ({ iam, name }) => iam(putUserPolicy(name, allow('s3:*'))),
-    'that is no JSON': async ({ iam, name }) => {
+    'to a user that does not exist': ({ iam, name }) => iam(putUserPolicy(name, allow('s3:*'))),
+    'that is not JSON': async ({ iam, name }) => {
       await iam(createUser(name))
       return iam(putUserPolicy(name, 'nonsense'))
     },
@@ -259,7 +261,7 @@ const iam: Record<string, Record<string, Run>> = {
       await iam(createUser(name))
       return iam(getUserPolicy(name))
     },
-    'of nobody': ({ iam, name }) => iam(getUserPolicy(name)),
+    'of a user that does not exist': ({ iam, name }) => iam(getUserPolicy(name)),
   },
   ListUserPolicies: {
     'of a user': async ({ iam, name }) => {
@@ -272,7 +274,7 @@ const iam: Record<string, Record<string, Run>> = {
       await iam(createUser(name))
       return iam(new IAM.ListUserPoliciesCommand({ UserName: name }))
     },
-    'of nobody': ({ iam, name }) => iam(new IAM.ListUserPoliciesCommand({ UserName: name })),
+    'of a user that does not exist': ({ iam, name }) => iam(new IAM.ListUserPoliciesCommand({ UserName: name })),
   },
   ListAttachedUserPolicies: {
     'of a user': async ({ iam, name }) => {
@@ -280,7 +282,8 @@ const iam: Record<string, Record<string, Run>> = {
       await iam(attachToUser(name))
       return iam(new IAM.ListAttachedUserPoliciesCommand({ UserName: name }))
     },
-    'of nobody': ({ iam, name }) => iam(new IAM.ListAttachedUserPoliciesCommand({ UserName: name })),
+    'of a user that does not exist': ({ iam, name }) =>
+      iam(new IAM.ListAttachedUserPoliciesCommand({ UserName: name })),
     'in pages': async ({ iam, name }) => {
       await iam(createUser(name))
       for (const policy of ['AdministratorAccess', 'IAMFullAccess', 'ReadOnlyAccess'])
@@ -301,7 +304,7 @@ const iam: Record<string, Record<string, Run>> = {
       await iam(createUser(name))
       return iam(getProfile(name))
     },
-    'of nobody': ({ iam, name }) => iam(getProfile(name)),
+    'of a user that does not exist': ({ iam, name }) => iam(getProfile(name)),
   },
   CreateLoginProfile: {
     'that must be changed': async ({ iam, name }) => {
@@ -316,7 +319,7 @@ const iam: Record<string, Record<string, Run>> = {
       await userWithProfile(aws)
       return aws.iam(createProfile(aws.name))
     },
-    'of nobody': ({ iam, name }) => iam(createProfile(name)),
+    'of a user that does not exist': ({ iam, name }) => iam(createProfile(name)),
     'with a password that the default policy refuses': async ({ iam, name }) => {
       const create = createWith(iam, name)
       return { short: await create('Sh0rt-1'), 'of one class': await create('only-lower-case') }
@@ -329,7 +332,7 @@ const iam: Record<string, Record<string, Run>> = {
         'without upper case': await create('correct-horse-battery-staple'),
       }
     },
-    'with a password of 129': async ({ iam, name }) => {
+    'with a password of 129 characters': async ({ iam, name }) => {
       await iam(createUser(name))
       return iam(createProfile(name, { Password: `Aa1-${'x'.repeat(125)}` }))
     },
@@ -357,7 +360,8 @@ const iam: Record<string, Record<string, Run>> = {
       await iam(createUser(name))
       return iam(new IAM.UpdateLoginProfileCommand({ UserName: name, Password: password }))
     },
-    'of nobody': ({ iam, name }) => iam(new IAM.UpdateLoginProfileCommand({ UserName: name, Password: password })),
+    'of a user that does not exist': ({ iam, name }) =>
+      iam(new IAM.UpdateLoginProfileCommand({ UserName: name, Password: password })),
     'with a password that the policy refuses': async (aws) => {
       await userWithProfile(aws)
       aws.later(10)
@@ -379,7 +383,7 @@ const iam: Record<string, Record<string, Run>> = {
       await iam(createUser(name))
       return iam(new IAM.DeleteLoginProfileCommand({ UserName: name }))
     },
-    'of nobody': ({ iam, name }) => iam(new IAM.DeleteLoginProfileCommand({ UserName: name })),
+    'of a user that does not exist': ({ iam, name }) => iam(new IAM.DeleteLoginProfileCommand({ UserName: name })),
   },
   GetAccountPasswordPolicy: {
     'that is not there': ({ iam }) => iam(new IAM.GetAccountPasswordPolicyCommand({})),
@@ -404,10 +408,12 @@ const iam: Record<string, Record<string, Run>> = {
       )
       return { first, before, second, after: await get() }
     }),
-    'with a length of 5': setting(({ iamOfStrict }) => iamOfStrict(setPolicy({ MinimumPasswordLength: 5 }))),
-    'with a length of 129': setting(({ iamOfStrict }) => iamOfStrict(setPolicy({ MinimumPasswordLength: 129 }))),
-    'with an age of 0': setting(({ iamOfStrict }) => iamOfStrict(setPolicy({ MaxPasswordAge: 0 }))),
-    'with an age of 1,096': setting(({ iamOfStrict }) => iamOfStrict(setPolicy({ MaxPasswordAge: 1096 }))),
+    'with a length of 5 characters': setting(({ iamOfStrict }) => iamOfStrict(setPolicy({ MinimumPasswordLength: 5 }))),
+    'with a length of 129 characters': setting(({ iamOfStrict }) =>
+      iamOfStrict(setPolicy({ MinimumPasswordLength: 129 })),
+    ),
+    'with an age of 0 days': setting(({ iamOfStrict }) => iamOfStrict(setPolicy({ MaxPasswordAge: 0 }))),
+    'with an age of 1,096 days': setting(({ iamOfStrict }) => iamOfStrict(setPolicy({ MaxPasswordAge: 1096 }))),
     'with 25 earlier passwords': setting(({ iamOfStrict }) => iamOfStrict(setPolicy({ PasswordReusePrevention: 25 }))),
   },
   ListGroups: {
@@ -468,8 +474,8 @@ const iam: Record<string, Record<string, Run>> = {
       return iam(createGroup(name.toUpperCase()))
     },
     'with a space in the name': ({ iam, name }) => iam(createGroup(`${name} b`)),
-    'with a name of 129': ({ iam }) => iam(createGroup('x'.repeat(129))),
-    'with a path that does not begin': ({ iam, name }) => iam(createGroup(name, { Path: 'ours/' })),
+    'with a name of 129 characters': ({ iam }) => iam(createGroup('x'.repeat(129))),
+    'with a path that does not begin with a slash': ({ iam, name }) => iam(createGroup(name, { Path: 'ours/' })),
   },
   AddUserToGroup: {
     twice: async ({ iam, name }) => {
@@ -479,7 +485,7 @@ const iam: Record<string, Record<string, Run>> = {
       const { Users } = await iam(new IAM.GetGroupCommand({ GroupName: name }))
       return { first, again, members: Users?.map(({ UserName }) => UserName) }
     },
-    'of nobody': async ({ iam, name }) => {
+    'of a user that does not exist': async ({ iam, name }) => {
       await iam(createGroup(name))
       return iam(addUser(name, name))
     },
@@ -487,7 +493,7 @@ const iam: Record<string, Record<string, Run>> = {
       await iam(createUser(name))
       return iam(addUser(name, name))
     },
-    'past ten': async ({ iam, name }) => {
+    'to an eleventh group': async ({ iam, name }) => {
       await iam(createUser(name))
       for (let i = 0; i < 11; i++) await iam(createGroup(`${name}-${i}`))
       for (let i = 0; i < 10; i++) await iam(addUser(`${name}-${i}`, name))
@@ -503,7 +509,7 @@ const iam: Record<string, Record<string, Run>> = {
       }
       return iam(new IAM.ListGroupsForUserCommand({ UserName: name }))
     },
-    'of nobody': ({ iam, name }) => iam(new IAM.ListGroupsForUserCommand({ UserName: name })),
+    'of a user that does not exist': ({ iam, name }) => iam(new IAM.ListGroupsForUserCommand({ UserName: name })),
   },
   AttachGroupPolicy: {
     twice: async ({ iam, name }) => {
@@ -519,11 +525,11 @@ const iam: Record<string, Record<string, Run>> = {
       await iam(createGroup(name))
       return iam(attachToGroup(name, `arn:aws:iam::${accountId}:policy/nonsense`))
     },
-    'of what is no ARN': async ({ iam, name }) => {
+    'with a value that is not an ARN': async ({ iam, name }) => {
       await iam(createGroup(name))
       return iam(attachToGroup(name, 'AdministratorAccess-is-its-name'))
     },
-    'past ten': async ({ iam, name, addPolicy }) => {
+    'of an eleventh policy': async ({ iam, name, addPolicy }) => {
       await iam(createGroup(name))
       for (let i = 0; i < 10; i++) await iam(attachToGroup(name, await addPolicy(`${name}-${i}`, allow('s3:*'))))
       return iam(attachToGroup(name))
@@ -555,7 +561,7 @@ const iam: Record<string, Record<string, Run>> = {
       return { put, over, document: decodeURIComponent(PolicyDocument ?? '') }
     },
     'to a group that is not there': ({ iam, name }) => iam(putPolicy(name, allow('s3:*'))),
-    'that is no JSON': putDocument('nonsense'),
+    'that is not JSON': putDocument('nonsense'),
     'without a statement': putDocument('{"Version":"2012-10-17"}'),
     'with an empty list of statements': putDocument('{"Version":"2012-10-17","Statement":[]}'),
     'without an effect': putDocument('{"Version":"2012-10-17","Statement":{"Action":"s3:*","Resource":"*"}}'),
@@ -565,7 +571,7 @@ const iam: Record<string, Record<string, Run>> = {
     'with a principal': putDocument(
       '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"s3:*","Resource":"*"}}',
     ),
-    'with a resource that is no ARN': putDocument(
+    'with a resource that is not an ARN': putDocument(
       '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:*","Resource":"bucket"}}',
     ),
     'of more than 5,120 characters': putDocument(
@@ -617,7 +623,8 @@ const iam: Record<string, Record<string, Run>> = {
       iam(new IAM.GetPolicyCommand({ PolicyArn: await addPolicy(name, allow('s3:*')) })),
     'that is not there': ({ iam }) =>
       iam(new IAM.GetPolicyCommand({ PolicyArn: 'arn:aws:iam::aws:policy/Nonsense-of-ours' })),
-    'of what is no ARN': ({ iam }) => iam(new IAM.GetPolicyCommand({ PolicyArn: 'AdministratorAccess-is-its-name' })),
+    'with a value that is not an ARN': ({ iam }) =>
+      iam(new IAM.GetPolicyCommand({ PolicyArn: 'AdministratorAccess-is-its-name' })),
   },
   GetPolicyVersion: {
     "of the account's": async ({ iam, name, addPolicy }) => {
@@ -655,17 +662,17 @@ const sts: Record<string, Record<string, Run>> = {
       return answer
     },
     'with a space in the session name': assuming({ RoleSessionName: 'a b' }),
-    'with a session name of one': assuming({ RoleSessionName: 'a' }),
-    'with a session name of 65': assuming({ RoleSessionName: 'x'.repeat(65) }),
+    'with a session name of one character': assuming({ RoleSessionName: 'a' }),
+    'with a session name of 65 characters': assuming({ RoleSessionName: 'x'.repeat(65) }),
     'for less than 15 minutes': assuming({ DurationSeconds: 899 }),
     'for more than 12 hours': assuming({ DurationSeconds: 43_201 }),
-    'with what is no ARN': assuming({ RoleArn: 'a-role-by-its-name-alone' }),
+    'with a value that is not an ARN': assuming({ RoleArn: 'a-role-by-its-name-alone' }),
     'that is not there': ({ sts, accountId }) =>
       sts(assume(accountId, { RoleArn: `arn:aws:iam::${accountId}:role/Nonsense` })),
     'of an account that is not there': ({ sts }) => sts(assume('999999999999')),
     'with a source identity': assuming({ SourceIdentity: 'ada' }),
     'with session tags': assuming({ Tags: [{ Key: 'a', Value: 'b' }] }),
-    'with a policy that is no JSON': assuming({ Policy: 'nonsense' }),
+    'with a policy that is not JSON': assuming({ Policy: 'nonsense' }),
     'with a policy of more than 2,048 characters': assuming({
       Policy: JSON.stringify({
         Version: '2012-10-17',
@@ -720,7 +727,7 @@ const organizations: Record<string, Record<string, Run>> = {
       aws.organizations(new Organizations.DescribeAccountCommand({ AccountId: await accountMade(aws) })),
     'that is not there': ({ organizations }) =>
       organizations(new Organizations.DescribeAccountCommand({ AccountId: '999999999999' })),
-    'by what is no id': ({ organizations }) =>
+    'with a value that is not an id': ({ organizations }) =>
       organizations(new Organizations.DescribeAccountCommand({ AccountId: '12345' })),
     'by a member account': ({ ofMember, managementAccountId }) =>
       ofMember.organizations(new Organizations.DescribeAccountCommand({ AccountId: managementAccountId })),
@@ -734,7 +741,7 @@ const organizations: Record<string, Record<string, Run>> = {
       organizations(new Organizations.ListParentsCommand({ ChildId: unitId })),
     'of an account that is not there': ({ organizations }) =>
       organizations(new Organizations.ListParentsCommand({ ChildId: '999999999999' })),
-    'of what is no id': ({ organizations }) =>
+    'with a value that is not an id': ({ organizations }) =>
       organizations(new Organizations.ListParentsCommand({ ChildId: 'Security' })),
   },
   ListAccounts: {
@@ -783,15 +790,15 @@ const organizations: Record<string, Record<string, Run>> = {
     'of an address that begins with a dot': creating({ Email: '.ada@example.com' }),
     'of an address with a hyphen at the end': creating({ Email: 'ada@example.com-' }),
     'of an address without a dot in the domain': creating({ Email: 'ada.lovelace@example' }),
-    'of an address of 65': creating({ Email: `${'x'.repeat(53)}@example.com` }),
+    'of an address of 65 characters': creating({ Email: `${'x'.repeat(53)}@example.com` }),
     'of an address that is not ASCII': creating({ Email: 'müller@example.com' }),
-    'of a name of 51': creating({ AccountName: 'x'.repeat(51) }),
+    'of a name of 51 characters': creating({ AccountName: 'x'.repeat(51) }),
     'of a name that is not ASCII': creating({ AccountName: 'Müller' }),
-    'with a role name that cannot be': creating({ RoleName: 'a b' }),
+    'with a role name that is not valid': creating({ RoleName: 'a b' }),
     'with a tag twice': creating({ Tags: [...tags(1), ...tags(1)] }),
     'with a comma in a tag': creating({ Tags: [{ Key: 'a', Value: 'b,c' }] }),
     'with 51 tags': creating({ Tags: tags(51) }),
-    'past five at once': async ({ organizations, name, later }) => {
+    'of a sixth account at the same time': async ({ organizations, name, later }) => {
       for (let i = 0; i < 5; i++) await organizations(createAccount(`${name}-${i}`))
       const answer = await organizations(createAccount(`${name}-5`))
       later(60)
@@ -820,7 +827,7 @@ const organizations: Record<string, Record<string, Run>> = {
     },
     'that is not there': ({ organizations }) =>
       organizations(new Organizations.DescribePolicyCommand({ PolicyId: 'p-99999999' })),
-    'of what is no id': ({ organizations }) =>
+    'with a value that is not an id': ({ organizations }) =>
       organizations(new Organizations.DescribePolicyCommand({ PolicyId: 'nonsense' })),
   },
   ListTargetsForPolicy: {
@@ -839,7 +846,7 @@ const organizations: Record<string, Record<string, Run>> = {
   },
   DescribeCreateAccountStatus: {
     'that is not there': ({ organizations }) => organizations(describeCreation(`car-${'a'.repeat(32)}`)),
-    'of what is no id': ({ organizations }) => organizations(describeCreation('nonsense')),
+    'with a value that is not an id': ({ organizations }) => organizations(describeCreation('nonsense')),
   },
   ListCreateAccountStatus: {
     'has a request': async ({ organizations, name }) => {
@@ -921,12 +928,12 @@ const secretsmanager: Record<string, Record<string, Run>> = {
       return aws.secretsmanager(createSecret(aws.name, { ClientRequestToken: second }))
     },
     'with a space in the name': ({ secretsmanager, name }) => secretsmanager(createSecret(`${name} b`)),
-    'with a token of 31': ({ secretsmanager, name }) =>
+    'with a token of 31 characters': ({ secretsmanager, name }) =>
       secretsmanager(createSecret(name, { ClientRequestToken: 'x'.repeat(31) })),
-    'with a token of 65': ({ secretsmanager, name }) =>
+    'with a token of 65 characters': ({ secretsmanager, name }) =>
       secretsmanager(createSecret(name, { ClientRequestToken: 'x'.repeat(65) })),
     'with an empty value': ({ secretsmanager, name }) => secretsmanager(createSecret(name, { SecretString: '' })),
-    'with a value of 65,537': ({ secretsmanager, name }) =>
+    'with a value of 65,537 characters': ({ secretsmanager, name }) =>
       secretsmanager(createSecret(name, { SecretString: 'x'.repeat(65_537) })),
     'by a member account': async ({ ofMember, name }) => {
       const { ARN } = await ofMember.secretsmanager(createSecret(name))
@@ -961,7 +968,7 @@ const secretsmanager: Record<string, Record<string, Run>> = {
       await marked(aws)
       return aws.secretsmanager(putValue(aws.name, second, 'two'))
     },
-    'with a token of 31': async ({ secretsmanager, name }) => {
+    'with a token of 31 characters': async ({ secretsmanager, name }) => {
       await secretsmanager(createSecret(name))
       return secretsmanager(putValue(name, 'x'.repeat(31), 'two'))
     },
@@ -1098,9 +1105,9 @@ const secretsmanager: Record<string, Record<string, Run>> = {
       ExcludeCharacters: '0O1lI|"\'`=+-@,./:;<>?\\~',
     }),
     'too short for each type': random({ PasswordLength: 3, RequireEachIncludedType: true }),
-    'of none': random({ PasswordLength: 0 }),
-    'of 4,097': random({ PasswordLength: 4097 }),
-    'of nothing': random({
+    'of 0 characters': random({ PasswordLength: 0 }),
+    'of 4,097 characters': random({ PasswordLength: 4097 }),
+    'that excludes every character': random({
       ExcludeLowercase: true,
       ExcludeUppercase: true,
       ExcludePunctuation: true,
@@ -1136,15 +1143,15 @@ const ses: Record<string, Record<string, Run>> = {
   SendEmail: {
     'by a verified domain': ({ ses }) => ses(mail('Vending <vending@example.com>')),
     'by an address that is not verified': ({ ses }) => ses(mail('vending@elsewhere.org')),
-    'to nobody': ({ ses }) => ses(mail('vending@example.com', [])),
-    'to 51': ({ ses }) =>
+    'to no recipient': ({ ses }) => ses(mail('vending@example.com', [])),
+    'to 51 recipients': ({ ses }) =>
       ses(
         mail(
           'vending@example.com',
           Array.from({ length: 51 }, (_, i) => `a${i}@example.com`),
         ),
       ),
-    'to what is no address': ({ ses }) => ses(mail('vending@example.com', ['nonsense'])),
+    'to a value that is not an address': ({ ses }) => ses(mail('vending@example.com', ['nonsense'])),
   },
 }
 
@@ -1182,9 +1189,9 @@ const events: Record<string, Record<string, Run>> = {
   },
   PutEvents: {
     'of two': putting(entry(), entry()),
-    'of none': putting(),
+    'of no events': putting(),
     'of eleven': putting(...Array.from({ length: 11 }, () => entry())),
-    'with a detail that is no JSON': putting(entry(), entry({ Detail: 'nonsense' })),
+    'with a detail that is not JSON': putting(entry(), entry({ Detail: 'nonsense' })),
     'with one that has no source': async (aws) => {
       const { Source: _, ...rest } = entry()
       return putting(entry(), rest)(aws)
@@ -1234,9 +1241,10 @@ const states: Record<string, Record<string, Run>> = {
     'with a space in the name': ({ states, stateMachineArn }) => states(startExecution(stateMachineArn, 'a b', '{}')),
     'with a dot in the name': ({ states, stateMachineArn, name }) =>
       states(startExecution(stateMachineArn, `${name}.b`, '{}')),
-    'of what is no ARN': ({ states, name }) => states(startExecution('nonsense', name, '{}')),
-    'with a name of 81': ({ states, stateMachineArn }) => states(startExecution(stateMachineArn, 'x'.repeat(81), '{}')),
-    'with an input that is no JSON': ({ states, stateMachineArn, name }) =>
+    'with a value that is not an ARN': ({ states, name }) => states(startExecution('nonsense', name, '{}')),
+    'with a name of 81 characters': ({ states, stateMachineArn }) =>
+      states(startExecution(stateMachineArn, 'x'.repeat(81), '{}')),
+    'with an input that is not JSON': ({ states, stateMachineArn, name }) =>
       states(startExecution(stateMachineArn, name, 'nonsense')),
     'with an input of more than 256 KiB': ({ states, stateMachineArn, name }) =>
       states(startExecution(stateMachineArn, name, JSON.stringify('x'.repeat(262_144)))),
@@ -1286,7 +1294,8 @@ const states: Record<string, Record<string, Run>> = {
     'that failed': ended('{"do":"fail"}'),
     'that is not there': ({ states, stateMachineArn, name }) =>
       states(new SFN.DescribeExecutionCommand({ executionArn: executionArnOf(stateMachineArn, name) })),
-    'of what is no ARN': ({ states }) => states(new SFN.DescribeExecutionCommand({ executionArn: 'nonsense' })),
+    'with a value that is not an ARN': ({ states }) =>
+      states(new SFN.DescribeExecutionCommand({ executionArn: 'nonsense' })),
   },
   DescribeStateMachine: {
     'has the definition': async ({ states, stateMachineArn }) => {
