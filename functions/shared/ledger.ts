@@ -25,9 +25,22 @@ export const readItem = async <Item>({ dynamodb, tableName }: Ledger, pk: string
   return Item && (unmarshall(Item) as Item)
 }
 
-/** Deletes an item. An item that is not there is no error. */
-export const deleteItem = async ({ dynamodb, tableName }: Ledger, pk: string) => {
-  await dynamodb.send(new DeleteItemCommand({ TableName: tableName, Key: marshall({ pk }) }))
+/** Deletes an item, if it is as the condition says. An item that is not there is no error. */
+export const deleteItem = async ({ dynamodb, tableName }: Ledger, pk: string, condition?: Condition) => {
+  const { names, values, ...placeholders } = expression()
+  await ifConditionHolds(
+    dynamodb.send(
+      new DeleteItemCommand({
+        TableName: tableName,
+        Key: marshall({ pk }),
+        ...(condition && {
+          ConditionExpression: condition(placeholders),
+          ExpressionAttributeNames: names,
+          ExpressionAttributeValues: marshall(values),
+        }),
+      }),
+    ),
+  )
 }
 
 /** Reads when the service was installed, which is when its ledger was created. */
@@ -117,6 +130,23 @@ type Placeholders = {
 /** A DynamoDB condition expression. */
 export type Condition = (placeholders: Placeholders) => string
 
+/** The names and values of an expression, which grow with its placeholders. */
+const expression = () => {
+  const names: Record<string, string> = {}
+  const values: Record<string, unknown> = {}
+  const name = (attribute: string) => {
+    const placeholder = `#n${Object.keys(names).length}`
+    names[placeholder] = attribute
+    return placeholder
+  }
+  const value = (content: unknown) => {
+    const placeholder = `:v${Object.keys(values).length}`
+    values[placeholder] = content
+    return placeholder
+  }
+  return { names, values, name, value }
+}
+
 export type Change<Item> = {
   set: Fields<Item>
   /** Written only where nothing is yet. */
@@ -138,18 +168,7 @@ const pathsIn = (fields: object) =>
 
 /** Changes an item. Answers the item as it is after the change; undefined if the condition does not hold. */
 export const updateItem = async <Item>({ dynamodb, tableName }: Ledger, pk: string, change: Change<Item>) => {
-  const names: Record<string, string> = {}
-  const values: Record<string, unknown> = {}
-  const name = (attribute: string) => {
-    const placeholder = `#n${Object.keys(names).length}`
-    names[placeholder] = attribute
-    return placeholder
-  }
-  const value = (content: unknown) => {
-    const placeholder = `:v${Object.keys(values).length}`
-    values[placeholder] = content
-    return placeholder
-  }
+  const { names, values, name, value } = expression()
   const set = [
     ...pathsIn(change.set).map(([path, content]) => `${path.map(name).join('.')} = ${value(content)}`),
     ...pathsIn(change.setIfMissing ?? {}).map(([path, content]) => {

@@ -1,4 +1,4 @@
-import { type Kind, type Ledger, readItem, updateItem } from './ledger.ts'
+import { deleteItem, type Kind, type Ledger, readItem, updateItem } from './ledger.ts'
 
 // The items about what the daily round found in each account. LookAtAccounts writes them, and ReportRound marks what it
 // has told.
@@ -159,6 +159,10 @@ export const updateLook = async (
 
 /** Reads what the last look found in an account; undefined if the round has not looked at the account yet. */
 export const readLook = (ledger: Ledger, accountId: string) => readItem<Look>(ledger, lookKey(accountId))
+
+/** Deletes a look, unless a round has looked again since the look was read. */
+export const deleteLook = (ledger: Ledger, { accountId, at }: Pick<Look, 'accountId' | 'at'>) =>
+  deleteItem(ledger, lookKey(accountId), ({ name, value }) => `${name('at')} = ${value(at)}`)
 
 /** What the last look found in every account, by account id. */
 export const allLooks: Kind<Look, Map<string, Look>> = {

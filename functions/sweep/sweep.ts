@@ -8,7 +8,7 @@ import { eventOfSweep } from '../shared/event-shape.ts'
 import { isRunning } from '../shared/execution.ts'
 import { allFollowUps } from '../shared/follow.ts'
 import { type Ledger, ledgerMadeAt, scan } from '../shared/ledger.ts'
-import { allLooks } from '../shared/look.ts'
+import { allLooks, deleteLook, type Look } from '../shared/look.ts'
 import { toldFailures } from '../shared/notes.ts'
 import { allIntents, type Intent, isOpenedByRequest } from '../shared/opening.ts'
 import { allAccounts, leaseRestSeconds, readAccount, recordGone } from '../shared/record-and-lease.ts'
@@ -50,7 +50,7 @@ const listsPerSecond = 4
  * - A request to open an account that nobody has decided about in time: the sweep ends the request. An accepted request
  *   that has no execution gets its execution.
  * - An account that left the organization or is closed: the sweep ends its lease and schedules its secrets for
- *   deletion.
+ *   deletion. What the round found in the account is no longer of interest, so the sweep deletes it.
  * - An account that AWS has suspended: the sweep changes nothing, because a suspension is often lifted. The mail says
  *   so if the account is on record.
  *
@@ -112,6 +112,7 @@ export async function sweep(clients: Clients, { executionArn }: { executionArn: 
     endGone(clients, config, { closed, departed }),
     tellFailures(clients, { unsettled: [...unsettled, ...unsettledOpenings(intents)], suspended }, config),
     settleRequests(clients, config, intents.values()),
+    forgetLooks(clients, config, { looks, accounts }),
   ])
   const ids = suspended.map(({ accountId }) => accountId)
   return {
@@ -172,14 +173,15 @@ type Known = {
   patience: number
 }
 
+const isClosed = ({ State }: Pick<Account, 'State'>) => State === 'CLOSED' || State === 'PENDING_CLOSURE'
+
 /** What the list of accounts and the ledger say must be done about an account; undefined if nothing must be done. */
 const taskFor = (
   { State, JoinedTimestamp }: Account,
   { record, toldFailure, isOpening, installedAt, patience }: Known,
 ): Task | undefined => {
   const { status } = record ?? {}
-  if (State === 'CLOSED' || State === 'PENDING_CLOSURE')
-    return record && status !== 'CLOSED' && status !== 'REMOVED' ? { is: 'closed' } : undefined
+  if (isClosed({ State })) return record && status !== 'CLOSED' && status !== 'REMOVED' ? { is: 'closed' } : undefined
   // SUSPENDED means that AWS has restricted the account, and AWS often lifts that. It does not mean closed.
   if (State === 'SUSPENDED') return record && { is: 'suspended' }
   if (State !== 'ACTIVE') return undefined
@@ -230,6 +232,18 @@ const endGone = async (
     if (await isDeparted(clients, config, accountId))
       if (await end(clients, accountId, 'DEPARTED')) ended.departed.push(accountId)
   return ended
+}
+
+const forgetLooks = async (
+  clients: Clients,
+  config: Config,
+  { looks, accounts }: { looks: Map<string, Look>; accounts: Map<string, Account> },
+) => {
+  for (const [accountId, { at }] of looks) {
+    const account = accounts.get(accountId)
+    if (account ? isClosed(account) : await isDeparted(clients, config, accountId))
+      await deleteLook(clients.ledger, { accountId, at })
+  }
 }
 
 const isDeparted = async ({ organizations }: Clients, { stateMachineArn }: Config, accountId: string) => {

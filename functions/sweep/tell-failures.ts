@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { OrganizationsClient } from '@aws-sdk/client-organizations'
 import type { SESClient } from '@aws-sdk/client-ses'
 import type { DescribeExecutionOutput, SFNClient } from '@aws-sdk/client-sfn'
-import { openedBy } from '../shared/event-shape.ts'
+import { isRemoval, openedBy } from '../shared/event-shape.ts'
 import { isDefinitionOld, readExecution } from '../shared/execution.ts'
 import { explanationOf, hasFailed } from '../shared/failure.ts'
 import type { Ledger } from '../shared/ledger.ts'
@@ -39,7 +39,8 @@ export type Unsettled = {
   failure: AccountRecord['failure'] | Intent['failure']
 }
 
-type Failed = Unsettled & ReturnType<typeof explainFailure>
+/** `removes` says that the execution was to remove administrators, and not to vend. */
+type Failed = Unsettled & ReturnType<typeof explainFailure> & { removes: boolean }
 type Suspended = { accountId: string; name: string; status: string }
 
 /**
@@ -72,8 +73,9 @@ export const tellFailures = async (
     if (!failure && requestId)
       await recordOpeningFailure(clients.ledger, { email: accountId, executionArn, ...explained })
     else if (!failure) await recordFailure(clients.ledger, { accountId, executionArn, ...explained })
-    const name = vend.name || (openedBy(parseJson(execution.input))?.name ?? 'an account to open')
-    failed.push({ ...vend, name, ...explained })
+    const asked = parseJson(execution.input)
+    const name = vend.name || (openedBy(asked)?.name ?? 'an account to open')
+    failed.push({ ...vend, name, ...explained, removes: isRemoval(asked) })
   }
   if (failed.length || suspended.length) {
     const mail = summary({ failed, suspended }, config)
@@ -100,6 +102,15 @@ const forgotten = ({
   redriveStatus: 'NOT_REDRIVABLE',
 })
 
+const subjectOf = (failed: Failed[]) => {
+  const { length } = failed
+  const removals = failed.filter(({ removes }) => removes).length
+  const accounts = length === 1 ? '1 account' : `${length} accounts`
+  if (removals === length) return `Removing administrators from ${accounts} has failed`
+  if (removals) return `Vends and removals of ${accounts} have failed`
+  return length === 1 ? `The vend of ${accounts} has failed` : `The vends of ${accounts} have failed`
+}
+
 /**
  * The mail that tells about all failed vends and suspended accounts. `content` is the part that differs from one set of
  * accounts to another.
@@ -110,11 +121,11 @@ const summary = (
 ) => {
   const paragraphs = failed
     .slice(0, maxTold)
-    .map(({ accountId, name, error, what, advice, request, save, command, ...failure }) => {
+    .map(({ accountId, name, error, what, advice, request, save, command, removes, ...failure }) => {
       const cause = withInput(failure)
       // Names and causes are text of others. They get no line of their own, which could look like a command.
       return [
-        `${accountId} (${oneLine(name)}): ${error}`,
+        `${accountId} (${oneLine(name)})${removes ? ', removal of administrators' : ''}: ${error}`,
         `  ${what}`,
         cause && `  Cause: ${oneLine(cause)}`,
         `  ${advice}`,
@@ -129,9 +140,7 @@ const summary = (
     .map(({ accountId, name, status }) => `${accountId} (${oneLine(name)}): ${status}`)
   const more = (all: object[]) => String(Math.max(0, all.length - maxTold) || '')
   const subject = failed.length
-    ? failed.length === 1
-      ? 'The vend of 1 account has failed'
-      : `The vends of ${failed.length} accounts have failed`
+    ? subjectOf(failed)
     : suspended.length === 1
       ? 'AWS has suspended 1 account'
       : `AWS has suspended ${suspended.length} accounts`

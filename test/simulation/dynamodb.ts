@@ -89,7 +89,7 @@ const indexUnits = (old: Item | undefined, after: Item | undefined) => {
 
 /**
  * DynamoDB in memory, as far as the ledger uses it: one table with a string key `pk`; GetItem, PutItem, UpdateItem
- * with SET (values, if_not_exists, a sum) and REMOVE, DeleteItem without a condition; conditions of `=`, `<>`, `<`,
+ * with SET (values, if_not_exists, a sum) and REMOVE, DeleteItem; conditions of `=`, `<>`, `<`,
  * `<=`, `>`, attribute_exists, attribute_not_exists, AND, and OR, where the one or the other is in parentheses beside
  * the other; Scan with a filter of begins_with and OR, in the order in which items were made, in pages of 1 MB; Query
  * of the index `byStatus`. It refuses any other expression. `units` are the request units by which on-demand capacity
@@ -297,8 +297,9 @@ export const inMemoryDynamoDB = (tableName: string, now: () => number, { lag = 0
       return {}
     },
     DeleteItem: (input) => {
-      check('DeleteItem', input, ['TableName', 'Key'])
+      check('DeleteItem', input, ['TableName', 'Key', ...expressions])
       const before = items.get(keyOf(input.Key))
+      checkCondition(before, input)
       units.write += Math.max(1, Math.ceil(itemSize(before) / 1024)) + indexUnits(before, undefined)
       items.delete(keyOf(input.Key))
       if (lag) replaced.set(keyOf(input.Key), { item: before, until: now() + lag })

@@ -67,6 +67,16 @@ const cases: [name: string, before: Command[], command: Command][] = [
   ['an item that is there', [put], get],
   ['the end of an item that is there', [put], new DeleteItemCommand({ TableName, Key })],
   ['the end of an item that is not there', [], new DeleteItemCommand({ TableName, Key })],
+  ...(['a', 'b'] as const).map((holder): [string, Command[], Command] => [
+    `the end of an item on a condition: ${holder}`,
+    [put],
+    new DeleteItemCommand({
+      TableName,
+      Key,
+      ConditionExpression: 'lease.holder = :holder',
+      ExpressionAttributeValues: { ':holder': { S: holder } },
+    }),
+  ]),
   ['an item whose end has come', [put, new DeleteItemCommand({ TableName, Key })], get],
   ['an update that makes the item', [], update('SET #a = :a', { names: { '#a': 'name' }, values: { ':a': 'x' } })],
   ['a new attribute', [put], update('SET fresh = :a', { values: { ':a': [1, null, true, { b: 'c' }] } })],

@@ -1,4 +1,5 @@
 import {
+  DeleteItemCommand,
   DescribeTableCommand,
   GetItemCommand,
   PutItemCommand,
@@ -36,6 +37,7 @@ import {
   managementAccountId,
   operationsOf,
 } from '../support/builders.ts'
+import { aLook } from '../support/looks.ts'
 
 const organizations = mockClient(OrganizationsClient)
 const sfn = mockClient(SFNClient)
@@ -263,6 +265,30 @@ describe('failed', () => {
     expect(ledgerIs.changes()).toEqual([])
   })
 
+  test('a removal that failed is not told as a vend', async () => {
+    const removal = `${aVend().executionArn}-removal`
+    const failing = (accountId: string, executionArn: string, input: object) =>
+      sfn.on(DescribeExecutionCommand, { executionArn }).resolves({
+        ...{ executionArn, stateMachineArn, status: 'FAILED', startDate: ago(3), error: 'LeaseLostError', cause: '' },
+        input: JSON.stringify({ accountId, ...input }),
+      })
+    const records = { '700000000001': aFailed({ executionArn: removal }), '700000000002': aFailed() }
+    failing('700000000001', removal, { remove: { what: 'everything' } })
+    failing('700000000002', aVend().executionArn, {})
+    there([account(1)], records)
+    await run()
+    there([account(1), account(2)], records)
+    await run()
+    expect(mails().map(({ Message }) => Message?.Subject?.Data)).toEqual([
+      'Removing administrators from 1 account has failed',
+      'Vends and removals of 2 accounts have failed',
+    ])
+    const text = mails().map(({ Message }) => Message?.Body?.Text?.Data ?? '')
+    expect(text[0]).not.toMatch(/\bvends?\b(?! (redrive|remove|status))/)
+    expect(text[1]).toContain('700000000001 (a1), removal of administrators: LeaseLostError')
+    expect(text[1]).toContain('700000000002 (a2): LeaseLostError')
+  })
+
   test('a failure that was never reported is reported and recorded', async () => {
     there([account(1)], { '700000000001': aRecord() })
     expect((await run()).failed).toEqual(['700000000001'])
@@ -394,6 +420,29 @@ describe('departed and closed', () => {
     expect(await run()).toMatchObject({ ...nothing, closed: ['700000000001'] })
     expect(deleted()).toHaveLength(1)
     expect(ledgerIs.changes()).toMatchObject([{ set: { status: 'CLOSED' } }])
+  })
+
+  test('what a round found in an account that is closed or has left is deleted, unless a round looked again', async () => {
+    const states = { 1: 'CLOSED', 2: 'PENDING_CLOSURE', 3: 'SUSPENDED', 4: 'ACTIVE' }
+    const looks = [...Object.keys(states).map((n) => String(700000000000 + Number(n))), gone].map((accountId) => [
+      `look#${accountId}`,
+      aLook([], { accountId }),
+    ])
+    there(
+      Object.entries(states).map(([n, State]) => account(Number(n), { State, JoinedTimestamp: ago(9e4) })),
+      {},
+      Object.fromEntries(looks) as Record<string, object>,
+    )
+    dynamodb.on(DeleteItemCommand).resolvesOnce({}).rejects(awsError('ConditionalCheckFailedException'))
+    await run()
+    const ends = dynamodb.commandCalls(DeleteItemCommand).map(({ args }) => args[0].input)
+    expect(ends.map(({ Key }) => unmarshall(Key ?? {})['pk'] as string)).toEqual([
+      'look#700000000001',
+      'look#700000000002',
+      `look#${gone}`,
+    ])
+    for (const { ExpressionAttributeValues } of ends)
+      expect(Object.values(unmarshall(ExpressionAttributeValues ?? {}))).toEqual([aLook().at])
   })
 
   describe('an account that AWS has suspended is left alone', () => {

@@ -183,6 +183,8 @@ const scenarios = async () => {
   await new Promise((resolve) => setTimeout(resolve, wait / organization.clock.speed))
   const found = aLook([aFinding()], { accountId: '700000000002', gone: { 'group-gone#old': aGoneFinding() } })
   await putLook(ledgerOf(organization), found)
+  // The account that is closed.
+  await putLook(ledgerOf(organization), aLook([], { accountId: '700000000001' }))
   await organization.round()
   // A round that fails.
   failingRound = 'Scan'
@@ -846,7 +848,7 @@ const itemsOf: Record<string, string[]> = {
   'decide-request': ['request', 'intent'],
   'record-mail-event': ['mail'],
   'get-account': ['account', 'mail', 'handover', 'look', 'follow'],
-  sweep: ['account', 'sweep', 'request', 'approval'],
+  sweep: ['account', 'sweep', 'request', 'approval', 'look'],
   'look-at-accounts': ['round', 'account', 'handover', 'mail', 'follow', 'look'],
   'audit-root-credentials': ['round', 'look'],
   'follow-up': ['account', 'look', 'handover', 'mail', 'follow'],

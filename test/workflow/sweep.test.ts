@@ -7,7 +7,8 @@ import { ensureAccount } from '../../local/make-account.ts'
 import { vend } from '../../local/vend-input.ts'
 import { addAccount } from '../../local/aws/world.ts'
 import { accountCreated, accountJoined } from '../support/events.ts'
-import { anOrganization, type TestOrganization } from '../support/organization.ts'
+import { readLook } from '../../functions/shared/look.ts'
+import { anOrganization, ledgerOf, type TestOrganization } from '../support/organization.ts'
 
 // Runs the deployed round with its sweep in the local organization: the bundles, with the ledger and the workflows.
 
@@ -134,10 +135,13 @@ test('a closed account’s secrets are scheduled for deletion; a reopened accoun
   await vend(organization, manual)
   const secret = organization.world.secrets.get(`account-vending/${id}/administrator`)!
   const first = [...secret.versions.keys()].at(-1)
+  await sweep()
+  expect(await readLook(ledgerOf(organization), id)).toMatchObject({ accountId: id })
   account(id).state = 'CLOSED'
   expect((await sweep())['closed']).toBe(1)
   expect(secret.deletionAt).toBeGreaterThan(organization.world.now() + 6 * 24 * hour)
   expect(await standing(id)).toBe('CLOSED')
+  expect(await readLook(ledgerOf(organization), id)).toBeUndefined()
   expect((await list(clients, { stage: 'local', status: ['CLOSED'] })).map(({ accountId }) => accountId)).toEqual([id])
   expect((await sweep())['closed']).toBe(0)
 
