@@ -38,10 +38,10 @@ const program = new Command('vend')
 The command finds credentials as the AWS CLI does: environment, AWS_PROFILE, IAM Identity Center.
 
 Exit codes:
-  0  success: you can deploy the service; the vend would succeed, was started or has finished;
-     the file was written
-  1  failure, or AWS refused a call; the output contains the reason
-  2  a mistake in the command, its files or its input
+  0    success: you can deploy the service; the vend would succeed, was started or has finished;
+       the file was written
+  1    failure, or AWS refused a call; the output contains the reason
+  2    a mistake in the command, its files or its input
   130  Ctrl-C; a vend that was started goes on
 
 Examples:

@@ -29,8 +29,8 @@ export const addRemoveCommand = (program: Command, { accountId, answer, out, not
       'after',
       `
 The command reads the account in a read-only session and shows what is removed and what stays. What
-account vending has not created stays. Secrets can be restored for 7 days. Without a terminal, or with
---json, the command removes nothing unless you add --yes.
+account vending has not created stays. Secrets can be restored for 7 days. Without a terminal, or
+with --json, the command removes nothing unless you add --yes.
 
 A removal begins at the earliest 90 seconds after the account was last changed, because AWS shows
 changes with a delay.
