@@ -59,7 +59,7 @@ export const checkMailEvents: Check = async ({ clients, vending, stage }) => {
           ? 'Somebody has changed the set. Add the types to its event destination in the SES console.'
           : 'Add an EventBridge destination with these types to the set, as docs/deploying.md describes.',
       )
-    : ok(`The configuration set ${name} tells EventBridge what becomes of mails, and leaves links unchanged.`)
+    : ok(`The configuration set ${name} reports the delivery of mails to EventBridge, and leaves links unchanged.`)
 }
 
 const findSet = async ({ sesv2 }: Clients, name: string) => {

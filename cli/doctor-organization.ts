@@ -52,10 +52,10 @@ export const checkTrustedAccess: Check = async ({ clients, vending }) => {
 
 /** Whether IAM manages root credentials centrally, if vending.yml says that the daily round audits them. */
 export const checkRootAccess: Check = async ({ clients, vending }) => {
-  if (vending.rootCredentials !== 'audit') return ok('vending.yml does not ask for an audit of root credentials.')
+  if (vending.rootCredentials !== 'audit') return ok('vending.yml does not switch on the audit of root credentials.')
   // IAM User Guide, id_root-enable-root-access.
   const enable = 'aws iam enable-organizations-root-credentials-management'
-  const consequence = 'so the daily round cannot audit root credentials, which vending.yml asks for.'
+  const consequence = 'so the daily round cannot audit root credentials, although vending.yml switches on this audit.'
   try {
     const { EnabledFeatures = [] } = await clients.iam.send(new ListOrganizationsFeaturesCommand({}))
     return EnabledFeatures.includes('RootCredentialsManagement')
@@ -93,8 +93,8 @@ export const checkOpenings: Check = async ({ clients, vending }) => {
     )
   return ok(
     requests.organizationalUnits.length
-      ? `Requesters can ask for accounts in ${requests.organizationalUnits.join(', ')}.`
-      : 'Requesters can ask for accounts in no organizational unit, only in the root.',
+      ? `Requesters can request accounts in ${requests.organizationalUnits.join(', ')}.`
+      : 'Requesters can request accounts only in the root, and in no organizational unit.',
   )
 }
 

@@ -59,7 +59,7 @@ const isAmong = (names: string[] = [], userName: string) =>
 export const whyNoLink = ({ status, asked }: Pick<Status, 'status' | 'asked'>, userName: string) => {
   if (status !== 'VENDED') return undefined
   if (isAmong(asked?.signingIn, userName))
-    return `No new link: ${userName} signs in already, and has a password of their own.`
+    return `No new link: ${userName} has already signed in, and has chosen a password.`
   if (isAmong(asked?.kept, userName))
     return `No new link: ${userName} is kept, because somebody else created this user in the account.`
   return undefined

@@ -255,7 +255,7 @@ const countOf = (accounts: Listed[]) => {
   const opening = accounts.filter(({ accountId }) => accountId === '–').length
   const count = accounts.length - opening
   const counted = `${count} account${count === 1 ? '' : 's'}`
-  return opening ? `${counted}, ${opening} asked for` : counted
+  return opening ? `${counted}, ${opening} requested` : counted
 }
 
 /** The accounts for a person, a line each. `most` is the most columns of a line: a program wants each account whole. */

@@ -282,7 +282,7 @@ const personOf = async (
   }
   if (signsIn)
     return {
-      user: { ...line('signs in already', `groups, policies and tags are added${moved}`), ...rights },
+      user: { ...line('has already signed in', `groups, policies and tags are added${moved}`), ...rights },
       password: line('none', 'the user has chosen a password already'),
       mail: line('none', 'there is no password to hand over'),
     }

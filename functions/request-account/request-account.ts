@@ -125,7 +125,7 @@ const countAccount = async (ledger: Ledger, account: string, maxPerDay: number) 
   if (await count()) return
   if ((await readItem<Day>(ledger, key))?.accounts[hash]) return
   throw new TooManyAccountsTodayError(
-    `Requesters can ask for ${maxPerDay} accounts on one day (UTC), and have asked for so many today. ` +
+    `Requesters can request ${maxPerDay} accounts on one day (UTC), and have already requested so many today. ` +
       'Ask again tomorrow, or ask an operator',
   )
 }

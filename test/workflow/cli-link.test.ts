@@ -99,7 +99,7 @@ describe('link', () => {
     const { code, stderr } = await vend('link', id, 'ada', '--wait')
     expect({ code, stderr }).toEqual({
       code: 1,
-      stderr: 'No new link: ada signs in already, and has a password of their own. ',
+      stderr: 'No new link: ada has already signed in, and has chosen a password. ',
     })
     expect(await keysFor(id)).toHaveLength(1)
   })

@@ -300,7 +300,7 @@ describe('with approval', () => {
     const [, requestId = ''] = /npx vend approve ([\da-f]{32})/.exec(asked.out) ?? []
     expect((await json<Opening>('status', requestId)).data).toMatchObject({ status: 'awaiting-approval' })
     expect(organization.world.createRequests.size).toBe(0)
-    expect((await run('list', '--status', 'awaiting-approval')).out).toContain('0 accounts, 1 asked for')
+    expect((await run('list', '--status', 'awaiting-approval')).out).toContain('0 accounts, 1 requested')
     expect(await run('approve', requestId)).toMatchObject({
       code: 0,
       out: expect.stringContaining('Approved') as string,

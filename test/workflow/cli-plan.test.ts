@@ -517,7 +517,7 @@ describe('tells', () => {
       mails: [{ what: 'none' }],
     })
     expect(await outcomeOf('a user who signs in already')).toMatchObject({
-      users: [{ what: 'signs in already' }],
+      users: [{ what: 'has already signed in' }],
       passwords: [{ what: 'none' }],
       mails: [{ what: 'none' }],
     })
@@ -558,7 +558,7 @@ describe('tells', () => {
       mails: [{ what: 'sent' }],
     })
     expect(await outcomeOf('a new link for a user who signs in already')).toMatchObject({
-      users: [{ what: 'signs in already' }],
+      users: [{ what: 'has already signed in' }],
       passwords: [{ what: 'none' }],
       mails: [{ what: 'none' }],
     })
