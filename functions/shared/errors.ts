@@ -225,6 +225,11 @@ export class AccountNotEnrolledError extends Error {
   override readonly name = 'AccountNotEnrolledError'
 }
 
+/** Organizations has left accounts out of its list. The next list is most likely complete. */
+export class ListIncompleteError extends Error {
+  override readonly name = 'ListIncompleteError'
+}
+
 /** The ledger has deleted the accounts that a round was to look at, because the round is more than two days old. */
 export class BatchGoneError extends Error {
   override readonly name = 'BatchGoneError'

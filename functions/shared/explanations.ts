@@ -216,6 +216,11 @@ export const explanations: Record<string, Explanation> = {
     'The SES sending quota for 24 hours is used up. The administrators exist; the mail is missing.',
     'Request a higher quota, or wait until tomorrow.',
   ),
+  ListIncompleteError: explain(
+    'redrive',
+    'For about a minute, Organizations has left accounts out of its list. Nothing was done with such a list.',
+    nothingToFix,
+  ),
   BatchGoneError: explain(
     'start',
     'For two days, the ledger keeps the list of the accounts that a round looks at. This round is older.',

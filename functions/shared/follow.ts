@@ -233,7 +233,9 @@ const latestDays = 7
 export const nextActs = (facts: Facts, config: FollowConfig, now = Date.now()): Act[] => {
   const { admin, mail, handover, seen, followUp } = facts
   const isDone = (act: Act) => followUp.done[actName(act)] !== undefined
-  if (admin.kept || !seen.isThere || !seen.hasLoginProfile || isDone({ do: 'remove' })) return []
+  if (admin.kept || !seen.isThere || !seen.hasLoginProfile) return []
+  // A removal leaves whoever signs in meanwhile, and that person has yet to settle.
+  if (!seen.hasSignedIn && isDone({ do: 'remove' })) return []
   const { unclaimed, reminders, secretAfterSignIn } = config
   if (!seen.hasSignedIn && unclaimed && now - Date.parse(followUp.since) >= unclaimed.removeAfterDays * day)
     return [{ do: 'remove' }]
@@ -287,35 +289,39 @@ export const hasNotCome = (
   if (mailStatus === 'bounced' || mailStatus === 'rejected') return undefined
   const { userName, email } = admin
   const link = linkIn(handover, mail, now)
-  const ask = `Ask the administrator. This command makes a new password and mails the administrator: npx vend link ${accountId} ${userName}`
   const removal = config.unclaimed
     ? ` The daily round removes the console sign-in of ${userName} on ${dateOf(Date.parse(followUp.since) + config.unclaimed.removeAfterDays * day)}.`
     : ''
-  const unclaimed = (text: string) => ({ kind: 'link-unclaimed' as const, text: text + removal })
+  // The command is last, so that nobody takes the words after it for a part of it.
+  const newPassword = `npx vend link ${accountId} ${userName}`
+  const ask = `${removal} Ask the administrator. This command makes a new password and mails the administrator: ${newPassword}`
+  const unclaimed = (text: string) => ({ kind: 'link-unclaimed' as const, text })
   const mailed = `mailed to ${email} on ${dateOf(mail.at)}`
   if (link === 'open')
     return followUp.isRenewed
       ? unclaimed(
-          `${userName} did not open the first link in time. The daily round has replaced the link: the new link was ${mailed}.`,
+          `${userName} did not open the first link in time. The daily round has replaced the link: the new link was ${mailed}.${removal}`,
         )
       : undefined
   if (link === 'ended') {
     if (canRenew(facts, config, now))
-      return unclaimed(`${userName} did not open the link that was ${mailed}. The daily round mails a new link.`)
+      return unclaimed(
+        `${userName} did not open the link that was ${mailed}. The daily round mails a new link.${removal}`,
+      )
     return unclaimed(
       followUp.isRenewed
-        ? `${userName} opened neither the first link nor the new link that was ${mailed}. ${ask}`
-        : `${userName} did not open the link that was ${mailed}. ${ask}`,
+        ? `${userName} opened neither the first link nor the new link that was ${mailed}.${ask}`
+        : `${userName} did not open the link that was ${mailed}.${ask}`,
     )
   }
   if (now - Date.parse(followUp.since) < config.linkDays * day) return undefined
-  const never = (text: string) => ({ kind: 'never-signed-in' as const, text: text + removal })
-  if (link === 'none') return never(`${userName} has not signed in. The sign-in mail was ${mailed}. ${ask}`)
+  const never = (text: string) => ({ kind: 'never-signed-in' as const, text })
+  if (link === 'none') return never(`${userName} has not signed in. The sign-in mail was ${mailed}.${ask}`)
   const shown = `The password of ${userName} was shown on ${dateOf(handover?.claim?.at ?? mail.at)}`
   return link === 'claimed'
-    ? never(`${shown}, and nobody has signed in. ${ask}`)
+    ? never(`${shown}, and nobody has signed in.${ask}`)
     : never(
-        `${shown} to somebody else, and nobody has signed in. When you know who reads the mails to ${email}, mail a ` +
-          `new password: npx vend link ${accountId} ${userName}`,
+        `${shown} to somebody else, and nobody has signed in.${removal} When you know who reads the mails to ` +
+          `${email}, mail a new password: ${newPassword}`,
       )
 }

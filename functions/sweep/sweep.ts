@@ -4,6 +4,7 @@ import type { SESClient } from '@aws-sdk/client-ses'
 import { type SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn'
 import { findMemberAccount } from '../shared/account.ts'
 import { isNamed } from '../shared/aws-errors.ts'
+import { ListIncompleteError } from '../shared/errors.ts'
 import { eventOfSweep } from '../shared/event-shape.ts'
 import { isRunning } from '../shared/execution.ts'
 import { allFollowUps } from '../shared/follow.ts'
@@ -58,7 +59,7 @@ const listsPerSecond = 4
  *
  * Answers the keys of the batches, how many accounts a batch may sign in to in a second, and the number of accounts and
  * the ids of the accounts and requests of each kind. Safe to run twice, and beside events.
- * Throws AWS's own errors. An incomplete list of accounts ends nothing.
+ * Throws AWS's own errors, and `ListIncompleteError`: an incomplete list of accounts ends nothing.
  */
 export async function sweep(clients: Clients, { executionArn }: { executionArn: string }, config: Config) {
   const [accounts, { records, toldEarlier, intents, looks, followUps }, installedAt] = await Promise.all([
@@ -129,7 +130,9 @@ export async function sweep(clients: Clients, { executionArn }: { executionArn: 
   }
 }
 
-/** All member accounts by id. Throws if the list is incomplete: a complete list includes the management account. */
+/**
+ * All member accounts by id. Throws `ListIncompleteError`: a complete list includes the management account.
+ */
 const listAccounts = async ({ organizations }: Clients, { stateMachineArn }: Config) => {
   const accounts = new Map<string, Account>()
   const turn = pace(listsPerSecond)
@@ -140,7 +143,9 @@ const listAccounts = async ({ organizations }: Clients, { stateMachineArn }: Con
   }
   const { managementAccountId } = placeOf(stateMachineArn)
   if (!accounts.delete(managementAccountId))
-    throw new Error(`The list of accounts is incomplete: the management account ${managementAccountId} is missing`)
+    throw new ListIncompleteError(
+      `The list of accounts is incomplete: the management account ${managementAccountId} is missing`,
+    )
   return accounts
 }
 

@@ -28,7 +28,8 @@ export class Violation extends Error {
   }
 }
 
-const mutating = /^(Create|Put|Attach|Add|Update|Delete|Tag)/
+export const mutating =
+  /^(Create|Put|Attach|Add|Update|Delete|Tag|Untag|Remove|Detach|Deactivate|Enable|Upload|Reset|Set)/
 const vendId = (executionArn: string) => createHash('sha256').update(executionArn).digest('hex').slice(0, 32)
 const lower = (text: string) => text.toLowerCase()
 const changePassword = 'arn:aws:iam::aws:policy/IAMUserChangePassword'
@@ -392,21 +393,38 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds, e
     }
   }
 
-  const atEnd = async (
-    executions: Execution[],
-    { logs, deadLetters, trace }: { logs: string[]; deadLetters: unknown[]; trace: string[] },
-  ) => {
+  type End = { logs: string[]; deadLetters: unknown[]; trace: string[] }
+  /** Checks what holds at the end of every world. */
+  const endOfEveryWorld = (executions: Execution[], { logs, deadLetters, trace }: End) => {
     if (deadLetters.length) broken('6 reported', `${deadLetters.length} dead letters cannot be replayed`)
     for (const { key, execution } of ends)
       if (!reported.has(key)) broken('6 reported', `nobody was told of the failure of ${execution.name}`)
     checkMails()
     checkOwnPasswords('the end')
+    for (const { id } of plan.accounts) {
+      checkForeign(id, 'somebody')
+      const stillFailed = executions.some((one) => one.status !== 'SUCCEEDED' && accountOfExecution(one) === id)
+      if (world.accounts.has(id) && record(id)?.lease && !stillFailed)
+        broken('7 lease', `the lease of ${id} is left behind`)
+    }
+    checkSecrecy({
+      'the history': JSON.stringify(executions),
+      'a log': logs.join(''),
+      'an event': events.join(),
+      'a mail': mails.join(),
+      'the ledger': JSON.stringify(ledger.all()),
+      'the trace': trace.join('\n'),
+      'an answer of the page': handover.answers(),
+    })
+  }
+
+  const atEnd = async (executions: Execution[], end: End) => {
+    endOfEveryWorld(executions, end)
     sweep.atEnd(executions)
     await handover.atEnd()
     for (const { id } of plan.accounts) {
       const account = world.accounts.get(id)
       if (!account) continue
-      checkForeign(id, 'somebody')
       const asked = asks.filter(({ accountId, acceptance }) => accountId === id && acceptance !== 'refused')
       checkNothingElse(account, asked.map(askOf))
       checkPasswords(account)
@@ -415,8 +433,6 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds, e
       const there = record(id)
       if (there && !asked.length) broken('1 nothing else', `${id} is on record, for which nobody asked`)
       checkPasswordPolicy(account, there?.vendedAt ? vending.passwordPolicy : undefined)
-      const stillFailed = here.filter(({ status }) => status !== 'SUCCEEDED').length > 0
-      if (there?.lease && !stillFailed) broken('7 lease', `the lease of ${id} is left behind`)
       if (isImpossible(id)) {
         const last = there && here.find(({ executionArn }) => executionArn === there.executionArn)
         if (last && last.status !== 'SUCCEEDED' && there.status !== 'FAILED' && there.status !== 'CLOSED')
@@ -432,15 +448,6 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds, e
       const admins = asked.map(askOf).flatMap(({ admins }) => admins)
       for (const { admins: wanted } of requests) for (const admin of wanted) checkAdmin(account, admin, admins)
     }
-    checkSecrecy({
-      'the history': JSON.stringify(executions),
-      'a log': logs.join(''),
-      'an event': events.join(),
-      'a mail': mails.join(),
-      'the ledger': JSON.stringify(ledger.all()),
-      'the trace': trace.join('\n'),
-      'an answer of the page': handover.answers(),
-    })
   }
 
   return {
@@ -450,14 +457,16 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds, e
     called,
     mailed,
     ended,
+    endOfEveryWorld,
     atEnd,
     /** Takes note of an account that is created in this world. */
     accountMade: (accountId: string) => {
       thereBefore.set(accountId, { users: new Set(), groups: new Set() })
       foreignMade(accountId)
     },
-    foreignMade: (accountId: string, userName: string) => {
-      thereBefore.get(accountId)?.users.add(lower(userName))
+    /** Takes note of what somebody else has changed in an account, and of a user of any path whom they made there. */
+    foreignMade: (accountId: string, userName?: string) => {
+      if (userName !== undefined) thereBefore.get(accountId)?.users.add(lower(userName))
       foreignMade(accountId)
     },
     /**

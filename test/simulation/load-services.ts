@@ -6,8 +6,10 @@ import { bundleTogether } from './bundle.ts'
 import { definitionWith, type Mistake, withMistake } from './mistakes.ts'
 import { runOpeningWorld } from './opening-world.ts'
 import { configs, type Plan } from './plan.ts'
-import { type Result, runWorld } from './run-world.ts'
+import { runRoundWorld } from './round-world.ts'
+import { runWorld } from './run-world.ts'
 import { loadTogether, type Service } from './service.ts'
+import type { Result } from './world-result.ts'
 
 type Config = Plan['config']
 export type Services = Record<Config, Service>
@@ -29,6 +31,15 @@ export const writeConfigs = (folder: string) => {
   ) as Bundle['files']
 }
 
+/** The same service under every configuration. */
+export const everywhere = (service: Service): Services => ({
+  plain: service,
+  groups: service,
+  'control-tower': service,
+  approval: service,
+  rounds: service,
+})
+
 /** Bundles the functions, with a mistake in them or in the definition if one is given. */
 export const bundleAll = async (files: Bundle['files'], mistake?: Mistake): Promise<Bundle> => ({
   files,
@@ -43,17 +54,22 @@ export const bundleAll = async (files: Bundle['files'], mistake?: Mistake): Prom
 export const loadWarm = async ({ files, text, definition }: Bundle): Promise<Services> => {
   const services = loadTogether(files, text, definition)
   for (const service of Object.values(services))
-    for (let seed = -1; seed > -6; seed--)
-      await runSeed({ plain: service, groups: service, 'control-tower': service, approval: service }, seed)
+    for (let seed = -1; seed > -6; seed--) await runSeed(everywhere(service), seed)
   return services
 }
 
 /** Whether accounts are opened in the world of a seed. In the other worlds the accounts are there already. */
 export const isOpeningWorld = (seed: number) => seed % 5 === 0
 
+/** Whether the daily round runs for days in the world of a seed. */
+export const isRoundWorld = (seed: number) => Math.abs(seed) % 10 === 3
+
+const worldOf = (seed: number) =>
+  isOpeningWorld(seed) ? runOpeningWorld : isRoundWorld(seed) ? runRoundWorld : runWorld
+
 /** Runs the world of a seed. A crash of the simulation itself is a violation too. */
 export const runSeed = (services: Services, seed: number): Promise<Result> =>
-  (isOpeningWorld(seed) ? runOpeningWorld : runWorld)(services, seed).catch((error: unknown) => ({
+  worldOf(seed)(services, seed).catch((error: unknown) => ({
     seed,
     violation: {
       invariant: 'crash',

@@ -8,13 +8,13 @@ import { addAccount, createWorld } from '../../local/aws/world.ts'
 import { explanations, unforeseen } from '../../functions/shared/explanations.ts'
 import { openedBy } from '../../functions/shared/event-shape.ts'
 import { inMemoryDynamoDB } from './dynamodb.ts'
-import { type Fault, faultsOf } from './faults.ts'
-import { invariantsOf, Violation } from './invariants.ts'
+import { faultsOf } from './faults.ts'
+import { invariantsOf } from './invariants.ts'
 import { openingInvariantsOf } from './opening-invariants.ts'
 import { type Body, drawOpeningPlan, type OpeningPlan, otherBody } from './opening-plan.ts'
 import type { Arrival, Plan } from './plan.ts'
 import { oneOf, randomFrom } from './random.ts'
-import type { Result } from './run-world.ts'
+import { type Result, resultOf } from './world-result.ts'
 import { outcomeOf, runningIn, uuidsOf } from './running.ts'
 import { never, type Service } from './service.ts'
 import { listing, nextSweepDay, sweepInput, sweepAt } from './sweeps.ts'
@@ -42,15 +42,7 @@ export const runOpeningWorld = (services: Record<Plan['config'], Service>, seed:
 
 const live = async (service: Service, plan: OpeningPlan, random: () => number): Promise<Result> => {
   const { deployed, vending, clock } = service
-  const start = clock.now()
-  const result: Result = { seed: plan.seed, faults: {}, vends: 0, duplicateMails: 0, simulatedSeconds: 0, trace: [] }
-  const trace = (line: string) => {
-    result.trace.push(`${((clock.now() - start) / 1000).toFixed(3).padStart(10)} ${line}`)
-  }
-  const count = ({ kind, what }: Fault | { kind: string; what: string }) => {
-    result.faults[kind] = (result.faults[kind] ?? 0) + 1
-    trace(`  ! ${kind} ${what}`)
-  }
+  const { start, result, trace, count, conclude } = resultOf(plan.seed, clock.now)
   const chance = (probability: number) => random() < probability
   let isHealed = false
 
@@ -345,7 +337,7 @@ const live = async (service: Service, plan: OpeningPlan, random: () => number): 
     }
     return bodies.values()
   }
-  try {
+  const run = async () => {
     for (const { door, body, at } of plan.asks) track(ask(door, body, at))
     for (const at of plan.stops) track(stop(at))
     for (const at of plan.redrives) track(redrive(at))
@@ -387,18 +379,8 @@ const live = async (service: Service, plan: OpeningPlan, random: () => number): 
     }
     opening.atEnd()
     await invariants.atEnd(executions(), { logs, deadLetters, trace: result.trace })
-  } catch (error) {
-    if (!(error instanceof Violation)) throw error
-    result.violation = { invariant: error.invariant, what: error.message }
   }
-  const crash = running.crash()
-  if (crash) throw crash
-  const caught = invariants.violation()
-  if (caught) result.violation = { invariant: caught.invariant, what: caught.message }
-  result.vends = executions().filter((one) => outcomeOf(one) === 'Vended').length
-  result.duplicateMails = invariants.duplicateMails()
-  result.simulatedSeconds = (clock.now() - start) / 1000
-  return result
+  return conclude(run, { executions, crash: running.crash, invariants })
 }
 
 /** The input of an execution that opens an account. The field `account` of an event has no name. */

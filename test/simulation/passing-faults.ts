@@ -50,6 +50,8 @@ const endured: { errors: string[]; retries?: number; seconds?: number }[] = [
   // A person may have deleted the secret. The step cannot tell that from Secrets Manager's lag, and waits as long.
   { errors: ['SecretNotFoundError'], retries: 9 },
   { errors: ['AccountBusyError'], retries: 230 },
+  { errors: ['ListIncompleteError'], retries: 4 },
+  { errors: ['DeleteConflictException'], retries: 8 },
   // Organizations needs minutes for an account, and Control Tower less than half an hour.
   { errors: ['AccountNotOpenError', 'AccountNotEnrolledError'], retries: 110 },
   { errors: ['FailedJustNowError'], seconds: 2 * 60 },

@@ -104,7 +104,7 @@ export type Visits = {
 
 export type Plan = {
   seed: number
-  config: 'plain' | 'groups' | 'control-tower' | 'approval'
+  config: 'plain' | 'groups' | 'control-tower' | 'approval' | 'rounds'
   accounts: AccountPlan[]
   arrivals: Arrival[]
   /** Which faults happen in this world, and how likely one is at each call or invocation. */
@@ -163,6 +163,16 @@ export const configs: Record<Plan['config'], object> = {
     automatic: 'organizations',
     approval: 'required',
     approvers: ['arn:aws:iam::111122223333:role/account-approvers'],
+  },
+  rounds: {
+    automatic: 'organizations',
+    round: 'all',
+    rootCredentials: 'audit',
+    mfa: 'required',
+    passwordPolicy: { minimumPasswordLength: 14 },
+    linkDays: 2,
+    reminders: [1, 3],
+    unclaimed: { removeAfterDays: 5 },
   },
 }
 

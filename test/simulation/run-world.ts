@@ -11,7 +11,7 @@ import { ourPath } from '../../functions/shared/iam-client.ts'
 import { secretName } from '../../functions/shared/secret-name.ts'
 import { accountCreated, accountJoined, managedAccount } from '../support/events.ts'
 import { inMemoryDynamoDB } from './dynamodb.ts'
-import { type Fault, faultsOf } from './faults.ts'
+import { faultsOf } from './faults.ts'
 import { invariantsOf, Violation } from './invariants.ts'
 import { mailEventsOf } from './mail-events.ts'
 import { type Arrival, type Door, drawPlan, type Plan } from './plan.ts'
@@ -21,16 +21,7 @@ import type { Service } from './service.ts'
 import { checkSchedule, listing, nextSweepDay, sweepInput, sweepAt } from './sweeps.ts'
 import { inVirtualTime, sleep } from './virtual-time.ts'
 import { visitsOf } from './visits.ts'
-
-export type Result = {
-  seed: number
-  violation?: { invariant: string; what: string }
-  faults: Record<string, number>
-  vends: number
-  duplicateMails: number
-  simulatedSeconds: number
-  trace: string[]
-}
+import { type Result, resultOf } from './world-result.ts'
 
 const day = 24 * 60 * 60
 /**
@@ -55,22 +46,10 @@ export const runWorld = (services: Record<Plan['config'], Service>, seed: number
 const live = async (service: Service, plan: Plan, random: () => number, onCall?: OnCall): Promise<Result> => {
   const { deployed, vending, clock } = service
   checkSchedule(deployed)
-  const start = clock.now()
-  const result: Result = {
-    seed: plan.seed,
-    faults: {},
-    vends: 0,
-    duplicateMails: 0,
-    simulatedSeconds: 0,
-    trace: [],
-  }
-  const trace = (line: string) => {
-    result.trace.push(`${((clock.now() - start) / 1000).toFixed(3).padStart(10)} ${line}`)
-  }
-  const count = ({ kind, what }: Fault | { kind: string; what: string }) => {
-    result.faults[kind] = (result.faults[kind] ?? 0) + 1
-    trace(`  ! ${kind} ${what}`)
-    if (kind === 'slow' && plan.isImpatient && result.faults[kind] < 3) track(stopAndAskAnew())
+  const { start, result, trace, count: note, conclude } = resultOf(plan.seed, clock.now)
+  const count = ({ kind, what }: { kind: string; what: string }) => {
+    note({ kind, what })
+    if (kind === 'slow' && plan.isImpatient && (result.faults[kind] ?? 0) < 3) track(stopAndAskAnew())
   }
   const logs: string[] = []
 
@@ -489,7 +468,7 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
     for (const execution of failed()) if (invariants.wasTold(execution)) goOn(execution)
   }
 
-  try {
+  const run = async () => {
     for (const arrival of plan.arrivals) track(arrive(arrival))
     for (const at of plan.stops) track(stop(at))
     for (const at of plan.redrives) track(redrive(at))
@@ -544,16 +523,6 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
       await settled()
       invariants.probed(id, probe as Execution)
     }
-  } catch (error) {
-    if (!(error instanceof Violation)) throw error
-    result.violation = { invariant: error.invariant, what: error.message }
   }
-  const crash = running.crash()
-  if (crash) throw crash
-  const caught = invariants.violation()
-  if (caught) result.violation = { invariant: caught.invariant, what: caught.message }
-  result.vends = executions().filter((one) => outcomeOf(one) === 'Vended').length
-  result.duplicateMails = invariants.duplicateMails()
-  result.simulatedSeconds = (clock.now() - start) / 1000
-  return result
+  return conclude(run, { executions, crash: running.crash, invariants })
 }

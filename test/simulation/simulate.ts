@@ -3,15 +3,23 @@ import { availableParallelism, tmpdir } from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
-import { type Bundle, bundleAll, isOpeningWorld, loadWarm, runSeed, writeConfigs } from './load-services.ts'
+import {
+  type Bundle,
+  bundleAll,
+  isOpeningWorld,
+  isRoundWorld,
+  loadWarm,
+  runSeed,
+  writeConfigs,
+} from './load-services.ts'
 import { mistakes } from './mistakes.ts'
-import type { Result } from './run-world.ts'
+import type { Result } from './world-result.ts'
 import { mostWorlds, selfTest } from './self-test.ts'
 
 const usage = `Usage: npm run simulate -- [options]
 
 Vends accounts in many small simulated worlds with faults, and holds the service's promises against each.
-In every fifth world, accounts are opened.
+In every fifth world, accounts are opened. In every tenth world, the daily round runs for days.
 
   --seeds N     how many worlds (100 if left out)
   --from S      the first seed (a fresh one if left out)
@@ -77,6 +85,7 @@ const simulate = async (bundle: Bundle, from: number, seeds: number) => {
   const total = {
     seeds: 0,
     openingWorlds: 0,
+    roundWorlds: 0,
     violations: 0,
     faults: {} as Record<string, number>,
     vends: 0,
@@ -95,6 +104,7 @@ const simulate = async (bundle: Bundle, from: number, seeds: number) => {
   await runSeeds(bundle, { from, seeds }, (result) => {
     total.seeds += 1
     total.openingWorlds += Number(isOpeningWorld(result.seed))
+    total.roundWorlds += Number(isRoundWorld(result.seed))
     total.vends += result.vends
     total.duplicateMails += result.duplicateMails
     simulatedSeconds += result.simulatedSeconds

@@ -25,10 +25,14 @@ export const sweepInput = (uuid: string) => ({
 })
 
 /**
- * List operations for the endpoint, with small pages. ListAccounts, which is eventually consistent, sometimes omits
+ * List operations for the endpoint, with small pages: `pageSize` items of the ledger. ListAccounts, which is eventually consistent, sometimes omits
  * an account while the world has `staleness`.
  */
-export const listing = (ledger: ReturnType<typeof inMemoryDynamoDB>, note: (left: string) => void) => {
+export const listing = (
+  ledger: ReturnType<typeof inMemoryDynamoDB>,
+  note: (left: string) => void,
+  { pageSize = 3 } = {},
+) => {
   const [listAccounts, scan] = [
     builtInOperations['organizations']?.['ListAccounts'],
     ledger.operations['Scan'],
@@ -42,6 +46,6 @@ export const listing = (ledger: ReturnType<typeof inMemoryDynamoDB>, note: (left
     })
     return { ...page, Accounts }
   }
-  const Scan: Operation<object> = (world, input, caller) => scan?.(world, { ...input, Limit: 3 }, caller)
+  const Scan: Operation<object> = (world, input, caller) => scan?.(world, { ...input, Limit: pageSize }, caller)
   return { organizations: { ListAccounts }, dynamodb: { ...ledger.operations, Scan } }
 }

@@ -365,6 +365,21 @@ const onDay = async (
   return all
 }
 
+test('whoever signs in while the removal begins is left by the removal, and is followed up until settled', async () => {
+  accountId = String((accounts += 1))
+  const all = await onDay(14, { settings: untilRemoved })
+  expect(actsIn(await round(all))).toEqual(removal)
+  const onDayAfter = async (today: number, what: Happening) => {
+    vi.setSystemTime(start + today * day)
+    await happen(what, all)
+    await look()
+    return actsIn(await round(all))
+  }
+  expect(await onDayAfter(14.5, 'signs in')).toEqual([])
+  // The reminder of day 5 is more than a week late. The mail itself is older, so only the secret is left to end.
+  expect(await onDayAfter(15, 'chooses a password')).toEqual(ended)
+})
+
 describe('a function that is stopped between any two calls', () => {
   test.each<[acts: string[], today: number, about: Parameters<typeof onDay>[1]]>([
     [['renew'], 7, {}],

@@ -104,9 +104,11 @@ describe('the platform team is told', () => {
     for (const part of words) expect(told?.text).toContain(part)
   })
 
-  test('when the sign-in will be removed', () => {
-    const told = hasNotCome(facts(), { ...config, unclaimed: { removeAfterDays: 14 } }, on(8))
-    expect(told?.text).toContain('removes the console sign-in of ada on 2026-11-16')
+  test('when the sign-in will be removed, before the command', () => {
+    const followUp = { ...facts().followUp, isRenewed: true }
+    const told = hasNotCome(facts({ followUp }), { ...config, unclaimed: { removeAfterDays: 14 } }, on(8))
+    expect(told?.text).toContain('removes the console sign-in of ada on 2026-11-16. Ask the administrator.')
+    expect(told?.text).toMatch(/npx vend link \d{12} ada$/)
   })
 })
 

@@ -554,7 +554,10 @@ describe('departed and closed', () => {
   ])('%s cleans up nothing', async (_, Accounts) => {
     there([], { [gone]: aVendedRecord() })
     organizations.on(ListAccountsCommand).resolves({ Accounts })
-    await expect(run()).rejects.toThrow('The list of accounts is incomplete')
+    await expect(run()).rejects.toMatchObject({
+      name: 'ListIncompleteError',
+      message: expect.stringContaining('The list of accounts is incomplete') as string,
+    })
     expect(deleted()).toEqual([])
   })
 

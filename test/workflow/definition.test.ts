@@ -166,6 +166,7 @@ test('every error name of ours that the workflow retries is a name that the func
       'AccountPendingError',
       'AwsUnreachableError',
       'FailedJustNowError',
+      'ListIncompleteError',
       'SecretNotFoundError',
     ]),
   )

@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { bundleFunctions } from '../../local/run-function.ts'
 import {
   bundleAll,
+  everywhere,
   isOpeningWorld,
   loadWarm,
   runSeed,
@@ -14,10 +15,12 @@ import {
 import { definitionWith, mistakes, textWith, withMistake } from '../simulation/mistakes.ts'
 import { configs, drawPlan, faultKinds, type Plan } from '../simulation/plan.ts'
 import { drawOpeningPlan } from '../simulation/opening-plan.ts'
+import { drawRoundPlan } from '../simulation/round-plan.ts'
 import { randomFrom } from '../simulation/random.ts'
 import { medianWorlds } from '../simulation/self-test.ts'
 import { loadService, type Service } from '../simulation/service.ts'
-import { type Result, runWorld } from '../simulation/run-world.ts'
+import { runWorld } from '../simulation/run-world.ts'
+import type { Result } from '../simulation/world-result.ts'
 import { temporaryFolder } from '../support/folder.ts'
 import { vendingFile } from '../support/organization.ts'
 
@@ -51,6 +54,7 @@ describe('npm run simulate', () => {
     expect(Object.keys(JSON.parse(last) as object)).toEqual([
       'seeds',
       'openingWorlds',
+      'roundWorlds',
       'violations',
       'faults',
       'vends',
@@ -121,6 +125,32 @@ test('the worlds that open accounts know every circumstance, and a seed gives th
   expect(stdout).toBe(printed(await runSeed(await warmServices(), 5)))
 })
 
+test('the worlds with daily rounds know every circumstance, and a seed gives the same world again', async () => {
+  const plans = Array.from({ length: 300 }, (_, seed) => drawRoundPlan(seed, randomFrom(`round world ${seed}`)))
+  expect(new Set(plans.map(({ config }) => config))).toEqual(new Set(['rounds', 'plain', 'groups']))
+  const drifts = plans.flatMap(({ drifts }) => drifts)
+  expect(new Set(drifts.map(({ kind }) => kind)).size).toBe(11)
+  const removals = plans.flatMap(({ removals }) => removals.map(({ remove }) => remove))
+  for (const has of [
+    drifts.some(({ mendedAt }) => mendedAt),
+    drifts.some(({ mendedAt }) => !mendedAt),
+    removals.some(({ what, userName }) => what === 'everything' && !userName),
+    removals.some(({ what, userName }) => what === 'sign-in' && userName),
+    removals.some(({ lastWayIn }) => !lastWayIn),
+    plans.some(({ sweeps }) => sweeps.includes(2)),
+    plans.some(({ extraRounds }) => extraRounds.length),
+    plans.some(({ repairs }) => repairs.length),
+    plans.some(({ stops }) => stops.length),
+    plans.some(({ lateComers }) => lateComers),
+    plans.some(({ arrivals }) => !arrivals.length),
+    plans.some(({ people }) => people),
+  ])
+    expect(has).toBeTruthy()
+  const { stdout } = await simulate('--seed', '3')
+  expect(stdout).toContain('> look-at-accounts')
+  expect(stdout).toBe(printed(await runSeed(await warmServices(), 3)))
+})
+
 test('the median of three starts is decided by the two that found the mistake', () => {
   const starts = (...all: (number | undefined)[]) => all.map((worlds) => (worlds === undefined ? {} : { worlds }))
   expect(medianWorlds(starts(90, 3, 17))).toBe(17)
@@ -170,12 +200,6 @@ test('the worlds know every fault, door and circumstance', () => {
     expect(has).toBeTruthy()
 })
 
-const everywhere = (service: Service) => ({
-  plain: service,
-  groups: service,
-  'control-tower': service,
-  approval: service,
-})
 const isPlain = (seed: number) => drawPlan(seed, randomFrom(`world ${seed}`)).config === 'plain'
 
 test('with shared libraries, the functions behave like the deployed bundles', async () => {
