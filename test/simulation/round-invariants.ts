@@ -194,8 +194,7 @@ export const roundInvariantsOf = (given: Given) => {
     // After a removal of everything, the next look knows of no finding.
     if (operation === 'DeleteItem' && pk.startsWith('look#'))
       for (const key of told.keys()) if (key.startsWith(pk.replace('look#', ''))) told.delete(key)
-    if (by.name === 'follow-up' && operation === 'StartExecution')
-      checkStart(input as { name?: string; input?: string })
+    if (by.name === 'follow-up' && operation === 'StartExecution') checkStart(input)
     if (by.name === 'follow-up' && service === 'secretsmanager' && operation === 'DeleteSecret')
       checkSecret(String(input['SecretId']))
   }

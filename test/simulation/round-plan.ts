@@ -106,7 +106,7 @@ export const drawRoundPlan = (seed: number, random: Rng): RoundPlan => {
     removals,
     extraRounds: chance(0.2) ? [random() * days * day] : [],
     repairs: chance(0.2) ? [{ at: someTime(), accountId: someAccount() }] : [],
-    lateComers: oneOf(random, [0, 0.7]),
+    lateComers: oneOf(random, [0.3, 0.9]),
     redrivesRounds: oneOf(random, [0.3, 0.9]),
     faults: {
       kinds: isQuiet

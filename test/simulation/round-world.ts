@@ -237,7 +237,7 @@ const live = async (service: Service, plan: RoundPlan, random: () => number): Pr
     operations: {
       ...listing(ledger, (accountId) => count({ kind: 'list-not-whole', what: accountId }), { pageSize: 25 }),
       ses: { SendEmail: sendEmail },
-      events: { PutEvents: putEvents as never },
+      events: { PutEvents: putEvents },
       states: { ...both.operations, StartExecution: running.startFromOutside },
     },
     intercept: async (interception) => {
@@ -328,7 +328,7 @@ const live = async (service: Service, plan: RoundPlan, random: () => number): Pr
     const userName = remove?.userName
     if (userName === undefined || !chance(plan.lateComers)) return
     const come = async () => {
-      await sleep(random() * 800)
+      await sleep(random() * oneOf(random, [200, 800]))
       const password = storedPassword(accountId, userName)
       if (
         !password ||
@@ -420,7 +420,7 @@ const live = async (service: Service, plan: RoundPlan, random: () => number): Pr
     const isOld = isRound(execution) && clock.now() - stopDate > (day / 2) * 1000
     if (goOn === 'redrive' && !isOld) {
       note({ kind: isRound(execution) ? 'round-redriven' : 'redriven', what: executionArn.slice(-8) })
-      both.operations.RedriveExecution(undefined as never, { executionArn })
+      both.operations.RedriveExecution(undefined, { executionArn })
       return follow(executionArn)
     }
     superseded.add(executionArn)

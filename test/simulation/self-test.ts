@@ -3,14 +3,17 @@ import { Worker } from 'node:worker_threads'
 import { type Bundle, bundleAll } from './load-services.ts'
 import { mistakes } from './mistakes.ts'
 
-/** A mistake must be found within so many worlds, by the median of the starts. */
+/**
+ * A mistake must be found within so many worlds, by the median of the starts. Of a mistake in the rounds, only the
+ * worlds with rounds count.
+ */
 export const mostWorlds = 500
 /** The first seed of each start. */
 export const firstSeeds = [1, 1_000_001, 2_000_001]
 
 /** A start ends when the mistake is found, or after `mostWorlds`. Without `worlds` the mistake was not found. */
 export type Start = { worlds?: number; seed?: number; invariant?: string }
-export type Task = { number: number; bundle: Bundle }
+export type Task = { number: number; bundle: Bundle; inRounds: boolean }
 /** `unsound` are the seeds of worlds that break a promise even without the mistake. */
 export type Done = { number: number; starts: Start[]; ran: number; unsound: number[] }
 export type Message = { ran: number } | Done | 'idle'
@@ -66,8 +69,10 @@ export const selfTest = async (files: Bundle['files'], text: string, say: (line:
       const worker = new Worker(new URL('self-test-worker.ts', import.meta.url), { workerData: right })
       const give = async () => {
         const number = queue.shift()
-        if (number === undefined) return void (await worker.terminate(), resolve())
-        worker.postMessage({ number, bundle: await bundleAll(files, wanted[number]) } satisfies Task)
+        const mistake = number === undefined ? undefined : wanted[number]
+        if (number === undefined || !mistake) return void (await worker.terminate(), resolve())
+        const inRounds = 'file' in mistake && mistake.inRounds === true
+        worker.postMessage({ number, inRounds, bundle: await bundleAll(files, mistake) } satisfies Task)
       }
       worker.once('error', reject)
       worker.on('message', (message: Message) => {

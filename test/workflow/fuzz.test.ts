@@ -13,7 +13,7 @@ import {
   manyUnknown,
   openingRequest,
 } from '../fuzz/inputs.ts'
-import { withMistake } from '../simulation/mistakes.ts'
+import { withMistake } from '../simulation/mistake.ts'
 import { vendingFile } from '../support/organization.ts'
 
 const file = vendingFile({ protected: { accounts: ['Audit'], organizationalUnits: [] } })

@@ -12,7 +12,8 @@ import {
   type Services,
   writeConfigs,
 } from '../simulation/load-services.ts'
-import { definitionWith, mistakes, textWith, withMistake } from '../simulation/mistakes.ts'
+import { definitionWith, textWith, withMistake } from '../simulation/mistake.ts'
+import { mistakes } from '../simulation/mistakes.ts'
 import { configs, drawPlan, faultKinds, type Plan } from '../simulation/plan.ts'
 import { drawOpeningPlan } from '../simulation/opening-plan.ts'
 import { drawRoundPlan } from '../simulation/round-plan.ts'
