@@ -4,16 +4,20 @@ import type { Plugin } from 'esbuild'
 import { allStates, type Definition, type State } from '../../local/aws/step-functions-definition.ts'
 import { readDefinition } from '../../local/deployed.ts'
 
-/** A mistake that somebody could make: in a file of functions/, `right` becomes `wrong`. */
-type MistakeInFunctions = {
+type Searched = {
   name: string
+  /** Only these worlds can show the mistake. */
+  onlyIn?: 'rounds' | 'openings'
+  /** The mistake shows only when all faults end at a random moment. */
+  isLive?: true
+}
+/** A mistake that somebody could make: in a file of functions/, `right` becomes `wrong`. */
+type MistakeInFunctions = Searched & {
   file: string
   changes: [right: string, wrong: string][]
-  /** Only the worlds with daily rounds can show the mistake. */
-  inRounds?: true
 }
 /** A mistake that somebody could make in the workflow's definition. */
-type MistakeInDefinition = { name: string; change: (states: Record<string, State>) => void }
+type MistakeInDefinition = Searched & { change: (states: Record<string, State>) => void }
 export type Mistake = MistakeInFunctions | MistakeInDefinition
 
 const placeOf = ({ file }: MistakeInFunctions) => path.join(import.meta.dirname, '..', '..', 'functions', file)

@@ -91,4 +91,4 @@ export const mistakesInRounds: Mistake[] = (
       changes: [['  if (!told) return []\n', '  if (told) return []\n  if (!told) return []\n']],
     },
   ] satisfies Mistake[]
-).map((mistake) => ({ ...mistake, inRounds: true as const }))
+).map((mistake) => ({ ...mistake, onlyIn: 'rounds' as const }))

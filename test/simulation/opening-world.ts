@@ -5,11 +5,13 @@ import { limitRates } from '../../local/aws/rates.ts'
 import type { Execution } from '../../local/aws/step-functions-execution.ts'
 import { startStepFunctions, statusEvent } from '../../local/aws/step-functions.ts'
 import { addAccount, createWorld } from '../../local/aws/world.ts'
+import { accountOfExecution } from '../../local/read-execution.ts'
 import { explanations, unforeseen } from '../../functions/shared/explanations.ts'
 import { openedBy } from '../../functions/shared/event-shape.ts'
 import { inMemoryDynamoDB } from './dynamodb.ts'
 import { faultsOf } from './faults.ts'
 import { invariantsOf } from './invariants.ts'
+import { livenessOf } from './liveness.ts'
 import { openingInvariantsOf } from './opening-invariants.ts'
 import { type Body, drawOpeningPlan, type OpeningPlan, otherBody } from './opening-plan.ts'
 import type { Arrival, Plan } from './plan.ts'
@@ -34,13 +36,17 @@ const newAccount = {
 } as const
 
 /** Runs the world of a seed in which accounts are opened, from beginning to end, and checks the invariants in it. */
-export const runOpeningWorld = (services: Record<Plan['config'], Service>, seed: number): Promise<Result> => {
+export const runOpeningWorld = (
+  services: Record<Plan['config'], Service>,
+  seed: number,
+  { isLive = false } = {},
+): Promise<Result> => {
   const random = randomFrom(`opening world ${seed}`)
   const plan = drawOpeningPlan(seed, random)
-  return inVirtualTime(random, () => live(services[plan.config], plan, random))
+  return inVirtualTime(random, () => live(services[plan.config], plan, random, isLive))
 }
 
-const live = async (service: Service, plan: OpeningPlan, random: () => number): Promise<Result> => {
+const live = async (service: Service, plan: OpeningPlan, random: () => number, isLive: boolean): Promise<Result> => {
   const { deployed, vending, clock } = service
   const { start, result, trace, count, conclude } = resultOf(plan.seed, clock.now)
   const chance = (probability: number) => random() < probability
@@ -94,6 +100,21 @@ const live = async (service: Service, plan: OpeningPlan, random: () => number): 
     toldAt: (execution) => toldAt.get(endOf(execution)),
     broken: invariants.broken,
   })
+
+  const liveness = livenessOf({
+    now: clock.now,
+    isExcused: () => false,
+    broken: invariants.broken,
+  })
+  const vendedOnce = new Set<string>()
+  const vended = (accountId: string) => {
+    const { email = '' } = world.accounts.get(accountId) ?? {}
+    // With approval, a person decides when a request goes on.
+    if (vendedOnce.has(accountId) || plan.config === 'approval') return
+    vendedOnce.add(accountId)
+    const asks = plan.asks.filter(({ body }) => body.email.toLowerCase() === email.toLowerCase())
+    if (asks.length) liveness.vended(accountId, start + Math.min(...asks.map(({ at }) => at)) * 1000)
+  }
 
   // The service
   let promptly = plan.isPrompt ? 2 : 0
@@ -154,6 +175,9 @@ const live = async (service: Service, plan: OpeningPlan, random: () => number): 
     onEnd: (execution) => {
       trace(`execution ${execution.name} ${execution.status} ${execution.error ?? outcomeOf(execution) ?? ''}`)
       invariants.ended(execution)
+      liveness.ended(execution)
+      const id = accountOfExecution(execution) ?? ''
+      if (outcomeOf(execution) === 'Vended') vended(id)
       const asked = JSON.parse(execution.input) as Asked
       // A request whose place another request has taken stays refused.
       if (execution.error === 'RequestOpenError' && !asked.requestId) opening.refused(asked.account?.email ?? '')
@@ -175,6 +199,18 @@ const live = async (service: Service, plan: OpeningPlan, random: () => number): 
       const { service: of, operation, record } = interception
       const invocation = service.current()
       const after = await faults.intercept(interception)
+      // A request is then on record, and nobody has started its execution.
+      if (
+        isLive &&
+        !isHealed &&
+        invocation?.name === 'request-account' &&
+        operation === 'StartExecution' &&
+        chance(0.3)
+      ) {
+        count({ kind: 'start-lost', what: String(interception.input['name']) })
+        invocation.kill('Runtime.ExitError')
+        return never()
+      }
       if (of === 'organizations' && isBusy(clock.now())) {
         count({ kind: 'organization-busy', what: operation })
         record.tag = 'organization-busy'
@@ -230,7 +266,8 @@ const live = async (service: Service, plan: OpeningPlan, random: () => number): 
     deployed.functions.find(({ name }) => name === 'request-account')?.environment['OPERATOR_ROLE'] ?? 'operator'
   type Answer = { statusCode: number; body: string }
   const callApi = async (name: string, event: object): Promise<Answer | undefined> => {
-    for (let tries = 0; tries < 6; tries++) {
+    // Whoever gets no answer may give up. The request may be on record all the same.
+    for (let tries = 0; tries < (isLive && chance(0.5) ? 1 : 6); tries++) {
       const answer = (await invoke(name, { version: '2.0', isBase64Encoded: false, ...event }).catch(
         () => undefined,
       )) as Answer | undefined
@@ -298,10 +335,12 @@ const live = async (service: Service, plan: OpeningPlan, random: () => number): 
   // The operator
   const superseded = new Set<string>()
   /** Redrives or starts again, as the failure notice says. */
-  const goOn = ({ executionArn, input, status, error = '' }: Execution) => {
+  const goOn = (execution: Execution) => {
+    const { executionArn, input, status, error = '' } = execution
     if (superseded.has(executionArn)) return
     const { goOn } = explanations[status === 'ABORTED' ? 'Aborted' : error] ?? unforeseen
     if (goOn === 'redrive') {
+      liveness.redriven(execution)
       count({ kind: 'redriven', what: executionArn.slice(-8) })
       stepFunctions.operations.RedriveExecution(undefined, { executionArn })
       follow(executionArn)
@@ -321,6 +360,7 @@ const live = async (service: Service, plan: OpeningPlan, random: () => number): 
   }
   const limitAccounts = async ({ at, seconds }: NonNullable<OpeningPlan['quota']>) => {
     await sleep(at * 1000)
+    if (liveness.isHealed()) return
     count({ kind: 'quota-reached', what: `for ${Math.round(seconds / 3600)} hours` })
     world.accountQuota = world.accounts.size
     await sleep(seconds * 1000)
@@ -335,23 +375,33 @@ const live = async (service: Service, plan: OpeningPlan, random: () => number): 
       const isHeld = opening.intentOf(email)?.holder === executionArn
       if (isHeld && explanations[error]?.goOn === 'redrive') bodies.delete(email.toLowerCase())
     }
+    // The sweep starts the execution of an accepted request that has none.
+    if (isLive)
+      for (const email of bodies.keys()) {
+        const { status, holder } = opening.intentOf(email) ?? {}
+        if (status === 'accepted' && holder === undefined) bodies.delete(email)
+      }
     return bodies.values()
   }
   const run = async () => {
     for (const { door, body, at } of plan.asks) track(ask(door, body, at))
-    for (const at of plan.stops) track(stop(at))
+    const healsAt = isLive ? random() * plan.heals : plan.heals
+    for (const at of plan.stops) if (!isLive || at < healsAt) track(stop(at))
     for (const at of plan.redrives) track(redrive(at))
     plan.sweeps.forEach((times, nth) => track(sweepOn(nth, times)))
     if (plan.quota) track(limitAccounts(plan.quota))
-    await sleep(plan.heals * 1000)
-    await settled()
+    await sleep(healsAt * 1000)
+    if (isLive) liveness.healed()
+    else await settled()
 
     trace('everything heals')
     isHealed = true
     faults.heal()
     world.staleness = 0
+    if (isLive) world.accountQuota = Infinity
+    await settled()
     const sweepAgain = async () => {
-      if (!plan.sweeps.length && !invariants.needsSweep(executions())) return
+      if (!isLive && !plan.sweeps.length && !invariants.needsSweep(executions())) return
       await sweepOn(nextSweepDay((clock.now() - start) / 1000), 1)
       await settled()
     }

@@ -182,9 +182,12 @@ export const roundInvariantsOf = (given: Given) => {
     const now = world.now()
     if (by.name === 'follow-up' && operation === 'UpdateItem' && pk.startsWith('follow#')) {
       const names = Object.values((input['ExpressionAttributeNames'] ?? {}) as Record<string, string>)
-      for (const one of reminders)
-        if (one.by === by && pk === `follow#${one.whose.split(' ').slice(0, 2).join('#')}`)
-          if (names.includes(`remind-${one.due}`)) one.recordedAt ??= now
+      const own = reminders.filter(
+        (one) => one.by === by && pk === `follow#${one.whose.split(' ').slice(0, 2).join('#')}`,
+      )
+      for (const one of own) if (names.includes(`remind-${one.due}`)) one.recordedAt ??= now
+      if (names.some((name) => name.startsWith('remind-')) && !own.length)
+        broken(roundPromises.forgotten, `a reminder of ${pk} was put on record before it was sent`)
     }
     if (by.name === 'report-round' && operation === 'PutItem' && pk.startsWith('report#'))
       for (const report of reports) if (report.by === by) report.recordedAt ??= now

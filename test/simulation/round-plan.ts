@@ -54,7 +54,7 @@ export const keepsOut: DriftKind[] = ['access-role-missing', 'account-refuses']
 
 export const drawRoundPlan = (seed: number, random: Rng): RoundPlan => {
   const chance = (probability: number) => random() < probability
-  const config = oneOf(random, ['rounds', 'rounds', 'rounds', 'plain', 'groups'] as const)
+  const config = oneOf(random, ['rounds', 'rounds', 'plain', 'groups', 'groups'] as const)
   const days = { rounds: 6, groups: 4, plain: 4 }[config] + Math.floor(random() * 4)
   // The last rounds meet no fault: then every promise must hold.
   const heals = (1 + Math.floor(random() * (days - 2))) * day

@@ -13,6 +13,7 @@ import { accountCreated, accountJoined, managedAccount } from '../support/events
 import { inMemoryDynamoDB } from './dynamodb.ts'
 import { faultsOf } from './faults.ts'
 import { invariantsOf, Violation } from './invariants.ts'
+import { livenessOf } from './liveness.ts'
 import { mailEventsOf } from './mail-events.ts'
 import { type Arrival, type Door, drawPlan, type Plan } from './plan.ts'
 import { oneOf, randomFrom } from './random.ts'
@@ -36,14 +37,26 @@ const mostRounds = 6
 /** Is called for every AWS call before the call takes effect. */
 export type OnCall = (interception: Interception, world: World) => void
 
+/** `isLive`: all faults end at a random moment, and then everything ends as promised. */
+type Options = { onCall?: OnCall; isLive?: boolean }
+
 /** Runs the world of a seed from beginning to end, and checks the invariants in it. */
-export const runWorld = (services: Record<Plan['config'], Service>, seed: number, onCall?: OnCall): Promise<Result> => {
+export const runWorld = (
+  services: Record<Plan['config'], Service>,
+  seed: number,
+  { onCall, isLive = false }: Options = {},
+): Promise<Result> => {
   const random = randomFrom(`world ${seed}`)
   const plan = drawPlan(seed, random)
-  return inVirtualTime(random, () => live(services[plan.config], plan, random, onCall))
+  return inVirtualTime(random, () => live(services[plan.config], plan, random, { onCall, isLive }))
 }
 
-const live = async (service: Service, plan: Plan, random: () => number, onCall?: OnCall): Promise<Result> => {
+const live = async (
+  service: Service,
+  plan: Plan,
+  random: () => number,
+  { onCall, isLive }: { onCall: OnCall | undefined; isLive: boolean },
+): Promise<Result> => {
   const { deployed, vending, clock } = service
   checkSchedule(deployed)
   const { start, result, trace, count: note, conclude } = resultOf(plan.seed, clock.now)
@@ -133,6 +146,24 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
     executions: () => executions(),
   })
 
+  const liveness = livenessOf({
+    now: clock.now,
+    isExcused: (execution) =>
+      plan.accounts.some(({ id, suspendedAt }) => id === accountOfExecution(execution) && suspendedAt !== undefined) ||
+      invariants.isHopeless(execution),
+    broken: invariants.broken,
+  })
+  const vendedOnce = new Set<string>()
+  const vended = (accountId: string) => {
+    const { suspendedAt, isOld } = byId.get(accountId) ?? {}
+    if (vendedOnce.has(accountId) || suspendedAt !== undefined) return
+    vendedOnce.add(accountId)
+    // An event of an account from before the installation asks for nothing.
+    const isAsk = ({ accountId: id, door }: Arrival) =>
+      id === accountId && (!isOld || door === 'manual' || door === 'api')
+    const first = Math.min(...plan.arrivals.filter(isAsk).map(({ at }) => at))
+    if (Number.isFinite(first)) liveness.vended(accountId, start + first * 1000)
+  }
   const mailEvents = mailEventsOf({
     fates: plan.fates,
     random,
@@ -206,6 +237,8 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
         `execution ${execution.name.slice(0, 8)} ${execution.status} ${execution.error ?? outcomeOf(execution) ?? ''}`,
       )
       invariants.ended(execution)
+      liveness.ended(execution)
+      if (outcomeOf(execution) === 'Vended') vended(accountOfExecution(execution) ?? '')
       running.ended(execution)
       deliver({ ...statusEvent(world, execution), id: uuid() })
     },
@@ -403,7 +436,7 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
   const forbidLater = async (accountId: string, at: number) => {
     await sleep(at * 1000)
     const account = world.accounts.get(accountId)
-    if (account) forbid(account)
+    if (account && !liveness.isHealed()) forbid(account)
   }
   const setState = async (accountId: string, at: number, state: Account['state']) => {
     await sleep(at * 1000)
@@ -450,6 +483,7 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
     if (superseded.has(executionArn)) return
     const { goOn } = explanations[status === 'ABORTED' ? 'Aborted' : error] ?? unforeseen
     if (goOn === 'redrive') {
+      liveness.redriven(execution)
       count({ kind: 'redriven', what: executionArn.slice(-8) })
       stepFunctions.operations.RedriveExecution(undefined, { executionArn })
       follow(executionArn)
@@ -470,7 +504,8 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
 
   const run = async () => {
     for (const arrival of plan.arrivals) track(arrive(arrival))
-    for (const at of plan.stops) track(stop(at))
+    const healsAt = isLive ? random() * plan.heals : plan.heals
+    for (const at of plan.stops) if (!isLive || at < healsAt) track(stop(at))
     for (const at of plan.redrives) track(redrive(at))
     for (const { id, suspendedAt, liftedAt, closedAt, departsAt, deniedAt } of plan.accounts) {
       if (suspendedAt) track(setState(id, suspendedAt, 'SUSPENDED'))
@@ -481,8 +516,9 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
     }
     plan.sweeps.forEach((times, nth) => track(sweepOn(nth, times)))
     if (plan.intrusion) track(intrude(plan.intrusion))
-    await sleep(plan.heals * 1000)
-    await settled()
+    await sleep(healsAt * 1000)
+    if (isLive) liveness.healed()
+    else await settled()
 
     trace('everything heals')
     faults.heal()
@@ -492,9 +528,10 @@ const live = async (service: Service, plan: Plan, random: () => number, onCall?:
       const account = world.accounts.get(id)
       if (account && denied === 'for-a-while') account.deniedActions = []
     }
+    await settled()
     /** Runs the next day's sweep, and waits for everything that it starts. */
     const sweepAgain = async () => {
-      if (!plan.sweeps.length && !invariants.needsSweep(executions())) return
+      if (!isLive && !plan.sweeps.length && !invariants.needsSweep(executions())) return
       await sweepOn(nextSweepDay((clock.now() - start) / 1000), 1)
       await settled()
     }

@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { type Bundle, isRoundWorld, loadWarm, runSeed, type Services } from './load-services.ts'
+import { type Bundle, isOpeningWorld, isRoundWorld, loadWarm, runSeed, type Services } from './load-services.ts'
 import { type Done, firstSeeds, type Message, mostWorlds, type Start, type Task } from './self-test.ts'
 
 // Faults are thousands of errors, and nobody reads their stack traces.
@@ -10,29 +10,29 @@ const right = await loadWarm(workerData as Bundle)
 /** Runs worlds from a seed on until one breaks a promise, and breaks none without the mistake. */
 const search = async (
   wrong: Services,
-  { first, inRounds, unsound }: { first: number; inRounds: boolean; unsound: number[] },
+  { first, onlyIn, isLive, unsound }: { first: number; unsound: number[] } & Pick<Task, 'onlyIn' | 'isLive'>,
 ): Promise<Start> => {
   let seed = first - 1
   for (let worlds = 1; worlds <= mostWorlds; worlds++) {
     do seed++
-    while (inRounds && !isRoundWorld(seed))
-    const { violation } = await runSeed(wrong, seed)
+    while ((onlyIn === 'rounds' && !isRoundWorld(seed)) || (onlyIn === 'openings' && !isOpeningWorld(seed)))
+    const { violation } = await runSeed(wrong, seed, isLive)
     if (worlds % 10 === 0) post({ ran: 10 })
     if (!violation) continue
-    if (!(await runSeed(right, seed)).violation) return { worlds, seed, invariant: violation.invariant }
+    if (!(await runSeed(right, seed, isLive)).violation) return { worlds, seed, invariant: violation.invariant }
     unsound.push(seed)
   }
   return {}
 }
 
-parentPort?.on('message', ({ number, bundle, inRounds }: Task) => {
+parentPort?.on('message', ({ number, bundle, ...only }: Task) => {
   void (async () => {
     const wrong = await loadWarm(bundle)
     const done: Done = { number, starts: [], ran: 0, unsound: [] }
     for (const first of firstSeeds) {
       // Two starts that did not find the mistake decide the median.
       if (done.starts.filter(({ worlds }) => worlds === undefined).length === 2) break
-      done.starts.push(await search(wrong, { first, inRounds, unsound: done.unsound }))
+      done.starts.push(await search(wrong, { first, ...only, unsound: done.unsound }))
     }
     done.ran = done.starts.reduce((sum, { worlds = 0 }) => sum + (worlds % 10), 0)
     post(done)

@@ -1,11 +1,12 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { type Bundle, bundleAll } from './load-services.ts'
+import type { Mistake } from './mistake.ts'
 import { mistakes } from './mistakes.ts'
 
 /**
- * A mistake must be found within so many worlds, by the median of the starts. Of a mistake in the rounds, only the
- * worlds with rounds count.
+ * A mistake must be found within so many worlds, by the median of the starts. If only some
+ * worlds can show the mistake, only these count.
  */
 export const mostWorlds = 500
 /** The first seed of each start. */
@@ -13,7 +14,7 @@ export const firstSeeds = [1, 1_000_001, 2_000_001]
 
 /** A start ends when the mistake is found, or after `mostWorlds`. Without `worlds` the mistake was not found. */
 export type Start = { worlds?: number; seed?: number; invariant?: string }
-export type Task = { number: number; bundle: Bundle; inRounds: boolean }
+export type Task = { number: number; bundle: Bundle } & Pick<Mistake, 'onlyIn' | 'isLive'>
 /** `unsound` are the seeds of worlds that break a promise even without the mistake. */
 export type Done = { number: number; starts: Start[]; ran: number; unsound: number[] }
 export type Message = { ran: number } | Done | 'idle'
@@ -71,8 +72,13 @@ export const selfTest = async (files: Bundle['files'], text: string, say: (line:
         const number = queue.shift()
         const mistake = number === undefined ? undefined : wanted[number]
         if (number === undefined || !mistake) return void (await worker.terminate(), resolve())
-        const inRounds = 'file' in mistake && mistake.inRounds === true
-        worker.postMessage({ number, inRounds, bundle: await bundleAll(files, mistake) } satisfies Task)
+        const { onlyIn, isLive } = mistake
+        worker.postMessage({
+          number,
+          ...(onlyIn && { onlyIn }),
+          ...(isLive && { isLive }),
+          bundle: await bundleAll(files, mistake),
+        } satisfies Task)
       }
       worker.once('error', reject)
       worker.on('message', (message: Message) => {

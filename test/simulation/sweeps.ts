@@ -25,8 +25,8 @@ export const sweepInput = (uuid: string) => ({
 })
 
 /**
- * List operations for the endpoint, with small pages: `pageSize` items of the ledger. ListAccounts, which is eventually consistent, sometimes omits
- * an account while the world has `staleness`.
+ * List operations for the endpoint, with small pages: `pageSize` items of the ledger. ListAccounts, which is
+ * eventually consistent, sometimes omits an account while the world has `staleness`.
  */
 export const listing = (
   ledger: ReturnType<typeof inMemoryDynamoDB>,

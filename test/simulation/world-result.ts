@@ -1,4 +1,5 @@
 import type { Execution } from '../../local/aws/step-functions-execution.ts'
+import { branchesTaken } from './branches.ts'
 import { Violation } from './invariants.ts'
 import { outcomeOf } from './running.ts'
 
@@ -7,6 +8,8 @@ export type Result = {
   seed: number
   violation?: { invariant: string; what: string }
   faults: Record<string, number>
+  /** The names of the rare branches that were taken. */
+  branches: string[]
   vends: number
   duplicateMails: number
   simulatedSeconds: number
@@ -16,7 +19,7 @@ export type Result = {
 /** The result of a world that begins now, with `trace` for its lines and `count` for its faults. */
 export const resultOf = (seed: number, now: () => number) => {
   const start = now()
-  const result: Result = { seed, faults: {}, vends: 0, duplicateMails: 0, simulatedSeconds: 0, trace: [] }
+  const result: Result = { seed, faults: {}, branches: [], vends: 0, duplicateMails: 0, simulatedSeconds: 0, trace: [] }
   const trace = (line: string) => {
     result.trace.push(`${((now() - start) / 1000).toFixed(3).padStart(10)} ${line}`)
   }
@@ -45,6 +48,8 @@ export const resultOf = (seed: number, now: () => number) => {
     result.vends = executions().filter((one) => outcomeOf(one) === 'Vended').length
     result.duplicateMails = invariants.duplicateMails()
     result.simulatedSeconds = (now() - start) / 1000
+    const { duplicateMails } = result
+    result.branches = branchesTaken({ trace: result.trace.join('\n'), executions: executions(), duplicateMails })
     return result
   }
   return { start, result, trace, count, conclude }

@@ -402,7 +402,7 @@ const simulations = async () => {
   ) as Record<Plan['config'], string>
   const services = loadTogether(files, await bundleTogether(files))
   for (let seed = 1; seed <= worlds; seed++)
-    await runWorld(services, seed, (interception, world) => ask(...requestsOf(interception, world)))
+    await runWorld(services, seed, { onCall: (interception, world) => ask(...requestsOf(interception, world)) })
 }
 
 // The deployment

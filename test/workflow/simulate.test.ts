@@ -56,8 +56,10 @@ describe('npm run simulate', () => {
       'seeds',
       'openingWorlds',
       'roundWorlds',
+      'liveWorlds',
       'violations',
       'faults',
+      'branches',
       'vends',
       'duplicateMails',
       'simulatedHours',
@@ -100,6 +102,7 @@ describe('npm run simulate', () => {
       ['--self-test --mistake frobnicate', 'no mistake has that in its name'],
       ['--self-test --seeds 3', 'do not go together'],
       ['--seed 7 --from 3', 'do not go together'],
+      ['--self-test --liveness', 'do not go together'],
     ] as const) {
       const refused = await simulate(...args.split(' '))
       expect(refused, args).toMatchObject({ code: 2, stderr: expect.stringContaining(sentence) as string })
