@@ -23,7 +23,7 @@ import { cloudFormation } from '../../local/aws/cloudformation.ts'
 import { createLedger } from '../../local/create-ledger.ts'
 import { startEndpoint } from '../../local/aws/endpoint.ts'
 import { eventBridge } from '../../local/aws/eventbridge.ts'
-import { invokeOperation } from '../../local/aws/lambda.ts'
+import { concurrencyOperation, invokeOperation } from '../../local/aws/lambda.ts'
 import { startQueue } from '../../local/aws/sqs.ts'
 import { startStepFunctions } from '../../local/aws/step-functions.ts'
 import { addAccount, createWorld } from '../../local/aws/world.ts'
@@ -185,7 +185,10 @@ export const startLocal = async () => {
     }),
     states: stepFunctions.operations,
     sqs: startQueue({ now: clock.now, queueName }).operations,
-    lambda: invokeOperation({ nameOf: () => undefined, invoke: async () => undefined }),
+    lambda: {
+      ...invokeOperation({ nameOf: () => undefined, invoke: async () => undefined }),
+      ...concurrencyOperation(() => undefined),
+    },
   }
   const endpoint = await startEndpoint(world, { operations })
   const own = clients(endpoint.url, { accessKeyId: managementAccountId, secretAccessKey: 'local' })

@@ -11,11 +11,23 @@ export type Difference = {
 
 export const known: Difference[] = [
   {
-    page: 'IAM API Reference, CreateUser, CreateGroup, GetUser',
-    aws: 'A user’s name has 1 to 64 characters of `[\\w+=,.@-]`, and a group’s name has 1 to 128. A parameter that violates its constraint leads to a ValidationError (Common Errors).',
+    page: 'IAM API Reference, ListOrganizationsFeatures',
+    aws: 'Only the management account and a delegated administrator may call this operation. moto does not have the operation.',
+    right: 'local',
+    found: {
+      'iam ListOrganizationsFeatures: of a member account': [
+        'AccountNotManagementOrDelegatedAdministratorException 400',
+        'Error 500',
+      ],
+    },
+  },
+  {
+    page: 'IAM API Reference, CreateUser, CreateGroup, GetUser, GetRole',
+    aws: 'The name of a user or role has 1 to 64 characters of `[\\w+=,.@-]`, and a group’s name has 1 to 128. A parameter that violates its constraint leads to a ValidationError (Common Errors).',
     right: 'local',
     found: {
       'iam GetUser: by a name that is not valid': ['ValidationError 400', 'NoSuchEntityException 404'],
+      'iam GetRole: by a name that is not valid': ['ValidationError 400', 'NoSuchEntityException 404'],
       'iam CreateUser: with a space in the name': ['ValidationError 400', 'answers'],
       'iam CreateUser: with a name of 65 characters': ['ValidationError 400', 'answers'],
       'iam CreateGroup: with a space in the name': ['ValidationError 400', 'answers'],

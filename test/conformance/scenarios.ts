@@ -3,7 +3,7 @@ import * as CloudTrail from '@aws-sdk/client-cloudtrail'
 import * as DynamoDB from '@aws-sdk/client-dynamodb'
 import * as Events from '@aws-sdk/client-eventbridge'
 import * as IAM from '@aws-sdk/client-iam'
-import { GetAccountSettingsCommand, InvokeCommand } from '@aws-sdk/client-lambda'
+import { GetAccountSettingsCommand, GetFunctionConcurrencyCommand, InvokeCommand } from '@aws-sdk/client-lambda'
 import * as Organizations from '@aws-sdk/client-organizations'
 import * as SM from '@aws-sdk/client-secrets-manager'
 import * as SES from '@aws-sdk/client-ses'
@@ -625,6 +625,21 @@ const iam: Record<string, Record<string, Run>> = {
       iam(new IAM.GetPolicyCommand({ PolicyArn: 'arn:aws:iam::aws:policy/Nonsense-of-ours' })),
     'with a value that is not an ARN': ({ iam }) =>
       iam(new IAM.GetPolicyCommand({ PolicyArn: 'AdministratorAccess-is-its-name' })),
+  },
+  GetRole: {
+    'that lets the management account in': async ({ iam }) => {
+      const { Role, ...rest } = await iam(new IAM.GetRoleCommand({ RoleName: roleName }))
+      const { Path, RoleName, Arn, AssumeRolePolicyDocument = '{}' } = Role ?? {}
+      const { Statement } = JSON.parse(decodeURIComponent(AssumeRolePolicyDocument)) as {
+        Statement?: object | object[]
+      }
+      return { ...rest, Path, RoleName, Arn, Statement: [Statement].flat() }
+    },
+    'that is not there': ({ iam, name }) => iam(new IAM.GetRoleCommand({ RoleName: name })),
+    'by a name that is not valid': ({ iam }) => iam(new IAM.GetRoleCommand({ RoleName: 'a b' })),
+  },
+  ListOrganizationsFeatures: {
+    'of a member account': ({ iam }) => iam(new IAM.ListOrganizationsFeaturesCommand({})),
   },
   GetPolicyVersion: {
     "of the account's": async ({ iam, name, addPolicy }) => {
@@ -1382,6 +1397,10 @@ const cloudformation: Record<string, Record<string, Run>> = {
 const lambda: Record<string, Record<string, Run>> = {
   Invoke: {
     'of a function that is not there': ({ lambda, name }) => lambda(new InvokeCommand({ FunctionName: name })),
+  },
+  GetFunctionConcurrency: {
+    'of a function that is not there': ({ lambda, name }) =>
+      lambda(new GetFunctionConcurrencyCommand({ FunctionName: name })),
   },
   GetAccountSettings: {
     'of the account': async ({ lambda }) => whetherRefused(await lambda(new GetAccountSettingsCommand({}))),
