@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { addAccount } from '../../local/aws/world.ts'
+import { accountId } from '../support/builders.ts'
 import { aFinding, aGoneFinding, aLook, putLook } from '../support/looks.ts'
 import { anOrganization, ledgerOf, type TestOrganization } from '../support/organization.ts'
 
@@ -22,6 +24,8 @@ const round = async () => {
 const mails = async () => (await organization.mails()).filter(({ subject }) => subject.startsWith('The daily round'))
 
 test('a round tells what was found, and the next round does not tell it again', async () => {
+  // The account is in the organization, so the sweep keeps its look. The account is suspended, so nobody looks again.
+  addAccount(organization.world, { id: accountId, name: 'Payments', state: 'SUSPENDED' })
   await putLook(ledgerOf(organization), aLook([aFinding()], { gone: { 'group-gone#admins': aGoneFinding() } }))
   expect((await round()).report).toMatchObject({ open: 1, new: 1, gone: 1, mailed: true })
   const [mail] = await mails()
