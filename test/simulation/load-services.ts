@@ -6,6 +6,7 @@ import { bundleTogether } from './bundle.ts'
 import { definitionWith, type Mistake, withMistake } from './mistake.ts'
 import { runOpeningWorld } from './opening-world.ts'
 import { configs, type Plan } from './plan.ts'
+import { roundConfigs } from './round-plan.ts'
 import { runRoundWorld } from './round-world.ts'
 import { runWorld } from './run-world.ts'
 import { loadTogether, type Service } from './service.ts'
@@ -53,8 +54,10 @@ export const bundleAll = async (files: Bundle['files'], mistake?: Mistake): Prom
  */
 export const loadWarm = async ({ files, text, definition }: Bundle): Promise<Services> => {
   const services = loadTogether(files, text, definition)
-  for (const service of Object.values(services))
-    for (let seed = -1; seed > -6; seed--) await runSeed(everywhere(service), seed)
+  for (const [config, service] of Object.entries(services) as [Config, Service][])
+    for (let seed = -1; seed > -6; seed--)
+      if (isRoundWorld(seed) ? roundConfigs.includes(config) : config !== 'rounds')
+        await runSeed(everywhere(service), seed)
   return services
 }
 

@@ -372,6 +372,8 @@ export const roundInvariantsOf = (given: Given) => {
       users?: { userName: string; is: string }[]
     }
     if (outcome !== 'Removed') return
+    // A redrive answers what an earlier try has removed. Another execution may have made it again.
+    if (execution.redriveCount) return
     for (const { userName, is } of users) {
       const user = userOf(accountId, userName)
       const secret = world.secrets.get(secretName(accountId, userName))

@@ -4,6 +4,9 @@ import { sweepAt } from './sweeps.ts'
 
 // A world with virtual days: each day the daily round runs. Times are seconds from the world's beginning.
 
+/** The configurations of these worlds, each as often as it is drawn. */
+export const roundConfigs: Plan['config'][] = ['rounds', 'rounds', 'plain', 'groups', 'groups']
+
 const driftKinds = [
   'group-gone',
   'policy-detached',
@@ -54,8 +57,8 @@ export const keepsOut: DriftKind[] = ['access-role-missing', 'account-refuses']
 
 export const drawRoundPlan = (seed: number, random: Rng): RoundPlan => {
   const chance = (probability: number) => random() < probability
-  const config = oneOf(random, ['rounds', 'rounds', 'plain', 'groups', 'groups'] as const)
-  const days = { rounds: 6, groups: 4, plain: 4 }[config] + Math.floor(random() * 4)
+  const config = oneOf(random, roundConfigs)
+  const days = (config === 'rounds' ? 6 : 4) + Math.floor(random() * 4)
   // The last rounds meet no fault: then every promise must hold.
   const heals = (1 + Math.floor(random() * (days - 2))) * day
   const isQuiet = chance(0.3)
@@ -91,6 +94,11 @@ export const drawRoundPlan = (seed: number, random: Rng): RoundPlan => {
       ...(chance(0.7) && { lastWayIn: true }),
     },
   }))
+  // While a round is at work, beside a round, or while a removal is at work.
+  const stops = [
+    ...(chance(0.5) ? [sweepAt(Math.floor(random() * (heals / day))) + random() * oneOf(random, [2, 2, 180])] : []),
+    ...removals.flatMap(({ at }) => (chance(0.4) ? [at + random() * 1.5] : [])),
+  ].filter((at) => !isQuiet && at < heals)
   return {
     seed,
     config,
@@ -119,7 +127,7 @@ export const drawRoundPlan = (seed: number, random: Rng): RoundPlan => {
       ses: 'well',
     },
     staleness: isQuiet ? 0 : oneOf(random, [0, 0, 0.1]),
-    stops: isQuiet || chance(0.7) ? [] : [besideRound(random, Math.floor(random() * (heals / day)))],
+    stops,
     redrives: [],
     heals,
     isPrompt: false,
