@@ -24,8 +24,11 @@ type Config = SenderConfig & Parameters<typeof roundMail>[2]
 
 type Seen = Pick<Look, 'accountId' | 'accountName' | 'at' | 'findings' | 'gone'>
 
-/** So many items of the ledger are written at once. The vends need the table, too. */
-const writesAtOnce = 10
+// DynamoDB takes 4,000 write units a second for a new table (DynamoDB Developer Guide, on-demand-capacity-mode). So many
+// writes at once use less than half of them, and leave vends the rest.
+const writesAtOnce = 8
+/** EventBridge takes ten events in a call, and most looks have one. So many looks are told at once. */
+const looksAtOnce = 10
 
 /**
  * Tells what is new or gone since people were told: all of it in one mail, and each finding in an event. If nothing is
@@ -162,8 +165,8 @@ const settled = ({ report: _, ...finding }: Found) => (finding.goneAt ? undefine
 const sendAll = async ({ events, ledger }: Pick<Clients, 'events' | 'ledger'>, looks: Seen[]) => {
   const told = { new: 0, gone: 0 }
   let refused: Error | undefined
-  for (let first = 0; first < looks.length; first += writesAtOnce) {
-    const slice = looks.slice(first, first + writesAtOnce)
+  for (let first = 0; first < looks.length; first += looksAtOnce) {
+    const slice = looks.slice(first, first + looksAtOnce)
     const news = slice.flatMap(newsOf)
     const details = news.map(({ id: _, report: __, ...detail }) => ({ detailType: 'Finding', detail }))
     const refusals = await sendEvents(events, details)
