@@ -172,6 +172,7 @@ export const startLocal = async () => {
   const topicArn = `arn:aws:sns:${region}:${managementAccountId}:conformance`
   world.topics.set(topicArn, [])
   world.trustedServices.add('account.amazonaws.com')
+  world.managesRootCredentials = true
   const operations = {
     events: eventBridge({
       putEvent: () => {},

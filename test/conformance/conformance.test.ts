@@ -69,6 +69,9 @@ const services: Record<string, string> = {
   sfn: 'states',
 }
 
+/** What `vend verify` calls. The local organization deploys no package, and the command refuses there. */
+const onlyDeployed = ['cloudformation GetTemplate', 'lambda GetFunction', 'lambda GetFunctionConfiguration']
+
 test('every operation that the functions and the command call has its cases', () => {
   const root = path.join(import.meta.dirname, '../..')
   const called = ['functions', 'cli']
@@ -87,7 +90,7 @@ test('every operation that the functions and the command call has its cases', ()
     })
   expect(called).toContain('iam CreateUser')
   const covered = cases.map(({ service, operation }) => `${service} ${operation}`)
-  expect([...new Set(called)].filter((one) => !covered.includes(one))).toEqual([])
+  expect([...new Set(called)].filter((one) => !covered.includes(one)).sort()).toEqual(onlyDeployed)
 })
 
 const cell = (text: string) => text.replaceAll('|', '\\|')
@@ -117,7 +120,9 @@ difference that is not listed, and also if a listed difference no longer exists.
 documentation confirms: \`both\` means that the documentation allows either answer. _answers_ means that the call succeeds.
 _nothing_ means that the field is missing.
 
-Control Tower has no cases, because moto does not have the service. Its operations follow AWS's API model.
+Control Tower has no cases, because moto does not have the service. Its operations follow AWS's API model. What only
+\`npx vend verify\` calls (GetTemplate, GetFunction, GetFunctionConfiguration) has no cases either: the local organization runs the
+functions from the sources, deploys no package, and the command says so there.
 
 The table's source is [differences.ts](../test/conformance/differences.ts); \`npm run test:conformance -- -u\` writes this page.
 

@@ -113,6 +113,18 @@ export const known: Difference[] = [
     },
   },
   {
+    page: 'IAM API Reference, GetAccountAuthorizationDetails',
+    aws: 'MaxItems is the most items of a page, and Marker requests the next page. moto answers everything in one page.',
+    right: 'local',
+    found: { 'iam GetAccountAuthorizationDetails: in pages → keepsToThePage': ['true', 'false'] },
+  },
+  {
+    page: 'IAM API Reference, GetAccountAuthorizationDetails',
+    aws: 'Each filter is User, Role, Group, LocalManagedPolicy or AWSManagedPolicy. A parameter that violates its constraint leads to a ValidationError (Common Errors).',
+    right: 'local',
+    found: { 'iam GetAccountAuthorizationDetails: of what is no kind': ['ValidationError 400', 'answers'] },
+  },
+  {
     page: 'IAM API Reference, ListGroups, ListGroupPolicies, GetGroup',
     aws: 'IsTruncated says whether there are more items. moto leaves it out instead of returning `false`.',
     right: 'local',
@@ -356,6 +368,17 @@ export const known: Difference[] = [
     found: {
       'sts AssumeRole: that is not there': ['AccessDenied 403', 'answers'],
       'sts AssumeRole: of an account that is not there': ['AccessDenied 403', 'answers'],
+    },
+  },
+  {
+    page: 'STS API Reference, AssumeRoot; IAM User Guide, id_root-enable-root-access',
+    aws: 'The management account opens a session of at most 900 seconds for the root user of a member account, with one of five task policies. moto does not have the operation.',
+    right: 'local',
+    found: {
+      'sts AssumeRoot: of a member account': ['answers', 'Error 500'],
+      'sts AssumeRoot: of the management account': ['AccessDenied 403', 'Error 500'],
+      'sts AssumeRoot: of an account that is not there': ['AccessDenied 403', 'Error 500'],
+      'sts AssumeRoot: for more than 15 minutes': ['ValidationError 400', 'Error 500'],
     },
   },
   {

@@ -17,7 +17,7 @@ const join = (name: string) => new IAM.AddUserToGroupCommand({ UserName: name, G
 const leave = (name: string) => new IAM.RemoveUserFromGroupCommand({ UserName: name, GroupName: name })
 
 /** A user, then whatever the case does first, then the case's own call. */
-const ofUser =
+export const ofUser =
   (first: (aws: Given) => Promise<unknown>, run: Run): Run =>
   async (aws) => {
     await aws.iam(createUser(aws.name))
@@ -52,8 +52,8 @@ const enableDevice = (aws: Given) =>
 const deactivateDevice = (aws: Given) =>
   aws.iam(new IAM.DeactivateMFADeviceCommand({ UserName: aws.name, SerialNumber: serialOf(aws) }))
 const deleteDevice = (aws: Given) => aws.iam(new IAM.DeleteVirtualMFADeviceCommand({ SerialNumber: serialOf(aws) }))
-const listDevices: Run = ({ iam, name }) => iam(new IAM.ListMFADevicesCommand({ UserName: name }))
-const withDevice = async (aws: Given) => {
+export const listDevices: Run = ({ iam, name }) => iam(new IAM.ListMFADevicesCommand({ UserName: name }))
+export const withDevice = async (aws: Given) => {
   await createDevice(aws)
   await enableDevice(aws)
 }

@@ -21,7 +21,8 @@ import * as ledger from '../../functions/shared/record-and-lease.ts'
 import * as notes from '../../functions/shared/notes.ts'
 import { recordRenewal } from '../../functions/store-password/store-password.ts'
 import { account, placing, sns } from './scenarios-opening.ts'
-import { deletingItems, removing } from './scenarios-removal.ts'
+import { deletingItems, listDevices, ofUser, removing, withDevice } from './scenarios-removal.ts'
+import { assumingRoot, details } from './scenarios-round.ts'
 import { type Aws, passwordPolicy, roleName, stackName, trailName } from './aws.ts'
 
 /** Returns what to compare: an answer, or several named answers. `name` is the case's own, the same on both sides. */
@@ -126,8 +127,10 @@ const iam: Record<string, Record<string, Run>> = {
       await iam(createUser(name))
       return iam(new IAM.ListMFADevicesCommand({ UserName: name }))
     },
+    'of a user with one': ofUser(withDevice, listDevices),
     'of a user that is not there': ({ iam, name }) => iam(new IAM.ListMFADevicesCommand({ UserName: name })),
   },
+  GetAccountAuthorizationDetails: details,
   ListUsers: {
     'by path prefix': async ({ iam, name }) => {
       await iam(createUser(`${name}-a`, { Path: `/${name}/`, Tags: tags(1) }))
@@ -669,6 +672,7 @@ const assuming =
     sts(assume(accountId, more))
 
 const sts: Record<string, Record<string, Run>> = {
+  AssumeRoot: assumingRoot,
   AssumeRole: {
     'of a member account': async ({ sts, accountId }) => {
       const { PackedPolicySize: _, ...answer } = await sts(
