@@ -120,9 +120,9 @@ difference that is not listed, and also if a listed difference no longer exists.
 documentation confirms: \`both\` means that the documentation allows either answer. _answers_ means that the call succeeds.
 _nothing_ means that the field is missing.
 
-Control Tower has no cases, because moto does not have the service. Its operations follow AWS's API model. What only
-\`npx vend verify\` calls (GetTemplate, GetFunction, GetFunctionConfiguration) has no cases either: the local organization runs the
-functions from the sources, deploys no package, and the command says so there.
+Control Tower has no cases, because moto does not have the service. Its operations follow AWS's API model.
+Three operations that only \`npx vend verify\` calls have no cases: GetTemplate, GetFunction and GetFunctionConfiguration. The
+local organization runs the functions from the sources, so \`npx vend verify\` refuses to run there.
 
 The table's source is [differences.ts](../test/conformance/differences.ts); \`npm run test:conformance -- -u\` writes this page.
 

@@ -122,7 +122,9 @@ export const known: Difference[] = [
     page: 'IAM API Reference, GetAccountAuthorizationDetails',
     aws: 'Each filter is User, Role, Group, LocalManagedPolicy or AWSManagedPolicy. A parameter that violates its constraint leads to a ValidationError (Common Errors).',
     right: 'local',
-    found: { 'iam GetAccountAuthorizationDetails: of what is no kind': ['ValidationError 400', 'answers'] },
+    found: {
+      'iam GetAccountAuthorizationDetails: with a kind that does not exist': ['ValidationError 400', 'answers'],
+    },
   },
   {
     page: 'IAM API Reference, ListGroups, ListGroupPolicies, GetGroup',
@@ -377,7 +379,7 @@ export const known: Difference[] = [
     found: {
       'sts AssumeRoot: of a member account': ['answers', 'Error 500'],
       'sts AssumeRoot: of the management account': ['AccessDenied 403', 'Error 500'],
-      'sts AssumeRoot: of an account that is not there': ['AccessDenied 403', 'Error 500'],
+      'sts AssumeRoot: of an account that does not exist': ['AccessDenied 403', 'Error 500'],
       'sts AssumeRoot: for more than 15 minutes': ['ValidationError 400', 'Error 500'],
     },
   },

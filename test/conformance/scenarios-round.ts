@@ -47,7 +47,7 @@ export const details: Record<string, Run> = {
   'of users and groups': detailsOf(['User', 'Group']),
   'of users': detailsOf(['User']),
   'of groups': detailsOf(['Group']),
-  'of what is no kind': ({ iam }) =>
+  'with a kind that does not exist': ({ iam }) =>
     iam(new IAM.GetAccountAuthorizationDetailsCommand({ Filter: ['Nonsense' as IAM.EntityType] })),
   'in pages': async (aws) => {
     await userInGroup(aws)
@@ -89,6 +89,6 @@ const auditing =
 export const assumingRoot: Record<string, Run> = {
   'of a member account': auditing(({ accountId }) => accountId),
   'of the management account': auditing(({ managementAccountId }) => managementAccountId),
-  'of an account that is not there': auditing(() => '999999999999'),
+  'of an account that does not exist': auditing(() => '999999999999'),
   'for more than 15 minutes': auditing(({ accountId }) => accountId, { DurationSeconds: 901 }),
 }

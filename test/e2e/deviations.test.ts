@@ -1,3 +1,4 @@
+import { CreateStackCommand, DescribeStacksCommand } from '@aws-sdk/client-cloudformation'
 import { CreateFunctionCommand, InvokeCommand } from '@aws-sdk/client-lambda'
 import { CreateTableCommand, DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb'
 import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge'
@@ -8,6 +9,9 @@ import {
   CreateRoleCommand,
   CreateUserCommand,
   IAMClient,
+  ListServiceSpecificCredentialsCommand,
+  ListSigningCertificatesCommand,
+  ListSSHPublicKeysCommand,
   ListUsersCommand,
   PutRolePolicyCommand,
   PutUserPolicyCommand,
@@ -183,6 +187,36 @@ const deviations: Record<string, () => Promise<void>> = {
       await expect(ask(await userWho({ Action, Resource: '*', Condition })), key).rejects.toMatchObject(denied)
       expect(await ask(await userWho({ Action, Resource: '*' })), key).toBeTruthy()
     }
+  },
+
+  'Alarms of an expression': async () => {
+    const Metric = { Namespace: 'AWS/States', MetricName: 'ExecutionsFailed' }
+    const Properties = {
+      Metrics: [
+        { Id: 'all', Expression: 'FILL(failed, 0)' },
+        { Id: 'failed', ReturnData: false, MetricStat: { Metric, Period: 300, Stat: 'Sum' } },
+      ],
+      EvaluationPeriods: 1,
+      Threshold: 1,
+      ComparisonOperator: 'GreaterThanOrEqualToThreshold',
+    }
+    const TemplateBody = JSON.stringify({ Resources: { Alarm: { Type: 'AWS::CloudWatch::Alarm', Properties } } })
+    await clients.cloudFormation.send(new CreateStackCommand({ StackName: 'alarm', TemplateBody }))
+    const status = await eventually('the stack is there or not', async () => {
+      const { Stacks } = await clients.cloudFormation.send(new DescribeStacksCommand({ StackName: 'alarm' }))
+      const found = Stacks?.[0]?.StackStatus
+      return found?.endsWith('_IN_PROGRESS') ? undefined : found
+    })
+    expect(status).toMatch(/ROLLBACK_COMPLETE|FAILED/)
+  },
+
+  'Other credentials': async () => {
+    const UserName = randomUUID()
+    await iam.send(new CreateUserCommand({ UserName }))
+    const unknown = { name: 'InvalidAction' }
+    await expect(iam.send(new ListSigningCertificatesCommand({ UserName }))).rejects.toMatchObject(unknown)
+    await expect(iam.send(new ListSSHPublicKeysCommand({ UserName }))).rejects.toMatchObject(unknown)
+    await expect(iam.send(new ListServiceSpecificCredentialsCommand({ UserName }))).rejects.toMatchObject(unknown)
   },
 
   'Events of AWS': async () => {

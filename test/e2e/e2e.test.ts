@@ -8,8 +8,10 @@ import {
   TestEventPatternCommand,
 } from '@aws-sdk/client-eventbridge'
 import {
+  AttachUserPolicyCommand,
   CreateGroupCommand,
   DeleteGroupCommand,
+  DetachUserPolicyCommand,
   GetGroupCommand,
   GetLoginProfileCommand,
   GetUserCommand,
@@ -550,6 +552,88 @@ test('the operator’s command shows the same status', async () => {
   const told = JSON.parse(stdout) as { status: string; admins: { userName: string }[] }
   expect(told.status).toBe('VENDED')
   expect(told.admins.map(({ userName }) => userName).sort()).toEqual([userByApi, userByHand])
+})
+
+// The daily round and the removal
+
+/** Runs a daily round. Returns what it reports. */
+const round = async () => {
+  const { executionArn } = await sfn.send(
+    new StartExecutionCommand({ stateMachineArn: service['DailyRoundArn'], input: '{}' }),
+  )
+  await succeeded(executionArn, 300)
+  const { output = '{}' } = await sfn.send(new DescribeExecutionCommand({ executionArn }))
+  return (JSON.parse(output) as { report: { new: number; gone: number; mailed: boolean } }).report
+}
+
+type Shown = {
+  findings: { kind: string; subject: string }[]
+  admins: { userName: string; signIn?: object; toldAt?: string }[]
+}
+/** What the API shows of the vended account. */
+const shown = async () => {
+  const requester = await signInAs(caller, service['RequesterRoleArn'] ?? '')
+  const { status, body } = await api({ method: 'GET', path: `/accounts/${vended.accountId}` }, requester)
+  expect(status).toBe(200)
+  return body as Shown
+}
+const roundMails = async () => (await mails()).filter(({ Subject }) => Subject.startsWith('The daily round'))
+
+test('a daily round finds drift that was made by hand, and tells it once', async () => {
+  const { accountId } = vended
+  const iam = await iamOf(target, accountId, accessRole())
+  const drift = { UserName: userByApi, PolicyArn: `arn:${partition}:iam::aws:policy/ReadOnlyAccess` }
+  say('running a round in an account without drift')
+  expect(await round()).toMatchObject({ new: 0, mailed: false })
+  const before = await shown()
+  expect(before.findings).toEqual([])
+  const seen = { isThere: true, hasLoginProfile: true, hasSignedIn: false, mustChangePassword: true, hasMfa: false }
+  expect(before.admins).toHaveLength(2)
+  for (const { signIn } of before.admins) expect(signIn).toMatchObject(seen)
+
+  say('running a round after a change by hand')
+  await iam.send(new AttachUserPolicyCommand(drift))
+  expect(await round()).toMatchObject({ new: 1, mailed: true })
+  const finding = { kind: 'policy-added', subject: `ReadOnlyAccess of user ${userByApi}` }
+  expect((await shown()).findings).toMatchObject([finding])
+  if (isLocal) {
+    const [mail] = await roundMails()
+    expect(mail?.To).toEqual(loadVending(vendingFile).notify)
+    expect(mail?.BodyText).toContain(`Somebody gave the user ${userByApi} the policy ReadOnlyAccess`)
+  }
+  expect(await round()).toMatchObject({ new: 0, gone: 0, mailed: false })
+
+  say('running a round after the change was taken back')
+  await iam.send(new DetachUserPolicyCommand(drift))
+  expect(await round()).toMatchObject({ gone: 1, mailed: true })
+  expect((await shown()).findings).toEqual([])
+  if (isLocal) expect(await roundMails()).toHaveLength(2)
+})
+
+test('a removal takes an administrator out again, and leaves the others', async () => {
+  const { accountId } = vended
+  const { executionArn } = await sfn.send(
+    new StartExecutionCommand({
+      stateMachineArn: service['VendAccountArn'],
+      input: JSON.stringify({ accountId, remove: { what: 'everything', userName: userByApi } }),
+    }),
+  )
+  await succeeded(executionArn)
+  const { output = '{}' } = await sfn.send(new DescribeExecutionCommand({ executionArn }))
+  expect(JSON.parse(output)).toMatchObject({
+    outcome: 'Removed',
+    users: [{ userName: userByApi, is: 'deleted' }],
+    groups: [],
+  })
+  const iam = await iamOf(target, accountId, accessRole())
+  await expect(iam.send(new GetUserCommand({ UserName: userByApi }))).rejects.toMatchObject({
+    name: 'NoSuchEntityException',
+  })
+  const { Users = [] } = await iam.send(new GetGroupCommand({ GroupName: group.name }))
+  expect(Users.map(({ UserName }) => UserName)).toEqual([userByHand])
+  const SecretId = `account-vending/${accountId}/${userByApi}`
+  expect((await clients.secrets.send(new DescribeSecretCommand({ SecretId }))).DeletedDate).toBeDefined()
+  expect((await shown()).admins.map(({ userName }) => userName)).toEqual([userByHand])
 })
 
 // Changes of the deployment

@@ -6,6 +6,7 @@ import json
 
 from ministack.core import iam_actions, iam_evaluator, lambda_runtime
 from ministack.services import eventbridge, iam, lambda_svc
+from ministack.services.cloudformation import provisioners
 
 # ERROR NAMES. The worker writes the error's name before its message, and the name becomes the errorType.
 tells = "error: String(err.message || err)"
@@ -65,6 +66,30 @@ condition_key = iam_evaluator._resolve_condition_key
 iam_evaluator._resolve_condition_key = lambda key, context: (
     condition_keys.get().get(key.lower()) or condition_key(key, context)
 )
+
+# ALARMS OF AN EXPRESSION. The alarm is deployed on the first metric of its expression. No test looks at alarms.
+alarm_record = provisioners._cw_metric_alarm_record
+
+
+def record_of_first_metric(name, props):
+    stat = next((one["MetricStat"] for one in props.get("Metrics") or [] if "MetricStat" in one), None)
+    if stat is None:
+        return alarm_record(name, props)
+    metric = {key: stat["Metric"][key] for key in ("MetricName", "Namespace", "Dimensions")}
+    return alarm_record(name, {**props, **metric, "Period": stat["Period"], "Statistic": stat["Stat"], "Metrics": None})
+
+
+provisioners._cw_metric_alarm_record = record_of_first_metric
+
+# OTHER CREDENTIALS. Nobody can have them in MiniStack, so the lists are empty.
+for operation, name in {
+    "ListSigningCertificates": "Certificates",
+    "ListSSHPublicKeys": "SSHPublicKeys",
+    "ListServiceSpecificCredentials": "ServiceSpecificCredentials",
+}.items():
+    empty = f"<{operation}Result><{name}/><IsTruncated>false</IsTruncated></{operation}Result>"
+    assert operation not in iam._IAM_HANDLERS
+    iam._IAM_HANDLERS[operation] = lambda params, answer=(f"{operation}Response", empty): iam._xml(200, *answer, ns="iam")
 
 # EVENTS OF AWS. Only this change lets a test put an event of an AWS service.
 eventbridge._put_events.__defaults__ = (True,)
