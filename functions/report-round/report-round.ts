@@ -24,8 +24,8 @@ type Config = SenderConfig & Parameters<typeof roundMail>[2]
 
 type Seen = Pick<Look, 'accountId' | 'accountName' | 'at' | 'findings' | 'gone'>
 
-// DynamoDB takes 4,000 write units a second for a new table (DynamoDB Developer Guide, on-demand-capacity-mode). So many
-// writes at once use less than half of them, and leave vends the rest.
+// DynamoDB takes 4,000 write units a second for a new table (DynamoDB Developer Guide,
+// on-demand-capacity-mode). Vends need their part of these units while a report writes.
 const writesAtOnce = 8
 /** EventBridge takes ten events in a call, and most looks have one. So many looks are told at once. */
 const looksAtOnce = 10

@@ -16,8 +16,71 @@ const range = (values: number[], digits = 0) => {
 }
 const dollars = (amount: number, digits: number) => `$${amount.toFixed(digits)}`
 
+const thousands = (value: number, digits = 0) => value.toLocaleString('en-US', { maximumFractionDigits: digits })
+
+/** What the page says of the daily round. */
+const rowsOfRounds = ({
+  rows,
+  limits,
+  heapMegabytes,
+  memoryMegabytes,
+}: Results['round']): [string, string, string][] => {
+  const plain = rows.filter(({ accounts, isAudited }) => accounts >= 1000 && !isAudited)
+  const large = plain.filter(({ accounts }) => accounts >= 10_000)
+  const [largest] = plain.slice(-1)
+  if (!largest) return []
+  const each = <Row>(all: Row[], shown: (row: Row) => string | number) => all.map(shown).join('; ')
+  const counts = (all: typeof rows) => each(all, ({ accounts }) => thousands(accounts))
+  const most = (what: keyof typeof limits) => thousands(Math.max(...rows.map((row) => row.most[what])))
+  const dropped = rows.reduce((sum, row) => sum + row.dropped, 0)
+  return [
+    [
+      `Time of a daily round over all of ${counts(large)} accounts, where 1 % of the accounts refuse and 1 % are throttled`,
+      `${each(large, ({ seconds, ratio }) => `${thousands(seconds / 60, 1)} min, ${ratio} × the least that half of AWS's limits allows`)}; ` +
+        `${dropped || 'none'} forgotten`,
+      `The least is lists ÷ ${limits.lists / 2} + sign-ins ÷ ${limits.signIns / 2} + read units of the report ÷ ${thousands(limits.scanned / 2)}, in seconds. ` +
+        'Account Factory for Terraform works on at most 12 accounts an hour. A run of Landing Zone Accelerator takes 40 minutes to more than an hour',
+    ],
+    [
+      'Most in one second of a round: sign-ins, lists of accounts, reads and writes of the ledger',
+      `${most('signIns')}, ${most('lists')}, ${most('reads')} and ${most('writes')}`,
+      `AWS allows ${limits.signIns}, ${limits.lists}, ${thousands(limits.reads)} and ${thousands(limits.writes)}. Our limits are half of these`,
+    ],
+    [
+      'Requests that a round makes for an account; in one second in one account',
+      `${largest.requestsOfAnAccount}; at most ${Math.max(...rows.map(({ mostInAnAccount }) => mostInAnAccount))}`,
+      'IAM publishes no limit of requests',
+    ],
+    [
+      `Events in the history of a round over ${counts([largest])} accounts; its largest payload`,
+      `${thousands(largest.events)}; ${thousands(largest.largestPayload.bytes / 1024)} KB`,
+      'Step Functions allows 25,000; 256 KB',
+    ],
+    [
+      `Memory that Sweep, and ReportRound, need for ${counts([largest])} accounts; the other functions of a round for 100`,
+      `${thousands(heapMegabytes.sweep)}, and ${thousands(heapMegabytes['report-round'])} MB; at most ${thousands(
+        Math.max(
+          ...(['look-at-accounts', 'audit-root-credentials', 'follow-up'] as const).map((name) => heapMegabytes[name]),
+        ),
+      )} MB`,
+      `A function has ${memoryMegabytes} MB. Node.js and the bundle need some of them, too`,
+    ],
+    [
+      `Cost of a round for every 1,000 accounts, if there are ${counts(plain)} accounts, and of this for the two scans of the ledger`,
+      `${each(plain, ({ usdForThousand }) => dollars(usdForThousand, 4))}. For the scans: ${each(plain, ({ scans }) => dollars(scans.usdForThousand, 4))}`,
+      'Our limit is $0.10',
+    ],
+  ]
+}
+
 /** What the page says of recorded figures: rows of what, how much here, and how much elsewhere. */
-export const rowsOf = ({ figures, start: { bundles }, time, cost: { costs } }: Results): [string, string, string][] => {
+export const rowsOf = ({
+  figures,
+  start: { bundles },
+  time,
+  round,
+  cost: { costs },
+}: Results): [string, string, string][] => {
   const value = (name: string) => figures[name as keyof typeof figures].value
   const kilobytes = (which: 'deployed' | 'usual') => range(bundles.map((bundle) => bundle[which].bytes / 1024))
   const { p50, p95, max, failed } = time.ours
@@ -75,6 +138,7 @@ export const rowsOf = ({ figures, start: { bundles }, time, cost: { costs } }: R
       value('openings: events in the history of one that waits for 7 days').toLocaleString('en-US'),
       'Step Functions allows 25,000; the limit that we set is 5,000',
     ],
+    ...rowsOfRounds(round),
     [
       'Cost of one vend; of 1,000 new accounts, retries included',
       `${dollars(costs.oneVendFirstTry, 4)}; ${dollars(costs.thousandNewAccounts, 2)}`,

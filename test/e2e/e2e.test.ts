@@ -533,8 +533,12 @@ describe('an account is opened', () => {
 
 test('the sweep runs, and finds nothing to do', async () => {
   const before = (await executionsOf(vended.accountId)).length
+  const executionArn = `${service['DailyRoundArn']?.replace(':stateMachine:', ':execution:')}:by-hand`
   const { FunctionError, Payload } = await clients.lambda.send(
-    new InvokeCommand({ FunctionName: `account-vending-${stage}-sweep` }),
+    new InvokeCommand({
+      FunctionName: `account-vending-${stage}-sweep`,
+      Payload: new TextEncoder().encode(JSON.stringify({ executionArn })),
+    }),
   )
   expect(FunctionError, Payload?.transformToString()).toBeUndefined()
   expect(await executionsOf(vended.accountId)).toHaveLength(before)

@@ -63,7 +63,8 @@ type Person = {
   /** When the wait for this person began, and whether a round has renewed the link. */
   since: number
   isRenewed: boolean
-  link: 'none' | 'open' | 'ended' | 'claimed' | 'disowned'
+  /** `ending`: the link may end while the round is at work. */
+  link: 'none' | 'open' | 'ending' | 'ended' | 'claimed' | 'disowned'
   missing: 'sign-in' | 'password' | 'mfa' | undefined
   mayEndSecret: boolean
 }
@@ -89,7 +90,7 @@ export const roundInvariantsOf = (given: Given) => {
   type Told = { by: Invocation; status: Finding['status']; recordedAt?: number }
   const told = new Map<string, Told>()
   const findings: Finding[] = []
-  type Report = { by: Invocation; text: string; recordedAt?: number }
+  type Report = { by: Invocation; text: string; at: number; recordedAt?: number }
   const reports: Report[] = []
   /** When somebody last did something in an account by hand. */
   const touchedAt = new Map<string, number>()
@@ -115,7 +116,9 @@ export const roundInvariantsOf = (given: Given) => {
     const handover = itemOf<Handover>(`handover#${accountId}#${lower(userName)}`)
     if (handover?.secretVersion !== version) return 'none'
     if (handover.claim) return handover.claim.disownedAt ? 'disowned' : 'claimed'
-    return Object.values(handover.links).some(({ expiresAt }) => Date.parse(expiresAt) > world.now()) ? 'open' : 'ended'
+    const end = Math.max(...Object.values(handover.links).map(({ expiresAt }) => Date.parse(expiresAt)))
+    if (end <= world.now()) return 'ended'
+    return end > world.now() + slack ? 'open' : 'ending'
   }
   const missingOf = (accountId: string, user: User): Person['missing'] => {
     if (!hasSignedIn(user)) return 'sign-in'
@@ -256,9 +259,11 @@ export const roundInvariantsOf = (given: Given) => {
       reminders.push({ by, due, at: now, whose })
     }
     if (by?.name === 'report-round') {
-      if (reports.some((one) => one.text === text && (one.recordedAt ?? Infinity) < begunAt(by)))
+      // What is gone may come again on a later day, and then reads the same.
+      const isSame = (one: Report) => one.text === text && now - one.at < day / 2
+      if (reports.some((one) => isSame(one) && (one.recordedAt ?? Infinity) < begunAt(by)))
         broken(roundPromises.twice, 'the same report was mailed again, though that was on record')
-      reports.push({ by, text })
+      reports.push({ by, text, at: now })
     }
   }
 
@@ -324,7 +329,7 @@ export const roundInvariantsOf = (given: Given) => {
     const wasActedOn = itemOf<FollowUp>(`follow#${accountId}#${lower(userName)}`)?.done['remove'] !== undefined
     if (missing === 'sign-in' && isOver && !started(({ remove }) => isHim(remove?.userName)))
       broken(roundPromises.forgotten, `${who} has not come for ${unclaimed.removeAfterDays} days and was not removed`)
-    if (missing === 'sign-in' && (isAlmostOver || wasActedOn)) return
+    if (missing === 'sign-in' && (isAlmostOver || wasActedOn || link === 'ending')) return
     const isEnded = missing === 'sign-in' && link === 'ended'
     if (isEnded && mayBeMailed && !isRenewed && !started(({ renew }) => isHim(renew)))
       broken(roundPromises.forgotten, `the link of ${who} has ended, and the round mailed no new link`)

@@ -418,11 +418,15 @@ const live = async (service: Service, plan: RoundPlan, random: () => number, isL
   }
 
   // The operator
+  /** An operator's removal also takes the sign-in of people who have chosen a password. */
+  const passwordsMayGo = (accountId: string, { userName }: RemovalAsk['remove']) => {
+    const names = userName ? [userName] : Object.keys(invariants.record(accountId)?.passwords ?? {})
+    for (const name of names) invariants.signInDeleted(accountId, name)
+  }
   const askRemoval = async ({ at, accountId, remove }: RemovalAsk) => {
     await sleep(at * 1000)
     note({ kind: `removal-of-${remove.what}`, what: `${remove.userName ?? 'all'} of ${accountId}` })
-    const names = remove.userName ? [remove.userName] : Object.keys(invariants.record(accountId)?.passwords ?? {})
-    for (const name of names) invariants.signInDeleted(accountId, name)
+    passwordsMayGo(accountId, remove)
     startExecution(`remove-${uuid()}`, JSON.stringify({ accountId, remove, requestedBy: 'operator' }))
   }
   const ask = async ({ at, accountId, again }: { at: number; accountId: string; again?: boolean }) => {
@@ -435,6 +439,8 @@ const live = async (service: Service, plan: RoundPlan, random: () => number, isL
   const goOn = (execution: Execution) => {
     const { executionArn, input, status, error = '', stopDate = 0 } = execution
     if (superseded.has(executionArn)) return
+    const { accountId = '', remove, requestedBy } = JSON.parse(input) as Asked & RemovalAsk & { requestedBy?: string }
+    if (requestedBy === 'operator' && remove) passwordsMayGo(accountId, remove)
     const { goOn } = explanations[status === 'ABORTED' ? 'Aborted' : error] ?? unforeseen
     // The next round looks again at what an older round has left.
     const isOld = isRound(execution) && clock.now() - stopDate > (day / 2) * 1000

@@ -292,7 +292,7 @@ describe('rounds', () => {
 test('the figures in the repository come from a whole run', () => {
   expect(results.time.worlds).toBe(1000)
   expect(results.start.processes).toBe(30)
-  for (const part of ['start', 'work', 'time', 'cost'] as const) {
+  for (const part of ['start', 'work', 'time', 'round', 'cost'] as const) {
     // A part tells by itself of which commit it is: a run of one part leaves the others' figures as they were.
     expect(results[part]).toMatchObject({
       commit: expect.stringMatching(/^[0-9a-f]{40}$/) as string,
