@@ -166,7 +166,7 @@ export const mistakesInVends: Mistake[] = [
   {
     name: 'the sweep takes a suspended account for a closed one',
     file: 'sweep/sweep.ts',
-    changes: [["State === 'PENDING_CLOSURE')", "State === 'PENDING_CLOSURE' || State === 'SUSPENDED')"]],
+    changes: [['if (isClosed({ State })) return', "if (isClosed({ State }) || State === 'SUSPENDED') return"]],
   },
   {
     name: 'the sweep tells again what it told on the same day',
