@@ -45,10 +45,12 @@ export const controlTower =
     )
     const { response } = await (config.requestHandler as Connection).handle(request as HttpRequest)
     const text = config.utf8Encoder(await collectBody(response.body as Uint8Array, config))
-    const answer = JSON.parse(text || '{}') as { message?: string; Message?: string }
-    if (response.statusCode < 300) return answer as Answer
-    const [name = 'Unknown'] = (response.headers['x-amzn-errortype'] ?? 'Unknown').split(':')
-    throw Object.assign(new Error(answer.message ?? answer.Message ?? name), {
+    if (response.statusCode < 300) return JSON.parse(text || '{}') as Answer
+    const type = response.headers['x-amzn-errortype']
+    const [name = 'Unknown'] = type?.split(':') ?? []
+    // Without a name, a proxy of AWS has answered instead of the service, and the page is not JSON.
+    const { message, Message = name } = JSON.parse((type && text) || '{}') as { message?: string; Message?: string }
+    throw Object.assign(new Error(message ?? Message), {
       name,
       $metadata: { httpStatusCode: response.statusCode },
     })

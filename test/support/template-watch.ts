@@ -353,6 +353,7 @@ export const roleTable: Record<string, RoleRow> = {
     ...requests,
     ...intents,
     Notes: items('sweep', 'approval'),
+    Looks: items('look'),
     ...batches,
     EndOfSecrets: { NumericGreaterThanEquals: { 'secretsmanager:RecoveryWindowInDays': '7' } },
     Mail: mail,
@@ -372,7 +373,7 @@ export const roleTable: Record<string, RoleRow> = {
     },
   }),
   FollowUpRole: role(lambda, {
-    Ledger: items('round', 'account', 'look', 'handover', 'mail'),
+    Ledger: items('account', 'look', 'handover', 'mail'),
     FollowUps: items('follow'),
     Mail: mail,
     Secrets: { NumericGreaterThanEquals: { 'secretsmanager:RecoveryWindowInDays': '7' } },

@@ -6,6 +6,9 @@ import {
 } from '@aws-sdk/client-account'
 import { MoveAccountCommand, OrganizationsClient } from '@aws-sdk/client-organizations'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { nameConnectionFailure } from '../../functions/shared/aws-errors.ts'
+import { controlTower, isAutoEnrolmentOn } from '../../functions/shared/control-tower.ts'
+import { AwsError } from '../../local/aws/aws-error.ts'
 import { startEndpoint } from '../../local/aws/endpoint.ts'
 import { limitRates } from '../../local/aws/rates.ts'
 import { addAccount, createWorld } from '../../local/aws/world.ts'
@@ -230,4 +233,17 @@ test('the baselines of accounts are children, which are listed only on request',
 
 test('a path belongs to the service that the call is signed for', async () => {
   expect(await call('/list-landingzones', {}, 'account')).toMatchObject({ error: 'UnsupportedByLocalOrganization' })
+})
+
+test('an answer of a proxy, which is no JSON, is a failure that a Retry matches', async () => {
+  const proxied = await startEndpoint(world, {
+    intercept: () => {
+      throw new AwsError('', 'Service Unavailable', 503)
+    },
+  })
+  const { config } = new OrganizationsClient({ ...clientConfig(world.managementAccountId), endpoint: proxied.url })
+  const call = controlTower({ config }, { region: 'us-east-1', endpointUrl: proxied.url })
+  const error = await isAutoEnrolmentOn(call).catch(nameConnectionFailure)
+  expect(error).toMatchObject({ name: 'AwsUnreachableError', message: 'No answer from AWS (HTTP 503): Unknown' })
+  await proxied.close()
 })
