@@ -47,7 +47,7 @@ const nodesAndEdges = (states: Record<string, State>): string[] => {
       // A Map becomes a frame around its states. An arrow to the Map points to the first of these states.
       const inner = nodesAndEdges(state.ItemProcessor.States)
       return [
-        `subgraph "cluster_${name}" { id="state-${name}"; label="${name}"; labeljust=r; labelloc=b; style="rounded,filled"; fillcolor="#f7f9fb"; color="#9aa5b1"; fontcolor="#52606d"; ${inner.join('; ')} }`,
+        `subgraph "cluster_${name}" { id="state-${name}"; label="${name}"; labeljust=r; labelloc=b; margin=20; style="rounded,filled"; fillcolor="#f7f9fb"; color="#9aa5b1"; fontcolor="#52606d"; ${inner.join('; ')} }`,
       ]
     }
     return [
