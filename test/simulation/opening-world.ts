@@ -103,7 +103,8 @@ const live = async (service: Service, plan: OpeningPlan, random: () => number, i
 
   const liveness = livenessOf({
     now: clock.now,
-    isExcused: () => false,
+    // Organizations fails a creation of the plan, whatever happened before. A redrive asks for another one.
+    isExcused: ({ error }) => error === 'AccountCreationFailedError',
     broken: invariants.broken,
   })
   const vendedOnce = new Set<string>()

@@ -25,6 +25,8 @@ const endured: { errors: string[]; retries?: number; seconds?: number }[] = [
       'InternalException',
       'InternalFailure',
       'InternalServerError',
+      // Control Tower's name.
+      'InternalServerException',
       'InternalServiceError',
       'Lambda.SdkClientException',
       'Lambda.ServiceException',

@@ -195,8 +195,12 @@ export const roundInvariantsOf = (given: Given) => {
     if (by.name === 'report-round' && operation === 'PutItem' && pk.startsWith('report#'))
       for (const report of reports) if (report.by === by) report.recordedAt ??= now
     if (by.name === 'report-round' && operation === 'UpdateItem' && pk.startsWith('look#'))
-      for (const [key, one] of told)
-        if (one.by === by && key.startsWith(pk.replace('look#', ''))) one.recordedAt ??= now
+      for (const [key, one] of told) {
+        if (!key.startsWith(pk.replace('look#', ''))) continue
+        if (one.by === by) one.recordedAt ??= now
+        // A second report at the same moment writes over what this one has recorded. An event can come twice then.
+        else if (begunAt(by) < (one.recordedAt ?? 0)) delete one.recordedAt
+      }
     // After a removal of everything, the next look knows of no finding.
     if (operation === 'DeleteItem' && pk.startsWith('look#'))
       for (const key of told.keys()) if (key.startsWith(pk.replace('look#', ''))) told.delete(key)
