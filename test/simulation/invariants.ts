@@ -254,7 +254,7 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds, e
     return isImpossible(accountId) && (!world.accounts.has(accountId) || hopeless.includes(execution.error ?? ''))
   }
 
-  const askOf = ({ accountId, request }: Arrival): Ask =>
+  const askOf = ({ accountId, request }: Pick<Arrival, 'accountId' | 'request'>): Ask =>
     completeRequest(parseInput(adminsRequest, request), vending, {
       accountId,
       accountEmail: world.accounts.get(accountId)?.email ?? '',
@@ -426,7 +426,9 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds, e
       const account = world.accounts.get(id)
       if (!account) continue
       const asked = asks.filter(({ accountId, acceptance }) => accountId === id && acceptance !== 'refused')
-      checkNothingElse(account, asked.map(askOf))
+      // If the only requests for a new account were refused, the sweep vends the account as it does without a request.
+      const bySweep = asked.length || !plan.sweeps.length ? [] : [{ accountId: id, request: {} }]
+      checkNothingElse(account, [...asked, ...bySweep].map(askOf))
       checkPasswords(account)
       checkInline(account)
       const here = executions.filter((execution) => accountOfExecution(execution) === id)

@@ -156,7 +156,8 @@ const live = async (
   const vendedOnce = new Set<string>()
   const vended = (accountId: string) => {
     const { suspendedAt, isOld } = byId.get(accountId) ?? {}
-    if (vendedOnce.has(accountId) || suspendedAt !== undefined) return
+    // If the notice of a failure was not delivered, a person replays the notice before a redrive, whenever that is.
+    if (vendedOnce.has(accountId) || suspendedAt !== undefined || result.faults['dead-letter']) return
     vendedOnce.add(accountId)
     // An event of an account from before the installation asks for nothing.
     const isAsk = ({ accountId: id, door }: Arrival) =>
