@@ -6,7 +6,15 @@ import { AccountBusyError, ApprovalRequiredError, InvalidInputError, RequestOpen
 import { isRunning } from '../shared/execution.ts'
 import type { Ledger } from '../shared/ledger.ts'
 import { openExecution, type Opening, type OpenRequest } from '../shared/new-account.ts'
-import { askOf, createRequest, type Intent, readIntent, readRequest, takeIntent } from '../shared/opening.ts'
+import {
+  askOf,
+  createRequest,
+  hasFailedJustNow,
+  type Intent,
+  readIntent,
+  readRequest,
+  takeIntent,
+} from '../shared/opening.ts'
 import { parseInput } from '../shared/parse.ts'
 import { hasVended, leaseRestSeconds, readAccount } from '../shared/record-and-lease.ts'
 import { placeOf, vendOf } from '../shared/vend.ts'
@@ -21,7 +29,7 @@ type Config = OpeningConfig & { approval?: 'required' | undefined }
  * `outcome` says how the execution continues: Opening, or one of the end states AlreadyVended, AlreadyInProgress.
  * Safe to run twice: an execution can take its own intent again.
  * Throws what `checkOpening` throws, `ApprovalRequiredError`, `RequestOpenError`, and `AccountBusyError` while a
- * function of an earlier execution may still be at work.
+ * function of an earlier execution, or from before a redrive, may still be at work.
  */
 export const acceptOpening = async (
   clients: Clients,
@@ -104,6 +112,10 @@ const outcomeOf = async (
   const { holder, renewedAt = 0, accountId } = intent
   const record = accountId === undefined ? undefined : await readAccount(ledger, accountId)
   if (hasVended(record, executionArn) || (holder !== undefined && hasVended(record, holder))) return 'AlreadyVended'
+  // This call may be left over from before the failure. It would take the failure out of the intent, and every later
+  // request for the address would be refused.
+  if (holder === executionArn && hasFailedJustNow(intent))
+    throw new AccountBusyError(`This execution failed less than ${leaseRestSeconds} seconds ago`)
   if (holder === undefined || holder === executionArn) return undefined
   if (await isRunning(sfn, holder)) return 'AlreadyInProgress'
   if (Date.now() - renewedAt < leaseRestSeconds * 1000) throw busy(body.email)

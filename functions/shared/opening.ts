@@ -123,8 +123,8 @@ export const isOpenedByRequest = (
 const hasEnded = ({ status, failure, accountId }: Intent) =>
   status === 'declined' || (failure !== undefined && accountId === undefined)
 
-/** Functions of the failed execution may still be at work. */
-const hasFailedJustNow = ({ failure }: Intent, at: string) =>
+/** Whether functions of the failed execution may still be at work. */
+export const hasFailedJustNow = ({ failure }: Intent, at = now()) =>
   failure !== undefined && Date.parse(at) - Date.parse(failure.at) < leaseRestSeconds * 1000
 
 type NewRequest = {

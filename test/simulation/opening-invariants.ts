@@ -25,6 +25,8 @@ const none = '14 none abandoned'
 const budget = '15 budget'
 /** A decision that is older than this was not made beside a failure notice. */
 const longestDecision = 5 * 60 * 1000
+/** From one sweep to the end of the next. */
+const longestSweep = 25 * 60 * 60 * 1000
 /** The longest that a call is on its way without a fault, in seconds. */
 const longestWay = 0.5
 
@@ -129,6 +131,9 @@ export const openingInvariantsOf = ({ plan, world, ledger, executions, toldAt, b
       const intent = intentOf(email)
       const holder = executions().find(({ executionArn }) => executionArn === intent?.holder)
       const told = holder && holder.status !== 'RUNNING' && toldAt(holder)
+      // AcceptRequest of an execution that was stopped may put the request on record later. The next sweep sees that.
+      const isLate = Date.parse(intent?.requestedAt ?? '') >= (holder?.stopDate ?? Infinity)
+      if (isLate && world.now() - (holder?.stopDate ?? 0) < longestSweep) return
       if (told && intent?.accountId === undefined && world.now() - told > longestDecision)
         broken(none, `a request for ${email} was refused because of an earlier one that has failed without an account`)
     },

@@ -76,6 +76,15 @@ type Asked = {
   remove?: { userName?: string; unclaimed?: boolean }
   requestedBy?: string
 }
+/** The findings that a write of a look leaves to be told: of two calls with the same events, one may be refused. */
+const toTellIn = (accountId: string, values: unknown) =>
+  new Set(
+    Object.values(unmarshall((values ?? {}) as Parameters<typeof unmarshall>[0]))
+      .flatMap((value: unknown) => (typeof value === 'object' && value !== null ? Object.entries(value) : []))
+      .flatMap(([key, { report }]: [string, { report?: string }]) =>
+        report === undefined ? [] : [`${accountId} ${lower(key)}`],
+      ),
+  )
 const askedOf = ({ input }: Pick<Execution, 'input'>) => JSON.parse(input) as Asked
 
 /** Checks the promises of the rounds in one world. `broken` is called for each promise that is broken. */
@@ -194,13 +203,16 @@ export const roundInvariantsOf = (given: Given) => {
     }
     if (by.name === 'report-round' && operation === 'PutItem' && pk.startsWith('report#'))
       for (const report of reports) if (report.by === by) report.recordedAt ??= now
-    if (by.name === 'report-round' && operation === 'UpdateItem' && pk.startsWith('look#'))
+    if (by.name === 'report-round' && operation === 'UpdateItem' && pk.startsWith('look#')) {
+      const accountId = pk.replace('look#', '')
+      const stillToTell = toTellIn(accountId, input['ExpressionAttributeValues'])
       for (const [key, one] of told) {
-        if (!key.startsWith(pk.replace('look#', ''))) continue
+        if (!key.startsWith(accountId) || stillToTell.has(key)) continue
         if (one.by === by) one.recordedAt ??= now
         // A second report at the same moment writes over what this one has recorded. An event can come twice then.
         else if (begunAt(by) < (one.recordedAt ?? 0)) delete one.recordedAt
       }
+    }
     // After a removal of everything, the next look knows of no finding.
     if (operation === 'DeleteItem' && pk.startsWith('look#'))
       for (const key of told.keys()) if (key.startsWith(pk.replace('look#', ''))) told.delete(key)

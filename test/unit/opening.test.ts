@@ -1,4 +1,7 @@
+import { OrganizationsClient } from '@aws-sdk/client-organizations'
+import { SFNClient } from '@aws-sdk/client-sfn'
 import { afterEach, describe, expect, test, vi } from 'vitest'
+import { acceptOpening } from '../../functions/accept-request/accept-opening.ts'
 import { AccountBusyError, FailedJustNowError, LeaseLostError } from '../../functions/shared/errors.ts'
 import { openRequest } from '../../functions/shared/new-account.ts'
 import {
@@ -15,7 +18,7 @@ import {
   statusOfRequest,
   takeIntent,
 } from '../../functions/shared/opening.ts'
-import { aRecord, aVend, anotherVend } from '../support/builders.ts'
+import { aRecord, aVend, anotherVend, theDefaults } from '../support/builders.ts'
 import { realLedger } from '../support/real-ledger.ts'
 
 const ledgerIn = realLedger()
@@ -34,6 +37,20 @@ const held = async () => {
   await takeIntent(ledgerIn(), { email: body.email, vend, intent })
   return { body, requestId, email: body.email }
 }
+const notAsked = () => Promise.reject(new Error('is not asked'))
+/** AcceptRequest of the execution that opens the account. */
+const accept = ({ body, email, requestId }: Awaited<ReturnType<typeof held>>) =>
+  acceptOpening(
+    { organizations: new OrganizationsClient(), controlTower: notAsked, sfn: new SFNClient(), ledger: ledgerIn() },
+    { request: { account: { name: body.name, email }, requestId }, executionArn: vend.executionArn },
+    {
+      ...theDefaults(),
+      protected: { accounts: [], organizationalUnits: [] },
+      requests: { organizationalUnits: [] },
+      accessRole: 'OrganizationAccountAccessRole',
+      automatic: 'organizations',
+    },
+  )
 const passes = (seconds: number) => vi.setSystemTime(Date.now() + seconds * 1000)
 
 describe('the open request for an address', () => {
@@ -111,6 +128,25 @@ describe('the intent', () => {
     passes(91)
     expect(await begin()).toMatchObject({ status: 'opening', steps: { OpenAccount: { state: 'OpenAccount' } } })
     expect((await readIntent(ledgerIn(), email))?.failure).toBeUndefined()
+  })
+
+  test('keeps its failure although AcceptRequest of the stopped execution comes late, so that a new request is taken', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    const opened = await held()
+    expect(await accept(opened)).toMatchObject({ outcome: 'Opening' })
+    await recordOpeningFailure(ledgerIn(), { email: opened.email, executionArn: vend.executionArn, ...failure })
+    await expect(accept(opened)).rejects.toBeInstanceOf(AccountBusyError)
+    passes(91)
+    expect(await create({ ...opened.body, tags: { Asked: 'again' } })).toMatchObject({ isNew: true })
+  })
+
+  test('is taken again by a redrive of AcceptRequest, 90 seconds after the failure', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    const opened = await held()
+    await recordOpeningFailure(ledgerIn(), { email: opened.email, executionArn: vend.executionArn, ...failure })
+    passes(91)
+    expect(await accept(opened)).toMatchObject({ outcome: 'Opening' })
+    expect((await readIntent(ledgerIn(), opened.email))?.failure).toBeUndefined()
   })
 
   test('fails with the execution of its request, even if that execution never took it', async () => {
