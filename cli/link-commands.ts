@@ -55,7 +55,8 @@ States of a link:
   disowned  the link was opened, and somebody with the link said: That was not me
   claimed   the link was opened, and the page showed the password
 
-A link opens once. If a link was opened, the column "Open until" shows when.
+A link can be opened once. For a link that was opened, the column "Open until" shows the time at
+which the link was opened.
 
 Exit codes: 0 listed, 1 AWS refused, 2 a mistake in the command.`,
     )

@@ -70,7 +70,7 @@ export type LinkState = keyof typeof colours
 /** The state of a link, in its color. */
 export const showLinkState = (state: LinkState) => styleText(colours[state], state)
 
-/** When a link ends or has ended: it opens once. */
+/** When a link expires, or when somebody opened the link. */
 const endOf = (link: ListedLink) => showTime('until' in link ? link.until : link.claimedAt)
 
 /** The links for a person, a line each. `most` is the most columns of a line: a program wants each link whole. */

@@ -50,7 +50,7 @@ export const addListCommand = (program: Command, { more, answer }: Shared) => {
     .option('--failed', 'only accounts with the status FAILED')
     .option('--never-signed-in', 'only accounts with an administrator who has not signed in yet')
     .option('--no-mfa', 'only accounts with an administrator who signs in without MFA')
-    .option('--bounced', 'only accounts with a mail that did not arrive: bounced, rejected or complained about')
+    .option('--bounced', 'only accounts with a sign-in mail that bounced, was rejected or was marked as spam')
     .option('--since <DAY>', 'only accounts whose vend has changed on this day (UTC) or later, like 2026-11-28', day)
     .option('--ou <UNIT>', 'only accounts in this unit and the units in it: an id, or a path like Workloads/Sandbox')
     .option('--csv <FILE>', 'write a CSV file, or - for stdout')
@@ -58,8 +58,8 @@ export const addListCommand = (program: Command, { more, answer }: Shared) => {
     .addHelpText(
       'after',
       `
-With several options, the command lists the accounts that all of them name. Who has signed in, and
-who uses MFA, is what the last daily round saw: docs/round.md.
+If you give several options, the command lists the accounts that match all of them. The last daily
+round saw who has signed in and who uses MFA: docs/round.md.
 
 Exit codes: 0 listed, 1 AWS refused, 2 a mistake in the command.`,
     )

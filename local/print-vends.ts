@@ -2,6 +2,7 @@ import { styleText } from 'node:util'
 import Table from 'cli-table3'
 import type { Progress } from './aws/step-functions-execution.ts'
 import { endOf, type VendReport } from './report-vend.ts'
+import { wayOf } from './page/words.ts'
 import type { LocalOrganization } from './start-organization.ts'
 
 export type Say = (text: string) => void
@@ -18,7 +19,7 @@ export const progressLine = ({ state, index, what, error }: Progress, account = 
 const row = (vend: VendReport) => {
   const { door, accountId, opened, groups, users, secrets, mails } = vend
   return [
-    [accountId ?? opened ?? '–', `by ${door}`, endOf(vend)].join('\n').trim(),
+    [accountId ?? opened ?? '–', wayOf(door), endOf(vend)].join('\n').trim(),
     groups.map(({ name }) => name).join('\n'),
     users.map(({ name, kept }) => (kept ? `${name} (kept)` : name)).join('\n'),
     secrets.map(({ name }) => name.replaceAll('/', '/\n')).join('\n'),

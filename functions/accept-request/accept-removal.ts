@@ -48,7 +48,7 @@ const refuseUnlessOurs = ({ passwords, admins, asked }: AccountRecord, userName:
     asked.kept?.some((name) => name.toLowerCase() === userName.toLowerCase())
   if (isKept)
     throw new UserKeptError(
-      `The user ${userName} existed before account vending, which removes only users that it has created`,
+      `The user ${userName} existed before a vend requested this user. Account vending removes only users that it has created`,
     )
   const ours = Object.keys(passwords).map((name) => entryOf(admins, name)?.userName ?? name)
   throw new UserNotOnRecordError(

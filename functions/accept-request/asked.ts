@@ -68,7 +68,7 @@ export const renewalOf = (
   }
   if (known.kept)
     throw new UserKeptError(
-      `The user ${known.userName} existed before account vending was installed. Account vending has no password for this user`,
+      `The user ${known.userName} existed before a vend requested this user. Account vending has no password for this user`,
     )
   // Today's vending.yml decides whether the policy for MFA is required.
   const { kept: _kept, inline: _inline, ...admin } = known

@@ -16,9 +16,10 @@ export type ReminderConfig = {
 }
 
 const titles = {
-  'sign-in': (account: string) => `Reminder: sign in to the AWS account ${account}`,
-  password: (account: string) => `Reminder: choose your own password in the AWS account ${account}`,
-  mfa: (account: string) => `Reminder: turn on MFA in the AWS account ${account}`,
+  'sign-in': (account: string, user: string) => `Reminder: sign in to the AWS account ${account} as ${user}`,
+  password: (account: string, user: string) =>
+    `Reminder: choose your own password for the user ${user} in the AWS account ${account}`,
+  mfa: (account: string, user: string) => `Reminder: turn on MFA for the user ${user} in the AWS account ${account}`,
 }
 
 /**
@@ -34,7 +35,7 @@ export const reminderOf = (
   const missing = missingOf(seen, config) ?? 'sign-in'
   const link = missing === 'sign-in' ? linkIn(handover, mail, now) : undefined
   const ends = openLinks(handover, mail.secretVersion, now).map(([, { expiresAt }]) => expiresAt)
-  const title = titles[missing](`${accountName} (${accountId}) as ${userName}`)
+  const title = titles[missing](`${accountName} (${accountId})`, userName)
   const values = {
     title,
     accountName,

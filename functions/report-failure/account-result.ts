@@ -48,7 +48,7 @@ const nothingMissing = (sentence: string, done = '') => ({
   sentence,
   done,
   notDone: '',
-  next: 'Nothing is left to do for account vending.',
+  next: 'You do not need to do anything for account vending.',
 })
 
 /**

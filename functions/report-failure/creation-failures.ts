@@ -29,14 +29,14 @@ export const creationFailures: Record<string, CreationFailure> = {
   ),
   INVALID_EMAIL: createAgain('The e-mail address is not valid. Create the account with another address:'),
   INVALID_ADDRESS: createAgain(
-    'The address on record for the organization is not valid. Correct the address in Billing, then create the account again:',
+    'The postal address of the organization is not valid. Correct the postal address in Billing, then create the account again:',
   ),
   CONCURRENT_ACCOUNT_MODIFICATION: createAgain(
     'The same request was already submitted. First look whether the other request has created the account, or is still creating the account. Only if not, create the account again. This command shows the other request:',
     look,
   ),
   INTERNAL_FAILURE: createAgain(
-    'AWS had an internal failure. If the creation fails again, ask AWS Support. Create the account again:',
+    'AWS had an internal failure. Create the account again, and if the creation fails again, ask AWS Support:',
   ),
   MISSING_PAYMENT_INSTRUMENT: createAgain(
     'The management account has no payment method. Add a payment method in Billing, then create the account again:',
@@ -60,7 +60,7 @@ export const creationFailures: Record<string, CreationFailure> = {
   // The API Reference's name for the same reason. The enum of the SDK has the name above.
   IDENTITY_INVALID_BUSINESS_VALIDATION: identityNotValid,
   UPDATE_EXISTING_RESOURCE_POLICY_WITH_TAGS_NOT_SUPPORTED: createAgain(
-    'Organizations cannot set tags when it updates an existing resource policy. Add the tags after the account is created. Create the account again without tags:',
+    'Organizations cannot set tags when it updates an existing resource policy. Create the account again without tags, and add the tags afterwards:',
   ),
 }
 
@@ -68,7 +68,7 @@ const withoutReason = createAgain(
   'Organizations gave no reason. Look at the request in the console of Organizations or in CloudTrail. If the account was not created, create the account again:',
 )
 const unknownReason = createAgain(
-  'This version does not know the reason. The console of Organizations shows more about the request. When the cause is fixed, create the account again:',
+  'This version of account vending does not know this reason. The console of Organizations shows more about the request. When the cause is fixed, create the account again:',
 )
 
 /** What to do about a creation that failed, with the name of the reason. Organizations may give no reason. */

@@ -299,5 +299,8 @@ const progress = (subject: Omit<Subject, 'name'>) => {
     ...users.flatMap(linesOf),
   ]
   const text = (wanted: boolean) => lines.flatMap(({ isDone, text }) => (isDone === wanted ? [text] : [])).join('\n')
-  return { done: text(true), notDone: text(false) || '– the record that the vend is finished' }
+  return {
+    done: text(true),
+    notDone: text(false) || '– the entry in the ledger that the vend is finished (everything else is done)',
+  }
 }

@@ -52,11 +52,11 @@ export const roundMail = (news: News[], counts: Counts, { notify, runbook = '', 
     accountsWithFindings: `${counts.accountsWithFindings}`,
     accounts: `${counts.accounts}`,
     found: sections(found, {
-      head: (kind, count) => `${count} new, ${counts.openByKind[kind] ?? 0} open`,
+      head: (kind, count) => `: ${count} new, ${counts.openByKind[kind] ?? 0} open`,
       line: ({ text }) => text,
     }),
     gone: sections(gone, {
-      head: (_, count) => `${count} gone`,
+      head: (_, count) => ` (${count})`,
       line: ({ subject, since }) => [subject, `found on ${since.slice(0, 10)}`].filter(Boolean).join(', '),
     }),
     command,
@@ -72,7 +72,7 @@ const sections = (news: News[], { head, line }: Shown) =>
   [...Map.groupBy([...news].sort(byWorst), ({ kind }) => kind)]
     .map(([kind, all]) =>
       [
-        `${findingWords[kind]}: ${head(kind, all.length)}`,
+        `${findingWords[kind]}${head(kind, all.length)}`,
         ...all
           .slice(0, mostOfAKind)
           .map((one) => `  ${one.accountId} (${oneLine(one.accountName)}): ${oneLine(line(one))}`),

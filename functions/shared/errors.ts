@@ -54,7 +54,7 @@ export class UserNotOnRecordError extends Error {
   override readonly name = 'UserNotOnRecordError'
 }
 
-/** The user existed before account vending, which keeps the user unchanged: it neither renews a link nor removes. */
+/** The user existed before a vend requested the user, so account vending neither renews a link nor removes the user. */
 export class UserKeptError extends Error {
   override readonly name = 'UserKeptError'
 }

@@ -68,17 +68,17 @@ export const explanations: Record<string, Explanation> = {
   ),
   UserNotOnRecordError: explain(
     'correct',
-    'Account vending did not create the user whom the request names. Nothing was changed.',
+    'The ledger does not list the user whom the request names. Nothing was changed.',
     'The cause lists the users that account vending has created. Name one of these users:',
   ),
   UserKeptError: explain(
     'correct',
-    'The user existed before account vending was installed. Account vending has no password for this user. Nothing was changed.',
+    'The user existed before a vend requested this user, so account vending keeps the user unchanged and has no password for the user. Nothing was changed.',
     'Reset the password of the user, or delete the user, in the IAM console; or name another user:',
   ),
   LastWayInError: explain(
     'correct',
-    'After the removal, nobody could sign in to the console of the account with a password. Nothing was removed.',
+    'After the removal, nobody would be able to sign in to the console of the account with a password. Nothing was removed.',
     'Give another user a password first, or confirm that the last users with a password may be removed:',
   ),
   ApprovalRequiredError: explain(
@@ -138,7 +138,7 @@ export const explanations: Record<string, Explanation> = {
   ),
   FailedJustNowError: explain(
     'redrive',
-    'The execution was redriven right after its failure, and a failure of this execution was reported while it waited.',
+    'The execution was redriven right after its failure. While the execution waited, the report of the failure arrived late, so the execution had to wait longer than the two minutes that it may wait.',
     nothingToFix,
   ),
   AccountNotReadyError: explain(
@@ -169,7 +169,7 @@ export const explanations: Record<string, Explanation> = {
   PolicyNotFoundError: explain(
     'start',
     'A requested policy does not exist in the account. Nothing was made.',
-    'Correct the name of the policy in vending.yml and deploy, or correct it in the request (the name of an AWS managed policy includes its path, as in job-function/Billing); or create the policy in the account.',
+    'Correct the name of the policy: in vending.yml (then deploy) or in the request. The name of an AWS managed policy includes its path, as in job-function/Billing. Or create the policy in the account.',
   ),
   PolicyNotAttachableError: explain(
     'correct',
@@ -183,17 +183,17 @@ export const explanations: Record<string, Explanation> = {
   ),
   GroupNotOursError: explain(
     'start',
-    'A group of that name already exists in the account and gives permissions other than the requested ones. The group was left unchanged, and nobody was added to it.',
-    'Rename or delete that group, or request a group of another name.',
+    'A group with a requested name already exists in the account and gives permissions other than the requested ones. The group was left unchanged, and nobody was added to it.',
+    'Rename or delete that group, or request a group with another name.',
   ),
   GroupDiffersError: explain(
     'correct',
-    'Account vending created a group of that name earlier, and the group gives permissions other than the requested ones. Nothing was changed.',
-    'Request a group of another name.',
+    'Account vending created a group with a requested name earlier, and the group gives permissions other than the requested ones. Nothing was changed.',
+    'Request a group with another name.',
   ),
   UserNotOursError: explain(
     'start',
-    'Somebody else created a user of that name in the account during the vend. The user was left unchanged.',
+    'During the vend, somebody else created a user with a requested name in the account. The user was left unchanged.',
     'If account vending should create the user, delete the existing user. Otherwise the existing user stays unchanged and gets no password and no mail. In both cases, start again:',
   ),
   SecretNotOursError: explain(
@@ -218,7 +218,7 @@ export const explanations: Record<string, Explanation> = {
   ),
   ListIncompleteError: explain(
     'redrive',
-    'For about a minute, Organizations has left accounts out of its list. Nothing was done with such a list.',
+    'For about a minute, Organizations has left accounts out of its list. The service did not use the incomplete list.',
     nothingToFix,
   ),
   BatchGoneError: explain(
@@ -259,7 +259,7 @@ export const explanations: Record<string, Explanation> = {
   ),
   DeleteConflictException: explain(
     'redrive',
-    'For about a minute, IAM refused to delete a user or a group because somebody gave it something new: an access key, a member or a policy.',
+    'For about a minute, IAM refused to delete a user or a group because somebody added something to the user or group: an access key, an MFA device, a member or a policy.',
     'CloudTrail in the account shows who created these things. Stop this person or automation. Then redrive the execution, which removes the rest:',
   ),
   LimitExceededException: explain(
@@ -275,7 +275,7 @@ export const explanations: Record<string, Explanation> = {
   'States.Timeout': explain(
     'redrive',
     'A step, or the whole workflow, took longer than allowed.',
-    'Redrive the execution from the step that failed. If it fails again, check the function’s log:',
+    'Redrive the execution from the step that failed. If the step fails again, check the function’s log:',
   ),
   Aborted: explain(
     'redrive',

@@ -42,7 +42,11 @@ export const Accounts = ({ snapshot }: { snapshot: Snapshot }) => (
                 {users.map(({ name, ours, groups, mail, claim, followThrough }) => (
                   <div key={name}>
                     {name}{' '}
-                    <small>{[...groups, ...(ours ? [] : ['not ours']), ...(claim ? [claim] : [])].join(', ')}</small>
+                    <small>
+                      {[...groups, ...(ours ? [] : ['not created by account vending']), ...(claim ? [claim] : [])].join(
+                        ', ',
+                      )}
+                    </small>
                     {mail && <small class={troubles.includes(mail) ? 'wrong' : ''}> · mail {mail}</small>}
                     {followThrough.length > 0 && <small class="follow-through">{followThrough.join(', ')}</small>}
                   </div>

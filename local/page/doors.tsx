@@ -181,13 +181,14 @@ const ApiDoor = ({ snapshot, act, message }: Props) => {
 /** Lets days pass, with a daily round on each. */
 const Days = ({ act, message }: Props) => {
   const [days, setDays] = useState(1)
-  const done = `${days === 1 ? 'A day has passed' : `${days} days have passed`}. A daily round ran on each day.`
+  const done =
+    days === 1 ? 'A day has passed, and a daily round ran.' : `${days} days have passed. A daily round ran on each day.`
   return (
     <article class="wide">
       <h3>Let days pass</h3>
       <p>
         Once a day, the daily round looks into the accounts: it reminds administrators who have not signed in, mails a
-        new link when a link has ended, and tells the platform team what it found.
+        new link when a link has expired, and tells the platform team what it found.
       </p>
       <div class="buttons">
         <label class="days">

@@ -4,7 +4,7 @@ import type { Obstacle } from '../obstacles.ts'
 import { type Act, type Message, Said } from './act.tsx'
 import { Command } from './command.tsx'
 import { Graph } from './graph.tsx'
-import { explanationAfter, timeOf } from './words.ts'
+import { explanationAfter, timeOf, wayOf } from './words.ts'
 
 export type Execution = Snapshot['executions'][number]
 type Vend = Extract<Execution, { workflow: 'vend' }>
@@ -108,7 +108,7 @@ export const Executions = ({
               onClick={() => choose(listed.executionArn)}
             >
               <span>
-                {nameOf(snapshot, listed)} <small>by {listed.workflow === 'vend' ? listed.door : 'schedule'}</small>
+                {nameOf(snapshot, listed)} <small>{wayOf(listed.workflow === 'vend' ? listed.door : 'schedule')}</small>
               </span>
               <span class={classOfOutcome(listed)}>{textOfOutcome(listed)}</span>
             </button>

@@ -101,7 +101,8 @@ const Page = () => {
         <h1>account-vending</h1>
         <p>
           A local AWS organization with the management account <code>{snapshot.managementAccountId}</code>. Time runs{' '}
-          {snapshot.speed} times faster here: it is {new Date(snapshot.now).toISOString().slice(0, 10)}.
+          {snapshot.speed} times faster here. On the organization’s clock, today is{' '}
+          {new Date(snapshot.now).toISOString().slice(0, 10)}.
         </p>
         {!isLive && (
           <p class="wrong">

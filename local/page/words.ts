@@ -10,6 +10,16 @@ export const timeOf = (at: string | number, now: string | number) => {
   return moment.slice(0, 10) === today.slice(0, 10) ? moment.slice(11) : moment
 }
 
+const ways: Record<string, string> = {
+  event: 'by an event',
+  manual: 'manually',
+  api: 'through the API',
+  'daily round': 'by the daily round',
+  schedule: 'by the schedule',
+}
+/** How an execution was started, by its door. */
+export const wayOf = (door: string) => ways[door] ?? door
+
 /** What a failure means and what to do, after its cause: a cause of ours often begins with what it means. */
 export const explanationAfter = (cause: string | undefined, { what, advice }: { what: string; advice: string }) =>
   cause?.startsWith(what) ? advice : `${what} ${advice}`

@@ -184,7 +184,7 @@ describe('a person who opens the link', () => {
     await claim()
     await isShown()
     await page.evaluate((url) => (location.href = url), other.url)
-    await expect.poll(said).toContain('Open another link in a tab of its own')
+    await expect.poll(said).toContain('To open another link, use a new tab')
     expect(page.url()).toBe(server.url)
     await press('Show the password')
     expect(await page.locator('#password').innerText()).toBe(link.handover.password)
@@ -472,7 +472,7 @@ const states: Record<string, () => Promise<string>> = {
     await link.end('expired')
     await page.goto(link.url)
     await claim()
-    return 'This link has ended'
+    return 'This link has expired'
   },
   replaced: async () => {
     const link = await server.makeLink()
@@ -496,7 +496,7 @@ const states: Record<string, () => Promise<string>> = {
     await page.goto('about:blank')
     await page.goto(link.url)
     await claim()
-    return 'Somebody has reported that this was not the right person'
+    return 'Somebody has reported that the wrong person opened the link'
   },
   'not claimed': async () => {
     await page.route('**/link/disown', (route) => route.fulfill({ status: 409, json: { state: 'not-claimed' } }))
@@ -607,7 +607,7 @@ describe('a password that somebody else has seen', () => {
 
     await visit(link.url)
     await claim()
-    await page.getByText('Somebody has reported that this was not the right person').waitFor()
+    await page.getByText('Somebody has reported that the wrong person opened the link').waitFor()
     expect(await page.getByRole('button', { name: 'That was not me' }).isVisible()).toBe(false)
   })
 

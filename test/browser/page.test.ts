@@ -62,9 +62,9 @@ const vendBy = async (button: string) => {
 test('shows the three doors, each with a vended account', async () => {
   await open()
   expect(await executions().allInnerTexts()).toEqual([
-    expect.stringMatching(/Research by api\s+Vended, ada and grace created/),
-    expect.stringMatching(/Website by manual\s+Vended, Administrator created/),
-    expect.stringMatching(/Payments by event\s+Vended, Administrator created/),
+    expect.stringMatching(/Research through the API\s+Vended, ada and grace created/),
+    expect.stringMatching(/Website manually\s+Vended, Administrator created/),
+    expect.stringMatching(/Payments by an event\s+Vended, Administrator created/),
   ])
 })
 
@@ -91,7 +91,7 @@ test('the graph shows every state of the definition, coloured by the state’s s
 
 test('the numbers of items and retries stand on no other state, and on no frame', async () => {
   await open()
-  await executions().filter({ hasText: 'Research by api' }).click()
+  await executions().filter({ hasText: 'Research through the API' }).click()
   await state('StorePassword').locator('.badge').waitFor()
   const onOthers = await page.locator('.badge').evaluateAll((badges) =>
     badges.flatMap((badge) => {
@@ -157,10 +157,10 @@ test('the link in a mail opens the page that shows the password once; after the 
 test('the three doors open: a new account, an execution, a request', async () => {
   await open()
   await vendBy('Create an account')
-  expect(await executions().first().innerText()).toContain('by event')
+  expect(await executions().first().innerText()).toContain('by an event')
 
   await vendBy('Start an execution')
-  expect(await executions().first().innerText()).toContain('by manual')
+  expect(await executions().first().innerText()).toContain('manually')
 
   await page.getByLabel('User name').fill('lin')
   await vendBy('Send a request')
@@ -192,7 +192,7 @@ test('a door vends a new account unless another is chosen, and never the same na
 
 describe('opens an account:', () => {
   /** The newest execution of the API. The event of an account that is opened starts an execution, too. */
-  const openings = () => executions().filter({ hasText: 'by api' })
+  const openings = () => executions().filter({ hasText: 'through the API' })
   const opening = () => openings().first()
   const opened = (outcome: string) => opening().filter({ hasText: outcome }).waitFor()
   /** Presses a button that opens an account, and waits until its execution has started. */
@@ -220,7 +220,7 @@ describe('opens an account:', () => {
     await expect.poll(said).toContain('The request is accepted')
     // Until the account is open, its execution is named by the name that was asked for.
     await openings()
-      .filter({ hasText: /^Robotics by api/ })
+      .filter({ hasText: /^Robotics through the API/ })
       .waitFor()
     await state('OpenAccount').and(page.locator('[data-status="SUCCEEDED"]')).waitFor()
     await request('Robotics').getByText('ready', { exact: true }).waitFor()
@@ -309,7 +309,7 @@ describe('opens an account:', () => {
     expect(await request('Twice').count()).toBe(1)
     await request('Twice').getByText('RecordVended').waitFor()
     expect(await request('Twice').locator('summary:focus').count()).toBe(1)
-    await expect.poll(chosen).toMatch(/^Twice by api/)
+    await expect.poll(chosen).toMatch(/^Twice through the API/)
     // The form keeps what it was filled with, so that a person can change it.
     expect(await page.getByLabel('Account name').inputValue()).toBe('Twice')
   })
@@ -319,10 +319,10 @@ describe('opens an account:', () => {
     await openBy('Answer lost')
     await opened('Vended')
     await newest('AlreadyInProgress')
-    expect(await executions().first().innerText()).toContain('by event')
+    expect(await executions().first().innerText()).toContain('by an event')
     await page.reload()
     await executions().first().waitFor()
-    expect(await chosen()).toMatch(/by api\s+Vended/)
+    expect(await chosen()).toMatch(/through the API\s+Vended/)
     // The last states of the event's execution take no time.
     await executions().first().click()
     await page.getByText('Ended at: AlreadyInProgress').waitFor()
@@ -339,7 +339,7 @@ describe('opens an account:', () => {
     input.account.email = `corrected-${input.account.name.toLowerCase()}@example.com`
     await corrected.fill(JSON.stringify(input))
     await press('Start again')
-    await executions().filter({ hasText: 'by manual' }).first().filter({ hasText: 'Vended' }).waitFor()
+    await executions().filter({ hasText: 'manually' }).first().filter({ hasText: 'Vended' }).waitFor()
   })
 
   test.each([390, 1280])('a long name and a long failure are shown whole at a width of %i', async (width) => {
@@ -834,13 +834,13 @@ describe('days pass, with a daily round on each:', () => {
   })
   afterAll(() => days?.interrupt())
 
-  const rounds = () => executions().filter({ hasText: 'Daily round by schedule' })
+  const rounds = () => executions().filter({ hasText: 'Daily round by the schedule' })
   const user = (accountName: string) => page.getByRole('row').filter({ hasText: accountName })
   const letPass = async (count: number) => {
     const before = await rounds().count()
     await page.getByLabel('Days', { exact: true }).fill(String(count))
     await press('Let the days pass')
-    await expect.poll(said, { timeout: 120_000 }).toContain('A daily round ran on each day')
+    await expect.poll(said, { timeout: 120_000 }).toMatch(/daily round ran/)
     const ended = expect.stringMatching(/\d accounts? looked at/) as string
     await expect.poll(() => rounds().allInnerTexts()).toEqual(Array.from({ length: before + count }, () => ended))
   }

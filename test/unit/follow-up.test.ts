@@ -517,7 +517,9 @@ describe('the reminder', () => {
     for (const part of [...always, ...words]) expect(await text()).toContain(part)
     expect(await text()).not.toMatch(/{{|undefined|\n\n\n|#[\w-]{43}|password-a/)
     const [mail] = await mailsTo(email)
-    expect(mail?.subject).toMatch(/^Reminder: (sign in to|choose your own password in|turn on MFA in) the AWS account/)
+    expect(mail?.subject).toMatch(
+      /^Reminder: (sign in to the AWS account .+ as ada|(choose your own password|turn on MFA) for the user ada in the AWS account .+)$/,
+    )
     expect(mail?.html).toContain(subject)
   })
 })

@@ -140,7 +140,7 @@ describe('codeIn', async () => {
       one,
       ` ${one}\n`,
       `<${host}#${one}>`,
-      `Open this link: ${host}#${one}\nThe link ends after 7 days.`,
+      `Open this link: ${host}#${one}\nThe link expires after 7 days.`,
       `${host}#\n${one}`,
       `${host}#${one.slice(0, 20)}\r\n${one.slice(20)}`,
       `https://eur01.safelinks.protection.outlook.com/?url=${wrapped('%23', one)}&data=05%7C02%7Cada&sdata=x%3D&reserved=0`,

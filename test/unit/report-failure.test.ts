@@ -177,7 +177,7 @@ describe('an execution that failed', () => {
     const { html, text } = notice()
     for (const body of [html, text]) {
       expect(body.replace(/\s+/g, ' ')).toContain(
-        'A group of that name already exists in the account and gives permissions other than the requested ones.',
+        'A group with a requested name already exists in the account and gives permissions other than the requested ones.',
       )
       expect(body).toContain('The group exists')
       expect(body).toContain(executionArn)
@@ -596,7 +596,13 @@ describe('the list of what is done and what is not done', () => {
       false,
       `${notYet}the next vend makes the link work, or mails a new link`,
     ],
-    ['sealed', 'ThrottlingException', { ...link, box }, true, '– the record that the vend is finished'],
+    [
+      'sealed',
+      'ThrottlingException',
+      { ...link, box },
+      true,
+      '– the entry in the ledger that the vend is finished (everything else is done)',
+    ],
   ])('says whether a mailed link can be used: %s', async (_, error, made, isMailed, notDone) => {
     const record = aRecord({
       asked: { groups: [], users: ['Bob'] },
@@ -656,7 +662,7 @@ describe('the list of what is done and what is not done', () => {
         },
       },
       [groups, ...of('ada'), ...of('Bob')],
-      ['– the record that the vend is finished'],
+      ['– the entry in the ledger that the vend is finished (everything else is done)'],
     ],
   ])('is right after a failure of %s', async (_, record, done, notDone) => {
     holds(aRecord({ asked, ...record }))
@@ -686,7 +692,7 @@ describe('the list of what is done and what is not done', () => {
     const steps = begun('StorePassword ada', 'CreateAdminUser ada', 'SendLoginEmail ada', 'RecordVended')
     holds(aRecord({ asked: { groups: [], users: ['ada'] }, steps }))
     await report()
-    expect(under('Not done')).toEqual(['– the record that the vend is finished'])
+    expect(under('Not done')).toEqual(['– the entry in the ledger that the vend is finished (everything else is done)'])
   })
 
   test('is empty without a record', async () => {
@@ -732,7 +738,7 @@ describe('an account that could not be created', () => {
     const event = JSON.stringify(aSample('create-account-result-failed')).replace('EMAIL_ALREADY_EXISTS', 'NEW_REASON')
     await report(parseInput(reportFailureInput, JSON.parse(event)))
     expect(notice().subject).toContain('NEW_REASON')
-    expect(notice().text.replace(/\s+/g, ' ')).toContain('does not know the reason')
+    expect(notice().text.replace(/\s+/g, ' ')).toContain('does not know this reason')
     expect(command()).toContain('aws organizations create-account ')
   })
 
@@ -824,7 +830,9 @@ describe('an account that Control Tower could not create, enroll or update', () 
       expect(under('Done')).toEqual(isDone)
       expect(under('Not done')).toEqual(isNotDone)
       expect(notice().text.replace(/\s+/g, ' ')).toContain(
-        isNotDone.length ? 'the account is vended automatically' : 'Nothing is left to do for account vending.',
+        isNotDone.length
+          ? 'the account is vended automatically'
+          : 'You do not need to do anything for account vending.',
       )
     }
     expect(onRecord.changes()).toEqual([])

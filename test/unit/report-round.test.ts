@@ -123,7 +123,7 @@ describe('once', () => {
     await putLook(aLook([], { gone: { 'mfa-off#ada': aGoneFinding() } }))
     expect(await report()).toMatchObject({ open: 0, new: 0, gone: 1, mailed: true })
     expect(subjects()).toEqual(['The daily round: 1 finding is gone'])
-    expect(textOf()).toContain('MFA is off: 1 gone\n    444455556666 (Payments): ada, found on 2026-11-20')
+    expect(textOf()).toContain('MFA is off (1)\n    444455556666 (Payments): ada, found on 2026-11-20')
     expect(told()).toEqual([`gone ${accountId} mfa-off ada`])
     expect(details()).toMatchObject([{ goneAt: '2026-11-20T06:12:00.000Z' }])
     expect(await look()).toMatchObject({ findings: {}, gone: {} })
@@ -255,7 +255,9 @@ describe('the mail', () => {
     expect(textOf()).toBe(`The daily round: 3 new findings
 
 The daily round compares the accounts with vending.yml and with the ledger. The round has not repaired any of these
-findings. Findings that are open now: 4, in 1 of 2 accounts.
+findings.
+
+Open findings: 4, in 1 of the 2 accounts that daily rounds have looked at.
 
 New, the most serious first:
 

@@ -109,7 +109,7 @@ describe('link', () => {
     [
       'a kept user',
       'grace',
-      'The user grace existed before account vending was installed. Account vending has no password for this user. ',
+      'The user grace existed before a vend requested this user. Account vending has no password for this user. ',
     ],
   ])('starts nothing for %s', async (_, userName, words) => {
     const account = newAccount()

@@ -63,9 +63,9 @@ test('each of the three doors vends, and a table shows the vends', async () => {
   for (const said of [
     '✔ RecordVended',
     'Administrators',
-    'by event',
-    'by manual',
-    'by api',
+    'by an event',
+    'manually',
+    'through the',
     'payments@example.com',
     'account-vending/',
   ])

@@ -60,7 +60,7 @@ let isKept = false
 const start = () => {
   const found = codeIn(location.hash)
   if (location.hash) history.replaceState(null, '', location.pathname)
-  if (handover) write('shown-said', 'Open another link in a tab of its own: this tab keeps this password.')
+  if (handover) write('shown-said', 'To open another link, use a new tab. This tab still shows the first password.')
   if (handover || isBusy) return
   code = found
   show(!crypto.subtle ? 'unsupported' : code ? 'ask-digits' : 'ask-link')
@@ -101,7 +101,10 @@ const showObstacle = (answer: Answer, said: string) => {
   else if (answer.state === 'not-sealed')
     write(said, `Your password is not ready yet. Your link still works. Try again later, or ask ${contact}.`)
   else if (answer.state === 'failed')
-    write(said, `The service does not answer. Leave this page open and try again. If this goes on, ask ${contact}.`)
+    write(
+      said,
+      `The service does not answer. Leave this page open and try again. If the service still does not answer, ask ${contact}.`,
+    )
   else return false
   return true
 }
