@@ -107,8 +107,8 @@ const nameOf = (arn: string) => arn.slice(arn.lastIndexOf('/') + 1)
 /** The request that makes an administrator again with everything that is missing. */
 const repeat = ({ accountId, options }: Known, admin: Pick<Admin, 'userName' | 'email'> | undefined) =>
   admin
-    ? `To make this again, repeat the first request with --again: npx vend start ${accountId} --admin ${admin.userName}=${admin.email} --again${options}`
-    : `To make this again, repeat the first request with --again: npx vend start ${accountId} --again${options}`
+    ? `To restore what is missing, repeat the request that created it, with --again. For the defaults of vending.yml: npx vend start ${accountId} --admin ${admin.userName}=${admin.email} --again${options}`
+    : `To restore what is missing, repeat the request that created it, with --again. For the defaults of vending.yml: npx vend start ${accountId} --again${options}`
 
 const askThere =
   'Ask the people of the account. If nobody knows the reason, remove the policy or the membership in the account.'

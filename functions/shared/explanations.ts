@@ -124,7 +124,7 @@ export const explanations: Record<string, Explanation> = {
   AlternateContactDeniedError: explain(
     'redrive',
     'The account is open, but Account Management refused to set the account’s alternate contacts.',
-    'Switch on trusted access for AWS Account Management in Organizations (account.amazonaws.com).',
+    'Enable trusted access for AWS Account Management in Organizations (account.amazonaws.com).',
   ),
   AccountBusyError: explain(
     'start',
