@@ -217,19 +217,22 @@ const giveUpIfLasting = async (ledger: Ledger, opened: Opened, { creationFailure
  * Finds what became of an earlier try. Organizations' list of creations has neither the address nor tags, so each
  * creation with this name since the request is looked at. Answers undefined if no account has the address.
  */
-const findOwnAccount = async (clients: Clients, opening: Opening, { requestedAt }: Intent) => {
+const findOwnAccount = async (clients: Clients, opening: Opening, { requestedAt, creationFailure }: Intent) => {
   const { organizations } = clients
-  const creations: CreateAccountStatus[] = []
   // Organizations gives times in whole seconds.
   const since = Math.floor(Date.parse(requestedAt) / 1000) * 1000
+  const isEarlier = ({ RequestedTimestamp }: CreateAccountStatus) => (RequestedTimestamp?.getTime() ?? 0) < since
+  const isInProgress = ({ State }: CreateAccountStatus) => State === 'IN_PROGRESS'
+  const all: CreateAccountStatus[] = []
   for await (const { CreateAccountStatuses = [] } of paginateListCreateAccountStatus({ client: organizations }, {}))
-    creations.push(
-      ...CreateAccountStatuses.filter(
-        ({ AccountName, RequestedTimestamp }) =>
-          AccountName === opening.name && (RequestedTimestamp?.getTime() ?? 0) >= since,
-      ),
+    all.push(...CreateAccountStatuses)
+  // An earlier request for the address may have had another name, and Organizations does not tell the address.
+  if (creationFailure === 'EMAIL_ALREADY_EXISTS' && all.some((one) => isEarlier(one) && isInProgress(one)))
+    throw new AccountNotOpenError(
+      `Organizations is still creating an account of an earlier request, which may have the address ${opening.email}`,
     )
-  if (creations.some(({ State }) => State === 'IN_PROGRESS'))
+  const creations = all.filter((one) => one.AccountName === opening.name && !isEarlier(one))
+  if (creations.some(isInProgress))
     throw new AccountNotOpenError(
       `Organizations is creating an account with the name ${opening.name}. It may be the account of this request`,
     )

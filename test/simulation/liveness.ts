@@ -15,7 +15,7 @@ const invocation = 5
  */
 const longestTurn = 2 * 60 * 60
 /** A failure notice comes after two retries of the event at most, and the operator reads it within some minutes. */
-const notice = 30 * 60
+export const notice = 30 * 60
 
 /**
  * How long an execution may take after the faults have ended, in seconds: in each state the call that was under way

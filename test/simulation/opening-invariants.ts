@@ -56,13 +56,6 @@ export const openingInvariantsOf = ({ plan, world, ledger, executions, toldAt, b
   const untouched = foreign()
   /** When Organizations took a limited call, by operation. */
   const taken: Record<string, number[]> = { CreateAccount: [], PutAlternateContact: [] }
-  /** Whether a person stopped an execution that opened an account with this address. */
-  const wasStopped = (email: string) =>
-    executions().some(
-      ({ input, status, redriveCount }) =>
-        openedBy(JSON.parse(input))?.email.toLowerCase() === email.toLowerCase() &&
-        (status === 'ABORTED' || redriveCount > 0),
-    )
   /** What Organizations has been asked for, by request. */
   const creations = new Map<string, CreateRequest[]>()
 
@@ -117,8 +110,7 @@ export const openingInvariantsOf = ({ plan, world, ledger, executions, toldAt, b
       const bodies = new Set(plan.asks.flatMap(({ body }) => (body.email === email ? [JSON.stringify(body)] : [])))
       return (
         {
-          // The account of an execution that a person stopped is the other request's. A redrive of that one goes on.
-          EmailAlreadyExistsError: plan.taken.includes(email) || wasStopped(email),
+          EmailAlreadyExistsError: plan.taken.includes(email),
           AccountCreationFailedError: reason !== undefined && !isPassing(reason),
           OpeningWaitedTooLongError: (plan.quota?.seconds ?? 0) > 7 * 24 * 60 * 60,
           ApprovalRequiredError: plan.config === 'approval',

@@ -207,10 +207,10 @@ export const roundInvariantsOf = (given: Given) => {
       const accountId = pk.replace('look#', '')
       const stillToTell = toTellIn(accountId, input['ExpressionAttributeValues'])
       for (const [key, one] of told) {
-        if (!key.startsWith(accountId) || stillToTell.has(key)) continue
-        if (one.by === by) one.recordedAt ??= now
+        if (!key.startsWith(accountId)) continue
+        if (one.by === by && !stillToTell.has(key)) one.recordedAt ??= now
         // A second report at the same moment writes over what this one has recorded. An event can come twice then.
-        else if (begunAt(by) < (one.recordedAt ?? 0)) delete one.recordedAt
+        if (one.by !== by && begunAt(by) < (one.recordedAt ?? 0)) delete one.recordedAt
       }
     }
     // After a removal of everything, the next look knows of no finding.

@@ -13,7 +13,7 @@ import { accountCreated, accountJoined, managedAccount } from '../support/events
 import { inMemoryDynamoDB } from './dynamodb.ts'
 import { faultsOf } from './faults.ts'
 import { invariantsOf, Violation } from './invariants.ts'
-import { livenessOf } from './liveness.ts'
+import { livenessOf, notice } from './liveness.ts'
 import { mailEventsOf } from './mail-events.ts'
 import { type Arrival, type Door, drawPlan, type Plan } from './plan.ts'
 import { oneOf, randomFrom } from './random.ts'
@@ -146,13 +146,10 @@ const live = async (
     executions: () => executions(),
   })
 
-  const liveness = livenessOf({
-    now: clock.now,
-    isExcused: (execution) =>
-      plan.accounts.some(({ id, suspendedAt }) => id === accountOfExecution(execution) && suspendedAt !== undefined) ||
-      invariants.isHopeless(execution),
-    broken: invariants.broken,
-  })
+  const isExcused = (execution: Execution) =>
+    plan.accounts.some(({ id, suspendedAt }) => id === accountOfExecution(execution) && suspendedAt !== undefined) ||
+    invariants.isHopeless(execution)
+  const liveness = livenessOf({ now: clock.now, isExcused, broken: invariants.broken })
   const vendedOnce = new Set<string>()
   const vended = (accountId: string) => {
     const { suspendedAt, isOld } = byId.get(accountId) ?? {}
@@ -187,6 +184,7 @@ const live = async (
     if (invocation?.name === 'record-mail-event') mailEvents.noticed(invocation, mail.Destination.ToAddresses)
     track(mailEvents.accepted(mail))
     if (invocation?.name === 'report-failure' && promptly-- > 0) track(redrive(random() * 20))
+    else if (invocation?.name === 'report-failure' && isLive && liveness.isHealed()) track(followNotices())
     trace(`    mail to ${mail.Destination.ToAddresses.join()}: ${mail.Message.Subject.Data}`)
     return { MessageId: uuid() }
   }
@@ -502,6 +500,16 @@ const live = async (
     await sleep(at * 1000)
     for (const execution of failed()) if (invariants.wasTold(execution)) goOn(execution)
   }
+  const followed = new Set<Execution>()
+  /** Within minutes of a notice, the operator does what the notice says, once. */
+  const followNotices = async () => {
+    await sleep(random() * notice * 1000)
+    for (const execution of failed()) {
+      if (!invariants.wasTold(execution) || isExcused(execution) || followed.has(execution)) continue
+      followed.add(execution)
+      goOn(execution)
+    }
+  }
 
   const run = async () => {
     for (const arrival of plan.arrivals) track(arrive(arrival))
@@ -529,6 +537,7 @@ const live = async (
       const account = world.accounts.get(id)
       if (account && denied === 'for-a-while') account.deniedActions = []
     }
+    if (isLive) track(followNotices())
     await settled()
     /** Runs the next day's sweep, and waits for everything that it starts. */
     const sweepAgain = async () => {

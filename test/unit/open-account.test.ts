@@ -6,15 +6,21 @@ import {
   InvalidInputException,
   ListAccountsCommand,
   ListCreateAccountStatusCommand,
+  ListTagsForResourceCommand,
   OrganizationsClient,
   TooManyRequestsException,
 } from '@aws-sdk/client-organizations'
 import { mockClient } from 'aws-sdk-client-mock'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { openAccount } from '../../functions/open-account/open-account.ts'
-import { AccountCreationFailedError, OpeningWaitedTooLongError } from '../../functions/shared/errors.ts'
+import {
+  AccountCreationFailedError,
+  AccountNotOpenError,
+  EmailAlreadyExistsError,
+  OpeningWaitedTooLongError,
+} from '../../functions/shared/errors.ts'
 import { openRequest, requestTag } from '../../functions/shared/new-account.ts'
-import { createRequest, readIntent, takeIntent } from '../../functions/shared/opening.ts'
+import { changeOpening, createRequest, readIntent, takeIntent } from '../../functions/shared/opening.ts'
 import { aVend } from '../support/builders.ts'
 import { realLedger } from '../support/real-ledger.ts'
 
@@ -135,4 +141,38 @@ test('after an answer that says nothing, looks for the account before it asks ag
     ListAccountsCommand.name,
     CreateAccountCommand.name,
   ])
+})
+
+test('waits while an earlier request’s account is being created, if its address is taken, and then adopts that account', async () => {
+  const opening = await anOpening()
+  const before = new Date(Date.now() - hour)
+  const earlier = { Id: 'car-5', AccountName: 'Old name', RequestedTimestamp: before, AccountId: '444455556666' }
+  const listed = (State: 'IN_PROGRESS' | 'SUCCEEDED') =>
+    organizations.on(ListCreateAccountStatusCommand).resolves({
+      CreateAccountStatuses: [
+        { ...earlier, State },
+        // A creation that began after the request has another address.
+        { Id: 'car-6', AccountName: 'Other', RequestedTimestamp: new Date(Date.now() + hour), State: 'IN_PROGRESS' },
+      ],
+    })
+  const { requestId } = await createRequest(ledgerIn(), {
+    body: openRequest.parse({ name: 'Old name', email: `earlier-${opening.email}` }),
+    requestedBy: 'ada',
+    needsApproval: false,
+  })
+  organizations.on(ListAccountsCommand).resolves({ Accounts: [] })
+  await changeOpening(ledgerIn(), { email: opening.email, vend }, { set: { creationFailure: 'EMAIL_ALREADY_EXISTS' } })
+  listed('IN_PROGRESS')
+  await expect(open(opening)).rejects.toBeInstanceOf(AccountNotOpenError)
+  expect(organizations.commandCalls(ListAccountsCommand)).toHaveLength(0)
+
+  listed('SUCCEEDED')
+  organizations.on(ListAccountsCommand).resolves({ Accounts: [{ Id: earlier.AccountId, Email: opening.email }] })
+  const tagged = (value: string) =>
+    organizations.on(ListTagsForResourceCommand).resolves({ Tags: [{ Key: requestTag, Value: value }] })
+  // A request for another address is not an earlier request for this account.
+  tagged(requestId)
+  await expect(open(opening)).rejects.toBeInstanceOf(EmailAlreadyExistsError)
+  tagged(opening.requestId)
+  expect(await open(opening)).toEqual({ accountId: earlier.AccountId })
 })
