@@ -35,10 +35,10 @@ const rowsOfRounds = ({
   const dropped = rows.reduce((sum, row) => sum + row.dropped, 0)
   return [
     [
-      `Time of a daily round over all of ${counts(large)} accounts, where 1 % of the accounts refuse and 1 % are throttled`,
-      `${each(large, ({ seconds, ratio }) => `${thousands(seconds / 60, 1)} min, ${ratio} × the least that half of AWS's limits allows`)}; ` +
+      'Time of a daily round over all accounts, where 1 % of the accounts refuse and 1 % are throttled',
+      `${each(large, ({ accounts, seconds, ratio }) => `for ${thousands(accounts)} accounts ${thousands(seconds / 60, 1)} min, which is ${ratio} × the shortest time that half of AWS's limits allows`)}; ` +
         `${dropped || 'none'} forgotten`,
-      `The least is lists ÷ ${limits.lists / 2} + sign-ins ÷ ${limits.signIns / 2} + read units of the report ÷ ${thousands(limits.scanned / 2)}, in seconds. ` +
+      `The shortest time is lists ÷ ${limits.lists / 2} + sign-ins ÷ ${limits.signIns / 2} + read units of the report ÷ ${thousands(limits.scanned / 2)}, in seconds. ` +
         'Account Factory for Terraform works on at most 12 accounts an hour. A run of Landing Zone Accelerator takes 40 minutes to more than an hour',
     ],
     [
@@ -47,7 +47,7 @@ const rowsOfRounds = ({
       `AWS allows ${limits.signIns}, ${limits.lists}, ${thousands(limits.reads)} and ${thousands(limits.writes)}. Our limits are half of these`,
     ],
     [
-      'Requests that a round makes for an account; in one second in one account',
+      'Requests that a round makes for an account; most requests in one second in one account',
       `${largest.requestsOfAnAccount}; at most ${Math.max(...rows.map(({ mostInAnAccount }) => mostInAnAccount))}`,
       'IAM publishes no limit of requests',
     ],
@@ -57,17 +57,17 @@ const rowsOfRounds = ({
       'Step Functions allows 25,000; 256 KB',
     ],
     [
-      `Memory that Sweep, and ReportRound, need for ${counts([largest])} accounts; the other functions of a round for 100`,
-      `${thousands(heapMegabytes.sweep)}, and ${thousands(heapMegabytes['report-round'])} MB; at most ${thousands(
+      `Memory that Sweep and ReportRound need for ${counts([largest])} accounts, and the other functions of a round for 100 accounts`,
+      `Sweep ${thousands(heapMegabytes.sweep)} MB, ReportRound ${thousands(heapMegabytes['report-round'])} MB; the others at most ${thousands(
         Math.max(
           ...(['look-at-accounts', 'audit-root-credentials', 'follow-up'] as const).map((name) => heapMegabytes[name]),
         ),
       )} MB`,
-      `A function has ${memoryMegabytes} MB. Node.js and the bundle need some of them, too`,
+      `A function has ${memoryMegabytes} MB. Node.js and the bundle need a part of this memory, too`,
     ],
     [
-      `Cost of a round for every 1,000 accounts, if there are ${counts(plain)} accounts, and of this for the two scans of the ledger`,
-      `${each(plain, ({ usdForThousand }) => dollars(usdForThousand, 4))}. For the scans: ${each(plain, ({ scans }) => dollars(scans.usdForThousand, 4))}`,
+      `Cost of a round for every 1,000 accounts, if there are ${counts(plain)} accounts; the part of the two scans of the ledger`,
+      `${each(plain, ({ usdForThousand }) => dollars(usdForThousand, 4))}; for the scans ${each(plain, ({ scans }) => dollars(scans.usdForThousand, 4))}`,
       'Our limit is $0.10',
     ],
   ]
@@ -123,10 +123,10 @@ export const rowsOf = ({
         `${range(peersP95)} s, and ${range(failedShare, 1)} % of the accounts fail because their role is not there yet`,
     ],
     [
-      'Time until 100, and 1,000, accounts that are requested at the same moment are vended',
-      `${opened('100')}, and ${opened('1,000')}, × the least that AWS's limits allow; ` +
+      "Time until all accounts are vended that were requested at the same moment, compared with the shortest time that AWS's limits allow",
+      `for 100 accounts ${opened('100')} ×, for 1,000 accounts ${opened('1,000')} ×; ` +
         `${value('openings: not vended, 1,000 at once') || 'none'} failed`,
-      'The least is max(10 s × n, n ÷ 5 × mean creation time)',
+      'For n accounts, the shortest time is the larger of 10 s × n (AWS accepts a request every 10 seconds) and n ÷ 5 × mean creation time (AWS creates 5 accounts at a time)',
     ],
     [
       'Cost of opening one account; of one among 1,000 at once',
