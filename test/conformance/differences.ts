@@ -128,15 +128,15 @@ export const known: Difference[] = [
   },
   {
     page: 'IAM API Reference, ListGroups, ListGroupPolicies, GetGroup',
-    aws: 'IsTruncated says whether there are more items. moto leaves it out instead of returning `false`.',
+    aws: 'IsTruncated says whether there are more items. moto leaves IsTruncated out instead of returning `false`.',
     right: 'local',
     found: {
       'iam ListGroups: by path prefix → IsTruncated': ['false', 'nothing'],
       'iam ListAccessKeys: of a user with one → IsTruncated': ['false', 'nothing'],
-      'iam DeleteAccessKey: that is there → left.IsTruncated': ['false', 'nothing'],
+      'iam DeleteAccessKey: of a key that exists → left.IsTruncated': ['false', 'nothing'],
       'iam ListSigningCertificates: of a user without one → IsTruncated': ['false', 'nothing'],
       'iam ListSSHPublicKeys: of a user without one → IsTruncated': ['false', 'nothing'],
-      'iam DeleteGroupPolicy: that is there → left.IsTruncated': ['false', 'nothing'],
+      'iam DeleteGroupPolicy: of a policy that exists → left.IsTruncated': ['false', 'nothing'],
       'iam GetGroup: with its members → IsTruncated': ['false', 'nothing'],
       'iam ListGroupPolicies: of a group → IsTruncated': ['false', 'nothing'],
       'iam ListGroupPolicies: none → IsTruncated': ['false', 'nothing'],
@@ -144,11 +144,17 @@ export const known: Difference[] = [
   },
   {
     page: 'IAM API Reference, CreateLoginProfile',
-    aws: 'PasswordResetRequired says whether the user must set a new password at the next sign-in, and AWS returns it. moto ignores it.',
+    aws: 'PasswordResetRequired says whether the user must set a new password at the next sign-in, and AWS returns PasswordResetRequired. moto ignores PasswordResetRequired.',
     right: 'local',
     found: {
-      'iam GetLoginProfile: that must be changed → LoginProfile.PasswordResetRequired': ['true', 'false'],
-      'iam CreateLoginProfile: that must be changed → LoginProfile.PasswordResetRequired': ['true', 'false'],
+      'iam GetLoginProfile: with a password that must be changed → LoginProfile.PasswordResetRequired': [
+        'true',
+        'false',
+      ],
+      'iam CreateLoginProfile: with a password that must be changed → LoginProfile.PasswordResetRequired': [
+        'true',
+        'false',
+      ],
     },
   },
   {
@@ -201,7 +207,7 @@ export const known: Difference[] = [
   },
   {
     page: 'IAM API Reference, DeleteUser',
-    aws: 'Whoever deletes a user by the API must delete the items that are attached to the user first, or the deletion fails: password, access keys, MFA device and group memberships among them. The error is DeleteConflict.',
+    aws: 'Before a user can be deleted through the API, the items that are attached to the user must be deleted, for example the password, access keys, MFA device and group memberships. Otherwise the error is DeleteConflict.',
     right: 'local',
     found: {
       'iam DeleteUser: with a login profile': ['DeleteConflictException 409', 'answers'],
@@ -225,7 +231,7 @@ export const known: Difference[] = [
     aws: 'A device that is assigned to a user must be deactivated first. The error is DeleteConflict.',
     right: 'local',
     found: {
-      'iam DeleteVirtualMFADevice: that a user has': ['DeleteConflictException 409', 'answers'],
+      'iam DeleteVirtualMFADevice: of a device that a user has': ['DeleteConflictException 409', 'answers'],
     },
   },
   {
@@ -257,7 +263,7 @@ export const known: Difference[] = [
   },
   {
     page: 'IAM API Reference, PasswordPolicy',
-    aws: 'MaxPasswordAge is 1 to 1,095 days. It and HardExpiry are optional. If passwords do not expire, there is no number of days to return.',
+    aws: 'MaxPasswordAge is 1 to 1,095 days. MaxPasswordAge and HardExpiry are optional. If passwords do not expire, there is no number of days to return.',
     right: 'local',
     found: {
       'iam GetAccountPasswordPolicy: of an account that has one → PasswordPolicy.HardExpiry': ['nothing', 'false'],
@@ -316,25 +322,25 @@ export const known: Difference[] = [
     aws: 'The version is the one that AWS published last. The local organization does not contain the documents of AWS managed policies, and nothing reads their version.',
     right: 'moto',
     found: {
-      "iam GetPolicy: of AWS's → Policy.DefaultVersionId": ['"v1"', '"v30"'],
+      'iam GetPolicy: of an AWS managed policy → Policy.DefaultVersionId': ['"v1"', '"v30"'],
     },
   },
   {
     page: 'IAM API Reference, Policy',
-    aws: 'This is the number of entities for which the policy is a permissions boundary.',
+    aws: 'The field is the number of entities for which the policy is a permissions boundary.',
     right: 'local',
     found: {
-      "iam GetPolicy: of AWS's → Policy.PermissionsBoundaryUsageCount": ['0', 'nothing'],
-      "iam GetPolicy: of the account's → Policy.PermissionsBoundaryUsageCount": ['0', 'nothing'],
+      'iam GetPolicy: of an AWS managed policy → Policy.PermissionsBoundaryUsageCount': ['0', 'nothing'],
+      'iam GetPolicy: of a customer managed policy → Policy.PermissionsBoundaryUsageCount': ['0', 'nothing'],
     },
   },
   {
     page: 'IAM API Reference, Policy',
-    aws: 'These are the tags of the policy. The page does not say whether an empty list is returned.',
+    aws: 'The field has the tags of the policy. The page does not say whether an empty list is returned.',
     right: 'both',
     found: {
-      "iam GetPolicy: of AWS's → Policy.Tags": ['nothing', '[]'],
-      "iam GetPolicy: of the account's → Policy.Tags": ['nothing', '[]'],
+      'iam GetPolicy: of an AWS managed policy → Policy.Tags': ['nothing', '[]'],
+      'iam GetPolicy: of a customer managed policy → Policy.Tags': ['nothing', '[]'],
     },
   },
   {
@@ -368,7 +374,7 @@ export const known: Difference[] = [
     aws: 'The role must exist, and its trust policy must name the caller. Otherwise the call is denied without a reason.',
     right: 'local',
     found: {
-      'sts AssumeRole: that is not there': ['AccessDenied 403', 'answers'],
+      'sts AssumeRole: of a role that does not exist': ['AccessDenied 403', 'answers'],
       'sts AssumeRole: of an account that is not there': ['AccessDenied 403', 'answers'],
     },
   },
@@ -470,7 +476,7 @@ export const known: Difference[] = [
     aws: 'The error is CreateAccountStatusNotFoundException. The page does not list AccountNotFoundException.',
     right: 'local',
     found: {
-      'organizations DescribeCreateAccountStatus: that is not there': [
+      'organizations DescribeCreateAccountStatus: of a creation that does not exist': [
         'CreateAccountStatusNotFoundException 400',
         'AccountNotFoundException 400',
       ],
@@ -481,9 +487,15 @@ export const known: Difference[] = [
     aws: 'The request is asynchronous. At first its state is IN_PROGRESS, and it has neither an account id nor a completion time.',
     right: 'local',
     found: {
-      'organizations CreateAccount: and its end → asked.CreateAccountStatus.State': ['"IN_PROGRESS"', '"SUCCEEDED"'],
-      'organizations CreateAccount: and its end → asked.CreateAccountStatus.AccountId': ['nothing', '"<account 1>"'],
-      'organizations CreateAccount: and its end → asked.CreateAccountStatus.CompletedTimestamp': [
+      'organizations CreateAccount: until the account exists → asked.CreateAccountStatus.State': [
+        '"IN_PROGRESS"',
+        '"SUCCEEDED"',
+      ],
+      'organizations CreateAccount: until the account exists → asked.CreateAccountStatus.AccountId': [
+        'nothing',
+        '"<account 1>"',
+      ],
+      'organizations CreateAccount: until the account exists → asked.CreateAccountStatus.CompletedTimestamp': [
         'nothing',
         '"<date>"',
       ],
@@ -592,7 +604,7 @@ export const known: Difference[] = [
     aws: 'The operation is not possible while the secret is scheduled for deletion: InvalidRequestException.',
     right: 'local',
     found: {
-      'secretsmanager CreateSecret: where one is scheduled for deletion': [
+      'secretsmanager CreateSecret: with the name of a secret that is scheduled for deletion': [
         'InvalidRequestException 400',
         'ResourceExistsException 400',
       ],
@@ -632,7 +644,7 @@ export const known: Difference[] = [
     aws: 'VersionIdsToStages lists only the versions that have staging labels. Other versions are deprecated.',
     right: 'local',
     found: {
-      'secretsmanager PutSecretValue: of a third version → aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa': ['nothing', '[]'],
+      'secretsmanager PutSecretValue: of a third version → oldest': ['nothing', '[]'],
     },
   },
   {
@@ -651,7 +663,7 @@ export const known: Difference[] = [
     aws: 'The error for a parameter that is not valid is InvalidParameterException. The page does not say more about a request that excludes every character. moto crashes.',
     right: 'local',
     found: {
-      'secretsmanager GetRandomPassword: that excludes every character': [
+      'secretsmanager GetRandomPassword: with every character excluded': [
         'InvalidParameterException 400',
         'SyntaxError 500',
       ],
@@ -662,7 +674,7 @@ export const known: Difference[] = [
     aws: 'If you force the deletion of a secret that does not exist, there is no ResourceNotFoundException. The page does not say which ARN is then returned.',
     right: 'both',
     found: {
-      'secretsmanager DeleteSecret: that is not there, at once → ARN': [
+      'secretsmanager DeleteSecret: of a secret that does not exist, at once → ARN': [
         'nothing',
         '"arn:aws:secretsmanager:us-east-1:<management account>:secret:<name>-<suffix 1>"',
       ],
@@ -677,7 +689,7 @@ export const known: Difference[] = [
         'ResourceNotFoundException 400',
         'ResourceNotFoundException 404',
       ],
-      'secretsmanager DescribeSecret: that is not there': [
+      'secretsmanager DescribeSecret: of a secret that does not exist': [
         'ResourceNotFoundException 400',
         'ResourceNotFoundException 404',
       ],
@@ -693,15 +705,15 @@ export const known: Difference[] = [
         'InvalidRequestException 400',
         'InvalidRequestException 404',
       ],
-      'secretsmanager GetSecretValue: that is not there': [
+      'secretsmanager GetSecretValue: of a secret that does not exist': [
         'ResourceNotFoundException 400',
         'ResourceNotFoundException 404',
       ],
-      'secretsmanager RestoreSecret: that is not there': [
+      'secretsmanager RestoreSecret: of a secret that does not exist': [
         'ResourceNotFoundException 400',
         'ResourceNotFoundException 404',
       ],
-      'secretsmanager DeleteSecret: that is not there': [
+      'secretsmanager DeleteSecret: of a secret that does not exist': [
         'ResourceNotFoundException 400',
         'ResourceNotFoundException 404',
       ],
@@ -780,17 +792,17 @@ export const known: Difference[] = [
     aws: 'The operation continues a failed execution. Its errors are ExecutionNotRedrivable and ExecutionDoesNotExist. moto does not have the operation and returns an HTML page.',
     right: 'local',
     found: {
-      'states RedriveExecution: that failed': ['answers', 'SyntaxError 500'],
-      'states RedriveExecution: that succeeded': ['ExecutionNotRedrivable 400', 'SyntaxError 500'],
-      'states RedriveExecution: that is not there': ['ExecutionDoesNotExist 400', 'SyntaxError 500'],
+      'states RedriveExecution: of an execution that failed': ['answers', 'SyntaxError 500'],
+      'states RedriveExecution: of an execution that succeeded': ['ExecutionNotRedrivable 400', 'SyntaxError 500'],
+      'states RedriveExecution: of an execution that does not exist': ['ExecutionDoesNotExist 400', 'SyntaxError 500'],
     },
   },
   {
     page: 'Step Functions API Reference, DescribeStateMachineForExecution',
-    aws: 'The error for an execution that is not there is ExecutionDoesNotExist.',
+    aws: 'The error for an execution that does not exist is ExecutionDoesNotExist.',
     right: 'local',
     found: {
-      'states DescribeStateMachineForExecution: of one that is not there': [
+      'states DescribeStateMachineForExecution: of an execution that does not exist': [
         'ExecutionDoesNotExist 400',
         'ResourceNotFound 400',
       ],
@@ -801,12 +813,12 @@ export const known: Difference[] = [
     aws: 'StopExecution returns stopDate. DescribeExecution then returns the error and cause that the caller gave, redriveCount (0 before a redrive), and inputDetails, which says whether the input is included.',
     right: 'local',
     found: {
-      'states StopExecution: that runs → execution.cause': ['"because"', 'nothing'],
-      'states StopExecution: that runs → execution.error': ['"OurError"', 'nothing'],
-      'states StopExecution: that runs → execution.inputDetails': ['{"included":true}', 'nothing'],
-      'states StopExecution: that runs → execution.redriveCount': ['0', 'nothing'],
-      'states StopExecution: that runs → execution.redriveStatus': ['"REDRIVABLE"', 'nothing'],
-      'states StopExecution: that runs → stopped.stopDate': ['"<date>"', 'nothing'],
+      'states StopExecution: of a running execution → execution.cause': ['"because"', 'nothing'],
+      'states StopExecution: of a running execution → execution.error': ['"OurError"', 'nothing'],
+      'states StopExecution: of a running execution → execution.inputDetails': ['{"included":true}', 'nothing'],
+      'states StopExecution: of a running execution → execution.redriveCount': ['0', 'nothing'],
+      'states StopExecution: of a running execution → execution.redriveStatus': ['"REDRIVABLE"', 'nothing'],
+      'states StopExecution: of a running execution → stopped.stopDate': ['"<date>"', 'nothing'],
     },
   },
   {
@@ -814,24 +826,24 @@ export const known: Difference[] = [
     aws: 'redriveCount is 0 before a redrive. redriveStatus says whether the execution can be redriven, and redriveStatusReason why it cannot. inputDetails says whether the input is included.',
     right: 'local',
     found: {
-      'states DescribeExecution: that runs → inputDetails': ['{"included":true}', 'nothing'],
-      'states DescribeExecution: that runs → redriveCount': ['0', 'nothing'],
-      'states DescribeExecution: that runs → redriveStatus': ['"NOT_REDRIVABLE"', 'nothing'],
-      'states DescribeExecution: that runs → redriveStatusReason': [
+      'states DescribeExecution: of a running execution → inputDetails': ['{"included":true}', 'nothing'],
+      'states DescribeExecution: of a running execution → redriveCount': ['0', 'nothing'],
+      'states DescribeExecution: of a running execution → redriveStatus': ['"NOT_REDRIVABLE"', 'nothing'],
+      'states DescribeExecution: of a running execution → redriveStatusReason': [
         '"Execution is RUNNING and cannot be redriven"',
         'nothing',
       ],
-      'states DescribeExecution: that succeeded → inputDetails': ['{"included":true}', 'nothing'],
-      'states DescribeExecution: that succeeded → redriveCount': ['0', 'nothing'],
-      'states DescribeExecution: that succeeded → redriveStatus': ['"NOT_REDRIVABLE"', 'nothing'],
-      'states DescribeExecution: that succeeded → redriveStatusReason': [
+      'states DescribeExecution: of an execution that succeeded → inputDetails': ['{"included":true}', 'nothing'],
+      'states DescribeExecution: of an execution that succeeded → redriveCount': ['0', 'nothing'],
+      'states DescribeExecution: of an execution that succeeded → redriveStatus': ['"NOT_REDRIVABLE"', 'nothing'],
+      'states DescribeExecution: of an execution that succeeded → redriveStatusReason': [
         '"Execution is SUCCEEDED and cannot be redriven"',
         'nothing',
       ],
-      'states DescribeExecution: that failed → inputDetails': ['{"included":true}', 'nothing'],
-      'states DescribeExecution: that failed → redriveCount': ['0', 'nothing'],
-      'states DescribeExecution: that failed → redriveStatus': ['"REDRIVABLE"', 'nothing'],
-      'states ListExecutions: has one that succeeded → redriveCount': ['0', 'nothing'],
+      'states DescribeExecution: of an execution that failed → inputDetails': ['{"included":true}', 'nothing'],
+      'states DescribeExecution: of an execution that failed → redriveCount': ['0', 'nothing'],
+      'states DescribeExecution: of an execution that failed → redriveStatus': ['"REDRIVABLE"', 'nothing'],
+      'states ListExecutions: with an execution that succeeded → redriveCount': ['0', 'nothing'],
     },
   },
   {
@@ -877,11 +889,11 @@ export const known: Difference[] = [
     aws: 'Accounts and organizational units contain their path, which ends with a slash. moto does not have these fields yet.',
     right: 'local',
     found: {
-      'organizations DescribeAccount: that was created → Account.Paths': [
+      'organizations DescribeAccount: of an account that was created → Account.Paths': [
         '["<organization 1>/<root 1>/<account 1>/"]',
         'nothing',
       ],
-      'organizations ListAccounts: with one that was created → 0.Paths': [
+      'organizations ListAccounts: with an account that was created → 0.Paths': [
         '["<organization 1>/<root 1>/<account 1>/"]',
         'nothing',
       ],
@@ -889,7 +901,7 @@ export const known: Difference[] = [
         '"<organization 1>/<root 1>/<unit 1>/"',
         'nothing',
       ],
-      'organizations DescribeOrganizationalUnit: that is there → OrganizationalUnit.Path': [
+      'organizations DescribeOrganizationalUnit: of a unit that exists → OrganizationalUnit.Path': [
         '"<organization 1>/<root 1>/<unit 1>/"',
         'nothing',
       ],
@@ -933,8 +945,8 @@ export const known: Difference[] = [
     aws: 'An account that is already in the destination leads to DuplicateAccountException.',
     right: 'local',
     found: {
-      'organizations MoveAccount: to where it is': ['DuplicateAccountException 400', 'answers'],
-      'organizations MoveAccount: again, from where it was': ['DuplicateAccountException 400', 'answers'],
+      'organizations MoveAccount: to the parent where the account is': ['DuplicateAccountException 400', 'answers'],
+      'organizations MoveAccount: again, from the earlier parent': ['DuplicateAccountException 400', 'answers'],
     },
   },
   {
@@ -957,7 +969,10 @@ export const known: Difference[] = [
     aws: 'SourceParentId is the root or unit that contains the account. The page does not say which error another existing parent leads to.',
     right: 'local',
     found: {
-      'organizations MoveAccount: from where it is not': ['SourceParentNotFoundException 400', 'answers'],
+      'organizations MoveAccount: from a parent where the account is not': [
+        'SourceParentNotFoundException 400',
+        'answers',
+      ],
     },
   },
   {
@@ -1010,7 +1025,7 @@ export const known: Difference[] = [
     aws: 'The status of ResourceNotFoundException is 404.',
     right: 'local',
     found: {
-      'account GetAlternateContact: that is not there': [
+      'account GetAlternateContact: of a contact that is not set': [
         'ResourceNotFoundException 404',
         'ResourceNotFoundException 400',
       ],

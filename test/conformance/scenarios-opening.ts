@@ -92,24 +92,26 @@ export const placing: Record<string, Record<string, Run>> = {
     'with a value that is not an id': ({ organizations }) => organizations(unitsBelow('Security')),
   },
   DescribeOrganizationalUnit: {
-    'that is there': ({ organizations, unitId }) => organizations(describeUnit(unitId)),
-    'that is not there': ({ organizations }) => organizations(describeUnit(nowhere)),
+    'of a unit that exists': ({ organizations, unitId }) => organizations(describeUnit(unitId)),
+    'of a unit that does not exist': ({ organizations }) => organizations(describeUnit(nowhere)),
     'with a value that is not an id': ({ organizations }) => organizations(describeUnit('Security')),
   },
   MoveAccount: {
     'into a unit': inUnit(async (aws) => ({ parent: await parentOf(aws, aws.accountId) })),
-    'to where it is': inUnit(({ organizations, accountId, unitId }) => organizations(move(accountId, unitId, unitId))),
-    'again, from where it was': inUnit(({ organizations, accountId, unitId }, rootId) =>
+    'to the parent where the account is': inUnit(({ organizations, accountId, unitId }) =>
+      organizations(move(accountId, unitId, unitId)),
+    ),
+    'again, from the earlier parent': inUnit(({ organizations, accountId, unitId }, rootId) =>
       organizations(move(accountId, rootId, unitId)),
     ),
-    'from where it is not': async (aws) => {
+    'from a parent where the account is not': async (aws) => {
       const rootId = await rootOf(aws)
       const answer = await aws.organizations(move(aws.accountInUnit, rootId, rootId))
       if ((await parentOf(aws, aws.accountInUnit)) === rootId)
         await aws.organizations(move(aws.accountInUnit, rootId, aws.unitId))
       return answer
     },
-    'that is not there': async (aws) => aws.organizations(move(nobody, await rootOf(aws), aws.unitId)),
+    'of an account that does not exist': async (aws) => aws.organizations(move(nobody, await rootOf(aws), aws.unitId)),
     'from a parent that is not there': async (aws) => {
       const answer = await aws.organizations(move(aws.accountInUnit, nowhere, await rootOf(aws)))
       if ((await parentOf(aws, aws.accountInUnit)) !== aws.unitId)
@@ -212,7 +214,7 @@ export const account: Record<string, Record<string, Run>> = {
       put({ ...aws, account: aws.ofMember.account }, { AccountId: aws.accountInUnit }),
   },
   GetAlternateContact: {
-    'that is not there': (aws) => get(aws, { AlternateContactType: 'OPERATIONS' }),
+    'of a contact that is not set': (aws) => get(aws, { AlternateContactType: 'OPERATIONS' }),
     'of the own account': async (aws) => {
       await put(aws)
       return get({ ...aws, account: aws.ofMember.account }, { AccountId: undefined })

@@ -89,7 +89,7 @@ export const removing: Record<string, Record<string, Run>> = {
       deleted: await iam(deleteUser(name)),
       there: await iam(new IAM.GetUserCommand({ UserName: name })),
     })),
-    'that is not there': ({ iam, name }) => iam(deleteUser(name)),
+    'of a user that does not exist': ({ iam, name }) => iam(deleteUser(name)),
     'with a login profile': ofUser(
       ({ iam, name }) =>
         iam(new IAM.CreateLoginProfileCommand({ UserName: name, Password: 'Correct-horse-battery-9' })),
@@ -129,7 +129,7 @@ export const removing: Record<string, Record<string, Run>> = {
       iam(new IAM.DetachUserPolicyCommand({ UserName: name, PolicyArn: policy })),
   },
   DeleteUserPolicy: {
-    'that is there': ofUser(
+    'of a policy that exists': ofUser(
       ({ iam, name }) =>
         iam(new IAM.PutUserPolicyCommand({ UserName: name, PolicyName: 'inline', PolicyDocument: document })),
       async ({ iam, name }) => ({
@@ -137,7 +137,7 @@ export const removing: Record<string, Record<string, Run>> = {
         left: await iam(new IAM.ListUserPoliciesCommand({ UserName: name })),
       }),
     ),
-    'that is not there': ofUser(nothing, ({ iam, name }) =>
+    'of a policy that does not exist': ofUser(nothing, ({ iam, name }) =>
       iam(new IAM.DeleteUserPolicyCommand({ UserName: name, PolicyName: 'inline' })),
     ),
   },
@@ -151,11 +151,11 @@ export const removing: Record<string, Record<string, Run>> = {
   },
   ListAccessKeys: { 'of a user with one': ofUser(createKey, listKeys), 'of a user that does not exist': listKeys },
   DeleteAccessKey: {
-    'that is there': ofUser(nothing, async (aws) => {
+    'of a key that exists': ofUser(nothing, async (aws) => {
       const { AccessKey } = await createKey(aws)
       return { deleted: await deleteKey(aws, AccessKey?.AccessKeyId ?? ''), left: await listKeys(aws) }
     }),
-    'that is not there': ofUser(nothing, (aws) => deleteKey(aws, unknownKey)),
+    'of a key that does not exist': ofUser(nothing, (aws) => deleteKey(aws, unknownKey)),
     'of a user that does not exist': (aws) => deleteKey(aws, unknownKey),
   },
   CreateVirtualMFADevice: {
@@ -173,11 +173,11 @@ export const removing: Record<string, Record<string, Run>> = {
     'of a device that is not there': ofUser(nothing, enableDevice),
   },
   DeactivateMFADevice: {
-    'that is there': ofUser(withDevice, async (aws) => ({
+    'of a device that exists': ofUser(withDevice, async (aws) => ({
       done: await deactivateDevice(aws),
       left: await listDevices(aws),
     })),
-    'that is not there': ofUser(nothing, deactivateDevice),
+    'of a device that does not exist': ofUser(nothing, deactivateDevice),
     'of a user that does not exist': deactivateDevice,
   },
   DeleteVirtualMFADevice: {
@@ -189,8 +189,8 @@ export const removing: Record<string, Record<string, Run>> = {
       await deactivateDevice(aws)
       return deleteDevice(aws)
     }),
-    'that a user has': ofUser(withDevice, deleteDevice),
-    'that is not there': deleteDevice,
+    'of a device that a user has': ofUser(withDevice, deleteDevice),
+    'of a device that does not exist': deleteDevice,
   },
   ...casesOfOthers,
   RemoveUserFromGroup: {
@@ -224,7 +224,7 @@ export const removing: Record<string, Record<string, Run>> = {
     ),
   },
   DeleteGroupPolicy: {
-    'that is there': ofGroup(
+    'of a policy that exists': ofGroup(
       ({ iam, name }) =>
         iam(new IAM.PutGroupPolicyCommand({ GroupName: name, PolicyName: 'inline', PolicyDocument: document })),
       async ({ iam, name }) => ({
@@ -232,7 +232,7 @@ export const removing: Record<string, Record<string, Run>> = {
         left: await iam(new IAM.ListGroupPoliciesCommand({ GroupName: name })),
       }),
     ),
-    'that is not there': ofGroup(nothing, ({ iam, name }) =>
+    'of a policy that does not exist': ofGroup(nothing, ({ iam, name }) =>
       iam(new IAM.DeleteGroupPolicyCommand({ GroupName: name, PolicyName: 'inline' })),
     ),
   },
@@ -241,7 +241,7 @@ export const removing: Record<string, Record<string, Run>> = {
       deleted: await iam(deleteGroup(name)),
       there: await iam(new IAM.GetGroupCommand({ GroupName: name })),
     })),
-    'that is not there': ({ iam, name }) => iam(deleteGroup(name)),
+    'of a group that does not exist': ({ iam, name }) => iam(deleteGroup(name)),
     'with a member': ofGroup(
       async ({ iam, name }) => {
         await iam(createUser(name))
@@ -263,12 +263,12 @@ export const removing: Record<string, Record<string, Run>> = {
 
 /** The end of an item of the ledger. */
 export const deletingItems: Record<string, Run> = {
-  'that is there': async ({ dynamodb, name }) => {
+  'of an item that exists': async ({ dynamodb, name }) => {
     const Key = { pk: { S: name } }
     await dynamodb(new DynamoDB.PutItemCommand({ TableName: 'ledger', Item: Key }))
     const deleted = await dynamodb(new DynamoDB.DeleteItemCommand({ TableName: 'ledger', Key }))
     return { deleted, there: await dynamodb(new DynamoDB.GetItemCommand({ TableName: 'ledger', Key })) }
   },
-  'that is not there': ({ dynamodb, name }) =>
+  'of an item that does not exist': ({ dynamodb, name }) =>
     dynamodb(new DynamoDB.DeleteItemCommand({ TableName: 'ledger', Key: { pk: { S: name } } })),
 }

@@ -115,7 +115,7 @@ const iam: Record<string, Record<string, Run>> = {
       await iam(createUser(name, { Path: '/account-vending/', Tags: tags(1) }))
       return iam(new IAM.GetUserCommand({ UserName: name }))
     },
-    'that is not there': ({ iam, name }) => iam(new IAM.GetUserCommand({ UserName: name })),
+    'of a user that does not exist': ({ iam, name }) => iam(new IAM.GetUserCommand({ UserName: name })),
     'by a name in another case': async ({ iam, name }) => {
       await iam(createUser(name))
       return iam(new IAM.GetUserCommand({ UserName: name.toUpperCase() }))
@@ -260,7 +260,7 @@ const iam: Record<string, Record<string, Run>> = {
       const { PolicyDocument, ...rest } = await iam(getUserPolicy(name))
       return { ...rest, document: decodeURIComponent(PolicyDocument ?? '') }
     },
-    'that is not there': async ({ iam, name }) => {
+    'of a policy that does not exist': async ({ iam, name }) => {
       await iam(createUser(name))
       return iam(getUserPolicy(name))
     },
@@ -299,22 +299,22 @@ const iam: Record<string, Record<string, Run>> = {
     },
   },
   GetLoginProfile: {
-    'that must be changed': async (aws) => {
+    'with a password that must be changed': async (aws) => {
       await userWithProfile(aws)
       return aws.iam(getProfile(aws.name))
     },
-    'that is not there': async ({ iam, name }) => {
+    'of a user without a login profile': async ({ iam, name }) => {
       await iam(createUser(name))
       return iam(getProfile(name))
     },
     'of a user that does not exist': ({ iam, name }) => iam(getProfile(name)),
   },
   CreateLoginProfile: {
-    'that must be changed': async ({ iam, name }) => {
+    'with a password that must be changed': async ({ iam, name }) => {
       await iam(createUser(name))
       return iam(createProfile(name))
     },
-    'that need not be changed': async ({ iam, name }) => {
+    'with a password that need not be changed': async ({ iam, name }) => {
       await iam(createUser(name))
       return iam(new IAM.CreateLoginProfileCommand({ UserName: name, Password: password }))
     },
@@ -359,7 +359,7 @@ const iam: Record<string, Record<string, Run>> = {
       await aws.iam(new IAM.UpdateLoginProfileCommand({ UserName: aws.name, Password: password }))
       return aws.iam(getProfile(aws.name))
     },
-    'that is not there': async ({ iam, name }) => {
+    'of a user without a login profile': async ({ iam, name }) => {
       await iam(createUser(name))
       return iam(new IAM.UpdateLoginProfileCommand({ UserName: name, Password: password }))
     },
@@ -382,14 +382,14 @@ const iam: Record<string, Record<string, Run>> = {
       const deleted = await aws.iam(new IAM.DeleteLoginProfileCommand({ UserName: aws.name }))
       return { deleted, profile: await aws.iam(getProfile(aws.name)) }
     },
-    'that is not there': async ({ iam, name }) => {
+    'of a user without a login profile': async ({ iam, name }) => {
       await iam(createUser(name))
       return iam(new IAM.DeleteLoginProfileCommand({ UserName: name }))
     },
     'of a user that does not exist': ({ iam, name }) => iam(new IAM.DeleteLoginProfileCommand({ UserName: name })),
   },
   GetAccountPasswordPolicy: {
-    'that is not there': ({ iam }) => iam(new IAM.GetAccountPasswordPolicyCommand({})),
+    'of an account without a password policy': ({ iam }) => iam(new IAM.GetAccountPasswordPolicyCommand({})),
     'of an account that has one': ({ iamOfStrict }) => iamOfStrict(new IAM.GetAccountPasswordPolicyCommand({})),
   },
   UpdateAccountPasswordPolicy: {
@@ -447,7 +447,7 @@ const iam: Record<string, Record<string, Run>> = {
       await iam(addUser(name, name))
       return iam(new IAM.GetGroupCommand({ GroupName: name }))
     },
-    'that is not there': ({ iam, name }) => iam(new IAM.GetGroupCommand({ GroupName: name })),
+    'of a group that does not exist': ({ iam, name }) => iam(new IAM.GetGroupCommand({ GroupName: name })),
     'by a name in another case': async ({ iam, name }) => {
       await iam(createGroup(name))
       return iam(new IAM.GetGroupCommand({ GroupName: name.toUpperCase() }))
@@ -599,7 +599,7 @@ const iam: Record<string, Record<string, Run>> = {
       const { PolicyDocument } = await iam(new IAM.GetGroupPolicyCommand({ GroupName: name, PolicyName: 'inline' }))
       return PolicyDocument
     },
-    'that is not there': async ({ iam, name }) => {
+    'of a policy that does not exist': async ({ iam, name }) => {
       await iam(createGroup(name))
       return iam(new IAM.GetGroupPolicyCommand({ GroupName: name, PolicyName: 'inline' }))
     },
@@ -620,11 +620,11 @@ const iam: Record<string, Record<string, Run>> = {
     'of a group that is not there': ({ iam, name }) => iam(new IAM.ListGroupPoliciesCommand({ GroupName: name })),
   },
   GetPolicy: {
-    "of AWS's": ({ iam }) =>
+    'of an AWS managed policy': ({ iam }) =>
       iam(new IAM.GetPolicyCommand({ PolicyArn: 'arn:aws:iam::aws:policy/job-function/Billing' })),
-    "of the account's": async ({ iam, name, addPolicy }) =>
+    'of a customer managed policy': async ({ iam, name, addPolicy }) =>
       iam(new IAM.GetPolicyCommand({ PolicyArn: await addPolicy(name, allow('s3:*')) })),
-    'that is not there': ({ iam }) =>
+    'of a policy that does not exist': ({ iam }) =>
       iam(new IAM.GetPolicyCommand({ PolicyArn: 'arn:aws:iam::aws:policy/Nonsense-of-ours' })),
     'with a value that is not an ARN': ({ iam }) =>
       iam(new IAM.GetPolicyCommand({ PolicyArn: 'AdministratorAccess-is-its-name' })),
@@ -638,7 +638,7 @@ const iam: Record<string, Record<string, Run>> = {
       }
       return { ...rest, Path, RoleName, Arn, Statement: [Statement].flat() }
     },
-    'that is not there': ({ iam, name }) => iam(new IAM.GetRoleCommand({ RoleName: name })),
+    'of a role that does not exist': ({ iam, name }) => iam(new IAM.GetRoleCommand({ RoleName: name })),
     'by a name that is not valid': ({ iam }) => iam(new IAM.GetRoleCommand({ RoleName: 'a b' })),
   },
   ListOrganizationsFeatures: {
@@ -650,7 +650,7 @@ const iam: Record<string, Record<string, Run>> = {
       const { PolicyVersion, ...rest } = await iam(new IAM.GetPolicyVersionCommand({ PolicyArn, VersionId: 'v1' }))
       return { ...rest, ...PolicyVersion, Document: decodeURIComponent(PolicyVersion?.Document ?? '') }
     },
-    'that is not there': async ({ iam, name, addPolicy }) => {
+    'of a version that does not exist': async ({ iam, name, addPolicy }) => {
       const PolicyArn = await addPolicy(name, allow('s3:*'))
       return iam(new IAM.GetPolicyVersionCommand({ PolicyArn, VersionId: 'v9' }))
     },
@@ -686,7 +686,7 @@ const sts: Record<string, Record<string, Run>> = {
     'for less than 15 minutes': assuming({ DurationSeconds: 899 }),
     'for more than 12 hours': assuming({ DurationSeconds: 43_201 }),
     'with a value that is not an ARN': assuming({ RoleArn: 'a-role-by-its-name-alone' }),
-    'that is not there': ({ sts, accountId }) =>
+    'of a role that does not exist': ({ sts, accountId }) =>
       sts(assume(accountId, { RoleArn: `arn:aws:iam::${accountId}:role/Nonsense` })),
     'of an account that is not there': ({ sts }) => sts(assume('999999999999')),
     'with a source identity': assuming({ SourceIdentity: 'ada' }),
@@ -742,9 +742,9 @@ const organizations: Record<string, Record<string, Run>> = {
     },
   },
   DescribeAccount: {
-    'that was created': async (aws) =>
+    'of an account that was created': async (aws) =>
       aws.organizations(new Organizations.DescribeAccountCommand({ AccountId: await accountMade(aws) })),
-    'that is not there': ({ organizations }) =>
+    'of an account that does not exist': ({ organizations }) =>
       organizations(new Organizations.DescribeAccountCommand({ AccountId: '999999999999' })),
     'with a value that is not an id': ({ organizations }) =>
       organizations(new Organizations.DescribeAccountCommand({ AccountId: '12345' })),
@@ -764,7 +764,7 @@ const organizations: Record<string, Record<string, Run>> = {
       organizations(new Organizations.ListParentsCommand({ ChildId: 'Security' })),
   },
   ListAccounts: {
-    'with one that was created': async (aws) => {
+    'with an account that was created': async (aws) => {
       const id = await accountMade(aws)
       const accounts: Organizations.Account[] = []
       let NextToken: string | undefined
@@ -786,7 +786,7 @@ const organizations: Record<string, Record<string, Run>> = {
     'by a member account': ({ ofMember }) => ofMember.organizations(new Organizations.ListAccountsCommand({})),
   },
   CreateAccount: {
-    'and its end': async ({ organizations, name, later }) => {
+    'until the account exists': async ({ organizations, name, later }) => {
       const asked = await organizations(
         createAccount(name, { RoleName: 'AWSControlTowerExecution', Tags: tags(1), IamUserAccessToBilling: 'ALLOW' }),
       )
@@ -844,7 +844,7 @@ const organizations: Record<string, Record<string, Run>> = {
       const { Policy } = await organizations(new Organizations.DescribePolicyCommand({ PolicyId: 'p-FullAWSAccess' }))
       return { name: Policy?.PolicySummary?.Name, document: JSON.parse(Policy?.Content ?? '') as unknown }
     },
-    'that is not there': ({ organizations }) =>
+    'of a policy that does not exist': ({ organizations }) =>
       organizations(new Organizations.DescribePolicyCommand({ PolicyId: 'p-99999999' })),
     'with a value that is not an id': ({ organizations }) =>
       organizations(new Organizations.DescribePolicyCommand({ PolicyId: 'nonsense' })),
@@ -856,7 +856,7 @@ const organizations: Record<string, Record<string, Run>> = {
       )
       return { ...rest, targets: Targets?.map(({ Arn: _, ...target }) => target) }
     },
-    'that is not there': ({ organizations }) =>
+    'of a policy that does not exist': ({ organizations }) =>
       organizations(new Organizations.ListTargetsForPolicyCommand({ PolicyId: 'p-99999999' })),
   },
   ListAWSServiceAccessForOrganization: {
@@ -864,7 +864,8 @@ const organizations: Record<string, Record<string, Run>> = {
       organizations(new Organizations.ListAWSServiceAccessForOrganizationCommand({})),
   },
   DescribeCreateAccountStatus: {
-    'that is not there': ({ organizations }) => organizations(describeCreation(`car-${'a'.repeat(32)}`)),
+    'of a creation that does not exist': ({ organizations }) =>
+      organizations(describeCreation(`car-${'a'.repeat(32)}`)),
     'with a value that is not an id': ({ organizations }) => organizations(describeCreation('nonsense')),
   },
   ListCreateAccountStatus: {
@@ -885,6 +886,7 @@ const organizations: Record<string, Record<string, Run>> = {
 
 const first = 'a'.repeat(32)
 const second = 'b'.repeat(32)
+const third = 'c'.repeat(32)
 const createSecret = (Name: string, more: Partial<SM.CreateSecretRequest> = {}) =>
   new SM.CreateSecretCommand({ Name, SecretString: 'one', ClientRequestToken: first, ...more })
 const putValue = (SecretId: string, ClientRequestToken: string, SecretString: string) =>
@@ -942,7 +944,7 @@ const secretsmanager: Record<string, Record<string, Run>> = {
       await secretsmanager(createSecret(name))
       return secretsmanager(createSecret(name, { ClientRequestToken: second }))
     },
-    'where one is scheduled for deletion': async (aws) => {
+    'with the name of a secret that is scheduled for deletion': async (aws) => {
       await marked(aws)
       return aws.secretsmanager(createSecret(aws.name, { ClientRequestToken: second }))
     },
@@ -967,8 +969,11 @@ const secretsmanager: Record<string, Record<string, Run>> = {
     },
     'of a third version': async (aws) => {
       await twoVersions(aws)
-      await aws.secretsmanager(putValue(aws.name, 'c'.repeat(32), 'three'))
-      return (await aws.secretsmanager(describeSecret(aws.name))).VersionIdsToStages
+      await aws.secretsmanager(putValue(aws.name, third, 'three'))
+      const { VersionIdsToStages = {} } = await aws.secretsmanager(describeSecret(aws.name))
+      // The page shows the names of the fields, and an id of a version would mean nothing there.
+      const [oldest, previous, current] = [first, second, third].map((id) => VersionIdsToStages[id])
+      return { oldest, previous, current }
     },
     'twice the same': async (aws) => {
       await twoVersions(aws)
@@ -1004,7 +1009,7 @@ const secretsmanager: Record<string, Record<string, Run>> = {
         short: await secretsmanager(describeSecret(ARN.slice(0, -7))),
       }
     },
-    'that is not there': ({ secretsmanager, name }) => secretsmanager(describeSecret(name)),
+    'of a secret that does not exist': ({ secretsmanager, name }) => secretsmanager(describeSecret(name)),
     'that is scheduled for deletion': async (aws) => {
       await marked(aws)
       return aws.secretsmanager(describeSecret(aws.name))
@@ -1024,7 +1029,7 @@ const secretsmanager: Record<string, Record<string, Run>> = {
     },
     'of a version that is not there': async (aws) => {
       await twoVersions(aws)
-      return aws.secretsmanager(getValue(aws.name, { VersionId: 'c'.repeat(32) }))
+      return aws.secretsmanager(getValue(aws.name, { VersionId: third }))
     },
     'of a stage that is not there': async ({ secretsmanager, name }) => {
       await secretsmanager(createSecret(name))
@@ -1034,7 +1039,7 @@ const secretsmanager: Record<string, Record<string, Run>> = {
       await twoVersions(aws)
       return aws.secretsmanager(getValue(aws.name, { VersionId: first, VersionStage: 'AWSCURRENT' }))
     },
-    'that is not there': ({ secretsmanager, name }) => secretsmanager(getValue(name)),
+    'of a secret that does not exist': ({ secretsmanager, name }) => secretsmanager(getValue(name)),
     'that is scheduled for deletion': async (aws) => {
       await marked(aws)
       return aws.secretsmanager(getValue(aws.name))
@@ -1050,7 +1055,8 @@ const secretsmanager: Record<string, Record<string, Run>> = {
       await secretsmanager(createSecret(name))
       return secretsmanager(new SM.RestoreSecretCommand({ SecretId: name }))
     },
-    'that is not there': ({ secretsmanager, name }) => secretsmanager(new SM.RestoreSecretCommand({ SecretId: name })),
+    'of a secret that does not exist': ({ secretsmanager, name }) =>
+      secretsmanager(new SM.RestoreSecretCommand({ SecretId: name })),
   },
   DeleteSecret: {
     'in seven days': async ({ secretsmanager, name }) => {
@@ -1082,8 +1088,8 @@ const secretsmanager: Record<string, Record<string, Run>> = {
       await marked(aws)
       return aws.secretsmanager(deleteSecret(aws.name))
     },
-    'that is not there': ({ secretsmanager, name }) => secretsmanager(deleteSecret(name)),
-    'that is not there, at once': ({ secretsmanager, name }) =>
+    'of a secret that does not exist': ({ secretsmanager, name }) => secretsmanager(deleteSecret(name)),
+    'of a secret that does not exist, at once': ({ secretsmanager, name }) =>
       secretsmanager(deleteSecret(name, { ForceDeleteWithoutRecovery: true })),
   },
   ListSecrets: {
@@ -1126,7 +1132,7 @@ const secretsmanager: Record<string, Record<string, Run>> = {
     'too short for each type': random({ PasswordLength: 3, RequireEachIncludedType: true }),
     'of 0 characters': random({ PasswordLength: 0 }),
     'of 4,097 characters': random({ PasswordLength: 4097 }),
-    'that excludes every character': random({
+    'with every character excluded': random({
       ExcludeLowercase: true,
       ExcludeUppercase: true,
       ExcludePunctuation: true,
@@ -1147,13 +1153,14 @@ const verification = (...Identities: string[]) => new SES.GetIdentityVerificatio
 const ses: Record<string, Record<string, Run>> = {
   GetIdentityVerificationAttributes: {
     'of a domain that is verified': ({ ses }) => ses(verification('example.com')),
-    'of one that is not there': ({ ses }) => ses(verification('example.com', 'elsewhere.org')),
+    'of an identity that does not exist': ({ ses }) => ses(verification('example.com', 'elsewhere.org')),
   },
   GetAccount: {
     'of version 2': async ({ sesv2 }) => whetherRefused(await sesv2(new GetAccountCommand({}))),
   },
   GetConfigurationSet: {
-    'that is not there': ({ sesv2 }) => sesv2(new GetConfigurationSetCommand({ ConfigurationSetName: 'none' })),
+    'of a set that does not exist': ({ sesv2 }) =>
+      sesv2(new GetConfigurationSetCommand({ ConfigurationSetName: 'none' })),
   },
   GetConfigurationSetEventDestinations: {
     'of a set that is not there': ({ sesv2 }) =>
@@ -1282,36 +1289,36 @@ const states: Record<string, Record<string, Run>> = {
     },
   },
   RedriveExecution: {
-    'that failed': async (aws) => {
+    'of an execution that failed': async (aws) => {
       const { executionArn } = (await ended('{"do":"fail"}')(aws)) as SFN.DescribeExecutionOutput
       return whetherRefused(await aws.states(new SFN.RedriveExecutionCommand({ executionArn })))
     },
-    'that succeeded': async (aws) => {
+    'of an execution that succeeded': async (aws) => {
       const { executionArn } = (await ended('{"do":"succeed"}')(aws)) as SFN.DescribeExecutionOutput
       return whetherRefused(await aws.states(new SFN.RedriveExecutionCommand({ executionArn })))
     },
-    'that is not there': ({ states, stateMachineArn, name }) =>
+    'of an execution that does not exist': ({ states, stateMachineArn, name }) =>
       states(new SFN.RedriveExecutionCommand({ executionArn: executionArnOf(stateMachineArn, name) })),
   },
   StopExecution: {
-    'that runs': async ({ states, stateMachineArn, name }) => {
+    'of a running execution': async ({ states, stateMachineArn, name }) => {
       const { executionArn = '' } = await states(startExecution(stateMachineArn, name, '{"do":"wait"}'))
       await setTimeout(100)
       const stopped = await states(new SFN.StopExecutionCommand({ executionArn, error: 'OurError', cause: 'because' }))
       await setTimeout(300)
       return { stopped, execution: await states(new SFN.DescribeExecutionCommand({ executionArn })) }
     },
-    'that is not there': ({ states, stateMachineArn, name }) =>
+    'of an execution that does not exist': ({ states, stateMachineArn, name }) =>
       states(new SFN.StopExecutionCommand({ executionArn: executionArnOf(stateMachineArn, name) })),
   },
   DescribeExecution: {
-    'that runs': async ({ states, stateMachineArn, name }) => {
+    'of a running execution': async ({ states, stateMachineArn, name }) => {
       const { executionArn } = await states(startExecution(stateMachineArn, name, '{"do":"wait"}'))
       return states(new SFN.DescribeExecutionCommand({ executionArn }))
     },
-    'that succeeded': ended('{"do":"succeed"}'),
-    'that failed': ended('{"do":"fail"}'),
-    'that is not there': ({ states, stateMachineArn, name }) =>
+    'of an execution that succeeded': ended('{"do":"succeed"}'),
+    'of an execution that failed': ended('{"do":"fail"}'),
+    'of an execution that does not exist': ({ states, stateMachineArn, name }) =>
       states(new SFN.DescribeExecutionCommand({ executionArn: executionArnOf(stateMachineArn, name) })),
     'with a value that is not an ARN': ({ states }) =>
       states(new SFN.DescribeExecutionCommand({ executionArn: 'nonsense' })),
@@ -1321,7 +1328,7 @@ const states: Record<string, Record<string, Run>> = {
       const { definition, name } = await states(new SFN.DescribeStateMachineCommand({ stateMachineArn }))
       return { name, definition: typeof JSON.parse(definition ?? 'null') }
     },
-    'that is not there': ({ states, stateMachineArn }) =>
+    'of a state machine that does not exist': ({ states, stateMachineArn }) =>
       states(new SFN.DescribeStateMachineCommand({ stateMachineArn: `${stateMachineArn}-of-nobody` })),
   },
   DescribeStateMachineForExecution: {
@@ -1331,11 +1338,11 @@ const states: Record<string, Record<string, Run>> = {
       const now = await states(new SFN.DescribeStateMachineCommand({ stateMachineArn }))
       return { isTheSame: then.definition === now.definition }
     },
-    'of one that is not there': ({ states, stateMachineArn, name }) =>
+    'of an execution that does not exist': ({ states, stateMachineArn, name }) =>
       states(new SFN.DescribeStateMachineForExecutionCommand({ executionArn: executionArnOf(stateMachineArn, name) })),
   },
   ListExecutions: {
-    'has one that succeeded': async (aws) => {
+    'with an execution that succeeded': async (aws) => {
       await ended('{"do":"succeed"}')(aws)
       const { stateMachineArn, name } = aws
       const { executions } = await aws.states(new SFN.ListExecutionsCommand({ stateMachineArn }))
@@ -1370,12 +1377,13 @@ const cloudtrail: Record<string, Record<string, Run>> = {
       const { IsLogging, refused } = await cloudtrail(new CloudTrail.GetTrailStatusCommand({ Name: trailName }))
       return refused ? { refused } : { IsLogging }
     },
-    'that is not there': ({ cloudtrail }) => cloudtrail(new CloudTrail.GetTrailStatusCommand({ Name: 'nonsense' })),
+    'of a trail that does not exist': ({ cloudtrail }) =>
+      cloudtrail(new CloudTrail.GetTrailStatusCommand({ Name: 'nonsense' })),
   },
   GetEventSelectors: {
     'of management events': ({ cloudtrail }) =>
       cloudtrail(new CloudTrail.GetEventSelectorsCommand({ TrailName: trailName })),
-    'that is not there': ({ cloudtrail }) =>
+    'of a trail that does not exist': ({ cloudtrail }) =>
       cloudtrail(new CloudTrail.GetEventSelectorsCommand({ TrailName: 'nonsense' })),
   },
 }
@@ -1394,7 +1402,8 @@ const cloudformation: Record<string, Record<string, Run>> = {
         })),
       }
     },
-    'that is not there': ({ cloudformation }) => cloudformation(new DescribeStacksCommand({ StackName: 'nonsense' })),
+    'of a stack that does not exist': ({ cloudformation }) =>
+      cloudformation(new DescribeStacksCommand({ StackName: 'nonsense' })),
   },
 }
 
@@ -1450,7 +1459,7 @@ const settled = async (work: Promise<unknown>) => {
 
 const dynamodb: Record<string, Record<string, Run>> = {
   GetItem: {
-    'that is not there': read,
+    'of an item that does not exist': read,
     'of a table that is not there': ({ dynamodb }) =>
       dynamodb(new DynamoDB.GetItemCommand({ TableName: 'nowhere', Key: { pk: { S: 'a' } } })),
     'by a key that the table does not have': ({ dynamodb }) =>
@@ -1605,7 +1614,8 @@ const dynamodb: Record<string, Record<string, Run>> = {
       const { TableName, TableStatus, KeySchema, CreationDateTime } = Table ?? {}
       return { ...rest, TableName, TableStatus, KeySchema, CreationDateTime }
     },
-    'that is not there': ({ dynamodb }) => dynamodb(new DynamoDB.DescribeTableCommand({ TableName: 'nowhere' })),
+    'of a table that does not exist': ({ dynamodb }) =>
+      dynamodb(new DynamoDB.DescribeTableCommand({ TableName: 'nowhere' })),
   },
 }
 
