@@ -874,7 +874,9 @@ describe('days pass, with a daily round on each:', () => {
       .waitFor()
     await inbox().filter({ hasText: 'The daily round' }).first().click()
     await page.locator('.mail pre').filter({ hasText: 'A link was not opened in time' }).waitFor()
-    expect(await executions().filter({ hasText: 'Payments by daily round' }).first().innerText()).toContain('Vended')
+    expect(await executions().filter({ hasText: 'Payments by the daily round' }).first().innerText()).toContain(
+      'Vended',
+    )
     expect(await violations(page)).toEqual([])
 
     await letPass(7)
@@ -883,7 +885,7 @@ describe('days pass, with a daily round on each:', () => {
       .waitFor()
     expect(await user('Website').getByText('not signed in').count()).toBe(0)
     await executions()
-      .filter({ hasText: /by daily round\s*Removed/ })
+      .filter({ hasText: /by the daily round\s*Removed/ })
       .first()
       .click()
     await state('RemoveAdministrators').waitFor()
