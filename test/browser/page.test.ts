@@ -385,7 +385,7 @@ describe('opens an account:', () => {
     await open()
     await openBy('Answer lost')
     await opened('Vended')
-    const name = (await opening().innerText()).split(' by ')[0] ?? ''
+    const name = (await opening().innerText()).split(/ (?:by |manually|through )/)[0] ?? ''
     expect(
       await page
         .locator('tbody th')
@@ -680,7 +680,7 @@ describe('a failure ends with its command:', () => {
 
 test('an event that was not delivered is a dead letter, and the command that is shown replays it', async () => {
   await open()
-  const newestAccount = async () => (await executions().first().innerText()).split(' by ')[0]
+  const newestAccount = async () => (await executions().first().innerText()).split(/ (?:by |manually|through )/)[0]
   const before = await newestAccount()
   await press('Event not delivered')
   await expect.poll(said).toContain('dead-letter queue')
