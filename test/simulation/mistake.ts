@@ -12,7 +12,7 @@ type Searched = {
   isLive?: true
 }
 /** A mistake that somebody could make: in a file of functions/, `right` becomes `wrong`. */
-type MistakeInFunctions = Searched & {
+export type MistakeInFunctions = Searched & {
   file: string
   changes: [right: string, wrong: string][]
 }

@@ -12,7 +12,7 @@ import {
   type Services,
   writeConfigs,
 } from '../simulation/load-services.ts'
-import { definitionWith, textWith, withMistake } from '../simulation/mistake.ts'
+import { definitionWith, withMistake } from '../simulation/mistake.ts'
 import { mistakes } from '../simulation/mistakes.ts'
 import { configs, drawPlan, faultKinds, type Plan } from '../simulation/plan.ts'
 import { drawOpeningPlan } from '../simulation/opening-plan.ts'
@@ -217,10 +217,6 @@ test('with shared libraries, the functions behave like the deployed bundles', as
     return again
   }
   expect(await results(together)).toEqual(await results(await loadService(vendingFile({ ...configs.plain }))))
-})
-
-test.each(mistakes)('the mistake fits the present code: $name', (mistake) => {
-  expect(() => ('file' in mistake ? textWith(mistake) : definitionWith(mistake))).not.toThrow()
 })
 
 test.each([
