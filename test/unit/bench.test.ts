@@ -10,11 +10,10 @@ import { figuresPage, pageOf } from '../bench/figures-page.ts'
 import { historyEvents, leastSeconds } from '../bench/openings.ts'
 import priceTable from '../bench/prices.json' with { type: 'json' }
 import results from '../bench/results.json' with { type: 'json' }
-import { dropped, leastSeconds as leastSecondsOfRound, measureRounds } from '../bench/round.ts'
+import { dropped, leastSeconds as leastSecondsOfRound } from '../bench/round.ts'
 import { secondsToMail, withFixedWait, withFormerPauses } from '../bench/time.ts'
 import { fullestSecond } from '../simulation/round-many.ts'
 import type { Simulated } from '../simulation/simulation.ts'
-import { exampleVending } from '../support/organization.ts'
 
 describe('quantiles', () => {
   test('lie between neighbours in proportion, whatever the order', () => {
@@ -274,18 +273,6 @@ describe('rounds', () => {
     expect(dropped({ looks: 298, findings: expected, expected }, 300)).toBe(2)
     expect(dropped({ looks: 300, findings: { ...expected, 'policy-detached': 2 }, expected }, 300)).toBe(1)
     expect(dropped({ looks: 300, findings: { ...expected, 'user-gone': 1 }, expected }, 300)).toBe(1)
-  })
-
-  test('a round over 200 accounts drops nothing, takes half of each limit at most, and costs little', async () => {
-    const options = { vendingFile: exampleVending, sizes: [200], audited: [], slowFrom: Infinity }
-    const { figures, details } = await measureRounds({ ...options, onProgress: () => undefined })
-    const above = Object.entries(figures).filter(([, { value, bound = Infinity }]) => value > bound)
-    expect(above).toEqual([])
-    const [row] = details.rows
-    expect(row?.findings).toEqual({ 'access-role-missing': 1, 'account-refuses': 2, 'policy-detached': 2 })
-    expect(row?.requests['sts']).toBe(1)
-    // FollowUp reads nothing about the accounts for which there is nothing to do.
-    expect(row?.requests['dynamodb']).toBeLessThan(7.5)
   })
 })
 

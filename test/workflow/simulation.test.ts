@@ -9,28 +9,6 @@ beforeAll(async () => void (simulation = await loadSimulation(exampleVending)))
 
 const seconds = (milliseconds: number) => milliseconds / 1000
 
-const shown = ({ execution, calls, invocations, transitions, logBytes, units }: Simulated) => ({
-  status: execution.status,
-  calls: calls.map(({ service, operation, at, end, error }) => ({ service, operation, at, end, error })),
-  invocations,
-  transitions,
-  logBytes,
-  units,
-})
-
-test('the same seed gives the same world, call for call and millisecond for millisecond', async () => {
-  const run = async () => {
-    const worlds = []
-    for (let i = 0; i < 10; i++)
-      worlds.push(shown(await simulation.vend({ seed: `${i}`, account: { roleUsableAfter: i * 10 }, staleness: 0.5 })))
-    return worlds
-  }
-  const first = await run()
-  expect(await run()).toEqual(first)
-  expect(first.map(({ status }) => status)).toEqual(Array(10).fill('SUCCEEDED'))
-  expect(new Set(first.map((world) => JSON.stringify(world.calls))).size).toBe(10)
-})
-
 /** The pauses before a function's retries. Pauses after other errors of the function belong to another retrier. */
 const pausesOf = ({ invocations }: Simulated, name: string, other?: string) => {
   const tries = invocations.filter((invocation) => invocation.name === name)
