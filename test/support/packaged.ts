@@ -17,9 +17,12 @@ const copyOfService = (name: string) => {
   return copy
 }
 
-/** Takes the code out of the functions in a copy of the project. Their bundles take osls most of the time. */
-export const withoutCode = (copy: string) => {
-  for (const name of functionNames())
+/**
+ * Takes the code out of the functions in a copy of the project, except those `kept`. The bundles take osls most of the
+ * time.
+ */
+export const withoutCode = (copy: string, ...kept: string[]) => {
+  for (const name of functionNames().filter((name) => !kept.includes(name)))
     writeFileSync(path.join(copy, 'functions', name, 'handler.ts'), 'export const handler = undefined\n')
   return copy
 }
