@@ -56,6 +56,8 @@ export type Intent = {
   /** The FailureReason of the last creation. */
   creationFailure?: string
   accountId?: string
+  /** An earlier request for the address failed after it had called CreateAccount. */
+  createdBefore?: boolean
   /** The moments that are reserved for calls to limited APIs, by API, in milliseconds since 1970. */
   turns?: Record<string, number>
   /** What PlaceAccount has applied. */
@@ -92,7 +94,7 @@ export const readIntent = (ledger: Ledger, email: string) => readItem<Intent>(le
 /** The intents of all accounts that were asked for, by address in lower case. */
 export const allIntents: Kind<Intent, Map<string, Intent>> = {
   prefix: 'intent#',
-  attributes: ['requestId', 'requestedAt', 'updatedAt', 'status', 'holder', 'accountId', 'failure'],
+  attributes: ['requestId', 'requestedAt', 'updatedAt', 'status', 'holder', 'accountId', 'createdBefore', 'failure'],
   collect: (intents) => intents,
 }
 
@@ -115,13 +117,16 @@ export const isOpenedByRequest = (
   intent !== undefined &&
   record?.vendedAt === undefined &&
   (intent.accountId === undefined || intent.accountId === id) &&
-  intent.status !== 'awaiting-approval' &&
+  (intent.status !== 'awaiting-approval' || intent.createdBefore === true) &&
   intent.status !== 'declined' &&
   intent.failure?.error !== 'EmailAlreadyExistsError'
 
 /** Whether a new request can take the place of the one that the intent names: that one has ended without an account. */
 const hasEnded = ({ status, failure, accountId }: Intent) =>
   status === 'declined' || (failure !== undefined && accountId === undefined)
+
+const hasCalledCreateAccount = ({ triedAt, createRequestId, createdBefore }: Intent) =>
+  triedAt !== undefined || createRequestId !== undefined || createdBefore === true
 
 /** Whether functions of the failed execution may still be at work. */
 export const hasFailedJustNow = ({ failure }: Intent, at = now()) =>
@@ -169,6 +174,7 @@ export const createRequest = async (
     updatedAt: at,
     status: needsApproval ? 'awaiting-approval' : 'accepted',
     ...(holder && { holder, renewedAt: Date.parse(at) }),
+    ...(before && hasCalledCreateAccount(before) && { createdBefore: true }),
     steps: {},
   }
   if (await putItem(ledger, intentKey(body.email), intent, before)) return { isNew: true, requestId, intent }

@@ -17,7 +17,7 @@ import {
   PutUserPolicyCommand,
 } from '@aws-sdk/client-iam'
 import { CreateAccountCommand, DescribeAccountCommand } from '@aws-sdk/client-organizations'
-import { CreateSecretCommand } from '@aws-sdk/client-secrets-manager'
+import { CreateSecretCommand, DeleteSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { SendEmailCommand, SESClient, VerifyDomainIdentityCommand } from '@aws-sdk/client-ses'
 import {
   CreateStateMachineCommand,
@@ -168,12 +168,22 @@ const deviations: Record<string, () => Promise<void>> = {
         KeySchema: [{ AttributeName: 'pk', KeyType: 'HASH' }],
       }),
     )
+    await clients.secrets.send(new CreateSecretCommand({ Name: 'to-delete', SecretString: 'a' }))
     const putItem = new PutItemCommand({ TableName, Item: { pk: { S: 'a' } } })
     const cases: [Action: string, key: string, value: string, ask: (user: Setting) => Promise<object>][] = [
       ['ses:SendEmail', 'ses:FromAddress', 'a@example.com', sendMail],
       ['iam:AttachUserPolicy', 'iam:PolicyARN', PolicyArn, (user) => new IAMClient(user).send(attach)],
       ['dynamodb:PutItem', 'dynamodb:LeadingKeys', 'a', (user) => new DynamoDBClient(user).send(putItem)],
       ['events:PutEvents', 'events:source', 'ours', (user) => new EventBridgeClient(user).send(put)],
+      [
+        'secretsmanager:DeleteSecret',
+        'secretsmanager:RecoveryWindowInDays',
+        '7',
+        (user) =>
+          new SecretsManagerClient(user).send(
+            new DeleteSecretCommand({ SecretId: 'to-delete', RecoveryWindowInDays: 7 }),
+          ),
+      ],
       // Both values of this condition are the organization of this account.
       [
         'iam:ListUsers',

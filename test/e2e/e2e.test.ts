@@ -558,7 +558,7 @@ test('the operator’s command shows the same status', async () => {
   expect(told.admins.map(({ userName }) => userName).sort()).toEqual([userByApi, userByHand])
 })
 
-// The daily round
+// The daily round and the removal
 
 /** Runs a daily round. Returns what it reports. */
 const round = async () => {
@@ -612,6 +612,33 @@ test('a daily round finds drift that was made by hand, and tells it once', async
   expect(await round()).toMatchObject({ gone: 1, mailed: true })
   expect((await shown()).findings).toEqual([])
   if (isLocal) expect(await roundMails()).toHaveLength(2)
+})
+
+test('a removal takes an administrator out again, and leaves the others', async () => {
+  const { accountId } = vended
+  const { executionArn } = await sfn.send(
+    new StartExecutionCommand({
+      stateMachineArn: service['VendAccountArn'],
+      input: JSON.stringify({ accountId, remove: { what: 'everything', userName: userByApi } }),
+    }),
+  )
+  // A removal waits until 90 seconds after the last change of the account's record.
+  await succeeded(executionArn, 240)
+  const { output = '{}' } = await sfn.send(new DescribeExecutionCommand({ executionArn }))
+  expect(JSON.parse(output)).toMatchObject({
+    outcome: 'Removed',
+    users: [{ userName: userByApi, is: 'deleted' }],
+    groups: [],
+  })
+  const iam = await iamOf(target, accountId, accessRole())
+  await expect(iam.send(new GetUserCommand({ UserName: userByApi }))).rejects.toMatchObject({
+    name: 'NoSuchEntityException',
+  })
+  const { Users = [] } = await iam.send(new GetGroupCommand({ GroupName: group.name }))
+  expect(Users.map(({ UserName }) => UserName)).toEqual([userByHand])
+  const SecretId = `account-vending/${accountId}/${userByApi}`
+  expect((await clients.secrets.send(new DescribeSecretCommand({ SecretId }))).DeletedDate).toBeDefined()
+  expect((await shown()).admins.map(({ userName }) => userName)).toEqual([userByHand])
 })
 
 // Changes of the deployment

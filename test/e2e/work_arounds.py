@@ -48,6 +48,7 @@ def whole_resource_arn(service, method, path, headers, body, params, region, acc
         "ses:fromaddress": sender,
         "dynamodb:leadingkeys": [item["pk"]["S"]] if service == "dynamodb" and "pk" in item else None,
         "events:source": entry.get("Source") if service == "events" else None,
+        "secretsmanager:recoverywindowindays": request.get("RecoveryWindowInDays"),
         "events:detail-type": entry.get("DetailType") if service == "events" else None,
     })
     if service == "ses" and sender:

@@ -5,6 +5,7 @@ import type { CreateRequest, World } from '../../local/aws/world.ts'
 import { openedBy } from '../../functions/shared/event-shape.ts'
 import { requestTag } from '../../functions/shared/new-account.ts'
 import type { Intent, RequestItem } from '../../functions/shared/opening.ts'
+import type { AccountRecord } from '../../functions/shared/record-and-lease.ts'
 import { alternateContactLimit, createAccountLimit } from '../../functions/shared/reserve-moment.ts'
 import type { inMemoryDynamoDB } from './dynamodb.ts'
 import { isPassing, type OpeningPlan } from './opening-plan.ts'
@@ -56,6 +57,9 @@ export const openingInvariantsOf = ({ plan, world, ledger, executions, toldAt, b
   const untouched = foreign()
   /** When Organizations took a limited call, by operation. */
   const taken: Record<string, number[]> = { CreateAccount: [], PutAlternateContact: [] }
+  /** An event vends the account of an execution that was stopped. Nobody opens this account then. */
+  const wasVended = (email: string) =>
+    accountsWith(email).some(({ id }) => read<AccountRecord>(`account#${id}`)?.vendedAt !== undefined)
   /** What Organizations has been asked for, by request. */
   const creations = new Map<string, CreateRequest[]>()
 
@@ -110,7 +114,8 @@ export const openingInvariantsOf = ({ plan, world, ledger, executions, toldAt, b
       const bodies = new Set(plan.asks.flatMap(({ body }) => (body.email === email ? [JSON.stringify(body)] : [])))
       return (
         {
-          EmailAlreadyExistsError: plan.taken.includes(email),
+          // While one creation was under way, another may have found the address taken, and then the first failed.
+          EmailAlreadyExistsError: plan.taken.includes(email) || wasVended(email) || reason !== undefined,
           AccountCreationFailedError: reason !== undefined && !isPassing(reason),
           OpeningWaitedTooLongError: (plan.quota?.seconds ?? 0) > 7 * 24 * 60 * 60,
           ApprovalRequiredError: plan.config === 'approval',
@@ -149,6 +154,7 @@ export const openingInvariantsOf = ({ plan, world, ledger, executions, toldAt, b
           broken(none, `the request for ${email} has no account: its intent is ${intent.status}`)
           continue
         }
+        if (intent.accountId === undefined && wasVended(email)) continue
         if (intent.accountId !== account.id)
           broken(none, `the intent of ${email} names ${intent.accountId}, not ${account.id}`)
         checkPlaced(account, request)

@@ -140,6 +140,20 @@ describe('the intent', () => {
     expect(await create({ ...opened.body, tags: { Asked: 'again' } })).toMatchObject({ isNew: true })
   })
 
+  test('knows whether an earlier request for the address has called CreateAccount', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    const opened = await held()
+    await changeOpening(ledgerIn(), { email: opened.email, vend }, { set: { triedAt: new Date().toISOString() } })
+    for (const asked of ['again', 'a third time']) {
+      const { holder = '' } = (await readIntent(ledgerIn(), opened.email)) ?? {}
+      await recordOpeningFailure(ledgerIn(), { email: opened.email, executionArn: holder, ...failure })
+      passes(91)
+      const { intent } = await create({ ...opened.body, tags: { Asked: asked } })
+      expect(intent.createdBefore).toBe(true)
+      await takeIntent(ledgerIn(), { email: opened.email, vend, intent })
+    }
+  })
+
   test('is taken again by a redrive of AcceptRequest, 90 seconds after the failure', async () => {
     vi.useFakeTimers({ toFake: ['Date'] })
     const opened = await held()
@@ -267,6 +281,8 @@ test('nobody else vends an account that a request opens', () => {
   expect(opens({ failure: { ...failure, at } })).toBe(false)
   expect(opens({ accountId: '999988887777' })).toBe(false)
   expect(opens({ status: 'awaiting-approval' })).toBe(false)
+  // An earlier request may have opened the account. When somebody approves the new request, this request adopts it.
+  expect(opens({ status: 'awaiting-approval', createdBefore: true })).toBe(true)
   expect(isOpenedByRequest(undefined, id, undefined)).toBe(false)
   // The account was opened and vended, has left the organization, and is back.
   expect(opens({ accountId: id }, { vendedAt: at })).toBe(false)
