@@ -149,7 +149,8 @@ const aGone = (status: 'DEPARTED' | 'CLOSED', overrides: Partial<AccountRecord> 
   aVendedRecord({ status, ...overrides })
 
 beforeEach(() => {
-  vi.useFakeTimers({ now, toFake: ['Date'] })
+  // The sweep waits between two lists. The test does not.
+  vi.useFakeTimers({ now, toFake: ['Date', 'setTimeout', 'clearTimeout'] }).setTimerTickMode('nextTimerAsync')
   for (const mock of [organizations, sfn, secrets, ses]) mock.reset()
   ledgerIs.holds(undefined)
   notes = {}
