@@ -408,7 +408,7 @@ describe('never writes to AWS and never changes anything, even if any one of its
         vending: organization.vending,
       })
 
-    // Making the clients takes as long as the plan itself.
+    // New clients for each plan would also resolve their settings and connect anew.
     const clients = makeAll()
     await run(clients)
     const count = await check('without a fault')
