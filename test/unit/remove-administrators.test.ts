@@ -405,15 +405,15 @@ describe('a crash between any two calls', () => {
   const killAt = (n: number, when: 'before' | 'after') => {
     let calls = 0
     let isKilled = false
-    const killed = () => {
+    const killed = (): never => {
       isKilled = true
       throw new AwsError('ServiceException', 'The function was killed', 400)
     }
-    intercept = ({ service, operation }) => {
+    intercept = () => {
       if (isKilled) throw new AwsError('ServiceException', 'The function is not running any more', 400)
       if ((calls += 1) !== n) return
-      if (when === 'after') return killed
-      throw Object.assign(new AwsError('ServiceException', `Killed at ${service} ${operation}`, 400), killed)
+      if (when === 'before') killed()
+      return killed
     }
     return () => {
       intercept = () => undefined
