@@ -33,6 +33,7 @@ const day = 24 * 60 * 60 * 1000
 const mostDays = 7
 /** After so many creations that Organizations could not finish, for a reason that may pass, nobody tries again. */
 const mostCreations = 3
+const listLagSeconds = 120
 
 /**
  * Asks Organizations for an account, once for each request, whatever is lost or repeated.
@@ -216,6 +217,7 @@ const giveUpIfLasting = async (ledger: Ledger, opened: Opened, { creationFailure
 /**
  * Finds what became of an earlier try. Organizations' list of creations has neither the address nor tags, so each
  * creation with this name since the request is looked at. Answers undefined if no account has the address.
+ * Throws `AccountNotOpenError` while an account may still come, or may be missing in the list of accounts.
  */
 const findOwnAccount = async (clients: Clients, opening: Opening, { requestedAt, creationFailure }: Intent) => {
   const { organizations } = clients
@@ -245,8 +247,17 @@ const findOwnAccount = async (clients: Clients, opening: Opening, { requestedAt,
     }
   }
   const accountId = await findByAddress(clients, opening)
-  return accountId === undefined ? undefined : { accountId }
+  if (accountId !== undefined) return { accountId }
+  if (creations.some(wasJustRefused))
+    throw new AccountNotOpenError(
+      `An account has the address ${opening.email} already. Organizations’ list of accounts may show this account later`,
+    )
+  return undefined
 }
+
+/** Whether the address was taken a moment ago. For so long, the list of accounts may miss the account that has it. */
+const wasJustRefused = ({ FailureReason, CompletedTimestamp }: CreateAccountStatus) =>
+  FailureReason === 'EMAIL_ALREADY_EXISTS' && Date.now() - (CompletedTimestamp?.getTime() ?? 0) < listLagSeconds * 1000
 
 type Asked = Pick<Opening, 'email'> & { requestId?: string }
 

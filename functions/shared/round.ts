@@ -3,6 +3,7 @@ import { marshall } from '@aws-sdk/util-dynamodb'
 import * as z from 'zod/mini'
 import { BatchGoneError } from './errors.ts'
 import { type Ledger, readItem } from './ledger.ts'
+import { pace } from './pace.ts'
 
 // The items that name the accounts which a daily round looks at. Sweep writes them, and the functions that work on a
 // batch read them.
@@ -41,6 +42,10 @@ export const batchInput = z.object({
   key: z.string(),
 })
 
+// A batch takes about 20 write units, and DynamoDB takes 4,000 a second for a new table (DynamoDB Developer Guide,
+// on-demand-capacity-mode). So many batches take about a quarter, and less than half if all names are long.
+const batchesPerSecond = 50
+
 /** The key names the day and the round, so that a second round on this day has batches of its own. */
 const batchKey = (roundId: string, n: number) =>
   `round#${new Date().toISOString().slice(0, 10)}#${roundId.slice(0, 8)}#${n}`
@@ -48,10 +53,12 @@ const batchKey = (roundId: string, n: number) =>
 /** Writes the accounts to look at, in batches. Answers the keys of the batches. Safe to run twice. */
 export const writeBatches = async ({ dynamodb, tableName }: Ledger, roundId: string, accounts: RoundAccount[]) => {
   const batches: { key: string }[] = []
+  const turn = pace(batchesPerSecond)
   for (let first = 0; first < accounts.length; first += batchSize) {
     const key = batchKey(roundId, batches.length)
     const expiresAt = Math.floor(Date.now() / 1000) + batchDays * 24 * 60 * 60
     const batch = accounts.slice(first, first + batchSize)
+    await turn()
     await dynamodb.send(
       new PutItemCommand({ TableName: tableName, Item: marshall({ pk: key, accounts: batch, expiresAt }) }),
     )

@@ -11,7 +11,7 @@ import { openedBy } from '../../functions/shared/event-shape.ts'
 import { inMemoryDynamoDB } from './dynamodb.ts'
 import { faultsOf } from './faults.ts'
 import { invariantsOf } from './invariants.ts'
-import { livenessOf } from './liveness.ts'
+import { livenessOf, notice } from './liveness.ts'
 import { openingInvariantsOf } from './opening-invariants.ts'
 import { type Body, drawOpeningPlan, type OpeningPlan, otherBody } from './opening-plan.ts'
 import type { Arrival, Plan } from './plan.ts'
@@ -129,6 +129,7 @@ const live = async (service: Service, plan: OpeningPlan, random: () => number, i
     if (invocation?.name === 'report-failure' && failed) {
       toldAt.set(`${detail?.executionArn} ${detail?.stopDate}`, clock.now())
       if (promptly-- > 0) track(redrive(random() * 20))
+      else if (isLive && isHealed) track(followNotices())
       track(askAnew(failed))
     }
     return { MessageId: uuid() }
@@ -359,6 +360,16 @@ const live = async (service: Service, plan: OpeningPlan, random: () => number, i
     await sleep(at * 1000)
     for (const execution of failed()) if (invariants.wasTold(execution)) goOn(execution)
   }
+  const followed = new Set<Execution>()
+  /** Within minutes of a notice, the operator does what the notice says, once. */
+  const followNotices = async () => {
+    await sleep(random() * notice * 1000)
+    for (const execution of failed()) {
+      if (!invariants.wasTold(execution) || followed.has(execution)) continue
+      followed.add(execution)
+      goOn(execution)
+    }
+  }
   const limitAccounts = async ({ at, seconds }: NonNullable<OpeningPlan['quota']>) => {
     await sleep(at * 1000)
     if (liveness.isHealed()) return
@@ -400,6 +411,7 @@ const live = async (service: Service, plan: OpeningPlan, random: () => number, i
     faults.heal()
     world.staleness = 0
     if (isLive) world.accountQuota = Infinity
+    if (isLive) track(followNotices())
     await settled()
     const sweepAgain = async () => {
       if (!isLive && !plan.sweeps.length && !invariants.needsSweep(executions())) return
