@@ -113,8 +113,9 @@ const live = async (service: Service, plan: OpeningPlan, random: () => number, i
     // With approval, a person decides when a request goes on.
     if (vendedOnce.has(accountId) || plan.config === 'approval') return
     vendedOnce.add(accountId)
-    const asks = plan.asks.filter(({ body }) => body.email.toLowerCase() === email.toLowerCase())
-    if (asks.length) liveness.vended(accountId, start + Math.min(...asks.map(({ at }) => at)) * 1000)
+    // A caller who got no answer asks again, whenever that is.
+    const request = opening.intentOf(email)
+    if (request) liveness.vended(accountId, Date.parse(request.requestedAt))
   }
 
   // The service
