@@ -309,6 +309,8 @@ const live = async (service: Service, plan: RoundPlan, random: () => number, isL
   const choosePassword = ({ accountId, userName }: Person) => {
     const user = userOf(accountId, userName)
     if (!user?.login || isHeld(accountId) || invariants.hasChosen(accountId, userName)) return
+    // Somebody may have removed the sign-in since, and a vend made a new one.
+    if ((user.passwordLastUsed ?? 0) < user.login.createdAt) return
     note({ kind: 'password-chosen', what: `by ${userName} of ${accountId}` })
     const chosen = `Chosen-by-${userName}-${Math.floor(random() * 1e6)}`
     user.login = { ...user.login, password: chosen, resetRequired: false }
