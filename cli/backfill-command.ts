@@ -18,8 +18,8 @@ export const addBackfillCommand = (program: Command, { answer, out, note }: Shar
     .addHelpText(
       'after',
       `
-"Old accounts" are the accounts that are active, not protected and not on record, and that joined
-before the service was installed. A vend creates what vending.yml says. The daily sweep vends newer
+"Old accounts" are the active accounts that joined before the service was installed, that vending.yml
+does not protect, and that the service has not vended. A vend creates what vending.yml says. The daily sweep vends newer
 accounts.
 
 Each account is planned first, as npx vend plan does, and only a vend that would succeed is started.

@@ -324,7 +324,7 @@ program
     'after',
     `
 A message is deleted when its retry has succeeded. A retry never creates anything twice.
-Fix the cause of the alarm first, then replay.
+First fix the reason why the messages failed (--dry-run shows the reason), then replay.
 
 Exit codes: 0 all retries succeeded (with --dry-run: listed), 1 a retry failed and its message was
 kept, 2 a mistake in the command.`,

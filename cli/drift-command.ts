@@ -23,13 +23,14 @@ says what each finding means, and what to do.
 Exit codes: 0 nothing was found, 1 there are findings, or AWS refused, 2 a mistake in the command.`,
     )
     .action(async ({ ou, csv, force = false }: Asked, command: Command) => {
-      const { make, stage, json } = settingOf(command.optsWithGlobals<Global>())
+      const { make, stage, json, options } = settingOf(command.optsWithGlobals<Global>())
       if (json && csv === '-') throw new UsageError('Choose one of --json and --csv -.')
       const { counted, drift, driftClients, driftFile, showDrift } = await import('./drift.ts')
       const found = await drift(driftClients(make), { stage, ou })
       process.exitCode = found.findings.length ? 1 : 0
       if (csv === '-') return void process.stdout.write(driftFile(found))
-      if (csv === undefined) return answer(json, found, () => showDrift(found, process.stdout.isTTY ? width : Infinity))
+      const shown = { most: process.stdout.isTTY ? width : Infinity, isPart: ou !== undefined, options }
+      if (csv === undefined) return answer(json, found, () => showDrift(found, shown))
       const file = fileOf(csv)
       const { writePrivately } = await import('./write-privately.ts')
       writePrivately(file, driftFile(found), { force, option: '--csv' })

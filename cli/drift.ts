@@ -84,8 +84,12 @@ export const driftFile = ({ findings }: Drift) =>
 /** `1 finding`, `2 findings`. */
 export const counted = (count: number, what: string) => `${count} ${what}${count === 1 ? '' : 's'}`
 
-/** The findings for a person, a line each. `most` is the most columns of a line: a program wants each finding whole. */
-export const showDrift = ({ accounts, lookedAt, withoutPlace, findings }: Drift, most = width) => {
+/** The findings for a person, a line each. `most` is the most columns of a line: a program wants each finding whole.
+ * `isPart`: only a unit was asked for. `options` are those of the present command. */
+export const showDrift = (
+  { accounts, lookedAt, withoutPlace, findings }: Drift,
+  { most = width, isPart = false, options = '' } = {},
+) => {
   const rows = findings.map(({ accountId, accountName, kind, subject, since, text }) => [
     accountId,
     accountName,
@@ -97,10 +101,10 @@ export const showDrift = ({ accounts, lookedAt, withoutPlace, findings }: Drift,
   return [
     findings.length
       ? table(['Account', 'Name', 'Finding', 'About', 'Since', 'What to do'], rows, most)
-      : 'Nothing was found.',
+      : lookedAt && 'Nothing was found.',
     lookedAt
       ? `${counted(findings.length, 'finding')}. The daily round has looked at ${counted(accounts, 'account')}, most recently at ${showTime(lookedAt)}.`
-      : 'The daily round has not looked at any of these accounts yet.',
+      : `The daily round has not looked at any account${isPart ? ' of this unit' : ''} yet. To start a round: npx vend round --wait${options}`,
     withoutPlace &&
       `Organizations did not say where ${counted(withoutPlace, 'account')} ${withoutPlace === 1 ? 'is. Without --ou, this account is' : 'are. Without --ou, these accounts are'} listed, too.`,
   ]

@@ -58,6 +58,17 @@ export const addListCommand = (program: Command, { more, answer }: Shared) => {
     .addHelpText(
       'after',
       `
+Statuses:
+  NOT_VENDED         no vend of the account has begun
+  VENDING            a vend or a removal is running
+  VENDED             the account has its administrators
+  FAILED             the last vend or removal has failed
+  REMOVED            the administrators were removed; the account stays in the organization
+  DEPARTED           the account has left the organization
+  CLOSED             the account is closed
+  AWAITING_APPROVAL  a request for the account waits for an approver
+  OPENING            the account is being opened
+
 If you give several options, the command lists the accounts that match all of them. The last daily
 round saw who has signed in and who uses MFA: docs/round.md.
 

@@ -312,7 +312,7 @@ export async function watchOpening(
 }
 
 const showWaiting = ({ for: what, until }: NonNullable<OpeningStatus['waiting']>) =>
-  `  ${styleText('dim', `waits for ${what}, until ${showTime(until)} at most`)}`
+  `  ${styleText('dim', what === 'approval' ? `waits for ${what}, until ${showTime(until)} at most` : `waits for ${what}; tries again at ${showTime(until)} at the latest`)}`
 
 /** How far the opening of an account is, for a person. */
 export const showOpening = (opening: OpeningStatus, { withSteps }: { withSteps: boolean }) => {

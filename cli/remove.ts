@@ -83,9 +83,9 @@ const linesOf = ({ users, gone, groups, stays }: Awaited<ReturnType<typeof inspe
   const ofUser = (user: (typeof users)[number]) => {
     const credentials = sayCredentials(credentialsOf(user))
     if (what === 'everything')
-      return `deleted${credentials && `, with ${credentials}`}; the secret is scheduled for deletion`
-    const profile = user.hasLoginProfile ? 'the console sign-in is removed' : 'has no console sign-in any more'
-    return `${profile}; the secret is scheduled for deletion${credentials && `; ${credentials} stay with the user`}`
+      return `would be deleted${credentials && `, with ${credentials}`}; the secret would be scheduled for deletion`
+    const profile = user.hasLoginProfile ? 'the console sign-in would be removed' : 'has no console sign-in any more'
+    return `${profile}; the secret would be scheduled for deletion${credentials && `; ${credentials} would stay with the user`}`
   }
   return {
     removed: [
@@ -93,9 +93,9 @@ const linesOf = ({ users, gone, groups, stays }: Awaited<ReturnType<typeof inspe
       ...gone.map((name): Line => ({
         kind: 'user',
         name,
-        what: 'is gone already; the secret is scheduled for deletion',
+        what: 'is gone already; the secret would be scheduled for deletion',
       })),
-      ...groups.map(({ name }): Line => ({ kind: 'group', name, what: 'deleted, with its policies' })),
+      ...groups.map(({ name }): Line => ({ kind: 'group', name, what: 'would be deleted, with its policies' })),
     ],
     stays: stays.map(({ kind, name, why }): Line => ({ kind, name, what: why })),
   }
@@ -129,8 +129,10 @@ export const showPreview = ({ accountId, accountName, reason, removed, stays, la
   return [
     `${styleText('bold', accountId)}${accountName ? ` (${accountName})` : ''}`,
     '',
-    removed.length ? table(['Removed', ''], rows(removed)) : 'Nothing is removed from the account itself.',
-    ...(stays.length ? ['', table(['Stays', 'because'], rows(stays))] : []),
+    removed.length
+      ? table(['Would be removed', ''], rows(removed))
+      : 'Nothing would be removed from the account itself.',
+    ...(stays.length ? ['', table(['Would stay', 'because'], rows(stays))] : []),
     ...(lastWayIn.length
       ? [
           '',

@@ -31,9 +31,10 @@ export const addRoundCommand = (program: Command, { answer, note }: Shared) => {
     .addHelpText(
       'after',
       `
-The round looks at the accounts that the key "round" in vending.yml selects, and changes nothing in
-them itself. It reminds administrators and starts vends for them, as the scheduled round does;
-nothing is done twice. If a round is already running, no second round is started.
+The round compares the accounts that the key "round" in vending.yml selects. The comparison only reads
+the accounts. Then the round follows up, as the scheduled round does: it reminds administrators who
+have not signed in, and starts the executions that replace a link or remove a console sign-in.
+Nothing is done twice. If a round is already running, no second round is started.
 
 Exit codes: 0 started (with --wait: finished), 1 not started (with --wait: not started, or failed),
 2 a mistake in the command, 130 Ctrl-C (the round goes on).`,
@@ -51,7 +52,7 @@ Exit codes: 0 started (with --wait: finished), 1 not started (with --wait: not s
         started,
         () =>
           `${started.isNew ? 'Started' : 'A round is already running:'} ${started.executionArn}\n` +
-          `Follow it: npx vend round --wait${options}`,
+          `Follow the round (if the round has ended, this command starts another round): npx vend round --wait${options}`,
       )
     })
 }

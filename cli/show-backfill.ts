@@ -25,11 +25,11 @@ export const isIncomplete = ({ accounts, withoutAdministrator }: Backfill) =>
   withoutAdministrator.some(({ status }) => status === 'FAILED')
 
 const leftAloneWords: Record<keyof Backfill['leftAlone'], string> = {
-  'has an administrator': 'have an administrator of this service',
-  'being vended': 'are being vended',
-  new: 'are newer than the service (the daily sweep vends them)',
-  protected: 'are protected',
-  'not active': 'are not active',
+  'has an administrator': 'with an administrator of this service',
+  'being vended': 'being vended',
+  new: 'newer than the service (the daily sweep vends these)',
+  protected: 'protected',
+  'not active': 'not active',
 }
 
 const mostNotes = 10

@@ -309,9 +309,11 @@ const followedThrough = ({ admins }: Pick<Status, 'admins'>) =>
     return words.length ? [`${admin.userName}: ${words.join(', ')}.`] : []
   })
 
-/** What the daily round found when it last looked at the account, a sentence for each finding. */
-const foundByRound = ({ findings = [] }: Status) =>
-  findings.map(({ kind, since, text }) => `${findingWords[kind]} (found on ${since.slice(0, 10)}). ${text}`)
+/** What the daily round found when it last looked at the account, a sentence for each finding. A vend may be newer. */
+const foundByRound = ({ lookedAt, findings = [] }: Status) => [
+  ...(lookedAt && findings.length ? [`The daily round found at ${showTime(lookedAt)}:`] : []),
+  ...findings.map(({ kind, since, text }) => `${findingWords[kind]} (found on ${since.slice(0, 10)}). ${text}`),
+]
 
 /** What a person must know besides the status VENDED: nobody may be able to sign in who could not before. */
 export const everybodyKeptWords = 'every user was kept, none was created'

@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import { RedriveExecutionCommand, SFNClient } from '@aws-sdk/client-sfn'
+import { inputOf, type OpenRequest } from '../functions/shared/new-account.ts'
 import { openingName, type RequestStatus } from '../functions/shared/opening.ts'
 import { parseJson } from '../functions/shared/parse.ts'
 import { newAccountId } from './aws/world.ts'
@@ -12,7 +13,7 @@ import { enter } from './vend-input.ts'
 
 /** What a button of the page does. */
 export type Action =
-  | { do: 'enter'; input: string; expects?: 'event' }
+  | { do: 'enter'; input: string; expects?: 'event' | 'opening' }
   | { do: 'new-account'; breakage: Breakage }
   | { do: 'open'; breakage: OpenBreakage }
   | { do: 'remove-obstacle'; accountId: string; obstacle: Obstacle }
@@ -68,6 +69,12 @@ const passDays = async (organization: LocalOrganization, days: number) => {
     for (const end = Date.now() + mostDayMilliseconds; isStillRunning() && Date.now() < end;) await setTimeout(20)
   }
   return last
+}
+
+/** The input of the execution that opens an account, made of what `npx vend open --file` takes. */
+const openingInput = (text: string) => {
+  const request = parseJson(text)
+  return typeof request === 'object' && request ? JSON.stringify(inputOf(request as OpenRequest)) : text
 }
 
 /** What the buttons of the page do, and the account that the page offers as a new one. */
@@ -139,7 +146,7 @@ export const pageActions = (organization: LocalOrganization, { newAccount, planO
         role: 'approver',
       })
     }
-    const input = readInput(action.input)
+    const input = readInput(action.expects === 'opening' ? openingInput(action.input) : action.input)
     if (action.expects === 'event' && input.door !== 'event')
       throw new Error('This is not an event: an event is a JSON object with source and detail-type')
     return enterInput(input)

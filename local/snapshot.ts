@@ -3,7 +3,7 @@ import { followThroughOf, followThroughWords } from '../functions/shared/follow-
 import { ourPath } from '../functions/shared/iam-client.ts'
 import { requestTag } from '../functions/shared/new-account.ts'
 import { nextCommand } from '../functions/shared/next-command.ts'
-import { claimDisowned, isEvent, linkClaimed } from '../functions/shared/event-shape.ts'
+import { claimDisowned, isEvent, isOpening, linkClaimed } from '../functions/shared/event-shape.ts'
 import { hasFailed, sentenceOf } from '../functions/shared/failure.ts'
 import { isTooDeep, parseJson } from '../functions/shared/parse.ts'
 import { entryOf } from '../functions/shared/record-and-lease.ts'
@@ -51,7 +51,8 @@ const shownFailure = (execution: Execution, endpointPort: string) => {
     options: ` --local ${endpointPort}`,
     target: executionArn,
   })
-  const again = inputAgain(input, accountId)
+  // Whoever corrects a request for an account corrects one text, for a terminal and for the page.
+  const again = request && isOpening(parseJson(input)) ? JSON.stringify(request) : inputAgain(input, accountId)
   return { error, explained: { what, advice, goOn, command, again, needsFile: request !== undefined } }
 }
 

@@ -42,7 +42,7 @@ export async function decideRequest(
   const request = await decideApproval(ledger, requestId, approval, decidedAt)
   if (!request) {
     if (!(await readRequest(ledger, requestId))) throw notThere()
-    throw new RequestDecidedError('The request needs no approval: its account is opened without one')
+    throw new RequestDecidedError('The request needs no approval, so nobody can approve or decline the request')
   }
   const { decision: decided, by, at } = request.approval
   if (decided !== wanted)

@@ -77,5 +77,5 @@ const nextStep = (goOn: 'redrive' | 'start' | 'correct', requestId: string, inte
   // Another request has taken this one's place, or may take it.
   if (!intent || (goOn !== 'redrive' && intent.accountId === undefined))
     return goOn === 'correct' ? 'Send a corrected request.' : 'Send the request again.'
-  return `Ask an operator, who sees the command that continues with: npx vend status ${intent.accountId ?? requestId}`
+  return `Ask an operator. This command shows the operator how to continue: npx vend status ${intent.accountId ?? requestId}`
 }

@@ -154,7 +154,7 @@ const refusalOf = (error: unknown): Refusal | undefined => {
   if (isNamed(error, 'ConstraintViolationException')) {
     const { Reason } = error as ConstraintViolationException
     if (Reason === 'ACCOUNT_CREATION_RATE_LIMIT_EXCEEDED')
-      return { message, pauseSeconds: 0, for: 'other accounts, because Organizations creates few accounts at a time' }
+      return { message, pauseSeconds: 0, for: 'its turn, because Organizations creates only a few accounts at a time' }
     if (Reason === 'ACCOUNT_NUMBER_LIMIT_EXCEEDED')
       return { message, pauseSeconds: 3600, for: 'the organization’s quota of accounts' }
     return { message }

@@ -84,7 +84,7 @@ const standingOf = async (clients: Clients, { id }: AccountResult, accountId: st
   }
 }
 
-const none = { request: '', save: '', awsCommand: '', execution: '' }
+const none = { request: '', save: '', awsWords: '', awsCommand: '', execution: '' }
 
 /**
  * The notice about an account that could not be created, enrolled or updated. Reads only.

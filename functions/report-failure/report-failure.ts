@@ -8,7 +8,7 @@ import { isRemoval, openedBy } from '../shared/event-shape.ts'
 import { explanationOf } from '../shared/failure.ts'
 import { type Intent, readIntent, recordOpeningFailure } from '../shared/opening.ts'
 import { openLinks, readHandover } from '../shared/handover.ts'
-import { explainFailure, withInput } from '../shared/next-command.ts'
+import { explainFailure, withAwsCli, withInput } from '../shared/next-command.ts'
 import { type AccountRecord, isMailed, readAccount, recordFailure } from '../shared/record-and-lease.ts'
 import type { Ledger } from '../shared/ledger.ts'
 import { fillHtml, fillText } from '../shared/mail.ts'
@@ -45,7 +45,8 @@ type Notice = {
   request: string
   save: string
   command: string
-  /** The same for the AWS CLI. */
+  /** The same for the AWS CLI, after the words for that. */
+  awsWords: string
   awsCommand: string
   execution: string
 }
@@ -131,6 +132,7 @@ const tellRound = async (
     notDone: '– the rest of this round. Findings that were recorded and reported so far are kept.',
     request: '',
     save: '',
+    awsWords: withAwsCli,
     execution: executionArn,
   }
   return tell(ses, notice, inNote(ledger, failureNote(executionArn, stopDate, status)), config)
@@ -207,7 +209,7 @@ const executionNotice = (
 
 /** The notice about a redrive that failed with the same error and cause: the full notice was sent before. */
 const noticeAgain = (
-  { error, advice, request, save, command, awsCommand }: ReturnType<typeof explainFailure>,
+  { error, advice, request, save, command, awsWords, awsCommand }: ReturnType<typeof explainFailure>,
   subject: Subject,
 ) => ({
   title: `${titleOf(subject)} again`,
@@ -220,6 +222,7 @@ const noticeAgain = (
   request,
   save,
   command,
+  awsWords,
   awsCommand,
   execution: subject.executionArn,
 })
@@ -235,7 +238,9 @@ const progress = (subject: Omit<Subject, 'name'>) => {
     const mayHaveBegun = record?.lease?.holder === executionArn && 'RemoveAdministrators' in record.steps
     return {
       done: '',
-      notDone: mayHaveBegun ? '– the removal (a part of the removal may already be finished)' : 'Nothing was removed.',
+      notDone: mayHaveBegun
+        ? '– the removal (a part of the removal may already be finished)'
+        : '– the removal: nothing was removed',
     }
   }
   if (!record && opened) {
@@ -245,7 +250,7 @@ const progress = (subject: Omit<Subject, 'name'>) => {
       : 'the account'
     return { done: '', notDone: `– ${account}\n– the administrators of the account` }
   }
-  if (!record) return { done: '', notDone: 'Nothing was made or changed in the account.' }
+  if (!record) return { done: '', notDone: '– everything: nothing was made or changed in the account' }
   if (record.executionArn !== executionArn)
     return {
       done: '',

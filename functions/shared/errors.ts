@@ -85,8 +85,8 @@ export class AccountNotReadyError extends Error {
 }
 
 /**
- * The account joined within the last hour, and its access role cannot be assumed: the role is missing, or trusts
- * another management account, or AWS has not caught up yet. Worth waiting for.
+ * The account joined within the last hour, and its access role cannot be assumed: the role is missing, or does
+ * not trust the management account, or AWS has not caught up yet. Worth waiting for.
  */
 export class AccountJustJoinedError extends Error {
   override readonly name = 'AccountJustJoinedError'

@@ -148,12 +148,12 @@ export const explanations: Record<string, Explanation> = {
   ),
   AccountJustJoinedError: explain(
     'redrive',
-    'The account joined within the last hour, and its access role could not be assumed for 25 minutes. Either the role is missing, or the role trusts another management account (as in accounts that were moved from another organization), or AWS does not yet treat the account as a member of this organization.',
+    'The account joined within the last hour, and its access role could not be assumed for 25 minutes. Either the role is missing, or the role does not trust the management account (as in accounts that were moved from another organization), or AWS does not yet treat the account as a member of this organization.',
     changeOrCreateRole,
   ),
   AccessRoleMissingError: explain(
     'redrive',
-    'The access role of the account cannot be assumed. Either the role is missing, or the role trusts another management account (as in accounts that were moved from another organization).',
+    'The access role of the account cannot be assumed. Either the role is missing, or the role does not trust the management account (as in accounts that were moved from another organization).',
     changeOrCreateRole,
   ),
   DeniedByPolicyError: explain(

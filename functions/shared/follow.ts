@@ -306,7 +306,7 @@ export const hasNotCome = (
   if (link === 'ended') {
     if (canRenew(facts, config, now))
       return unclaimed(
-        `${userName} did not open the link that was ${mailed}. The daily round mails a new link.${removal}`,
+        `${userName} did not open the link that was ${mailed}. The same daily round mails a new link, so you have nothing to do.${removal}`,
       )
     return unclaimed(
       followUp.isRenewed
@@ -322,6 +322,6 @@ export const hasNotCome = (
     ? never(`${shown}, and nobody has signed in.${ask}`)
     : never(
         `${shown} to somebody else, and nobody has signed in.${removal} When you know who reads the mails to ` +
-          `${email}, mail a new password: ${newPassword}`,
+          `${email}, mail a new link: ${newPassword}`,
       )
 }

@@ -124,15 +124,9 @@ export const assumeAccountRole = async (sts: STSClient, signIn: SignIn) => {
 /** What is wrong with the role of an account that is not new, and what to do about it. */
 const roleRefuses = ({ account, roleName, vend }: Omit<SignIn, 'permissions'>, cause: Error) => {
   const { partition, managementAccountId } = placeOf(vend.executionArn)
-  const isInvited = account.joinedMethod === 'INVITED'
-  const hasJustJoined = isInvited && joinedWithinAnHour(account)
-  const why = isInvited
-    ? 'trusts another management account (as in accounts that were moved from another organization)'
-    : 'its trust policy was changed'
+  const hasJustJoined = account.joinedMethod === 'INVITED' && joinedWithinAnHour(account)
   const message =
-    `The role ${iamArn(vend, account.id, `role/${roleName}`)} cannot be assumed: the role is missing, or ${why}` +
-    `${hasJustJoined ? ', or AWS does not yet treat the account as a member of the organization' : ''}. ` +
-    `If the role exists in account ${account.id}, let its trust policy allow sts:AssumeRole to ` +
+    `The role is ${iamArn(vend, account.id, `role/${roleName}`)}. If the role exists in account ${account.id}, let its trust policy allow sts:AssumeRole to ` +
     `arn:${partition}:iam::${managementAccountId}:root. Otherwise create the role there from ` +
     `infra/member-account/access-role.yml, with ManagementAccountId=${managementAccountId} and RoleName=${roleName}. ` +
     `AWS says: ${cause.message}`

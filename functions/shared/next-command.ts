@@ -275,6 +275,9 @@ export const reach = (executionArn: string, endpointUrl: string | undefined) => 
   }
 }
 
+/** What stands before the command of the AWS CLI. */
+export const withAwsCli = 'Or with the AWS CLI'
+
 /** What a person sent; empty for an event and for the sweep. */
 const sentInput = (input: string | undefined) => {
   const asked = inputOf(input)
@@ -294,7 +297,14 @@ const identityOfInput = (input: string | undefined) => {
 }
 
 /** The cause with what a person sent, for a mail. */
-export const withInput = ({ cause, sent }: { cause: string; sent: string }) => [cause, sent].filter(Boolean).join('\n')
+export const withInput = ({ cause, sent }: { cause: string; sent: string }) => sentences(cause, sent)
+
+/** Texts, a line each. A mail may put all of them on one line, so each but the last ends like a sentence. */
+const sentences = (...texts: string[]) =>
+  texts
+    .filter(Boolean)
+    .map((text, i, { length }) => (i === length - 1 || /[.!?…]$/.test(text) ? text : `${text}.`))
+    .join('\n')
 
 type FailedExecution = {
   /** Undefined if the input names no account. */
@@ -339,10 +349,14 @@ export const explainFailure = (
     goOn,
     status,
     // The cause goes on record. What a person sent is only told in the mail: it may be long, and has addresses.
-    cause: [sentenceOf(execution.cause), goOn === 'correct' && identityOfInput(input)].filter(Boolean).join('\n'),
+    cause: sentences(sentenceOf(execution.cause), goOn === 'correct' ? identityOfInput(input) : ''),
     sent: goOn === 'correct' ? sentInput(input) : '',
     request: request ? JSON.stringify(request) : '',
     save: saveWords(goOn),
+    awsWords:
+      goOn === 'correct' && isOpening(asked)
+        ? 'Or correct the input in this command, and run the command with the AWS CLI'
+        : withAwsCli,
     // An execution without an approved request is refused again.
     awsCommand:
       next.error === 'ApprovalRequiredError'

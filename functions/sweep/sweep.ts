@@ -7,6 +7,7 @@ import { isNamed } from '../shared/aws-errors.ts'
 import { ListIncompleteError } from '../shared/errors.ts'
 import { eventOfSweep } from '../shared/event-shape.ts'
 import { isRunning } from '../shared/execution.ts'
+import { explanationOf } from '../shared/failure.ts'
 import { allFollowUps } from '../shared/follow.ts'
 import { type Ledger, ledgerMadeAt, scan } from '../shared/ledger.ts'
 import { allLooks, deleteLook, type Look } from '../shared/look.ts'
@@ -151,6 +152,11 @@ const listAccounts = async ({ organizations }: Clients, { stateMachineArn }: Con
 
 /** Step Functions redrives an execution for so many days after its end. */
 const redriveDays = 14
+/**
+ * A request that a person must correct has ended. The corrected request is a new one, often for another address, so the
+ * ledger does not show that the failure is settled.
+ */
+const correctDays = 2
 
 /**
  * The executions of openings that may have failed and whose account's id is not known. No account's record tells about
@@ -158,7 +164,8 @@ const redriveDays = 14
  */
 const unsettledOpenings = (intents: Map<string, Intent>): Unsettled[] =>
   [...intents].flatMap(([email, { requestId, status, holder, accountId, failure }]) => {
-    const isPast = failure !== undefined && Date.now() - Date.parse(failure.at) > redriveDays * 24 * hour
+    const days = failure && explanationOf(failure).goOn === 'correct' ? correctDays : redriveDays
+    const isPast = failure !== undefined && Date.now() - Date.parse(failure.at) > days * 24 * hour
     return holder === undefined || accountId !== undefined || status === 'declined' || isPast
       ? []
       : [{ accountId: email, name: '', executionArn: holder, isOnRecord: false, failure, requestId }]

@@ -105,10 +105,16 @@ const forgotten = ({
 const subjectOf = (failed: Failed[]) => {
   const { length } = failed
   const removals = failed.filter(({ removes }) => removes).length
+  const openings = failed.filter(({ requestId }) => requestId).length
   const accounts = length === 1 ? '1 account' : `${length} accounts`
   if (removals === length) return `Removing administrators from ${accounts} has failed`
-  if (removals) return `Vends and removals of ${accounts} have failed`
-  return length === 1 ? `The vend of ${accounts} has failed` : `The vends of ${accounts} have failed`
+  const vends = length - removals - openings
+  const kinds = [vends && 'vends', openings && 'openings', removals && 'removals'].filter((kind) => kind !== 0)
+  const [kind = '', ...more] = kinds
+  if (length === 1) return `The ${kind.slice(0, -1)} of 1 account has failed`
+  if (!more.length) return `The ${kind} of ${accounts} have failed`
+  const words = new Intl.ListFormat('en-GB').format(kinds)
+  return `${words.replace(/^./, (letter) => letter.toUpperCase())} of ${accounts} have failed`
 }
 
 /**

@@ -224,7 +224,13 @@ const GoOn = ({ snapshot, execution, act }: { snapshot: Snapshot; execution: Ven
           <button
             type="button"
             class={explained.goOn === 'correct' && input === undefined ? 'secondary' : undefined}
-            onClick={() => press('execution', { do: 'enter', input: again }, 'A new execution has started.')}
+            onClick={() =>
+              press(
+                'execution',
+                { do: 'enter', input: again, ...(execution.opens !== undefined && { expects: 'opening' }) },
+                'A new execution has started.',
+              )
+            }
           >
             Start again
           </button>

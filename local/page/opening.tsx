@@ -151,6 +151,10 @@ const standings: Record<Request['status'], string> = {
   declined: 'declined',
 }
 
+/** An opening that waits is not with Organizations at that moment. */
+const standingOf = ({ status, waiting }: Request) =>
+  status === 'opening' && waiting ? 'waits for its turn' : standings[status]
+
 const kindOf = ({ status, waiting }: Request) => {
   if (status === 'vended') return 'well'
   if (status === 'failed' || status === 'declined') return 'wrong'
@@ -175,7 +179,7 @@ const Requests = ({ snapshot, act, message, choose }: Props) => (
         <li key={request.requestId}>
           <details id={detailsId(request.requestId)} open={i === 0}>
             <summary>
-              {request.name} <span class={kindOf(request)}>{standings[request.status]}</span>
+              {request.name} <span class={kindOf(request)}>{standingOf(request)}</span>
             </summary>
             <RequestDetails {...{ request, snapshot, act, choose }} />
           </details>
@@ -208,7 +212,9 @@ const RequestDetails = ({ request, snapshot, act, choose }: Omit<Props, 'message
     <>
       {waiting && (
         <p class="waiting">
-          Waits for {waiting.for}, at most until {timeOf(waiting.until, snapshot.now)}.
+          {status === 'awaiting-approval'
+            ? `Waits for ${waiting.for}, at most until ${timeOf(waiting.until, snapshot.now)}.`
+            : `Waits for ${waiting.for}. Tries again at ${timeOf(waiting.until, snapshot.now)} at the latest.`}
         </p>
       )}
       {failure && (

@@ -76,7 +76,7 @@ const tries: Record<string, Try> = {
   'npx vend drift --region us-east-1': {
     as: 'npx vend --local drift --region us-east-1',
     because: local,
-    says: /The daily round has not looked at any of these accounts yet/,
+    says: /The daily round has not looked at any account yet/,
   },
   'npx vend drift --ou Workloads --csv drift.csv --region us-east-1': {
     as: 'npx vend --local drift --ou Workloads --csv "$npm_config_prefix/drift.csv" --region us-east-1',

@@ -237,15 +237,11 @@ describe.each(refusals)('%s', (name) => {
     minutesAfter(minutes)
     const error = await whenRefusedBy(name, { joinedMethod: 'CREATED' })
     expect(error).toBeInstanceOf(AccessRoleMissingError)
-    expect(error).toMatchObject({ cause: { name } })
-    expect((error as Error).message).toContain('the role is missing, or its trust policy was changed. If the role')
+    expect(error).toMatchObject({ message, cause: { name } })
   })
 
-  const words =
-    `The role arn:aws:iam::${accountId}:role/OrganizationAccountAccessRole cannot be assumed: the role is missing, or ` +
-    'trusts another management account (as in accounts that were moved from another organization)'
-  const remedy =
-    `If the role exists in account ${accountId}, let its trust policy allow sts:AssumeRole to ` +
+  const message =
+    `The role is arn:aws:iam::${accountId}:role/OrganizationAccountAccessRole. If the role exists in account ${accountId}, let its trust policy allow sts:AssumeRole to ` +
     'arn:aws:iam::111122223333:root. Otherwise create the role there from infra/member-account/access-role.yml, with ' +
     'ManagementAccountId=111122223333 and RoleName=OrganizationAccountAccessRole. AWS says: not you'
 
@@ -255,10 +251,7 @@ describe.each(refusals)('%s', (name) => {
       minutesAfter(minutes)
       const error = await whenRefusedBy(name, { joinedMethod: 'INVITED' })
       expect(error).toBeInstanceOf(AccountJustJoinedError)
-      expect(error).toMatchObject({
-        message: `${words}, or AWS does not yet treat the account as a member of the organization. ${remedy}`,
-        cause: { name },
-      })
+      expect(error).toMatchObject({ message, cause: { name } })
     },
   )
 
@@ -266,7 +259,7 @@ describe.each(refusals)('%s', (name) => {
     minutesAfter(minutes)
     const error = await whenRefusedBy(name, { joinedMethod: 'INVITED' })
     expect(error).toBeInstanceOf(AccessRoleMissingError)
-    expect(error).toMatchObject({ message: `${words}. ${remedy}`, cause: { name } })
+    expect(error).toMatchObject({ message, cause: { name } })
   })
 })
 

@@ -92,6 +92,7 @@ const failureNotice = [
   ...[
     'advice',
     'awsCommand',
+    'awsWords',
     'cause',
     'command',
     'done',

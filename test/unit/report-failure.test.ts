@@ -699,14 +699,14 @@ describe('the list of what is done and what is not done', () => {
     holds(undefined)
     await report()
     expect(under('Done')).toEqual([])
-    expect(under('Not done')).toEqual(['Nothing was made or changed in the account.'])
+    expect(under('Not done')).toEqual(['– everything: nothing was made or changed in the account'])
   })
 
   test('is not called empty if the record belongs to another execution, because this execution lost its lease while it worked', async () => {
     holds(aRecord({ executionArn: anotherVend().executionArn }))
     isExecution({ error: 'LeaseLostError' })
     await report()
-    expect(notice().text).not.toContain('Nothing was made or changed in the account.')
+    expect(notice().text).not.toContain('nothing was made or changed in the account')
   })
 
   test('matches users whatever the case of their names in IAM', async () => {

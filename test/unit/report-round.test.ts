@@ -254,7 +254,7 @@ describe('the mail', () => {
     await report()
     expect(textOf()).toBe(`The daily round: 3 new findings
 
-The daily round compares the accounts with vending.yml and with the ledger. The round has not repaired any of these
+The daily round compares the accounts with vending.yml and with the ledger. The comparison has not repaired any of these
 findings.
 
 Open findings: 4, in 1 of the 2 accounts that daily rounds have looked at.

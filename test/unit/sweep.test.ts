@@ -603,6 +603,20 @@ describe('an account that a request opens', () => {
     expect(await run()).toEqual({ accounts: 0, ...nothing })
   })
 
+  test('is told for 2 days if a person must correct the request: the corrected request is a new one', async () => {
+    execution('FAILED', { input: opening, error: 'EmailAlreadyExistsError', cause: 'The address is taken' })
+    const failedAt = (hours: number) => {
+      const failure = { error: 'EmailAlreadyExistsError', cause: '', at: ago(hours).toISOString(), status: 'FAILED' }
+      there([], {}, { 'intent#new@example.com': anIntent({ status: 'failed', failure }) })
+    }
+    failedAt(47)
+    expect(await run()).toEqual({ accounts: 0, ...nothing, failedRequests: ['a'.repeat(32)] })
+    expect(mails().at(-1)?.Message?.Subject?.Data).toBe('The opening of 1 account has failed')
+    expect(mailText()).toContain('Cause: The address is taken. The input was: {"account"')
+    failedAt(49)
+    expect(await run()).toEqual({ accounts: 0, ...nothing })
+  })
+
   test('is told by its record as soon as its id is known', async () => {
     execution('FAILED', { input: opening, error: 'DeniedByPolicyError' })
     const id = '700000000001'

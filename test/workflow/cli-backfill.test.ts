@@ -122,12 +122,12 @@ test('shows what would be vended where, and changes nothing', async () => {
   ])
   expect(shown.out).toContain('4 old accounts: 3 would be vended, 1 refused.')
   const leftAlone = [
-    '1 have an administrator of this service',
+    '1 with an administrator of this service',
     '1 are newer than the service',
-    '1 are protected',
-    '1 are not active',
+    '1 protected',
+    '1 not active',
   ]
-  for (const words of leftAlone) expect(shown.out).toContain(words)
+  for (const words of leftAlone) expect(shown.out.replace(/\s+/g, ' ')).toContain(words)
   expect(shown.out).toMatch(new RegExp(`no administrator of this service:\n.*\n${everybodyKept.id} .*VENDED`))
   expect(shown.out).toMatch(
     /Nothing was changed\.\nStart these vends:\n {2}npx vend backfill --ou Shown --local \d+ --apply\n$/,

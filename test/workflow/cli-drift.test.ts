@@ -114,7 +114,9 @@ describe('lists', () => {
     await putItem(ledger, 'account#444455556666', aVendedRecord({ status: 'DEPARTED' }))
     const { code, stdout } = await vend('drift')
     expect(code).toBe(0)
-    expect(stdout).toContain('The daily round has not looked at any of these accounts yet.')
+    expect(stdout).toContain(
+      'The daily round has not looked at any account yet. To start a round: npx vend round --wait --local',
+    )
   })
 })
 
@@ -179,8 +181,9 @@ test('vend status shows what was found in one account', async () => {
   const { code, stdout } = await vend('status', accountId)
   expect(code).toBe(0)
   expect(stdout).toContain('  looked at     2026-11-20 06:12:00 UTC: see below\n')
-  expect(stdout.slice(stdout.indexOf('  MFA'))).toBe(
-    '  MFA is off (found on 2026-11-20). ada has mfa-off. Ask ada.\n' +
+  expect(stdout.slice(stdout.indexOf('  The daily round'))).toBe(
+    '  The daily round found at 2026-11-20 06:12:00 UTC:\n' +
+      '  MFA is off (found on 2026-11-20). ada has mfa-off. Ask ada.\n' +
       '  An administrator has never signed in (found on 2026-11-20). ada has never-signed-in. Ask ada.\n',
   )
   await putLook(ledger, aLook([]))

@@ -50,7 +50,7 @@ test('starts a round, and says how to follow it', async () => {
   expect(rounds()).toMatchObject([{ status: 'SUCCEEDED' }])
   expect([code, stdout]).toEqual([
     0,
-    `Started ${rounds()[0]?.executionArn}\nFollow it: npx vend round --wait${options()}\n`,
+    `Started ${rounds()[0]?.executionArn}\nFollow the round (if the round has ended, this command starts another round): npx vend round --wait${options()}\n`,
   ])
 })
 

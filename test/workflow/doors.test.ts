@@ -82,7 +82,7 @@ describe('with automatic: organizations', () => {
     const event = { ...joined, detail: { ...joined.detail, previousOrganization } }
     const { execution, notices } = await vended(organization, '100000000012', event)
     expect(execution).toMatchObject({ status: 'FAILED', error: 'AccountJustJoinedError' })
-    expect(notices[0]?.text).toContain('trusts another management account (as in accounts that were moved')
+    expect(notices[0]?.text).toContain('does not trust the management account (as in accounts that were moved')
     expect(notices[0]?.text).toContain('let its trust policy allow sts:AssumeRole to arn:aws:iam::111122223333:root')
   })
 

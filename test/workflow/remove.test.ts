@@ -175,7 +175,7 @@ describe('refusals', () => {
     expect(writes(calls.filter(({ function: by }) => by === 'accept-request'))).toEqual([])
     expect(account.users.get('ada')?.login).toBeDefined()
     expect((await status(account.id)).status).toBe('VENDED')
-    expect((await noticesAbout(account.id)).at(-1)?.text).toContain('Nothing was removed.')
+    expect((await noticesAbout(account.id)).at(-1)?.text).toContain('– the removal: nothing was removed')
   })
 
   test('a user who was kept is not removed', async () => {
@@ -302,9 +302,11 @@ describe('vend remove', () => {
     const before = organization.world.calls.length
     const { code, stdout, stderr } = await command('remove', account.id)
     expect({ code, stderr }).toEqual({ code: 1, stderr: 'Nothing was removed. To remove, add --yes.' })
-    expect(stdout).toMatch(/user ada +deleted, with 1 access key; the secret is scheduled for deletion/)
-    expect(stdout).toMatch(/user grace +deleted; the secret/)
-    expect(stdout).toMatch(/group Administrators +deleted, with its policies/)
+    expect(stdout).toMatch(
+      /user ada +would be deleted, with 1 access key; the secret would be scheduled for\s+deletion/,
+    )
+    expect(stdout).toMatch(/user grace +would be deleted; the secret/)
+    expect(stdout).toMatch(/group Administrators +would be deleted, with its policies/)
     expect(stdout).toMatch(/user eve +the ledger does not list this user/)
     expect(stdout).toMatch(/group Strangers +the ledger does not list this group/)
     expect(stdout).not.toContain('bob')
@@ -335,7 +337,7 @@ describe('vend remove', () => {
     const { code, stdout } = await command('remove', account.id, 'ada', '--sign-in', '--yes', '--wait')
     expect(code).toBe(0)
     expect(stdout).toMatch(
-      /user ada +the console sign-in is removed; the secret is scheduled for deletion; 1 access key/,
+      /user ada +the console sign-in would be removed; the secret would be scheduled for deletion;\s+1 access key/,
     )
     expect(stdout.replace(/\s+/g, ' ')).toMatch(
       /The console sign-in of ada was removed at .* UTC\. ada still has 1 access key\./,
