@@ -18,9 +18,9 @@ export const addBackfillCommand = (program: Command, { answer, out, note }: Shar
     .addHelpText(
       'after',
       `
-"Old accounts" are the active accounts that joined before the service was installed, that vending.yml
-does not protect, and that the service has not vended. A vend creates what vending.yml says. The daily sweep vends newer
-accounts.
+"Old accounts" are the active accounts that joined before the service was installed, that
+vending.yml does not protect, and that the service has not vended. A vend creates what vending.yml
+says. The daily sweep vends newer accounts.
 
 Each account is planned first, as npx vend plan does, and only a vend that would succeed is started.
 The command works on 10 accounts at a time. Each second, it plans at most 5 accounts and starts at

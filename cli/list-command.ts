@@ -62,7 +62,7 @@ Statuses:
   NOT_VENDED         no vend of the account has begun
   VENDING            a vend or a removal is running
   VENDED             the account has its administrators
-  FAILED             the last vend or removal has failed
+  FAILED             the last vend, opening or removal has failed
   REMOVED            the administrators were removed; the account stays in the organization
   DEPARTED           the account has left the organization
   CLOSED             the account is closed

@@ -31,10 +31,10 @@ export const addRoundCommand = (program: Command, { answer, note }: Shared) => {
     .addHelpText(
       'after',
       `
-The round compares the accounts that the key "round" in vending.yml selects. The comparison only reads
-the accounts. Then the round follows up, as the scheduled round does: it reminds administrators who
-have not signed in, and starts the executions that replace a link or remove a console sign-in.
-Nothing is done twice. If a round is already running, no second round is started.
+The round compares the accounts that the key "round" in vending.yml selects. The comparison only
+reads the accounts. Then the round follows up, as the scheduled round does: it reminds
+administrators who have not signed in, and starts the executions that replace a link or remove a
+console sign-in. Nothing is done twice. If a round is already running, no second round is started.
 
 Exit codes: 0 started (with --wait: finished), 1 not started (with --wait: not started, or failed),
 2 a mistake in the command, 130 Ctrl-C (the round goes on).`,

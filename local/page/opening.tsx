@@ -219,7 +219,7 @@ const RequestDetails = ({ request, snapshot, act, choose }: Omit<Props, 'message
       )}
       {failure && (
         <>
-          <p class="wrong">{failure.cause}</p>
+          <p class="wrong">Cause: {failure.cause}</p>
           <p>{explanationAfter(failure.cause, failure)}</p>
         </>
       )}
