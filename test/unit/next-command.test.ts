@@ -127,6 +127,16 @@ test('after an address that an account has already, a person changes the address
   )
 })
 
+test('the command of the AWS CLI has the refused input, and the words before it say so', () => {
+  const explained = (error: string) =>
+    explainFailure(execution(error), 'FAILED', { accountId: undefined, isOnRecord: false })
+  expect(explained('EmailAlreadyExistsError')).toMatchObject({
+    awsWords: 'Or correct the input in this command, and run the command with the AWS CLI',
+    awsCommand: expect.stringContaining('start-execution') as string,
+  })
+  expect(explained('AccountCreationFailedError').awsWords).toBe('Or with the AWS CLI')
+})
+
 test('an opening that nobody has approved is asked for with npx vend open, and cannot be started around it', () => {
   const explained = explainFailure(execution('ApprovalRequiredError'), 'FAILED', {
     accountId: undefined,
