@@ -123,7 +123,7 @@ test('shows what would be vended where, and changes nothing', async () => {
   expect(shown.out).toContain('4 old accounts: 3 would be vended, 1 refused.')
   const leftAlone = [
     '1 with an administrator of this service',
-    '1 are newer than the service',
+    '1 newer than the service',
     '1 protected',
     '1 not active',
   ]
