@@ -61,7 +61,7 @@ const tries: Record<string, Try> = {
     because: local,
     // Without a terminal, the command removes nothing.
     exit: 1,
-    says: /user Administrator +deleted/,
+    says: /user Administrator +would be deleted/,
   },
   'npx vend links --region us-east-1': {
     as: 'npx vend --local links --region us-east-1',
