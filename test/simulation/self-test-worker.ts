@@ -25,14 +25,24 @@ const search = async (
   return {}
 }
 
-parentPort?.on('message', ({ number, bundle, ...only }: Task) => {
+/** Whether a world shows the mistake: it breaks a promise, and breaks none without the mistake. */
+const shows = async (wrong: Services, seed: number, isLive: true | undefined): Promise<Start | undefined> => {
+  const { violation } = await runSeed(wrong, seed, isLive)
+  if (!violation || (await runSeed(right, seed, isLive)).violation) return undefined
+  return { worlds: 1, seed, invariant: violation.invariant }
+}
+
+parentPort?.on('message', ({ number, bundle, known, isMeasured, ...only }: Task) => {
   void (async () => {
     const wrong = await loadWarm(bundle)
     const done: Done = { number, starts: [], ran: 0, unsound: [] }
-    for (const first of firstSeeds) {
+    const there = isMeasured || known === undefined ? undefined : await shows(wrong, known, only.isLive)
+    if (there) done.starts.push(there)
+    for (const first of there ? [] : firstSeeds) {
       // Two starts that did not find the mistake decide the median.
-      if (done.starts.filter(({ worlds }) => worlds === undefined).length === 2) break
+      if (isMeasured && done.starts.filter(({ worlds }) => worlds === undefined).length === 2) break
       done.starts.push(await search(wrong, { first, ...only, unsound: done.unsound }))
+      if (!isMeasured && done.starts.at(-1)?.seed !== undefined) break
     }
     done.ran = done.starts.reduce((sum, { worlds = 0 }) => sum + (worlds % 10), 0)
     post(done)

@@ -81,8 +81,21 @@ describe('npm run simulate', () => {
     expect(stdout).toBe(printed(await runSeed(await warmServices(), seed)))
   })
 
-  test('--self-test tells for a mistake in how many worlds each start found it, and the median', async () => {
+  test('--self-test finds a mistake in the world that is on record', async () => {
     const { code, stderr, last } = await simulate('--self-test', '--mistake', 'the password leaves its step')
+    expect(stderr).toMatch(/✔ in world +\d+ {2}the password leaves its step, by “5 secrecy”/)
+    expect(stderr).not.toContain('names another world')
+    expect(JSON.parse(last)).toMatchObject({ mistakes: 1, found: 1, unsound: [] })
+    expect(code).toBe(0)
+  })
+
+  test('--self-test --measure tells in how many worlds each start found a mistake, and the median', async () => {
+    const { code, stderr, last } = await simulate(
+      '--self-test',
+      '--measure',
+      '--mistake',
+      'the password leaves its step',
+    )
     expect(stderr).toMatch(/✔( +\d+){3} {2}median +\d+ {2}the password leaves its step, by “5 secrecy”/)
     expect(JSON.parse(last)).toMatchObject({ mistakes: 1, found: 1, unsound: [] })
     expect(code).toBe(0)
@@ -99,6 +112,7 @@ describe('npm run simulate', () => {
     for (const [args, sentence] of [
       ['--seeds 0', 'at least 1'],
       ['--mistake lease', '--mistake is for --self-test'],
+      ['--measure', '--measure is for --self-test'],
       ['--self-test --mistake frobnicate', 'no mistake has that in its name'],
       ['--self-test --seeds 3', 'do not go together'],
       ['--seed 7 --from 3', 'do not go together'],
