@@ -10,12 +10,12 @@ const day = 24 * 60 * 60
 /** A call takes less than this when nothing delays it. */
 const invocation = 5
 /**
- * An opening that Organizations has refused n times waits n × 10 seconds. After 8 days, when the workflow ends, that is
- * about an hour.
+ * An opening that Organizations has refused n times waits n × 10 seconds. After 8 days, when the workflow ends, this
+ * wait is about an hour.
  */
 const longestTurn = 2 * 60 * 60
 /** A failure notice comes after two retries of the event at most, and the operator reads it within some minutes. */
-export const notice = 30 * 60
+const notice = 30 * 60
 
 /**
  * How long an execution may take after the faults have ended, in seconds: in each state the call that was under way
@@ -50,6 +50,7 @@ export const livenessOf = ({ now, isExcused, broken }: Given) => {
   const mostUntilVended = day + 2 * bounds.vend + notice
   let healedAt = Infinity
   const redriven = new Set<string>()
+  const read = new Set<Execution>()
 
   const checkRun = ({ name, startDate, redriveDate, stopDate, stateMachineArn }: Execution) => {
     const bound = stateMachineArn.endsWith('_round') ? bounds.round : bounds.vend
@@ -62,6 +63,14 @@ export const livenessOf = ({ now, isExcused, broken }: Given) => {
     isHealed: () => now() >= healedAt,
     /** After an execution has ended. */
     ended: checkRun,
+    /** How many milliseconds pass from a notice until the operator reads the notice, by a number from 0 to 1. */
+    untilRead: (chance: number) => chance * notice * 1000,
+    /** Those of these executions whose notice the operator reads now. Nobody reads a notice twice. */
+    unread: (told: Execution[]) => {
+      const unread = told.filter((execution) => !read.has(execution))
+      for (const execution of unread) read.add(execution)
+      return unread
+    },
     /** Before an execution is redriven, as its failure notice says. Once must be enough. */
     redriven: (execution: Execution) => {
       if (now() < healedAt || isExcused(execution)) return

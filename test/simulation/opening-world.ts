@@ -11,7 +11,7 @@ import { openedBy } from '../../functions/shared/event-shape.ts'
 import { inMemoryDynamoDB } from './dynamodb.ts'
 import { faultsOf } from './faults.ts'
 import { invariantsOf } from './invariants.ts'
-import { livenessOf, notice } from './liveness.ts'
+import { livenessOf } from './liveness.ts'
 import { openingInvariantsOf } from './opening-invariants.ts'
 import { type Body, drawOpeningPlan, type OpeningPlan, otherBody } from './opening-plan.ts'
 import type { Arrival, Plan } from './plan.ts'
@@ -361,15 +361,10 @@ const live = async (service: Service, plan: OpeningPlan, random: () => number, i
     await sleep(at * 1000)
     for (const execution of failed()) if (invariants.wasTold(execution)) goOn(execution)
   }
-  const followed = new Set<Execution>()
   /** Within minutes of a notice, the operator does what the notice says, once. */
   const followNotices = async () => {
-    await sleep(random() * notice * 1000)
-    for (const execution of failed()) {
-      if (!invariants.wasTold(execution) || followed.has(execution)) continue
-      followed.add(execution)
-      goOn(execution)
-    }
+    await sleep(liveness.untilRead(random()))
+    for (const execution of liveness.unread(failed().filter(invariants.wasTold))) goOn(execution)
   }
   const limitAccounts = async ({ at, seconds }: NonNullable<OpeningPlan['quota']>) => {
     await sleep(at * 1000)

@@ -13,7 +13,7 @@ import { accountCreated, accountJoined, managedAccount } from '../support/events
 import { inMemoryDynamoDB } from './dynamodb.ts'
 import { faultsOf } from './faults.ts'
 import { invariantsOf, Violation } from './invariants.ts'
-import { livenessOf, notice } from './liveness.ts'
+import { livenessOf } from './liveness.ts'
 import { mailEventsOf } from './mail-events.ts'
 import { type Arrival, type Door, drawPlan, type Plan } from './plan.ts'
 import { oneOf, randomFrom } from './random.ts'
@@ -500,15 +500,11 @@ const live = async (
     await sleep(at * 1000)
     for (const execution of failed()) if (invariants.wasTold(execution)) goOn(execution)
   }
-  const followed = new Set<Execution>()
   /** Within minutes of a notice, the operator does what the notice says, once. */
   const followNotices = async () => {
-    await sleep(random() * notice * 1000)
-    for (const execution of failed()) {
-      if (!invariants.wasTold(execution) || isExcused(execution) || followed.has(execution)) continue
-      followed.add(execution)
-      goOn(execution)
-    }
+    await sleep(liveness.untilRead(random()))
+    const told = failed().filter((execution) => invariants.wasTold(execution) && !isExcused(execution))
+    for (const execution of liveness.unread(told)) goOn(execution)
   }
 
   const run = async () => {

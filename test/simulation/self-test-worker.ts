@@ -7,13 +7,12 @@ Error.stackTraceLimit = 0
 const post = (message: Message) => parentPort?.postMessage(message)
 const right = await loadWarm(workerData as Bundle)
 
+type Range = { first: number; most: number; unsound: number[] } & Pick<Task, 'onlyIn' | 'isLive'>
+
 /** Runs worlds from a seed on until one breaks a promise, and breaks none without the mistake. */
-const search = async (
-  wrong: Services,
-  { first, onlyIn, isLive, unsound }: { first: number; unsound: number[] } & Pick<Task, 'onlyIn' | 'isLive'>,
-): Promise<Start> => {
+const search = async (wrong: Services, { first, most, onlyIn, isLive, unsound }: Range): Promise<Start> => {
   let seed = first - 1
-  for (let worlds = 1; worlds <= mostWorlds; worlds++) {
+  for (let worlds = 1; worlds <= most; worlds++) {
     do seed++
     while ((onlyIn === 'rounds' && !isRoundWorld(seed)) || (onlyIn === 'openings' && !isOpeningWorld(seed)))
     const { violation } = await runSeed(wrong, seed, isLive)
@@ -25,23 +24,15 @@ const search = async (
   return {}
 }
 
-/** Whether a world shows the mistake: it breaks a promise, and breaks none without the mistake. */
-const shows = async (wrong: Services, seed: number, isLive: true | undefined): Promise<Start | undefined> => {
-  const { violation } = await runSeed(wrong, seed, isLive)
-  if (!violation || (await runSeed(right, seed, isLive)).violation) return undefined
-  return { worlds: 1, seed, invariant: violation.invariant }
-}
-
 parentPort?.on('message', ({ number, bundle, known, isMeasured, ...only }: Task) => {
   void (async () => {
     const wrong = await loadWarm(bundle)
     const done: Done = { number, starts: [], ran: 0, unsound: [] }
-    const there = isMeasured || known === undefined ? undefined : await shows(wrong, known, only.isLive)
-    if (there) done.starts.push(there)
-    for (const first of there ? [] : firstSeeds) {
+    const all = firstSeeds.map((first) => ({ first, most: mostWorlds }))
+    for (const range of isMeasured || known === undefined ? all : [{ first: known, most: 1 }, ...all]) {
       // Two starts that did not find the mistake decide the median.
       if (isMeasured && done.starts.filter(({ worlds }) => worlds === undefined).length === 2) break
-      done.starts.push(await search(wrong, { first, ...only, unsound: done.unsound }))
+      done.starts.push(await search(wrong, { ...range, ...only, unsound: done.unsound }))
       if (!isMeasured && done.starts.at(-1)?.seed !== undefined) break
     }
     done.ran = done.starts.reduce((sum, { worlds = 0 }) => sum + (worlds % 10), 0)

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import foundIn from '../simulation/found-in.json' with { type: 'json' }
 import * as fuzz from '../fuzz/mistakes.ts'
 import { definitionWith, textWith } from '../simulation/mistake.ts'
 import { mistakes } from '../simulation/mistakes.ts'
@@ -12,3 +13,7 @@ test.each([...mistakes, ...fuzz.mistakes, ...fuzz.mistakesWithApprovals])(
     expect(() => ('file' in mistake ? textWith(mistake) : definitionWith(mistake))).not.toThrow()
   },
 )
+
+test('each mistake for which a world is on record is still made', () => {
+  expect(mistakes.map(({ name }) => name)).toEqual(expect.arrayContaining(Object.keys(foundIn)))
+})

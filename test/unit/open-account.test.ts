@@ -176,3 +176,25 @@ test('waits while an earlier request’s account is being created, if its addres
   tagged(opening.requestId)
   expect(await open(opening)).toEqual({ accountId: earlier.AccountId })
 })
+
+test('looks for two minutes for the account that has the address, because the list of accounts may miss the account', async () => {
+  const opening = await anOpening()
+  organizations.on(ListCreateAccountStatusCommand).callsFake(() => ({
+    CreateAccountStatuses: [
+      {
+        Id: 'car-7',
+        AccountName: opening.name,
+        State: 'FAILED',
+        FailureReason: 'EMAIL_ALREADY_EXISTS',
+        RequestedTimestamp: new Date(start),
+        CompletedTimestamp: new Date(start),
+      },
+    ],
+  }))
+  await changeOpening(ledgerIn(), { email: opening.email, vend }, { set: { creationFailure: 'EMAIL_ALREADY_EXISTS' } })
+  await expect(open(opening)).rejects.toBeInstanceOf(AccountNotOpenError)
+  vi.setSystemTime(start + 119_000)
+  await expect(open(opening)).rejects.toBeInstanceOf(AccountNotOpenError)
+  vi.setSystemTime(start + 121_000)
+  await expect(open(opening)).rejects.toBeInstanceOf(EmailAlreadyExistsError)
+})
