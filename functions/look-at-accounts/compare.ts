@@ -105,10 +105,11 @@ const isAmong = (names: string[], name: string) => names.some((other) => lower(o
 const nameOf = (arn: string) => arn.slice(arn.lastIndexOf('/') + 1)
 
 /** The request that makes an administrator again with everything that is missing. */
-const repeat = ({ accountId, options }: Known, admin: Pick<Admin, 'userName' | 'email'> | undefined) =>
-  admin
-    ? `To restore what is missing, repeat the request that created it, with --again. For the defaults of vending.yml: npx vend start ${accountId} --admin ${admin.userName}=${admin.email} --again${options}`
-    : `To restore what is missing, repeat the request that created it, with --again. For the defaults of vending.yml: npx vend start ${accountId} --again${options}`
+const repeat = ({ accountId, options }: Known, admin: Pick<Admin, 'userName' | 'email'> | undefined) => {
+  const who = admin ? ` --admin ${admin.userName}=${admin.email}` : ''
+  const command = `npx vend start ${accountId}${who} --again${options}`
+  return `To restore what is missing, repeat the request that created it, with --again. For the defaults of vending.yml: ${command}`
+}
 
 const askThere =
   'Ask the people of the account. If nobody knows the reason, remove the policy or the membership in the account.'

@@ -108,13 +108,11 @@ const subjectOf = (failed: Failed[]) => {
   const openings = failed.filter(({ requestId }) => requestId).length
   const accounts = length === 1 ? '1 account' : `${length} accounts`
   if (removals === length) return `Removing administrators from ${accounts} has failed`
+  if (length === 1) return `The ${openings ? 'opening' : 'vend'} of 1 account has failed`
   const vends = length - removals - openings
-  const kinds = [vends && 'vends', openings && 'openings', removals && 'removals'].filter((kind) => kind !== 0)
-  const [kind = '', ...more] = kinds
-  if (length === 1) return `The ${kind.slice(0, -1)} of 1 account has failed`
-  if (!more.length) return `The ${kind} of ${accounts} have failed`
-  const words = new Intl.ListFormat('en-GB').format(kinds)
-  return `${words.replace(/^./, (letter) => letter.toUpperCase())} of ${accounts} have failed`
+  const counts = Object.entries({ vends, openings, removals })
+  const kinds = new Intl.ListFormat('en-GB').format(counts.flatMap(([kind, count]) => (count ? [kind] : [])))
+  return `The ${kinds} of ${accounts} have failed`
 }
 
 /**

@@ -282,7 +282,7 @@ describe('failed', () => {
     await run()
     expect(mails().map(({ Message }) => Message?.Subject?.Data)).toEqual([
       'Removing administrators from 1 account has failed',
-      'Vends and removals of 2 accounts have failed',
+      'The vends and removals of 2 accounts have failed',
     ])
     const text = mails().map(({ Message }) => Message?.Body?.Text?.Data ?? '')
     expect(text[0]).not.toMatch(/\bvends?\b(?! (redrive|remove|status))/)
