@@ -16,6 +16,8 @@ const invocation = 5
 const longestTurn = 2 * 60 * 60
 /** A failure notice comes after two retries of the event at most, and the operator reads it within some minutes. */
 const notice = 30 * 60
+/** How many notices an operator follows in a world. */
+const mostNotices = 50
 
 /**
  * How long an execution may take after the faults have ended, in seconds: in each state the call that was under way
@@ -65,9 +67,12 @@ export const livenessOf = ({ now, isExcused, broken }: Given) => {
     ended: checkRun,
     /** How many milliseconds pass from a notice until the operator reads the notice, by a number from 0 to 1. */
     untilRead: (chance: number) => chance * notice * 1000,
-    /** Those of these executions whose notice the operator reads now. Nobody reads a notice twice. */
+    /**
+     * Those of these executions whose notice the operator reads now. Nobody reads a notice twice, and an operator whose
+     * executions fail again and again gives up.
+     */
     unread: (told: Execution[]) => {
-      const unread = told.filter((execution) => !read.has(execution))
+      const unread = told.filter((execution) => !read.has(execution)).slice(0, mostNotices - read.size)
       for (const execution of unread) read.add(execution)
       return unread
     },
