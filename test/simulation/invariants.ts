@@ -426,14 +426,19 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds, e
       const account = world.accounts.get(id)
       if (!account) continue
       const asked = asks.filter(({ accountId, acceptance }) => accountId === id && acceptance !== 'refused')
-      // If the only requests for a new account were refused, the sweep vends the account as it does without a request.
-      const bySweep = asked.length || !plan.sweeps.length ? [] : [{ accountId: id, request: {} }]
+      // If no request for a new account was surely accepted, the sweep may vend the account as without a request.
+      const isSwept = executions.some(
+        (execution) => accountOfExecution(execution) === id && execution.name.startsWith('sweep-'),
+      )
+      const isCertain = asked.some(({ acceptance }) => acceptance === 'accepted')
+      const bySweep = isSwept && !isCertain ? [{ accountId: id, request: {} }] : []
       checkNothingElse(account, [...asked, ...bySweep].map(askOf))
       checkPasswords(account)
       checkInline(account)
       const here = executions.filter((execution) => accountOfExecution(execution) === id)
       const there = record(id)
-      if (there && !asked.length) broken('1 nothing else', `${id} is on record, for which nobody asked`)
+      if (there && !asked.length && !bySweep.length)
+        broken('1 nothing else', `${id} is on record, for which nobody asked`)
       checkPasswordPolicy(account, there?.vendedAt ? vending.passwordPolicy : undefined)
       if (isImpossible(id)) {
         const last = there && here.find(({ executionArn }) => executionArn === there.executionArn)
