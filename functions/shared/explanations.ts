@@ -153,7 +153,7 @@ export const explanations: Record<string, Explanation> = {
   ),
   AccessRoleMissingError: explain(
     'redrive',
-    'The access role of the account cannot be assumed. Either the role is missing, or the role does not trust the management account (as in accounts that were moved from another organization).',
+    'The access role of the account cannot be assumed. Either the role is missing, or the role does not trust the management account (as in accounts that were moved from another organization), or AWS has suspended the account.',
     changeOrCreateRole,
   ),
   DeniedByPolicyError: explain(

@@ -16,9 +16,10 @@ const hour = 60 * 60 * 1000
 const day = 24 * hour
 
 /**
- * Ends the requests that nobody has decided about in time, and starts the executions of accepted requests that have
- * none after an hour. Answers the ids of both. Mails the approvers of a request that nobody was mailed about: somebody
- * made the request with the command, or the API's function ended before its mail. Safe to run twice.
+ * Ends the requests that nobody has decided about in time, finishes the decisions whose function ended early, and
+ * starts the executions of accepted requests that have none after an hour. Answers the ids of the ended requests and of
+ * the started ones. Mails the approvers of a request that nobody was mailed about: somebody made the request with the
+ * command, or the API's function ended before its mail. Safe to run twice.
  * Throws what `sendMail` throws, and Step Functions' own errors.
  */
 export const settleRequests = async (clients: Clients, config: RequestsConfig, intents: Iterable<Intent>) => {
@@ -27,16 +28,23 @@ export const settleRequests = async (clients: Clients, config: RequestsConfig, i
   for (const { status, requestId, requestedAt, updatedAt, holder } of intents) {
     const age = Date.now() - Date.parse(updatedAt)
     const isLate = Date.now() - Date.parse(requestedAt) > approvalDays * day
-    if (status === 'awaiting-approval' && !isLate) {
+    if (status === 'awaiting-approval') {
       const request = await readRequest(clients.ledger, requestId)
-      if (request && !request.approval) await mailApprovers(clients, request, config)
-    }
-    if (status === 'awaiting-approval' && isLate) {
-      const request = await decideApproval(clients.ledger, requestId, { decision: 'expired', by: 'sweep' })
-      // Somebody may have decided meanwhile.
-      if (request?.approval.decision !== 'expired') continue
-      expired.push(requestId)
-      await tellExpired(clients, config, request)
+      if (!request) continue
+      if (!request.approval && !isLate) {
+        await mailApprovers(clients, request, config)
+        continue
+      }
+      // A decision on record counts. The function that recorded the decision may have ended before the intent changed.
+      const decided = await decideApproval(clients.ledger, requestId, { decision: 'expired', by: 'sweep' })
+      if (decided?.approval.decision === 'expired') {
+        expired.push(requestId)
+        await tellExpired(clients, config, decided)
+      }
+      if (decided?.approval.decision === 'approved') {
+        await startOpening(clients.sfn, config.stateMachineArn, decided)
+        resumed.push(requestId)
+      }
     }
     // The sweep may have ended the request and then failed to send the mail.
     if (status === 'declined' && age < 2 * day) {

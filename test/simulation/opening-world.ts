@@ -115,7 +115,9 @@ const live = async (service: Service, plan: OpeningPlan, random: () => number, i
     vendedOnce.add(accountId)
     // A caller who got no answer asks again, whenever that is.
     const request = opening.intentOf(email)
-    if (request) liveness.vended(accountId, Date.parse(request.requestedAt))
+    if (!request) return
+    const { at = 0, seconds = 0 } = plan.quota ?? {}
+    liveness.vended(accountId, Math.max(Date.parse(request.requestedAt), start + (at + seconds) * 1000))
   }
 
   // The service

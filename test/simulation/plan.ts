@@ -78,7 +78,7 @@ export type AccountPlan = {
   deniedAt?: number
   /** AWS suspends the account at this time: for good, or until `liftedAt`. */
   suspendedAt?: number
-  liftedAt?: number
+  liftedAt?: number | undefined
   /** The account is closed at this time, for good. */
   closedAt?: number
   /** The account is removed from the organization at this time, for good. */
@@ -228,7 +228,8 @@ const drawAccount = (random: Rng, i: number): AccountPlan => {
 /** A suspension that AWS lifts within two days; seldom one that stays. */
 const drawSuspension = (random: Rng, suspendedAt: number) => ({
   suspendedAt,
-  ...(random() < 0.8 && { liftedAt: suspendedAt + random() * oneOf(random, [hour, 48 * hour]) }),
+  // Takes the place of the end of an earlier suspension.
+  liftedAt: random() < 0.8 ? suspendedAt + random() * oneOf(random, [hour, 48 * hour]) : undefined,
 })
 
 /** Sometimes another address, and sometimes the same address in another case, which may belong to another person. */

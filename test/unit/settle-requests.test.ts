@@ -3,7 +3,7 @@ import { SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn'
 import { mockClient } from 'aws-sdk-client-mock'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { allIntents, createRequest, decideApproval, readIntent } from '../../functions/shared/opening.ts'
-import { scan } from '../../functions/shared/ledger.ts'
+import { scan, updateItem } from '../../functions/shared/ledger.ts'
 import { openRequest } from '../../functions/shared/new-account.ts'
 import { parseInput } from '../../functions/shared/parse.ts'
 import { settleRequests } from '../../functions/sweep/settle-requests.ts'
@@ -121,3 +121,22 @@ test('an accepted request without an execution gets it after an hour; one that w
   expect(resumed.sort()).toEqual([requestId, approved.requestId].sort())
   expect(started().sort()).toEqual([requestId, approved.requestId].map((id) => `open-${id}`).sort())
 })
+
+test.each([
+  ['approved', 'accepted'],
+  ['declined', 'declined'],
+] as const)(
+  'a request is %s although the function of the decision ended between its writes',
+  async (decision, status) => {
+    const { requestId, email } = await ask(`half-${decision}`, { needsApproval: true })
+    await updateItem(ledger(), `request#${requestId}`, {
+      set: { approval: { decision, by: 'an approver', at: new Date(now).toISOString() } },
+      condition: () => 'attribute_exists(pk)',
+    })
+    const { resumed } = await settle()
+    expect(resumed.includes(requestId)).toBe(decision === 'approved')
+    expect(started().includes(`open-${requestId}`)).toBe(decision === 'approved')
+    expect(await readIntent(ledger(), email)).toMatchObject({ status })
+    expect(allMails()).not.toContain('approvers@example.com')
+  },
+)
