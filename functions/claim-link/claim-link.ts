@@ -42,7 +42,10 @@ const claimed = ({ at, network, browser, disownedAt }: Claim): Answer => ({
 })
 
 const isRepeat = (claim: Claim, { id, nonce }: z.output<typeof claimRequest>) =>
-  claim.linkId === id && claim.nonce === nonceHash(nonce) && Date.now() - Date.parse(claim.at) < repeatMinutes * 60_000
+  claim.linkId === id &&
+  claim.nonce === nonceHash(nonce) &&
+  claim.disownedAt === undefined &&
+  Date.now() - Date.parse(claim.at) < repeatMinutes * 60_000
 
 /** Answers the box of a claim. The box is of no use without the link's key, which only the visitor has. */
 const boxOf = ({ links }: Handover, { linkId, at }: Claim): Answer => {
@@ -94,8 +97,9 @@ const obstacle = (handover: Handover, id: string): Answer | undefined => {
  * Gives the sealed password to the first visitor who holds a link of the administrator and knows the last four digits
  * of the account's number. The claim is on record before the answer leaves, and spends all links of the administrator.
  *
- * Safe to run twice: the page that claimed gets the same answer for 10 minutes. Sends the event "Link Claimed", which
- * can come twice. Throws EventBridge's own error if it does not take the event; then the page asks again.
+ * Safe to run twice: the page that claimed gets the same answer for 10 minutes, unless somebody disowned the claim.
+ * Sends the event "Link Claimed", which can come twice. Throws EventBridge's own error if it does not take the event;
+ * then the page asks again.
  */
 export async function claimLink({ ledger, events }: Clients, request: unknown, visitor: Visitor): Promise<Answer> {
   const { data: asked } = claimRequest.safeParse(request)

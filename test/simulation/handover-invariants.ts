@@ -132,19 +132,27 @@ export const handoverInvariantsOf = ({
   }
 
   /** Before a request of the page. */
-  const visited = (link: MailedLink) => ({ link, before: handoverOf(link)?.secretVersion })
+  const visited = (link: MailedLink) => {
+    const { secretVersion, claim } = handoverOf(link) ?? {}
+    return { link, before: secretVersion, wasDisowned: claim?.disownedAt !== undefined }
+  }
 
-  const answered = ({ link, before }: ReturnType<typeof visited>, { id, nonce = '', status, body, text }: Answer) => {
+  const answered = (
+    { link, before, wasDisowned }: ReturnType<typeof visited>,
+    { id, nonce = '', status, body, text }: Answer,
+  ) => {
     answers.push(text)
     const now = world.now()
     const claim = claims.get(`${keyOf(link)}#${link.version}`)
     const isOwn = claim?.linkId === id && claim.nonce === nonceHash(nonce)
-    if (status === 409 && nonce && isOwn && now - Date.parse(claim.at) < repeats - slowest)
+    const isDisowned = handoverOf(link)?.claim?.disownedAt !== undefined
+    if (status === 409 && nonce && isOwn && !isDisowned && now - Date.parse(claim.at) < repeats - slowest)
       broken(`the page that claimed the password of ${whoseOf(link)} was answered “${String(body['state'])}”`)
     const box = body['box'] as Box | undefined
     if (!box) return
     if (status !== 200) broken(`the answer ${status} has a box`)
     if (before !== link.version) broken(`a link of ${whoseOf(link)} to an earlier password was opened`)
+    if (wasDisowned) broken(`the password of ${whoseOf(link)} was answered after its claim was disowned`)
     if (!claim) broken(`the password of ${whoseOf(link)} was answered before its claim was on record`)
     else if (!isOwn) broken(`the password of ${whoseOf(link)} was answered to two visitors`)
   }
@@ -168,7 +176,8 @@ export const handoverInvariantsOf = ({
     const login = loginOf(link)
     if (!login || hasChosen(link.accountId, link.userName) || isUnsettled(link.accountId)) return
     // An operator may have asked for a new password a moment ago.
-    if (handoverOf(link)?.secretVersion !== link.version) return
+    const { secretVersion, claim } = handoverOf(link) ?? {}
+    if (secretVersion !== link.version || claim?.disownedAt !== undefined) return
     if (login.password !== password) broken(`${whoseOf(link)} cannot sign in with the password that the link shows`)
   }
 

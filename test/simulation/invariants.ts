@@ -14,7 +14,7 @@ import type { Account, World } from '../../local/aws/world.ts'
 import type { inMemoryDynamoDB } from './dynamodb.ts'
 import { handoverInvariantsOf, type MailedLink } from './handover-invariants.ts'
 import { passingFaultsOf } from './passing-faults.ts'
-import { type Arrival, isGroupInTheWay, type Plan } from './plan.ts'
+import { type AccountPlan, type Arrival, isGroupInTheWay, type Plan } from './plan.ts'
 import type { Invocation } from './service.ts'
 import { sweepInvariantsOf } from './sweep-invariants.ts'
 
@@ -238,20 +238,22 @@ export const invariantsOf = ({ plan, world, vending, ledger, executionSeconds, e
   }
 
   // What this world makes impossible for good
+  const isInactive = ({ suspendedAt, liftedAt, closedAt }: AccountPlan) =>
+    (suspendedAt !== undefined && liftedAt === undefined) || closedAt !== undefined
+  const hopelessIn = (planned: AccountPlan) => [
+    ...(isInactive(planned) ? ['AccountNotActiveError', 'AccessRoleMissingError'] : []),
+    ...(planned.denied === 'for-good' ? ['DeniedByPolicyError'] : []),
+    ...(isGroupInTheWay(plan, planned) ? ['GroupNotOursError'] : []),
+  ]
   const isImpossible = (accountId: string) => {
     const planned = plan.accounts.find(({ id }) => id === accountId)
-    return (
-      planned?.denied === 'for-good' ||
-      (planned?.suspendedAt !== undefined && planned.liftedAt === undefined) ||
-      planned?.closedAt !== undefined ||
-      planned?.departsAt !== undefined ||
-      (planned !== undefined && isGroupInTheWay(plan, planned))
-    )
+    return planned !== undefined && (planned.departsAt !== undefined || hopelessIn(planned).length > 0)
   }
-  const hopeless = ['AccountNotActiveError', 'DeniedByPolicyError', 'GroupNotOursError']
   const isHopeless = (execution: Execution) => {
     const accountId = accountOfExecution(execution) ?? ''
-    return isImpossible(accountId) && (!world.accounts.has(accountId) || hopeless.includes(execution.error ?? ''))
+    const planned = plan.accounts.find(({ id }) => id === accountId)
+    if (!planned || !isImpossible(accountId)) return false
+    return !world.accounts.has(accountId) || hopelessIn(planned).includes(execution.error ?? '')
   }
 
   const askOf = ({ accountId, request }: Pick<Arrival, 'accountId' | 'request'>): Ask =>

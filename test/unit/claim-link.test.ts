@@ -265,6 +265,8 @@ describe('“That was not me”', () => {
     expect(await states(sayNotMe(second.id))).toEqual([200, 'disowned'])
     expect(sentEvents()).toEqual(['Link Claimed', 'Claim Disowned'])
     expect((await claim(second.id, { page: 'm' })).body).toMatchObject({ state: 'claimed', disowned: true })
+    // Nor does the thief's own page get the password again, which is being replaced.
+    expect((await claim(first.id, { by: thief })).body).toMatchObject({ state: 'claimed', disowned: true })
     expect(handoverState(await handover())).toMatchObject({ state: 'disowned' })
   })
 

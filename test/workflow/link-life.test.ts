@@ -105,7 +105,7 @@ class Open implements Command {
     const stopped = ended(model, link)
     if (stopped) return stopped
     const isOwn = claim?.link === this.link && claim.nonce === this.nonce && Date.now() - claim.at < 10 * minute
-    if (isOwn) return { status: 200, state: 'claimed-now' }
+    if (isOwn && !claim.isDisowned) return { status: 200, state: 'claimed-now' }
     if (claim) return { status: 409, state: 'claimed' }
     if (link.endsAt <= Date.now()) return { status: 410, state: 'expired' }
     return { status: 200, state: 'claimed-now' }
