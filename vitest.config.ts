@@ -9,7 +9,7 @@ export default defineConfig({
     maxWorkers: '100%',
     globalSetup: 'test/support/build-command.ts',
     // Enough for a busy machine: no test is about time.
-    testTimeout: 300_000,
-    hookTimeout: 300_000,
+    testTimeout: 900_000,
+    hookTimeout: 900_000,
   },
 })

@@ -116,7 +116,7 @@ beforeAll(async () => {
       slim: await bundled(`module.exports = require('${name}')`),
     })),
   )
-}, 120_000)
+})
 
 describe('a part of the SDK that is left out', () => {
   test('still exists in the files that the functions would load', () => {

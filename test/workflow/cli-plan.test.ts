@@ -389,7 +389,7 @@ describe('tells what service control policies forbid, whatever the level:', () =
 })
 
 describe('never writes to AWS and never changes anything, even if any one of its calls fails:', () => {
-  test.each(Object.keys(scenarios))('%s', { timeout: 60_000 }, async (name) => {
+  test.each(Object.keys(scenarios))('%s', async (name) => {
     const { accountId, request } = await scenarios[name]!()
     const before = await everything()
     const { calls } = organization.world

@@ -31,7 +31,7 @@ beforeAll(async () => {
   built = await rebuild({ stage, region, vendingFile: exampleVending })
   const operations = deployedPackage(deployed, { stackName: 'account-vending-local', region, accountId })
   endpoint = await startEndpoint(world, { operations })
-}, 240_000)
+})
 beforeEach(() => {
   rmSync(deployed, { recursive: true, force: true })
   cpSync(built, deployed, { recursive: true })
@@ -82,7 +82,7 @@ test('the package is the same byte for byte, in another folder, under another um
     expect({ outcome, built }).toEqual({ outcome: 'same', built: deployed })
   expect(await commitOf()).toMatchObject({ id: expect.stringMatching(/^[\da-f]{40}$/) as string })
   expect(verified).toMatchObject({ commit: { id: (await commitOf())?.id } })
-}, 240_000)
+})
 
 test('docs/command.md names every permission that verify needs', () => {
   const made = new Set(

@@ -32,7 +32,7 @@ test('a role that can be assumed before its policies take effect is waited for',
   const vending = vend(organization, { door: 'event', event: accountCreated('300000000031') })
   const denied = { accountId: there.id, operation: 'ListUsers', error: 'AccessDenied' }
   await vi.waitFor(() => expect(organization.world.calls).toContainEqual(expect.objectContaining(denied)), {
-    timeout: 60_000,
+    timeout: 600_000,
   })
   there.policiesInEffectFrom = organization.world.now()
   const { execution } = await vending

@@ -74,21 +74,17 @@ describe('the API opens accounts', () => {
     expect((await post({ ...body, tags: {} })).status).toBe(409)
   })
 
-  test(
-    '100 requests at the same moment are all answered, and each gets one account',
-    { timeout: 120_000 },
-    async () => {
-      const bodies = Array.from({ length: 100 }, () => anAccount())
-      const answers = await Promise.all(bodies.map((body) => post(body)))
-      expect(answers.map(({ status }) => status)).toEqual(bodies.map(() => 202))
-      expect(new Set(answers.map(({ content }) => content.requestId)).size).toBe(100)
-      await organization.settled()
-      const requests = await Promise.all(answers.map(({ headers }) => get(headers['location'] ?? '')))
-      expect(requests.map(({ content }) => content.status)).toEqual(bodies.map(() => 'vended'))
-      expect(new Set(requests.map(({ content }) => content.accountId)).size).toBe(100)
-      for (const { name } of bodies) expect(accountsNamed(name)).toHaveLength(1)
-    },
-  )
+  test('100 requests at the same moment are all answered, and each gets one account', async () => {
+    const bodies = Array.from({ length: 100 }, () => anAccount())
+    const answers = await Promise.all(bodies.map((body) => post(body)))
+    expect(answers.map(({ status }) => status)).toEqual(bodies.map(() => 202))
+    expect(new Set(answers.map(({ content }) => content.requestId)).size).toBe(100)
+    await organization.settled()
+    const requests = await Promise.all(answers.map(({ headers }) => get(headers['location'] ?? '')))
+    expect(requests.map(({ content }) => content.status)).toEqual(bodies.map(() => 'vended'))
+    expect(new Set(requests.map(({ content }) => content.accountId)).size).toBe(100)
+    for (const { name } of bodies) expect(accountsNamed(name)).toHaveLength(1)
+  })
 
   test.each<[what: string, body: object, field: string]>([
     ['a unit that is not there', { ou: 'Self-service/Nowhere' }, 'ou'],

@@ -587,7 +587,7 @@ beforeAll(async () => {
   deployed = readDeployed()
   roles = new Map(functions().map(({ name, role }) => [name, role]))
   askWithoutCalls()
-}, 300_000)
+})
 
 // The decisions of IAM
 
@@ -649,7 +649,7 @@ const all = () => [...asked.values()]
 
 test('every call is allowed', async () => {
   expect(await not(true, all())).toEqual([])
-}, 120_000)
+})
 
 test('roles have only their own inline policies', () => {
   const policies = Object.entries(service.resources).filter(([, { Type }]) => /^AWS::IAM::.*Policy$/.test(Type))
@@ -712,7 +712,7 @@ test('nothing unnecessary is allowed: without any one action on a resource, some
     )
   }
   expect(Object.entries(unneeded).filter(([, parts]) => parts.length)).toEqual([])
-}, 120_000)
+})
 
 test('a session policy allows only what its function calls in some session', () => {
   const inSessions = all().filter(({ session }) => session)
