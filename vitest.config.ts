@@ -11,5 +11,6 @@ export default defineConfig({
     // Enough for a busy machine: no test is about time.
     testTimeout: 900_000,
     hookTimeout: 900_000,
+    expect: { poll: { timeout: 600_000 } },
   },
 })

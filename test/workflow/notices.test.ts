@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { LocalOrganization } from '../../local/start-organization.ts'
 import { startOrganization } from '../../local/start-organization.ts'
 import { ensureAccount } from '../../local/make-account.ts'
@@ -24,7 +24,7 @@ test('a vend by an event and a vend that fails are told', async () => {
   ensureAccount(organization, '700000000001', 'Payments')
   await vend(organization, { door: 'event', event: accountCreated('700000000001') })
   await vend(organization, { door: 'manual', input: JSON.stringify({ accountId: '799999999999' }) })
-  await vi.waitFor(() => expect(heard()).toHaveLength(2))
+  await expect.poll(heard).toHaveLength(2)
   expect(heard()).toEqual([
     { subject: 'Account 700000000001 is ready', accountId: '700000000001', status: 'READY', requestedBy: 'event' },
     {
