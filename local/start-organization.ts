@@ -72,6 +72,16 @@ const addPrincipals = (world: World, { secretReaders, operators, requesters, app
   }
 }
 
+/** What Identity Center has created in the management account, so that `vend init` has roles to suggest. */
+const addPermissionSets = (world: World) => {
+  const account = world.accounts.get(world.managementAccountId) as Account
+  for (const name of ['PlatformTeam', 'Developers'])
+    addRole(world, account, {
+      name: `AWSReservedSSO_${name}_0123456789abcdef`,
+      path: '/aws-reserved/sso.amazonaws.com/',
+    })
+}
+
 const createOrganization = (vending: Vending, clock: Clock, staleness: number) => {
   const { accessRole } = vending
   const world = createWorld({ now: clock.now, setTimer: clock.setTimer, staleness })
@@ -84,6 +94,7 @@ const createOrganization = (vending: Vending, clock: Clock, staleness: number) =
     world.managesRootCredentials = true
   }
   addPrincipals(world, vending)
+  addPermissionSets(world)
   limitRates(world)
   if (vending.automatic === 'control-tower') {
     world.landingZone = { version: '4.0', status: 'ACTIVE', isEnrolling: true }

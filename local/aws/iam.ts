@@ -41,7 +41,7 @@ import {
   updateLoginProfile,
 } from './iam-login-profiles.ts'
 import { getPolicy, getPolicyVersion } from './iam-policies.ts'
-import { getRole } from './iam-roles.ts'
+import { getRole, listRoles } from './iam-roles.ts'
 import { callAsRoot, listOrganizationsFeatures } from './iam-root.ts'
 import {
   attachUserPolicy,
@@ -125,6 +125,7 @@ const operations: Record<string, [ResourceOf, Run]> = {
   GetGroupPolicy: [group, getGroupPolicy],
   ListGroupPolicies: [group, listGroupPolicies],
   GetRole: [role, getRole],
+  ListRoles: [(account, { PathPrefix = '/' }) => arn(account, `role${PathPrefix}`), listRoles],
   ListOrganizationsFeatures: [() => '*', listOrganizationsFeatures],
   GetPolicy: [policy, getPolicy],
   GetPolicyVersion: [policy, getPolicyVersion],

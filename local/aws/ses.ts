@@ -1,5 +1,10 @@
 import { createRequire } from 'node:module'
-import type { GetIdentityVerificationAttributesRequest, SendEmailRequest } from '@aws-sdk/client-ses'
+import type {
+  GetIdentityVerificationAttributesRequest,
+  ListIdentitiesRequest,
+  SendEmailRequest,
+  VerifyEmailIdentityRequest,
+} from '@aws-sdk/client-ses'
 import type { GetConfigurationSetRequest } from '@aws-sdk/client-sesv2'
 import { addressIdentity } from '../../functions/shared/address.ts'
 import { close, forward, type HttpRequest, urlOf } from '../http.ts'
@@ -25,20 +30,44 @@ export type Mail = {
 
 /** Leaves identities that SES does not know out of the answer, as AWS does. */
 const getIdentityVerificationAttributes = (
-  { sesIdentities }: World,
+  { sesIdentities, pendingAddresses }: World,
   { Identities = [] }: GetIdentityVerificationAttributesRequest,
 ) => ({
   VerificationAttributes: new Map(
-    Identities.filter((identity) => sesIdentities.has(identity)).map((identity) => [
+    Identities.filter((identity) => sesIdentities.has(identity) || pendingAddresses.has(identity)).map((identity) => [
       identity,
       {
-        VerificationStatus: 'Success',
+        VerificationStatus: sesIdentities.has(identity) ? 'Success' : 'Pending',
         // A domain is verified by a token, an address is not.
         ...(!identity.includes('@') && { VerificationToken: Buffer.from(identity).toString('base64') }),
       },
     ]),
   ),
 })
+
+/** All identities, whether verified or not. SES API Reference, ListIdentities: at most 1,000 in an answer. */
+const listIdentities = (
+  { sesIdentities, pendingAddresses }: World,
+  { IdentityType, NextToken = '0', MaxItems = 1000 }: ListIdentitiesRequest,
+) => {
+  const identities = [...new Set([...sesIdentities, ...pendingAddresses])].filter(
+    (identity) => !IdentityType || identity.includes('@') === (IdentityType === 'EmailAddress'),
+  )
+  const end = Number(NextToken) + Number(MaxItems)
+  return {
+    Identities: identities.slice(Number(NextToken), end),
+    ...(end < identities.length && { NextToken: String(end) }),
+  }
+}
+
+/** The link in the mail of this operation is never opened, so the address stays pending. */
+const verifyEmailIdentity = (
+  { sesIdentities, pendingAddresses }: World,
+  { EmailAddress = '' }: VerifyEmailIdentityRequest,
+) => {
+  if (!sesIdentities.has(EmailAddress)) pendingAddresses.add(EmailAddress)
+  return {}
+}
 
 /** An operation of SES's API version 2. */
 const getAccount = ({ sesAccount }: World) => ({
@@ -78,6 +107,8 @@ const getConfigurationSetEventDestinations = (world: World, request: GetConfigur
 /** SES's operations, except SendEmail: the mail catcher below takes the mails. */
 export const ses: Operations = {
   GetIdentityVerificationAttributes: getIdentityVerificationAttributes,
+  ListIdentities: listIdentities,
+  VerifyEmailIdentity: verifyEmailIdentity,
   GetAccount: getAccount,
   GetConfigurationSet: getConfigurationSet,
   GetConfigurationSetEventDestinations: getConfigurationSetEventDestinations,

@@ -217,6 +217,8 @@ export type World = {
   sessions: Map<string, Session>
   /** The verified addresses and domains of SES. */
   sesIdentities: Set<string>
+  /** The addresses that SES has mailed a verification link that nobody has opened. */
+  pendingAddresses: Set<string>
   /** ARNs of the identities of other accounts that let the management account send. */
   sesGrants: Set<string>
   sesAccount: {

@@ -65,6 +65,7 @@ export const createWorld = ({
     secrets: new Map(),
     sessions: new Map(),
     sesIdentities: new Set(sesIdentities),
+    pendingAddresses: new Set(),
     sesGrants: new Set(),
     sesAccount: { isInSandbox: false, isSendingEnabled: true, max24HourSend: 50_000, sentLast24Hours: 12 },
     configurationSets: new Map(),

@@ -720,6 +720,14 @@ export const known: Difference[] = [
     },
   },
   {
+    page: 'SES API Reference, VerifyEmailIdentity',
+    aws: 'SES mails the address a link. The address is verified when somebody has opened the link.',
+    right: 'local',
+    found: {
+      'ses VerifyEmailIdentity: of an address that is not verified → status': ['"Pending"', '"Success"'],
+    },
+  },
+  {
     page: 'SES API Reference, SendEmail',
     aws: 'The message must include at least one recipient.',
     right: 'local',

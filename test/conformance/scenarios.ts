@@ -641,6 +641,14 @@ const iam: Record<string, Record<string, Run>> = {
     'of a role that does not exist': ({ iam, name }) => iam(new IAM.GetRoleCommand({ RoleName: name })),
     'by a name that is not valid': ({ iam }) => iam(new IAM.GetRoleCommand({ RoleName: 'a b' })),
   },
+  ListRoles: {
+    'with the access role': async ({ iam }) => {
+      const { Roles, ...rest } = await iam(new IAM.ListRolesCommand({ PathPrefix: '/' }))
+      const found = Roles?.find(({ RoleName }) => RoleName === roleName)
+      return { ...rest, Path: found?.Path, Arn: found?.Arn }
+    },
+    'below a path that no role has': ({ iam, name }) => iam(new IAM.ListRolesCommand({ PathPrefix: `/${name}/` })),
+  },
   ListOrganizationsFeatures: {
     'of a member account': ({ iam }) => iam(new IAM.ListOrganizationsFeaturesCommand({})),
   },
@@ -1154,6 +1162,20 @@ const ses: Record<string, Record<string, Run>> = {
   GetIdentityVerificationAttributes: {
     'of a domain that is verified': ({ ses }) => ses(verification('example.com')),
     'of an identity that does not exist': ({ ses }) => ses(verification('example.com', 'elsewhere.org')),
+  },
+  ListIdentities: {
+    'with a verified domain': async ({ ses }) => {
+      const { Identities, ...rest } = await ses(new SES.ListIdentitiesCommand({ IdentityType: 'Domain' }))
+      return { ...rest, isListed: Identities?.includes('example.com') }
+    },
+  },
+  VerifyEmailIdentity: {
+    'of an address that is not verified': async ({ ses, name }) => {
+      const EmailAddress = `${name}@elsewhere.org`
+      const answer = await ses(new SES.VerifyEmailIdentityCommand({ EmailAddress }))
+      const { VerificationAttributes } = await ses(verification(EmailAddress))
+      return { answer, status: VerificationAttributes?.[EmailAddress]?.VerificationStatus }
+    },
   },
   GetAccount: {
     'of version 2': async ({ sesv2 }) => whetherRefused(await sesv2(new GetAccountCommand({}))),
