@@ -26,6 +26,11 @@ export class RefusedError extends Error {
   override readonly name = 'RefusedError'
 }
 
+/** A person pressed Ctrl-C, or ended the input, at a question. */
+export class InterruptedError extends Error {
+  override readonly name = 'InterruptedError'
+}
+
 const signIn =
   'Sign in to the management account (aws sso login, or new keys in the environment), and name the profile with AWS_PROFILE'
 
@@ -113,7 +118,7 @@ export const sayError = (thrown: unknown, { local, endpointUrl }: Where = {}): s
   const url = local === undefined ? (endpointUrl ?? process.env['AWS_ENDPOINT_URL']) : `http://127.0.0.1:${local}`
   if (!(error instanceof Error)) return String(error)
   // By name and not by class: in the bundled command, the lazily loaded part has classes of its own.
-  if (['UsageError', 'NotDeployedError', 'RefusedError'].includes(error.name)) return error.message
+  if (['UsageError', 'NotDeployedError', 'RefusedError', 'InterruptedError'].includes(error.name)) return error.message
   if (isRefusal(error)) return `${withoutField(error.message)}.`
   if (error.name === 'InvalidInputError')
     return [
@@ -141,6 +146,11 @@ export const sayError = (thrown: unknown, { local, endpointUrl }: Where = {}): s
   return [what, `${error.name}${action ? ` from ${action}` : ''}: ${error.message}`].filter(Boolean).join(' ')
 }
 
-/** The exit code: 2 for a mistake in the command, 1 for every other error. */
-export const exitCodeOf = (error: unknown) =>
-  isNamed(error, 'UsageError', 'InvalidInputError') || (error instanceof Error && isRegionMissing(error)) ? 2 : 1
+/**
+ * The exit code: 2 for a mistake in the command, 130 as a shell reports a program that Ctrl-C ended, and 1 for every
+ * other error.
+ */
+export const exitCodeOf = (error: unknown) => {
+  if (isNamed(error, 'InterruptedError')) return 130
+  return isNamed(error, 'UsageError', 'InvalidInputError') || (error instanceof Error && isRegionMissing(error)) ? 2 : 1
+}

@@ -8,6 +8,7 @@ import { addCsvCommand } from './csv-command.ts'
 import type { Asked } from './request-options.ts'
 import type { Status } from './status.ts'
 import { addDriftCommand } from './drift-command.ts'
+import { addInitCommand } from './init-command.ts'
 import { liveLine } from './live-line.ts'
 import { addLinkCommands } from './link-commands.ts'
 import { addListCommand } from './list-command.ts'
@@ -45,6 +46,7 @@ Exit codes:
   130  Ctrl-C; a vend that was started goes on
 
 Examples:
+  npx vend init --region us-east-1
   npx vend doctor --region us-east-1
   npx vend plan 444455556666 --admin ada=ada@example.com
   npx vend start 444455556666 --wait
@@ -85,6 +87,10 @@ const chosenOf = (data: unknown) => {
 }
 const answer = (json: boolean, data: unknown, text: () => string) =>
   out(json ? JSON.stringify(chosenOf(data), null, 2) : text())
+
+// init
+
+addInitCommand(program, { answer, note, more })
 
 // doctor
 

@@ -20,14 +20,18 @@ import {
   readPolicies,
 } from '../functions/shared/service-control-policies.ts'
 
-export const checkTrustedAccess: Check = async ({ clients, vending }) => {
+/** The services that have trusted access to the organization, by their principals. */
+export const trustedServices = async (client: OrganizationsClient) => {
   const services: string[] = []
-  for await (const { EnabledServicePrincipals = [] } of paginateListAWSServiceAccessForOrganization(
-    { client: clients.organizations },
-    {},
-  ))
+  for await (const { EnabledServicePrincipals = [] } of paginateListAWSServiceAccessForOrganization({ client }, {}))
     services.push(...EnabledServicePrincipals.map(({ ServicePrincipal = '' }) => ServicePrincipal))
-  const hasControlTower = services.includes('controltower.amazonaws.com')
+  return services
+}
+export const controlTowerService = 'controltower.amazonaws.com'
+
+export const checkTrustedAccess: Check = async ({ clients, vending }) => {
+  const services = await trustedServices(clients.organizations)
+  const hasControlTower = services.includes(controlTowerService)
   // Account Management Reference Guide, using-orgs-trusted-access.
   const contacts = services.includes('account.amazonaws.com')
     ? ok('Accounts can be opened with alternate contacts: account.amazonaws.com has trusted access.')

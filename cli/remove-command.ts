@@ -50,7 +50,10 @@ started, or failed), 2 a mistake in the command, 130 Ctrl-C (the removal goes on
           ...(lastWayIn && { lastWayIn }),
         },
       })
-      const { confirm, previewRemoval, removeClients, showPreview, startRemoval } = await import('./remove.ts')
+      const [{ confirm }, { previewRemoval, removeClients, showPreview, startRemoval }] = await Promise.all([
+        import('./ask.ts'),
+        import('./remove.ts'),
+      ])
       const clients = removeClients(make)
       const preview = await previewRemoval(clients, { accountId, remove, stage, vending: await vending() })
       if (!json) out(showPreview(preview))

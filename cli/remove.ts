@@ -1,4 +1,3 @@
-import { createInterface } from 'node:readline/promises'
 import { styleText } from 'node:util'
 import { IAMClient } from '@aws-sdk/client-iam'
 import { OrganizationsClient } from '@aws-sdk/client-organizations'
@@ -110,16 +109,6 @@ export async function startRemoval(clients: Clients, { accountId, remove, stage 
   const input = JSON.stringify({ accountId, remove, requestedBy })
   const { executionArn = '' } = await clients.sfn.send(new StartExecutionCommand({ stateMachineArn, input }))
   return { accountId, executionArn, requestedBy }
-}
-
-/** Asks a person at the terminal. Only y or yes means yes. */
-export const confirm = async (question: string) => {
-  const terminal = createInterface({ input: process.stdin, output: process.stderr })
-  try {
-    return /^y(es)?$/i.test((await terminal.question(`${question} [y/N] `)).trim())
-  } finally {
-    terminal.close()
-  }
 }
 
 /** The preview for a person. */

@@ -27,6 +27,16 @@ const tries: Record<string, Try> = {
   'npx vend --local start 555555555555 --admin ada=ada@example.com --wait': { says: /VENDED/ },
   'npx vend --local csv 555555555555': { says: /Written for ada/ },
   'npx vend --local list': { says: /555555555555 +Legacy +ACTIVE +VENDED/ },
+  'npx vend init --region us-east-1': {
+    as: 'npx vend --local init --yes --notify ops@example.com --operators PlatformTeam --region us-east-1 --config "$npm_config_prefix/vending.yml"',
+    because: 'there is no terminal, the local organization stands for AWS, and vending.yml stays',
+    says: /Written: .*vending\.yml[^]*npx vend doctor/,
+  },
+  'npx vend init --yes --notify platform-team@example.com --operators PlatformTeam --region us-east-1': {
+    as: (shown) => `${shown.replace('npx vend', 'npx vend --local')} --config "$npm_config_prefix/other.yml"`,
+    because: 'the local organization stands for AWS, and vending.yml stays',
+    says: /Written: .*other\.yml[^]*npx vend doctor/,
+  },
   'npx vend doctor --region us-east-1': {
     as: 'npx vend --local doctor --region us-east-1',
     because: local,

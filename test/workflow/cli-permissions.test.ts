@@ -53,11 +53,11 @@ const run = (...args: string[]) => {
     process.execPath,
     [
       path.join(root, 'dist', 'vend.cjs'),
+      '--config',
+      exampleVending,
       ...args,
       '--local',
       new URL(organization.endpointUrl).port,
-      '--config',
-      exampleVending,
     ],
     { cwd: folder, env: { PATH: process.env['PATH'], HOME: folder, AWS_EC2_METADATA_DISABLED: 'true' } },
   ).catch((error: unknown) => error)
@@ -83,7 +83,15 @@ const deadLetter = () =>
     }),
   )
 
+const initOptions = ['--notify', 'ops@example.com', '--operators', 'PlatformTeam', '--sender', 'vending@elsewhere.org']
+
 test.each([
+  {
+    command: 'init',
+    // Another file: the command would change the example.
+    args: () => ['--yes', ...initOptions, '--verify-sender', '--config', path.join(folder, 'vending.yml')],
+    atLeast: ['iam:ListRoles', 'ses:ListIdentities', 'ses:GetAccount', 'ses:VerifyEmailIdentity'],
+  },
   {
     command: 'doctor',
     args: () => [],
