@@ -325,6 +325,19 @@ describe('--yes', () => {
 })
 
 describe('AWS', () => {
+  test('says who the person is: a role outside Identity Center is suggested with its path, the root user is not', async () => {
+    const { world } = organization
+    addRole(world, world.accounts.get(accountId) as Account, { name: 'admin', path: '/people/' })
+    const session = world.sessions.get(accessKeyId)!
+    world.sessions.set('ASIAADMIN', { ...session, accessKeyId: 'ASIAADMIN', roleName: 'admin' })
+    const given = { notify: [notify] }
+    const file = fileWith()
+    await run(file, undefined, { given, key: 'ASIAADMIN' })
+    expect(loadVending(file).operators).toEqual([`arn:aws:iam::${accountId}:role/people/admin`])
+    const { error } = await run(fileWith(), undefined, { given, key: accountId })
+    expect(error).toMatch(/^UsageError: There is no suggestion for operators .*Add --operators <ROLE>\.$/)
+  })
+
   test('with Control Tower: its events start the vends', async () => {
     organization.world.trustedServices.add('controltower.amazonaws.com')
     const file = fileWith()
