@@ -193,7 +193,7 @@ const whatIsMissing = ({ sender, sending }: Awaited<ReturnType<typeof lookAtSes>
       ]
     : sender?.status === 'fail'
       ? [
-          `${sender.finding} ${sender.remedy} An address takes minutes: npx vend init --verify-sender has SES send the mail. A domain takes up to 72 hours after you have set its DNS records.`,
+          `${sender.finding} ${sender.remedy} An address takes minutes: npx vend init --yes --verify-sender has SES send the mail. A domain takes up to 72 hours after you have set its DNS records.`,
         ]
       : []),
   ...(sending?.status === 'fail' ? [`${sending.finding} ${sending.remedy} AWS usually answers within 24 hours.`] : []),

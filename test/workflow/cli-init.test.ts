@@ -360,7 +360,7 @@ describe('AWS', () => {
     expect(no.done).toMatchObject({
       written: true,
       missing: [
-        expect.stringMatching(/npx vend init --verify-sender .* A domain takes up to 72 hours/),
+        expect.stringMatching(/npx vend init --yes --verify-sender .* A domain takes up to 72 hours/),
         expect.stringMatching(/SES is in the sandbox .* usually answers within 24 hours/),
       ],
     })

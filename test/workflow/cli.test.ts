@@ -91,6 +91,7 @@ describe('vend', () => {
     const { code, stdout } = await run(['--help'])
     expect(code).toBe(0)
     const commands = [
+      'init',
       'doctor',
       'plan',
       'start',
