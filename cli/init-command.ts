@@ -35,7 +35,8 @@ The command reads the management account and suggests an answer to each question
 before the last answer. The file keeps its comments and every key that is not asked for. If the file
 has values of your own, they are the suggestions, and the command shows what would change and asks.
 
-Without a terminal, or with --json, add --yes. A question without a suggestion then needs its option.
+Without a terminal, or with --json, add --yes. A question without a suggestion then needs its
+option.
 
 Exit codes: 0 the file has your answers, 1 nothing was written, 2 a mistake in the command or no
 answer to a question, 130 Ctrl-C (nothing was written).`,
