@@ -1,6 +1,7 @@
 import { build, type CommonOptions, type Plugin, transform } from 'esbuild'
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { compilePage } from '../infra/build/compile-page.ts'
 import { slimSchemas } from '../infra/build/slim-sdk.ts'
 
 // Bundles the command into dist/vend.cjs, one file that every Node from 20 on runs. npm runs this when it installs the
@@ -30,6 +31,16 @@ const quickModules: Plugin = {
   },
 }
 
+/** The console's page, as one HTML text. */
+const consolePage: Plugin = {
+  name: 'console-page',
+  setup: (build) =>
+    build.onLoad({ filter: /\/ui\/page\.html$/ }, async ({ path: file }) => ({
+      contents: JSON.stringify(await compilePage(file)),
+      loader: 'json',
+    })),
+}
+
 const { outputFiles } = await build({
   ...options,
   entryPoints: [path.join(folder, 'commands.ts')],
@@ -41,7 +52,7 @@ const { outputFiles } = await build({
   mainFields: ['module', 'main'],
   // The SDK asks whether an answer is a ReadableStream, which Node's HTTP never returns. Only the question loads it.
   define: { 'import.meta.dirname': '__dirname', 'import.meta.main': 'false', ReadableStream: 'undefined' },
-  plugins: [slimSchemas, quickModules],
+  plugins: [slimSchemas, quickModules, consolePage],
   write: false,
 })
 // The chunks are in a comment, which Node skips: Node would parse code, and even a text, before it runs the first line.

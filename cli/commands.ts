@@ -17,6 +17,7 @@ import { addRemoveCommand } from './remove-command.ts'
 import { addRoundCommand, followRoundIn } from './round-command.ts'
 import { type Global, localPort, settingOf } from './setting.ts'
 import { width, wrap } from './show.ts'
+import { addUiCommand } from './ui-command.ts'
 import { addVerifyCommand } from './verify-command.ts'
 
 // Each command loads what it needs when it runs, so that help and mistakes appear at once.
@@ -346,6 +347,7 @@ kept, 2 a mistake in the command.`,
 // verify
 
 addVerifyCommand(program, { answer, note })
+addUiCommand(program, { note, out })
 
 // csv
 

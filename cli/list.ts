@@ -69,7 +69,8 @@ export type Wanted = {
   ou?: string | undefined
 }
 
-const isWanted = (
+/** Whether an account is one of those that are wanted. `unit` is the id of the wanted unit. */
+export const isWanted = (
   { status, path = '', updatedAt = '', followThrough = [], mails = [] }: Listed,
   { status: statuses = [], neverSignedIn, withoutMfa, bounced, since = '' }: Wanted,
   unit: string | undefined,

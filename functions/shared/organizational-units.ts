@@ -16,7 +16,8 @@ export const rootOf = async (organizations: OrganizationsClient) => {
   throw new Error('Organizations does not show the root of the organization')
 }
 
-const unitsIn = async (organizations: OrganizationsClient, ParentId: string) => {
+/** The organizational units directly in the root or in a unit. */
+export const unitsIn = async (organizations: OrganizationsClient, ParentId: string) => {
   const units: OrganizationalUnit[] = []
   for await (const page of paginateListOrganizationalUnitsForParent({ client: organizations }, { ParentId }))
     units.push(...(page.OrganizationalUnits ?? []))
