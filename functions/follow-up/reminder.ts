@@ -42,7 +42,7 @@ export const reminderOf = (
     accountId,
     userName,
     signInUrl: signInUrl(placeOf(config.stateMachineArn).partition, accountId),
-    mailSubject: signInSubject({ accountName, accountId, userName }),
+    mailSubject: signInSubject({ accountName, accountId, userName, organizationName: config.organizationName }),
     mailedAt: utcTime(mail.at),
     linkUntil: link === 'open' ? utcTime(ends.sort().at(-1) ?? '') : '',
     shownAt: link === 'claimed' ? utcTime(handover?.claim?.at ?? '') : '',

@@ -4,13 +4,14 @@ import { accountSchema } from '../shared/account.ts'
 import { createLink } from '../shared/handover.ts'
 import { beginStep, isMailed, recordMail } from '../shared/record-and-lease.ts'
 import type { Ledger } from '../shared/ledger.ts'
-import { fillHtml, fillText } from '../shared/mail.ts'
+import { fillHtml, fillText, utcTime } from '../shared/mail.ts'
 import { mailTags, recordSending, signInSubject } from '../shared/mail-events.ts'
 import { makeLinkKey } from '../shared/sealed-box.ts'
 import { sendMail, type SenderConfig } from '../shared/send-mail.ts'
-import { signInUrl } from '../shared/sign-in-url.ts'
+import { securityCredentialsUrl, signInUrl } from '../shared/sign-in-url.ts'
 import { placeOf, vendSchema } from '../shared/vend.ts'
 import type { Vending } from '../shared/vending.ts'
+import { contactUrl, requesterInWords, whyInWords } from './about-access.ts'
 import html from './login-email.mjml'
 import text from './login-email.txt'
 
@@ -66,35 +67,48 @@ export async function sendLoginEmail(
   const recordSent = (messageId: string) =>
     recordMail(ledger, { accountId: account.id, vendId: vend.id, userName, email, secretVersion, messageId })
   const link = config.delivery === 'link' ? await makeLinkKey() : undefined
+  let linkUntil = ''
   if (link) {
     const { linkDays: days } = config
     const { id, publicKey } = link
     const about = { accountId: account.id, userName, email, secretVersion }
+    const until = await createLink(ledger, { ...about, id, publicKey, days })
     // SES's answer to an earlier try was lost, and the person was faster than this try: the mail has arrived.
-    if (!(await createLink(ledger, { ...about, id, publicKey, days }))) {
+    if (!until) {
       await recordSent('unknown: its link was claimed')
       return { mailedTo: email }
     }
+    linkUntil = utcTime(until)
   }
+  const { organizationName, contact } = config
+  const reference = `account ${account.id}, user ${userName}, execution ${vend.executionArn.split(':').at(-1)}`
+  const mailContact = contactUrl(contact, `Sign-in to AWS: ${reference}`)
   const values = {
     accountName: account.name,
     accountId: account.id,
     userName,
     signInUrl: signInUrl(partition, account.id),
+    credentialsUrl: securityCredentialsUrl(partition),
     mustChangePassword: admin.passwordResetRequired ? 'yes' : '',
     mfa: config.mfa ?? '',
     linkUrl: link ? `${config.linkUrl}#${link.scalar}` : '',
+    linkUntil,
     linkDays: config.linkDays === 1 ? '1 day' : `${config.linkDays} days`,
     secretName: link ? '' : secretName,
-    managementAccountId,
-    region,
-    handover: link ? '' : (config.handover ?? ''),
-    contact: config.contact,
-    organizationName: config.organizationName,
+    handover: config.handover ?? '',
+    requestedBy: requesterInWords(record.requestedBy, organizationName),
+    whyYou: whyInWords({ email, userName, accountEmail: account.email }),
+    contact,
+    contactUrl: mailContact,
+    contactText: mailContact ? '' : contact,
+    reference: link
+      ? reference
+      : `${reference}, AWS Secrets Manager of ${managementAccountId}, Region ${region}, secret ${secretName}`,
+    organizationName,
   }
   const mail = {
     to: [email],
-    subject: signInSubject({ accountName: account.name, accountId: account.id, userName }),
+    subject: signInSubject({ accountName: account.name, accountId: account.id, userName, organizationName }),
     html: fillHtml(html, values),
     text: fillText(text, values),
     tags: mailTags(vend.id, userName),

@@ -119,7 +119,8 @@ type NewLink = Administrator & {
 
 /**
  * Puts a link on record before the link is mailed. A link for a new version of the password voids all earlier links.
- * Answers false if a link for this version was claimed already: then no further link can open.
+ * Answers until when the link can be opened (ISO 8601); undefined if a link for this version was claimed already: then
+ * no further link can open.
  */
 export const createLink = async (
   ledger: Ledger,
@@ -146,12 +147,12 @@ export const createLink = async (
       condition: ({ value }) => `(attribute_not_exists(pk) OR secretVersion <> ${value(secretVersion)})`,
     }),
   ])
-  if (first) return true
+  if (first) return link.expiresAt
   const added = await changeHandover(ledger, administrator, {
     set: { updatedAt: madeAt, links: entries({ [id]: link }) },
     condition: (placeholders) => `${isFor(secretVersion)(placeholders)} AND attribute_not_exists(claim)`,
   })
-  return added !== undefined
+  return added && link.expiresAt
 }
 
 /** The links of a password's version that can still be opened, by id. */

@@ -44,8 +44,9 @@ export const signInSubject = ({
   accountName,
   accountId,
   userName,
-}: Pick<SignInMail, 'accountName' | 'accountId' | 'userName'>) =>
-  `Sign in to the AWS account ${accountName} (${accountId}) as ${userName}`
+  organizationName,
+}: Pick<SignInMail, 'accountName' | 'accountId' | 'userName'> & { organizationName: string }) =>
+  `Sign in to the AWS account ${accountName} (${accountId}) of ${organizationName} as ${userName}`
 
 /** The tags of the sign-in mail that a vend sends to a user. */
 export const mailTags = (vendId: string, userName: string): MailTags => ({

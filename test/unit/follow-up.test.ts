@@ -512,7 +512,7 @@ describe('the reminder', () => {
   ])('%s names the sign-in mail, and says what is left to do', async (_, about, words) => {
     const all = await onDay(2, about)
     await round(all)
-    const subject = `Sign in to the AWS account Payments (${accountId}) as ada`
+    const subject = `Sign in to the AWS account Payments (${accountId}) of Example Organization as ada`
     const always = [subject, 'sent on 2026-11-02 06:10 UTC', `https://${accountId}.signin.aws.amazon.com/console`]
     for (const part of [...always, ...words]) expect(await text()).toContain(part)
     expect(await text()).not.toMatch(/{{|undefined|\n\n\n|#[\w-]{43}|password-a/)

@@ -60,6 +60,27 @@ test('fillText lets no value forge a line', () => {
   expect(forged).not.toMatch(/^Error/m)
 })
 
+test('a block can be in another block', () => {
+  const template = '{{#a}}({{#b}}{{b}}{{/b}}){{/a}}'
+  expect(fillText(template, { a: '1', b: '2' })).toBe('(2)')
+  expect(fillText(template, { a: '1', b: '' })).toBe('()')
+  expect(fillText(template, { a: '', b: '2' })).toBe('')
+})
+
+test('a URL breaks after dots and slashes, and its text stays the same', () => {
+  const url = 'https://a.example.com/link#k-y?<x>'
+  const html = fillHtml('<a href="{{u}}">{{wbr:u}}</a>', { u: url })
+  expect(html).toBe(
+    '<a href="https://a.example.com/link#k-y?&lt;x&gt;">https://<wbr>a.<wbr>example.<wbr>com/<wbr>link#<wbr>k-y?&lt;x&gt;</a>',
+  )
+  expect(fillText('{{u}}', { u: url })).toBe(url)
+})
+
+test('a list has an item for each line, and no item is markup', () => {
+  expect(fillHtml('<ul>{{li:a}}</ul>', { a: 'x\n<li>y' })).toBe('<ul><li>x</li><li>&lt;li&gt;y</li></ul>')
+  expect(fillText('  {{li:a}}\n', { a: 'x\ny' })).toBe('  – x\n  – y\n')
+})
+
 test('fillText leaves no empty line where a block was', () => {
   expect(fillText('a\n{{#b}}\n{{b}}\n{{/b}}\nc', { b: '' })).toBe('a\nc')
   expect(fillText('a\n{{#b}}\n{{b}}\n{{/b}}\nc', { b: 'b' })).toBe('a\nb\nc')
@@ -75,11 +96,12 @@ const found = (pattern: RegExp, text: string) =>
   [...new Set(Array.from(text.matchAll(pattern), ([, name]) => name))].sort()
 
 const loginEmail = [
-  ...['accountId', 'accountName', 'contact', 'handover', 'linkDays', 'linkUrl', 'managementAccountId'],
-  'mfa',
-  'mustChangePassword',
-  ...['organizationName', 'region', 'secretName', 'signInUrl', 'userName'],
+  ...['accountId', 'accountName', 'contact', 'contactText', 'contactUrl', 'credentialsUrl', 'handover', 'linkDays'],
+  ...['linkUntil', 'linkUrl', 'mfa', 'mustChangePassword', 'organizationName', 'reference', 'requestedBy'],
+  ...['secretName', 'signInUrl', 'userName', 'whyYou'],
 ]
+/** In text, the contact is a word, and no link. */
+const inHtmlOnly = ['contactText', 'contactUrl']
 const approval = [
   ...['admins', 'approve', 'contacts', 'decline', 'email', 'groups', 'name', 'organizationName', 'ou'],
   ...['requestedAt', 'requestedBy', 'tags'],
@@ -111,8 +133,8 @@ describe.each([
   [
     'send-login-email/login-email',
     loginEmail,
-    ['handover', 'linkUrl', 'mfa', 'mustChangePassword', 'secretName'],
-    ['{{linkUrl}}', '{{signInUrl}}'],
+    ['contactText', 'contactUrl', 'linkUrl', 'mfa', 'mustChangePassword', 'secretName'],
+    ['{{contactUrl}}', '{{credentialsUrl}}', '{{linkUrl}}', '{{signInUrl}}'],
   ],
   [
     'report-failure/failure-notice',
@@ -132,12 +154,13 @@ describe.each([
   const text = await readFile(`functions/${mail}.txt`, 'utf8')
   const values = Object.fromEntries(names.map((name) => [name, `<${name}>`]))
 
-  test.each([
-    ['HTML', html],
-    ['text', text],
-  ])('its %s asks for exactly the values we give', (_, template) => {
-    expect(found(/{{[#/]?(.*?)}}/g, template)).toEqual(names)
-    expect(found(/{{#(.*?)}}/g, template)).toEqual(optional)
+  test.each<[string, string, string[]]>([
+    ['HTML', html, []],
+    ['text', text, inHtmlOnly],
+  ])('its %s asks for exactly the values we give', (_, template, left) => {
+    const without = (all: string[]) => all.filter((name) => !left.includes(name))
+    expect(found(/{{(?:[#/]|wbr:|li:)?(.*?)}}/g, template)).toEqual(without(names))
+    expect(found(/{{#(.*?)}}/g, template)).toEqual(without(optional))
   })
 
   test('shows a value as text', () => {
