@@ -37,7 +37,7 @@ type Config = Parameters<typeof decideRequest>[2] & { stateMachineArn: string }
 export const resultId = ({ id, detail }: AccountResult) =>
   detail.serviceEventDetails.createAccountStatus?.id ?? `${detail.eventName}#${id}`
 
-const administrators = '– the administrators of the account'
+const administrators = 'the administrators of the account'
 const missing = (sentence: string) => ({
   sentence,
   done: '',
@@ -84,7 +84,7 @@ const standingOf = async (clients: Clients, { id }: AccountResult, accountId: st
   }
 }
 
-const none = { request: '', save: '', awsWords: '', awsCommand: '', execution: '' }
+const none = { cause: '', verbatim: '', request: '', save: '', awsWords: '', awsCommand: '', execution: '' }
 
 /**
  * The notice about an account that could not be created, enrolled or updated. Reads only.
@@ -100,9 +100,8 @@ export const accountNotice = async (clients: Clients, input: AccountResult, conf
       title: 'A new account could not be created',
       what: 'Organizations could not create an account, so there is no account to vend.',
       error: reason,
-      cause: '',
       done: '',
-      notDone: 'The account and its administrators.',
+      notDone: 'the account\nthe administrators of the account',
       advice,
       command,
     }
@@ -119,7 +118,7 @@ export const accountNotice = async (clients: Clients, input: AccountResult, conf
     title: `Control Tower could not ${failed} ${called || 'an account'}`,
     what: `Control Tower could not ${failed} an account. ${standing.sentence}`,
     error: 'CONTROL_TOWER_FAILED',
-    cause: message,
+    verbatim: message,
     done: standing.done,
     notDone: standing.notDone,
     advice: `The Control Tower console shows the reason. ${standing.next}`,

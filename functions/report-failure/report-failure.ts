@@ -5,13 +5,15 @@ import { ExecutionNotSettledError } from '../shared/errors.ts'
 import { accountAskedFor } from '../shared/event.ts'
 import { describeExecution, failedExecution, isDefinitionOld } from '../shared/execution.ts'
 import { isRemoval, openedBy } from '../shared/event-shape.ts'
-import { explanationOf } from '../shared/failure.ts'
+import { explanations } from '../shared/explanations.ts'
+import { explanationOf, type FailedStatus } from '../shared/failure.ts'
 import { type Intent, readIntent, recordOpeningFailure } from '../shared/opening.ts'
 import { openLinks, readHandover } from '../shared/handover.ts'
 import { explainFailure, withAwsCli, withInput } from '../shared/next-command.ts'
 import { type AccountRecord, isMailed, readAccount, recordFailure } from '../shared/record-and-lease.ts'
 import type { Ledger } from '../shared/ledger.ts'
 import { fillHtml, fillText } from '../shared/mail.ts'
+import { messageIdHeader } from '../shared/raw-mail.ts'
 import { accountResultNote, failureNote, noteOnce, readNote, sameFailureNote } from '../shared/notes.ts'
 import { parseJson } from '../shared/parse.ts'
 import { explainRound, isRound } from '../shared/round-failure.ts'
@@ -36,8 +38,12 @@ type Config = SenderConfig &
 type Notice = {
   title: string
   what: string
-  error: string
+  /** What happened in this case, in words of this service or of a person. */
   cause: string
+  error: string
+  /** The cause as AWS or Node.js reported it. */
+  verbatim: string
+  /** A line each. */
   done: string
   notDone: string
   advice: string
@@ -48,6 +54,7 @@ type Notice = {
   /** The same for the AWS CLI, after the words for that. */
   awsWords: string
   awsCommand: string
+  /** The ARN of the execution; empty if a command has it. */
   execution: string
 }
 
@@ -106,9 +113,14 @@ export async function reportFailure(clients: Clients, input: z.output<typeof rep
   const { goOn: next } = explained
   const removes = isRemoval(asked)
   const subject = { name, accountId, executionArn, record, sealing, goOn: next, opened, intent: ownIntent, removes }
-  const isAgain = before !== undefined && before.stopDate !== String(stopDate)
-  const notice = isAgain ? noticeAgain(explained, subject) : executionNotice(explained, subject)
-  const told = await tell(clients.ses, notice, note, config)
+  const again = before && before.stopDate !== String(stopDate) ? before : undefined
+  const told = again
+    ? await tell(clients.ses, noticeAgain(explained, subject), note, config, {
+        subject: subjectOf({ title: titleOf(subject), error: explained.error }),
+        messageId: await messageIdOf(clients.ledger, failureNote(executionArn, Number(again.stopDate), status)),
+        region: placeOf(executionArn).region,
+      })
+    : await tell(clients.ses, executionNotice(explained, subject), note, config)
   await noteOnce(clients.ledger, same, { stopDate: String(stopDate) })
   return { told }
 }
@@ -121,19 +133,24 @@ const tellRound = async (
   config: Config,
 ) => {
   const { goOn } = explanationOf({ status, error: execution.error })
-  const { goOn: _, ...explained } = explainRound(execution, status, {
+  const {
+    goOn: _,
+    cause,
+    ...explained
+  } = explainRound(execution, status, {
     isDefinitionOld: goOn === 'redrive' && (await isDefinitionOld(sfn, execution)),
     endpointUrl: config.endpointUrl,
   })
   const notice = {
     ...explained,
+    ...causeOf({ status, error: explained.error, cause }),
     title: 'The daily round failed',
     done: '',
-    notDone: '– the rest of this round. Findings that were recorded and reported so far are kept.',
+    notDone: 'the rest of this round. Findings that were recorded and reported so far are kept.',
     request: '',
     save: '',
     awsWords: withAwsCli,
-    execution: executionArn,
+    ...withArnOnce(executionArn, explained),
   }
   return tell(ses, notice, inNote(ledger, failureNote(executionArn, stopDate, status)), config)
 }
@@ -161,16 +178,32 @@ const sealingOf = async (ledger: Ledger, accountId: string, userNames: string[])
   )
 }
 
-const tell = async (ses: SESClient, notice: Notice, note: ReturnType<typeof inNote>, config: Config) => {
+/** The mail that a notice answers. */
+type Thread = { subject: string; messageId: string | undefined; region: string }
+
+const subjectOf = ({ title, error }: Pick<Notice, 'title' | 'error'>) => `${title}: ${error}`
+
+const tell = async (
+  ses: SESClient,
+  notice: Notice,
+  note: ReturnType<typeof inNote>,
+  config: Config,
+  thread?: Thread,
+) => {
   const values = { ...notice, runbook: config.runbook ?? '' }
   const mail = {
     to: config.notify,
-    subject: `${notice.title}: ${notice.error}`,
+    // Gmail and Outlook keep a mail in a thread only if the subjects are the same after "Re:".
+    subject: thread ? `Re: ${thread.subject}` : subjectOf(notice),
     html: fillHtml(html, values),
     text: fillText(text, values),
+    ...(thread?.messageId && { inReplyTo: messageIdHeader(thread.messageId, thread.region) }),
   }
   return (await tellOnce(ses, mail, note, config)) ? config.notify : []
 }
+
+const messageIdOf = async (ledger: Ledger, note: string) =>
+  (await readNote<{ messageId: string }>(ledger, note))?.messageId
 
 type Subject = {
   name: string | undefined
@@ -196,35 +229,47 @@ const titleOf = ({ name, accountId, opened, removes }: Subject) => {
   return name ? `Vending account ${name} (${accountId}) failed` : `Vending account ${accountId} failed`
 }
 
+/** Words of this service or of the person who stopped the execution come first in a notice, and all others last. */
+const causeOf = ({ status, error, cause }: { status: FailedStatus; error: string; cause: string }) => {
+  const isInWords = status === 'ABORTED' || (error.endsWith('Error') && Object.hasOwn(explanations, error))
+  return isInWords ? { cause, verbatim: '' } : { cause: '', verbatim: cause }
+}
+
+/** The commands, and the execution's ARN if no command has it: a long ARN that repeats hides the rest. */
+const withArnOnce = (arn: string, { command, awsCommand }: Pick<Notice, 'command' | 'awsCommand'>) => {
+  const isInCommand = command.includes(arn)
+  const other = isInCommand ? '' : awsCommand
+  return { command, awsCommand: other, execution: isInCommand || other.includes(arn) ? '' : arn }
+}
+
 const executionNotice = (
-  { status: _, goOn: __, sent, ...explained }: ReturnType<typeof explainFailure>,
+  { status, goOn: _, sent, cause, ...explained }: ReturnType<typeof explainFailure>,
   subject: Subject,
 ): Notice => ({
   ...explained,
-  cause: withInput({ ...explained, sent }),
+  ...causeOf({ status, error: explained.error, cause: withInput({ cause, sent }) }),
   title: titleOf(subject),
   ...progress(subject),
-  execution: subject.executionArn,
+  ...withArnOnce(subject.executionArn, explained),
 })
 
 /** The notice about a redrive that failed with the same error and cause: the full notice was sent before. */
 const noticeAgain = (
-  { error, advice, request, save, command, awsWords, awsCommand }: ReturnType<typeof explainFailure>,
+  { error, advice, request, save, command }: ReturnType<typeof explainFailure>,
   subject: Subject,
-) => ({
+): Notice => ({
   title: `${titleOf(subject)} again`,
-  what: 'The redrive failed with the same error and cause as before. The earlier notice about this execution has the details.',
-  error,
+  what: 'The redrive failed again, with the same error and cause. The first notice about this execution has the details.',
   cause: '',
+  error,
+  verbatim: '',
   done: '',
   notDone: '',
   advice,
   request,
   save,
-  command,
-  awsWords,
-  awsCommand,
-  execution: subject.executionArn,
+  awsWords: '',
+  ...withArnOnce(subject.executionArn, { command, awsCommand: '' }),
 })
 
 /**
@@ -239,8 +284,8 @@ const progress = (subject: Omit<Subject, 'name'>) => {
     return {
       done: '',
       notDone: mayHaveBegun
-        ? '– the removal (a part of the removal may already be finished)'
-        : '– the removal: nothing was removed',
+        ? 'the removal (a part of the removal may already be finished)'
+        : 'the removal: nothing was removed',
     }
   }
   if (!record && opened) {
@@ -248,9 +293,9 @@ const progress = (subject: Omit<Subject, 'name'>) => {
     const account = createRequestId
       ? `the account (creation request in Organizations: ${createRequestId})`
       : 'the account'
-    return { done: '', notDone: `– ${account}\n– the administrators of the account` }
+    return { done: '', notDone: `${account}\nthe administrators of the account` }
   }
-  if (!record) return { done: '', notDone: '– everything: nothing was made or changed in the account' }
+  if (!record) return { done: '', notDone: 'everything: nothing was made or changed in the account' }
   if (record.executionArn !== executionArn)
     return {
       done: '',
@@ -270,7 +315,7 @@ const progress = (subject: Omit<Subject, 'name'>) => {
     )
   const isAmong = (names: string[], userName: string) =>
     names.some((name) => name.toLowerCase() === userName.toLowerCase())
-  const line = (isDone: boolean, text: string) => ({ isDone, text: `– ${text}` })
+  const line = (isDone: boolean, text: string) => ({ isDone, text })
   const mailLine = (userName: string) => {
     const mail = `sign-in mail for ${userName}`
     const isMailed = isUserMailed(record, userName)
@@ -306,6 +351,6 @@ const progress = (subject: Omit<Subject, 'name'>) => {
   const text = (wanted: boolean) => lines.flatMap(({ isDone, text }) => (isDone === wanted ? [text] : [])).join('\n')
   return {
     done: text(true),
-    notDone: text(false) || '– the entry in the ledger that the vend is finished (everything else is done)',
+    notDone: text(false) || 'the entry in the ledger that the vend is finished (everything else is done)',
   }
 }

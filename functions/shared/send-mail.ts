@@ -1,9 +1,10 @@
-import { SendEmailCommand, type SESClient } from '@aws-sdk/client-ses'
+import { SendEmailCommand, SendRawEmailCommand, type SESClient } from '@aws-sdk/client-ses'
 import { isNamed } from './aws-errors.ts'
 import { MailQuotaExceededError } from './errors.ts'
 import type { Ledger } from './ledger.ts'
 import { oneLine } from './mail.ts'
 import { noteOnce, readNote } from './notes.ts'
+import { rawMail } from './raw-mail.ts'
 
 export type SenderConfig = {
   sender: string
@@ -19,34 +20,50 @@ export type Mail = {
   html?: string
   /** SES message tags. */
   tags?: Record<string, string>
+  /** The header Message-ID of the mail that this mail answers, so that mail programs show both in one thread. */
+  inReplyTo?: string
 }
 
+const envelope = ({ tags }: Mail, { sender, senderIdentity, configurationSet }: SenderConfig) => ({
+  Source: sender,
+  SourceArn: senderIdentity,
+  ConfigurationSetName: configurationSet,
+  ...(tags && { Tags: Object.entries(tags).map(([Name, Value]) => ({ Name, Value })) }),
+})
+
+const utf8 = (Data: string) => ({ Charset: 'UTF-8', Data })
+const command = (mail: Mail, sender: SenderConfig) =>
+  new SendEmailCommand({
+    ...envelope(mail, sender),
+    Destination: { ToAddresses: mail.to },
+    Message: {
+      Subject: utf8(oneLine(mail.subject)),
+      Body: { ...(mail.html !== undefined && { Html: utf8(mail.html) }), Text: utf8(mail.text) },
+    },
+  })
+
+// SendEmail takes no headers (SES API Reference, SendEmail and SendRawEmail).
+const rawCommand = (mail: Mail & { inReplyTo: string }, sender: SenderConfig) =>
+  new SendRawEmailCommand({
+    ...envelope(mail, sender),
+    Destinations: mail.to,
+    RawMessage: { Data: rawMail({ ...mail, from: sender.sender, subject: oneLine(mail.subject) }) },
+  })
+
 /**
- * Sends a mail by SES. Answers its message id.
+ * Sends a mail by SES. Answers its message id. A mail that answers another mail has the headers for that.
  * Throws SES's own errors, and `MailQuotaExceededError`.
  */
-export const sendMail = async (
-  ses: SESClient,
-  { to, subject, text, html, tags }: Mail,
-  { sender, senderIdentity, configurationSet }: SenderConfig,
-) => {
-  const utf8 = (Data: string) => ({ Charset: 'UTF-8', Data })
+export const sendMail = async (ses: SESClient, mail: Mail, sender: SenderConfig): Promise<string> => {
   try {
-    const { MessageId = '' } = await ses.send(
-      new SendEmailCommand({
-        Source: sender,
-        SourceArn: senderIdentity,
-        Destination: { ToAddresses: to },
-        Message: {
-          Subject: utf8(oneLine(subject)),
-          Body: { ...(html !== undefined && { Html: utf8(html) }), Text: utf8(text) },
-        },
-        ConfigurationSetName: configurationSet,
-        ...(tags && { Tags: Object.entries(tags).map(([Name, Value]) => ({ Name, Value })) }),
-      }),
-    )
+    const { MessageId = '' } = mail.inReplyTo
+      ? await ses.send(rawCommand({ ...mail, inReplyTo: mail.inReplyTo }, sender))
+      : await ses.send(command(mail, sender))
     return MessageId
   } catch (error) {
+    const { inReplyTo, ...alone } = mail
+    // Another account's identity may allow SendEmail only. A mail outside its thread is better than none.
+    if (inReplyTo && isNamed(error, 'AccessDenied', 'AccessDeniedException')) return sendMail(ses, alone, sender)
     // SES throttles by both of its limits under one name. Waiting helps only against the limit per second.
     if (isNamed(error, 'Throttling', 'ThrottlingException') && error.message.includes('Daily message quota'))
       throw new MailQuotaExceededError(

@@ -29,7 +29,7 @@ export const leftOut: Record<string, string[]> = {
 export const membersRead: Record<string, string[]> = { TableDescription: ['CreationDateTime'] }
 
 /** The operations that the functions call, of clients in the query protocol whose other errors are left out. */
-export const operationsCalled: Record<string, string[]> = { 'client-ses': ['SendEmail'] }
+export const operationsCalled: Record<string, string[]> = { 'client-ses': ['SendEmail', 'SendRawEmail'] }
 
 /** Modules of the SDK that a file of ours replaces. */
 export const standIns: Record<string, string> = {

@@ -62,7 +62,8 @@ export const answering = (
     checkRate(world, service, operation)
     const run: Operation | undefined = operations[service]?.[operation] ?? builtInOperations[service]?.[operation]
     if (run) return format.respond(operation, await run(world, input as never, caller))
-    if (service === 'ses' && operation === 'SendEmail' && mailCatcher) return mailCatcher.send(http, input, caller)
+    if (service === 'ses' && (operation === 'SendEmail' || operation === 'SendRawEmail') && mailCatcher)
+      return mailCatcher.send(http, input, caller)
     if (service === 'dynamodb' && database) return forward(database.url, http)
     throw unsupported(`${service} ${operation}`)
   }

@@ -3,6 +3,7 @@ import type {
   GetIdentityVerificationAttributesRequest,
   ListIdentitiesRequest,
   SendEmailRequest,
+  SendRawEmailRequest,
   VerifyEmailIdentityRequest,
 } from '@aws-sdk/client-ses'
 import type { GetConfigurationSetRequest } from '@aws-sdk/client-sesv2'
@@ -24,6 +25,8 @@ export type Mail = {
   at: number
   /** The identity of another account that sent the mail. */
   sourceArn?: string
+  /** The header Message-ID of the mail that this mail answers. */
+  inReplyTo?: string
   /** The function that sent the mail. */
   function: string | null
 }
@@ -104,7 +107,7 @@ const getConfigurationSetEventDestinations = (world: World, request: GetConfigur
   EventDestinations: findSet(world, request).eventDestinations,
 })
 
-/** SES's operations, except SendEmail: the mail catcher below takes the mails. */
+/** SES's operations, except SendEmail and SendRawEmail: the mail catcher below takes the mails. */
 export const ses: Operations = {
   GetIdentityVerificationAttributes: getIdentityVerificationAttributes,
   ListIdentities: listIdentities,
@@ -223,13 +226,13 @@ const setOf = ({ configurationSets }: World, name: string | undefined) => {
 
 export type MailCatcher = Awaited<ReturnType<typeof startMailCatcher>>
 
-/** Starts SES's SendEmail, which is the package aws-ses-v2-local behind the checks that the package lacks. */
+/** Starts SES's SendEmail and SendRawEmail: the package aws-ses-v2-local behind the checks that the package lacks. */
 export const startMailCatcher = async (world: World) => {
   const catcher = require('aws-ses-v2-local') as typeof import('aws-ses-v2-local')
   const server = await catcher.default({ host: '127.0.0.1', port: 0 })
   const url = urlOf(server)
   // The catcher has one store for the whole process, uses the real time, and keeps one recipient for each mail.
-  const sent = new Map<string, Pick<Mail, 'to' | 'at' | 'sourceArn' | 'function'>>()
+  const sent = new Map<string, Pick<Mail, 'to' | 'at' | 'sourceArn' | 'inReplyTo' | 'function'>>()
   let underWay = 0
 
   /** Tells the event bus what became of a mail, if the mail's configuration set has an event destination for that. */
@@ -246,20 +249,34 @@ export const startMailCatcher = async (world: World) => {
     })
   }
 
-  const send = async (request: HttpRequest, input: Partial<SendEmailRequest>, caller: Caller) => {
-    const { Source: from = '', SourceArn, ConfigurationSetName, Tags = [] } = input
-    const { ToAddresses: to = [] } = input.Destination ?? {}
+  /** Takes the input of SendEmail, or of SendRawEmail with the sender and the recipients as parameters. */
+  const send = async (
+    request: HttpRequest,
+    input: Partial<SendEmailRequest> &
+      Partial<Omit<SendRawEmailRequest, 'RawMessage'>> & { RawMessage?: { Data?: string } },
+    caller: Caller,
+  ) => {
+    const { Source: from = '', SourceArn, ConfigurationSetName, Tags = [], RawMessage } = input
+    const { ToAddresses: to = input.Destinations ?? [] } = input.Destination ?? {}
+    const raw = Buffer.from(RawMessage?.Data ?? '', 'base64').toString()
+    const [, inReplyTo] = /^In-Reply-To: (\S+)\r$/m.exec(raw) ?? []
     checkSender(world, from, SourceArn)
     checkRecipients(to)
     const set = setOf(world, ConfigurationSetName)
     const form = new URLSearchParams(request.body)
-    form.set('Destination.ToAddresses.member.1', to.join(', '))
+    if (!RawMessage) form.set('Destination.ToAddresses.member.1', to.join(', '))
     const response = await forward(url, { ...request, body: form.toString() })
     const messageId = /<MessageId>(.*)<\/MessageId>/.exec(response.body)?.[1]
     if (!messageId)
       throw new AwsError('InvalidParameterValue', `The mail catcher does not accept this mail: ${response.body}`)
     const at = world.now()
-    sent.set(messageId, { to, at, ...(SourceArn && { sourceArn: SourceArn }), function: caller.function })
+    sent.set(messageId, {
+      to,
+      at,
+      ...(SourceArn && { sourceArn: SourceArn }),
+      ...(inReplyTo && { inReplyTo }),
+      function: caller.function,
+    })
     const tags = Object.fromEntries(Tags.map(({ Name = '', Value = '' }) => [Name, [Value]]))
     if (set)
       deliver(set, {

@@ -19,6 +19,7 @@ import { setTimeout } from 'node:timers/promises'
 import { mfaPolicy } from '../../functions/shared/mfa-policy.ts'
 import * as ledger from '../../functions/shared/record-and-lease.ts'
 import * as notes from '../../functions/shared/notes.ts'
+import { rawMail as rawMailOf } from '../../functions/shared/raw-mail.ts'
 import { recordRenewal } from '../../functions/store-password/store-password.ts'
 import { account, placing, sns } from './scenarios-opening.ts'
 import { deletingItems, listDevices, ofUser, removing, withDevice } from './scenarios-removal.ts'
@@ -1156,6 +1157,22 @@ const mail = (Source: string, to: string[] = ['ada@example.com'], Data = 'Hello'
     Message: { Subject: { Data: 'Subject' }, Body: { Text: { Data }, Html: { Data: '<b>Hello</b>' } } },
   })
 
+const rawMail = (Source: string) =>
+  new SES.SendRawEmailCommand({
+    Source,
+    Destinations: ['ada@example.com'],
+    RawMessage: {
+      Data: rawMailOf({
+        from: Source,
+        to: ['ada@example.com'],
+        subject: 'Re: Subject',
+        text: 'Hello',
+        html: '<b>Hello</b>',
+        inReplyTo: '<first@email.amazonses.com>',
+      }),
+    },
+  })
+
 const verification = (...Identities: string[]) => new SES.GetIdentityVerificationAttributesCommand({ Identities })
 
 const ses: Record<string, Record<string, Run>> = {
@@ -1200,6 +1217,10 @@ const ses: Record<string, Record<string, Run>> = {
         ),
       ),
     'to a value that is not an address': ({ ses }) => ses(mail('vending@example.com', ['nonsense'])),
+  },
+  SendRawEmail: {
+    'by a verified domain': ({ ses }) => ses(rawMail('Vending <vending@example.com>')),
+    'by an address that is not verified': ({ ses }) => ses(rawMail('vending@elsewhere.org')),
   },
 }
 

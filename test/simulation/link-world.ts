@@ -4,6 +4,7 @@ import { AwsError } from '../../local/aws/aws-error.ts'
 import type { Execution } from '../../local/aws/step-functions-execution.ts'
 import { startStepFunctions } from '../../local/aws/step-functions.ts'
 import { addAccount, createWorld } from '../../local/aws/world.ts'
+import { mailOperations } from '../support/mail-operations.ts'
 import { inMemoryDynamoDB } from './dynamodb.ts'
 import type { Service } from './service.ts'
 import { sleep } from './virtual-time.ts'
@@ -77,7 +78,7 @@ export const aLinkWorld = (service: Service) => {
     handle: answering(world, {
       operations: {
         dynamodb: ledger.operations,
-        ses: { SendEmail: sendEmail },
+        ses: mailOperations(sendEmail),
         events: { PutEvents: putEvents },
         states: stepFunctions.operations,
       },

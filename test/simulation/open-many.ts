@@ -4,6 +4,7 @@ import { limitRates } from '../../local/aws/rates.ts'
 import type { Execution } from '../../local/aws/step-functions-execution.ts'
 import { startStepFunctions } from '../../local/aws/step-functions.ts'
 import { addAccount, createWorld } from '../../local/aws/world.ts'
+import { mailOperations } from '../support/mail-operations.ts'
 import { createEventBus } from '../../local/event-bus.ts'
 import { inMemoryDynamoDB } from './dynamodb.ts'
 import { accounts, latencies } from './latencies.ts'
@@ -128,7 +129,7 @@ export const openingMany =
       const handle = answering(world, {
         operations: {
           dynamodb: ledger.operations,
-          ses: { SendEmail: sendEmail },
+          ses: mailOperations(sendEmail),
           events: { PutEvents: () => ({ FailedEntryCount: 0, Entries: [{ EventId: seed }] }) },
           states: stepFunctions.operations,
         },

@@ -5,6 +5,7 @@ import { limitRates } from '../../local/aws/rates.ts'
 import type { Execution } from '../../local/aws/step-functions-execution.ts'
 import { startStepFunctions, statusEvent } from '../../local/aws/step-functions.ts'
 import { addAccount, createWorld } from '../../local/aws/world.ts'
+import { mailOperations } from '../support/mail-operations.ts'
 import { accountOfExecution } from '../../local/read-execution.ts'
 import { explanations, unforeseen } from '../../functions/shared/explanations.ts'
 import { openedBy } from '../../functions/shared/event-shape.ts'
@@ -196,7 +197,7 @@ const live = async (service: Service, plan: OpeningPlan, random: () => number, i
   endpoint.handle = answering(world, {
     operations: {
       ...listing(ledger, (accountId) => count({ kind: 'list-not-whole', what: accountId })),
-      ses: { SendEmail: sendEmail },
+      ses: mailOperations(sendEmail),
       events: { PutEvents: putEvents },
       states: { ...stepFunctions.operations, StartExecution: running.startFromOutside },
     },

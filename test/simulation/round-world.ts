@@ -4,6 +4,7 @@ import { signIn } from '../../local/aws/iam.ts'
 import type { Execution } from '../../local/aws/step-functions-execution.ts'
 import { startStepFunctions, statusEvent, withMachines } from '../../local/aws/step-functions.ts'
 import { addAccount, addUser, createWorld } from '../../local/aws/world.ts'
+import { mailOperations } from '../support/mail-operations.ts'
 import { accountOfExecution } from '../../local/read-execution.ts'
 import { isRemoval } from '../../functions/shared/event-shape.ts'
 import { explanations, unforeseen } from '../../functions/shared/explanations.ts'
@@ -246,7 +247,7 @@ const live = async (service: Service, plan: RoundPlan, random: () => number, isL
   endpoint.handle = answering(world, {
     operations: {
       ...listing(ledger, (accountId) => count({ kind: 'list-not-whole', what: accountId }), { pageSize: 25 }),
-      ses: { SendEmail: sendEmail },
+      ses: mailOperations(sendEmail),
       events: { PutEvents: putEvents },
       states: { ...both.operations, StartExecution: running.startFromOutside },
     },

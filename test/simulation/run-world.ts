@@ -5,6 +5,7 @@ import type { Execution } from '../../local/aws/step-functions-execution.ts'
 import { startStepFunctions, statusEvent } from '../../local/aws/step-functions.ts'
 import { accountOfExecution } from '../../local/read-execution.ts'
 import { type Account, addAccount, addGroup, addUser, createWorld, type World } from '../../local/aws/world.ts'
+import { mailOperations } from '../support/mail-operations.ts'
 import { claimDisowned, disownedIn, linkClaimed } from '../../functions/shared/event-shape.ts'
 import { explanations, unforeseen } from '../../functions/shared/explanations.ts'
 import { ourPath } from '../../functions/shared/iam-client.ts'
@@ -245,7 +246,7 @@ const live = async (
   endpoint.handle = answering(world, {
     operations: {
       ...listing(ledger, (accountId) => count({ kind: 'list-not-whole', what: accountId })),
-      ses: { SendEmail: sendEmail },
+      ses: mailOperations(sendEmail),
       events: { PutEvents: putEvents },
       states: { ...stepFunctions.operations, StartExecution: running.startFromOutside },
     },

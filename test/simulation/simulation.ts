@@ -3,6 +3,7 @@ import { answering } from '../../local/aws/endpoint.ts'
 import type { Execution } from '../../local/aws/step-functions-execution.ts'
 import { startStepFunctions } from '../../local/aws/step-functions.ts'
 import { addAccount, createWorld } from '../../local/aws/world.ts'
+import { mailOperations } from '../support/mail-operations.ts'
 import { accountCreated } from '../support/events.ts'
 import { inMemoryDynamoDB } from './dynamodb.ts'
 import { latencies } from './latencies.ts'
@@ -63,7 +64,7 @@ export const loadSimulation = async (vendingFile: string) => {
       const handle = answering(world, {
         operations: {
           dynamodb: ledger.operations,
-          ses: { SendEmail: sendEmail },
+          ses: mailOperations(sendEmail),
           events: { PutEvents: () => ({ FailedEntryCount: 0, Entries: [{ EventId: seed }] }) },
         },
         intercept: ({ service, operation, caller }) =>

@@ -39,6 +39,16 @@ const actsOn = (place: Place): Record<string, (input: Input) => Ask | Ask[]> => 
         of('secretsmanager', `secret:${text(nameOrArn)}-a1B2c3`),
   })
   const byId = ({ SecretId }: Input) => secret(SecretId)
+  const mailed = ({ Source, SourceArn, ConfigurationSetName }: Input) => {
+    const address = /<(.+)>/.exec(text(Source))?.[1] ?? text(Source)
+    const context = { 'ses:FromAddress': address }
+    const identities = SourceArn
+      ? [text(SourceArn)]
+      : // The address or its domain may be the verified identity (SES Developer Guide, creating-identities).
+        [address, address.slice(address.indexOf('@') + 1)].map((identity) => of('ses', `identity/${identity}`))
+    const sets = ConfigurationSetName ? [of('ses', `configuration-set/${text(ConfigurationSetName)}`)] : []
+    return [...identities, ...sets].map((resource) => ({ resource, context }))
+  }
   return {
     'organizations:DescribeAccount': ({ AccountId }) => ({ resource: inOrganization(text(AccountId)) }),
     'organizations:ListParents': ({ ChildId }) => ({ resource: inOrganization(text(ChildId)) }),
@@ -91,16 +101,8 @@ const actsOn = (place: Place): Record<string, (input: Input) => Ask | Ask[]> => 
           context: { 'events:source': Source, 'events:detail-type': DetailType },
         }),
       ),
-    'ses:SendEmail': ({ Source, SourceArn, ConfigurationSetName }) => {
-      const address = /<(.+)>/.exec(text(Source))?.[1] ?? text(Source)
-      const context = { 'ses:FromAddress': address }
-      const identities = SourceArn
-        ? [text(SourceArn)]
-        : // The address or its domain may be the verified identity (SES Developer Guide, creating-identities).
-          [address, address.slice(address.indexOf('@') + 1)].map((identity) => of('ses', `identity/${identity}`))
-      const sets = ConfigurationSetName ? [of('ses', `configuration-set/${text(ConfigurationSetName)}`)] : []
-      return [...identities, ...sets].map((resource) => ({ resource, context }))
-    },
+    'ses:SendEmail': mailed,
+    'ses:SendRawEmail': mailed,
     'sns:Publish': ({ TopicArn }) => ({ resource: text(TopicArn) }),
     'sts:AssumeRole': ({ RoleArn }) => ({ resource: text(RoleArn) }),
     'sts:AssumeRoot': ({ TargetPrincipal, TaskPolicyArn }) => ({

@@ -125,6 +125,7 @@ const failureNotice = [
     'runbook',
     'save',
     'title',
+    'verbatim',
     'what',
   ],
 ]
@@ -139,7 +140,7 @@ describe.each([
   [
     'report-failure/failure-notice',
     failureNotice,
-    ['awsCommand', 'cause', 'command', 'done', 'execution', 'notDone', 'request', 'runbook'],
+    ['awsCommand', 'cause', 'command', 'done', 'execution', 'notDone', 'request', 'runbook', 'verbatim'],
     ['{{runbook}}'],
   ],
   [

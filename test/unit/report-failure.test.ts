@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { DescribeTableCommand, GetItemCommand } from '@aws-sdk/client-dynamodb'
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb'
-import { SendEmailCommand, SESClient } from '@aws-sdk/client-ses'
+import { SendEmailCommand, type SendEmailRequest, SendRawEmailCommand, SESClient } from '@aws-sdk/client-ses'
 import {
   DescribeExecutionCommand,
   type DescribeExecutionOutput,
@@ -35,6 +35,7 @@ import {
   operationsOf,
   theDefaults,
 } from '../support/builders.ts'
+import { asSendEmail } from '../support/mail-operations.ts'
 
 const ses = mockClient(SESClient)
 const sfn = mockClient(SFNClient)
@@ -101,7 +102,12 @@ const written = () =>
     return Item ? [unmarshall(Item) as Record<string, unknown>] : []
   })
 const notes = () => written().map(({ pk }) => String(pk))
-const sent = () => ses.commandCalls(SendEmailCommand).map(({ args }) => args[0].input)
+const sent = () =>
+  ses
+    .calls()
+    .map(({ args: [{ input }] }): Partial<SendEmailRequest> & { InReplyTo?: string } =>
+      'RawMessage' in input ? asSendEmail(input as Parameters<typeof asSendEmail>[0]) : (input as SendEmailRequest),
+    )
 const notice = () => {
   const { Subject, Body } = sent().at(-1)?.Message ?? {}
   return { subject: Subject?.Data ?? '', html: Body?.Html?.Data ?? '', text: Body?.Text?.Data ?? '' }
@@ -127,6 +133,7 @@ beforeEach(() => {
   ses.reset()
   ses.onAnyCommand().resolves({})
   ses.on(SendEmailCommand).resolves({ MessageId: 'message-1' })
+  ses.on(SendRawEmailCommand).resolves({ MessageId: 'message-2' })
   sfn.reset()
   sfn.onAnyCommand().resolves({})
   isExecution()
@@ -201,7 +208,8 @@ describe('an execution that failed', () => {
     await report()
     expect(notice().subject).toBe(`Vending account Payments (${accountId}) failed: TypeError`)
     expect(notice().text).toContain('with an error that this service does not know')
-    expect(under('Cause')).toEqual(['x is not a function'])
+    expect(under('Cause')).toEqual([])
+    expect(under('Cause, word for word')).toEqual(['x is not a function'])
     expect(awsCommand()).toContain('redrive-execution')
   })
 
@@ -341,6 +349,25 @@ describe('the command that continues', () => {
     expect(correctedFile()).toBe(goOn === 'correct' ? JSON.stringify({ accountId }) : '')
   })
 
+  test.each(Object.keys(explanations))(
+    'and the cause come before the lists and the error’s name, after %s',
+    async (error) => {
+      holds(aRecord({ asked: { groups: ['Administrators'], users: ['ada'] }, steps: {} }))
+      isExecution(error === 'Aborted' ? { error: undefined } : { error })
+      await report(aStatusEvent(error === 'Aborted' ? 'ABORTED' : 'FAILED'))
+      const { html, text } = notice()
+      for (const body of [html.replace(/<[^>]*>/g, ''), text]) {
+        const places = [explanations[error]?.what.slice(0, 30) ?? '', 'npx vend ', 'Not done', `Error: ${error}`]
+        const at = places.map((place) => body.replaceAll('&#39;', "'").lastIndexOf(place))
+        expect(at).toEqual([...at].sort((a, b) => a - b))
+        expect(at[0]).toBeGreaterThan(0)
+      }
+      const arns = text.match(/arn:[^\s'"]+/g) ?? []
+      expect(arns).toEqual([...new Set(arns)])
+      expect(html).toMatch(/<ul [^>]*>\s*<li>groups Administrators<\/li><li>password of ada/)
+    },
+  )
+
   const renewal = JSON.stringify({ accountId, renew: 'ada', requestedBy: 'arn:aws:iam::111122223333:user/boss' })
   test.each<[string, string, string]>([
     ['SecretNotFoundError', 'ada', `'{"accountId":"${accountId}","renew":"ada"}'`],
@@ -386,22 +413,26 @@ describe('the command that continues', () => {
     isExecution({ error: 'States.Timeout' })
     await report()
     expect(command()).toBe(`npx vend redrive ${executionArn} --stage dev --region us-east-1`)
+    // The same ARN again would hide the rest.
+    expect(awsCommand()).toBe('')
+    expect(notice().text.split(executionArn)).toHaveLength(2)
   })
 
   test('needs no stage for prod, and reaches no real AWS from the local organization', async () => {
     const inStage = (stage: string) => executionArn.replace('account-vending-dev', `account-vending-${stage}`)
     const of = async (stage: string, endpointUrl?: string) => {
       isExecution({ executionArn: inStage(stage), error: 'States.Timeout' })
+      holds(aRecord({ executionArn: inStage(stage) }))
       await report(aStatusEvent('FAILED', inStage(stage), Math.random()), { endpointUrl })
       return [command(), awsCommand()]
     }
-    expect((await of('prod'))[0]).toBe(`npx vend redrive ${inStage('prod')} --region us-east-1`)
+    expect((await of('prod'))[0]).toBe(`npx vend redrive ${accountId} --region us-east-1`)
     expect(await of('local', 'http://127.0.0.1:4691')).toEqual([
-      `npx vend redrive ${inStage('local')} --local 4691`,
+      `npx vend redrive ${accountId} --local 4691`,
       `AWS_ACCESS_KEY_ID=111122223333 AWS_SECRET_ACCESS_KEY=local ${redriveByAws(inStage('local'))} --endpoint-url http://127.0.0.1:4691`,
     ])
     expect(await of('e2e', 'http://127.0.0.1:4566')).toEqual([
-      `npx vend redrive ${inStage('e2e')} --stage e2e --region us-east-1 --endpoint-url http://127.0.0.1:4566`,
+      `npx vend redrive ${accountId} --stage e2e --region us-east-1 --endpoint-url http://127.0.0.1:4566`,
       `${redriveByAws(inStage('e2e'))} --endpoint-url http://127.0.0.1:4566`,
     ])
   })
@@ -491,11 +522,31 @@ describe('a redrive that fails', () => {
     await report()
     await failAgain(1793525099000)
     expect(sent()).toHaveLength(2)
-    expect(notice().subject).toBe(`Vending account Payments (${accountId}) failed again: GroupNotOursError`)
-    expect(notice().text).toContain('The earlier notice about this execution has the details.')
-    expect([under('Cause'), under('Done'), under('Not done')]).toEqual([[], [], []])
+    const { html, text } = notice()
+    for (const body of [html, text]) {
+      expect(body).toContain(`Vending account Payments (${accountId}) failed again`)
+      expect(body).toContain('The first notice about this execution has the details.')
+    }
+    expect([under('Cause'), under('Done'), under('Not done'), awsCommand()]).toEqual([[], [], [], ''])
     expect(command()).toContain('npx vend start')
     expect(await failAgain(1793525099000)).toEqual({ told: [] })
+  })
+
+  test('answers the first notice, so that mail programs show both in one thread', async () => {
+    await report()
+    await failAgain(1793525099000)
+    await failAgain(1793525199000)
+    const [first, ...again] = sent()
+    expect(
+      again.map(({ Destination, Message, InReplyTo }) => [Destination, Message?.Subject?.Data, InReplyTo]),
+    ).toEqual(
+      again.map(() => [
+        { ToAddresses: config.notify },
+        `Re: ${first?.Message?.Subject?.Data}`,
+        '<message-1@email.amazonses.com>',
+      ]),
+    )
+    expect(again).toHaveLength(2)
   })
 
   test.each([
@@ -539,7 +590,7 @@ describe('what was sent', () => {
   test('is the sweep for an execution of the sweep', async () => {
     isExecution({ input: JSON.stringify(eventOfSweep(accountId)), error: 'PackedPolicyTooLargeException' })
     await report()
-    expect(under('Cause')).toContain('The daily sweep started this execution.')
+    expect(under('Cause, word for word')).toContain('The daily sweep started this execution.')
   })
 
   test.each([
@@ -776,7 +827,7 @@ describe('an account that could not be created', () => {
       expect(notice().subject).toBe(
         `Control Tower could not ${name.startsWith('update') ? 'enroll or update' : 'create or enroll'} LifeCycle1, 444455556666: CONTROL_TOWER_FAILED`,
       )
-      expect(under('Cause')[0]).toMatch(/^AWS Control Tower could not/)
+      expect(under('Cause, word for word')[0]).toMatch(/^AWS Control Tower could not/)
       expect(command()).toBe('')
       const { id, detail } = aSample(name)
       expect(notes()).toEqual([`failure#${String(detail['eventName'])}#${String(id)}`])

@@ -99,7 +99,7 @@ test('afterwards, the failure is on the account’s record, and the notice says 
   expect(await readAccount(ledger(), account.id)).toMatchObject({ status: 'FAILED' })
   expect(await readIntent(ledger(), opening.email)).not.toHaveProperty('failure')
   expect(mail().subject).toBe('Opening account late (444455556666) failed: AccountNotEnrolledError')
-  const [, done = '', notDone = ''] = /Done:([^]*)Not done:([^]*)How to continue/.exec(mail().text) ?? []
+  const [, done = '', notDone = ''] = /Done:([^]*)Not done:([^]*)Or with the AWS CLI/.exec(mail().text) ?? []
   expect(done).toContain('the account')
   expect(notDone).toContain('its organizational unit, tags and contacts')
   expect(mail().text).toContain('npx vend redrive 444455556666')

@@ -1,4 +1,5 @@
 import { PutItemCommand } from '@aws-sdk/client-dynamodb'
+import { RedriveExecutionCommand, SFNClient } from '@aws-sdk/client-sfn'
 import { marshall } from '@aws-sdk/util-dynamodb'
 import { beforeAll, expect, test, vi } from 'vitest'
 import { type LocalOrganization, startOrganization } from '../../local/start-organization.ts'
@@ -115,6 +116,12 @@ const scenarios = async () => {
   await vend(organization, { door: 'event', event: managedAccount('700000000002', 'Update', 'FAILED') })
   failing.deniedActions = ['iam:CreateUser']
   await manual('700000000002')
+  const failed = [...organization.executions.values()].at(-1)
+  // The same failure again is a mail in the thread of the first mail.
+  const credentials = { accessKeyId: managementAccountId, secretAccessKey: 'local' }
+  const sfn = new SFNClient({ endpoint: organization.endpointUrl, region: 'us-east-1', credentials })
+  await sfn.send(new RedriveExecutionCommand({ executionArn: failed?.executionArn }))
+  await organization.settled()
   failing.deniedActions = []
   await manual('700000000002')
   const secret = world.secrets.get('account-vending/700000000002/administrator')
@@ -1122,6 +1129,12 @@ const denied: [what: string, of: [by: string, action: string], wrong: (request: 
     ['another sender', [by, 'ses:SendEmail'], under({ 'ses:FromAddress': 'somebody@example.com' })],
     ['another identity', [by, 'ses:SendEmail'], at(/identity\/.*/, 'identity/example.org')],
   ]),
+  [
+    'another sender of an answer',
+    ['report-failure', 'ses:SendRawEmail'],
+    under({ 'ses:FromAddress': 'somebody@example.com' }),
+  ],
+  ['an answer to a mail, for who reminds', ['report-failure', 'ses:SendRawEmail'], itself({ by: 'follow-up' })],
   ['a mail, for who knows the password', ['send-login-email', 'ses:SendEmail'], itself({ by: 'create-admin-user' })],
 
   ...writingLedger.flatMap((by): typeof denied => [

@@ -212,13 +212,18 @@ test('the failure notice has commands for the local organization, and is short a
   const notices = (await organization.mails()).filter(({ subject }) => subject.includes('310000000091'))
   expect(notices.map(({ subject }) => subject)).toEqual([
     'Vending account a310000000091 (310000000091) failed: DeniedByPolicyError',
-    'Vending account a310000000091 (310000000091) failed again: DeniedByPolicyError',
+    'Re: Vending account a310000000091 (310000000091) failed: DeniedByPolicyError',
+  ])
+  expect(notices[1]?.text?.split('\n')[0]).toBe('Vending account a310000000091 (310000000091) failed again')
+  expect(notices.map(({ inReplyTo }) => inReplyTo)).toEqual([
+    undefined,
+    `<${notices[0]?.messageId}@email.amazonses.com>`,
   ])
   const { port } = new URL(organization.endpointUrl)
   for (const { text } of notices) {
     expect(text).toContain(`\n  npx vend redrive 310000000091 --local ${port}\n`)
-    expect(text).toContain(`--endpoint-url ${organization.endpointUrl}\n`)
   }
+  expect(notices[0]?.text).toContain(`--endpoint-url ${organization.endpointUrl}\n`)
   expect(notices.map(({ text = '' }) => text.includes('Not done:'))).toEqual([true, false])
   deniedActions.pop()
   await redrive(execution)
