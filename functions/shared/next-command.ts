@@ -275,6 +275,9 @@ export const reach = (executionArn: string, endpointUrl: string | undefined) => 
   }
 }
 
+/** A corrected input is a new request. The ledger has the earlier request as it was, and refuses any other input. */
+const withoutRequest = ({ requestId: _, requestedBy: __, ...more }: Record<string, unknown>) => more
+
 /** What stands before the command of the AWS CLI. */
 export const withAwsCli = 'Or with the AWS CLI'
 
@@ -341,7 +344,9 @@ export const explainFailure = (
         ? { accountId, remove: removalAgain(remove, next.error) }
         : isEvent(asked) || asked === undefined
           ? { accountId }
-          : asked,
+          : goOn === 'correct' && isOpening(asked)
+            ? withoutRequest(asked)
+            : asked,
   )
   const { region } = placeOf(executionArn)
   return {

@@ -146,13 +146,23 @@ test('an opening that nobody has approved is asked for with npx vend open, and c
   expect(explained.awsCommand).toBe('')
 })
 
-test('the command for the AWS CLI starts the same input, whose request the ledger has', () => {
-  const explained = explainFailure(execution('InvalidInputError'), 'FAILED', {
-    accountId: undefined,
-    isOnRecord: false,
+describe('the command for the AWS CLI', () => {
+  const explained = (error: string) =>
+    explainFailure(execution(error), 'FAILED', { accountId: undefined, isOnRecord: false })
+
+  test('starts the same input, whose request the ledger has', () => {
+    expect(explained('AutoEnrolmentOffError').awsCommand).toContain(`--input '${opening()}'`)
   })
-  expect(explained.awsCommand).toContain(`--input '${opening()}'`)
-  expect(explained.command).toBe('npx vend open --file request.json --region us-east-1')
+
+  test.each(['InvalidInputError', 'EmailAlreadyExistsError'])(
+    'does not name the request after %s: the ledger refuses a corrected input for that request',
+    (error) => {
+      const { awsCommand, command } = explained(error)
+      const { requestId: _, requestedBy: __, ...input } = JSON.parse(opening()) as Record<string, unknown>
+      expect(awsCommand).toContain(`--input '${JSON.stringify(input)}'`)
+      expect(command).toBe('npx vend open --file request.json --region us-east-1')
+    },
+  )
 })
 
 test('an event, whose field `account` is an account’s id, opens no account', () => {
