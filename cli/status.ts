@@ -198,7 +198,7 @@ export const showFailure = ({ error, what, cause, advice, command, ...next }: No
   [
     styleText('red', error),
     wrap(what, '  '),
-    ...(cause ? [wrap(cause, '  ')] : []),
+    ...(cause ? [wrap(`Cause: ${cause}`, '  ')] : []),
     wrap(advice, '  '),
     wrap(showCommand({ ...next, command: styleText('bold', command) }), '  '),
   ].join('\n')

@@ -131,12 +131,7 @@ const createAccount = async (
     const refusals = (intent.refusals ?? 0) + 1
     await changeOpening(ledger, opened, { set: { refusals }, remove: ['triedAt'] })
     if (refusal.pauseSeconds === undefined)
-      throw new AccountCreationFailedError(
-        `Organizations refused to create the account. AWS says: ${refusal.message}`,
-        {
-          cause: error,
-        },
-      )
+      throw new AccountCreationFailedError(`AWS says: ${refusal.message}`, { cause: error })
     return waitAgain(ledger, opened, { ...intent, refusals }, refusal)
   }
 }
@@ -211,7 +206,7 @@ const giveUpIfLasting = async (ledger: Ledger, opened: Opened, { creationFailure
       `email: an account outside the organization has the address ${opened.email} already. Closed accounts keep their ` +
         'address for 90 days',
     )
-  throw new AccountCreationFailedError(`Organizations could not create the account. Its reason is ${creationFailure}`)
+  throw new AccountCreationFailedError(`The reason of Organizations is ${creationFailure}`)
 }
 
 /**

@@ -94,12 +94,7 @@ const nameRefusal = (error: unknown): never => {
   if (isNamed(error, 'ResourceNotFoundException'))
     throw new AccountNotOpenError('Account Management does not know the new account yet')
   if (!isDenied(error)) throw error
-  throw new AlternateContactDeniedError(
-    `Account Management refused to set an alternate contact. AWS says: ${error instanceof Error ? error.message : ''}`,
-    {
-      cause: error,
-    },
-  )
+  throw new AlternateContactDeniedError(`AWS says: ${error instanceof Error ? error.message : ''}`, { cause: error })
 }
 
 const contactTypes: Record<string, 'BILLING' | 'OPERATIONS' | 'SECURITY'> = {

@@ -255,14 +255,14 @@ const executionNotice = (
 
 /** The notice about a redrive that failed with the same error and cause: the full notice was sent before. */
 const noticeAgain = (
-  { error, advice, request, save, command }: ReturnType<typeof explainFailure>,
+  { status, error, cause, advice, request, save, command }: ReturnType<typeof explainFailure>,
   subject: Subject,
 ): Notice => ({
   title: `${titleOf(subject)} again`,
   what: 'The redrive failed again, with the same error and cause. The first notice about this execution has the details.',
-  cause: '',
+  // The advice may send the person to the cause.
+  ...causeOf({ status, error, cause }),
   error,
-  verbatim: '',
   done: '',
   notDone: '',
   advice,

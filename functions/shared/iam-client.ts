@@ -155,9 +155,6 @@ export const explainDenial = (error: unknown, account: Joined): never => {
       `The access role of the new account can be assumed, but its policies are not in effect yet. AWS says: ${error.message}`,
       { cause: error },
     )
-  throw new DeniedByPolicyError(
-    'IAM in the account denied a call. A service control policy or a permissions boundary is the most likely reason: ' +
-      error.message,
-    { cause: error },
-  )
+  // What this means is in the explanation of the error, which stands above the cause.
+  throw new DeniedByPolicyError(`AWS says: ${error.message}`, { cause: error })
 }

@@ -66,10 +66,7 @@ export const sendMail = async (ses: SESClient, mail: Mail, sender: SenderConfig)
     if (inReplyTo && isNamed(error, 'AccessDenied', 'AccessDeniedException')) return sendMail(ses, alone, sender)
     // SES throttles by both of its limits under one name. Waiting helps only against the limit per second.
     if (isNamed(error, 'Throttling', 'ThrottlingException') && error.message.includes('Daily message quota'))
-      throw new MailQuotaExceededError(
-        'The SES sending quota for 24 hours is used up. Request a higher quota (Service Quotas, Amazon SES), or continue tomorrow',
-        { cause: error },
-      )
+      throw new MailQuotaExceededError(`SES says: ${error.message}`, { cause: error })
     throw error
   }
 }

@@ -4,7 +4,7 @@ import type { Obstacle } from '../obstacles.ts'
 import { type Act, type Message, Said } from './act.tsx'
 import { Command } from './command.tsx'
 import { Graph } from './graph.tsx'
-import { explanationAfter, timeOf, wayOf } from './words.ts'
+import { timeOf, wayOf } from './words.ts'
 
 export type Execution = Snapshot['executions'][number]
 type Vend = Extract<Execution, { workflow: 'vend' }>
@@ -124,7 +124,7 @@ export const Executions = ({
               {execution.redriveCount > 0 && ` (redriven ${execution.redriveCount} ×)`}
             </h3>
             {execution.workflow === 'vend' && <p class="why">{whyNotMade(execution.people)}</p>}
-            {execution.cause && <p class="wrong">{execution.cause}</p>}
+            {execution.cause && <p class="wrong">Cause: {execution.cause}</p>}
             {execution.workflow === 'vend' ? (
               <GoOn key={execution.executionArn} snapshot={snapshot} execution={execution} act={act} />
             ) : (
@@ -148,11 +148,11 @@ const removals: Record<Obstacle, [label: string, done: string]> = {
 const continues = 'The execution continues at the state where it stopped.'
 
 /** What the failure of a round means, and the command that continues. */
-const GoOnWithRound = ({ round: { executionArn, cause, explained }, act }: { round: Round; act: Act }) => {
+const GoOnWithRound = ({ round: { executionArn, explained }, act }: { round: Round; act: Act }) => {
   if (!explained) return null
   return (
     <div class="go-on">
-      <p>{explanationAfter(cause, explained)}</p>
+      <p>{`${explained.what} ${explained.advice}`}</p>
       <Command what="Continue" line={explained.command} />
       {explained.goOn === 'redrive' && (
         <p class="buttons">
@@ -177,7 +177,7 @@ const GoOn = ({ snapshot, execution, act }: { snapshot: Snapshot; execution: Ven
     void act(...action).then(() => document.getElementById('execution-title')?.focus())
   return (
     <div class="go-on">
-      <p>{explanationAfter(execution.cause, explained)}</p>
+      <p>{`${explained.what} ${explained.advice}`}</p>
       <Command what="Continue" line={explained.command} />
       {explained.needsFile && (
         <label>

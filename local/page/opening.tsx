@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 import { addressOf } from '../address.ts'
 import type { Snapshot } from '../snapshot.ts'
 import { type Act, type Answer, answerOf, type Message, type Response, Said } from './act.tsx'
-import { explanationAfter, timeOf } from './words.ts'
+import { timeOf } from './words.ts'
 
 type Props = {
   snapshot: Snapshot
@@ -220,7 +220,7 @@ const RequestDetails = ({ request, snapshot, act, choose }: Omit<Props, 'message
       {failure && (
         <>
           <p class="wrong">Cause: {failure.cause}</p>
-          <p>{explanationAfter(failure.cause, failure)}</p>
+          <p>{`${failure.what} ${failure.advice}`}</p>
         </>
       )}
       {status === 'awaiting-approval' && (

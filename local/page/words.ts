@@ -19,7 +19,3 @@ const ways: Record<string, string> = {
 }
 /** How an execution was started, by its door. */
 export const wayOf = (door: string) => ways[door] ?? door
-
-/** What a failure means and what to do, after its cause: a cause of ours often begins with what it means. */
-export const explanationAfter = (cause: string | undefined, { what, advice }: { what: string; advice: string }) =>
-  cause?.startsWith(what) ? advice : `${what} ${advice}`

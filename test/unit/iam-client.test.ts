@@ -334,6 +334,8 @@ describe('AccessDenied inside the account', () => {
     for (const minutes of [0, 59, 600]) {
       minutesAfter(minutes)
       expect(explained(message)).toBeInstanceOf(DeniedByPolicyError)
+      // The explanation of the error says the rest.
+      expect(explained(message).message).toBe(`AWS says: ${message}`)
     }
   })
 

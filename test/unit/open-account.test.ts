@@ -123,7 +123,9 @@ test('gives up by name after 7 days, with what AWS said last', async () => {
 test('a refusal that stays is told at once, and a redrive may try again', async () => {
   const opening = await anOpening()
   refuses(new InvalidInputException({ ...common, Reason: 'INVALID_PATTERN' }))
-  await expect(open(opening)).rejects.toBeInstanceOf(AccountCreationFailedError)
+  const refused = await open(opening).catch((error: unknown) => error)
+  expect(refused).toBeInstanceOf(AccountCreationFailedError)
+  expect(refused).toMatchObject({ message: expect.stringMatching(/^AWS says: /) as string })
   organizations.on(CreateAccountCommand).resolves({ CreateAccountStatus: { Id: 'car-3' } })
   expect(await open(opening)).toEqual({ createRequestId: 'car-3' })
 })

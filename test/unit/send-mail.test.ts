@@ -41,7 +41,9 @@ describe('sendMail', () => {
     sent.on(SendEmailCommand).rejects(throttled)
     await expect(sendMail(ses, mail, config)).rejects.toMatchObject({ name: 'Throttling' })
     sent.on(SendEmailCommand).rejects(awsError('Throttling', 'Daily message quota exceeded.'))
-    await expect(sendMail(ses, mail, config)).rejects.toThrow(MailQuotaExceededError)
+    const refused = await sendMail(ses, mail, config).catch((error: unknown) => error)
+    expect(refused).toBeInstanceOf(MailQuotaExceededError)
+    expect(refused).toMatchObject({ message: 'SES says: Daily message quota exceeded.' })
   })
 })
 
