@@ -93,7 +93,9 @@ const holdAccount = async ({ sfn, ledger }: Clients, { vend, opening, groups, ad
   }
   const ask = { groups, admins }
   const askHash = createHash('sha256').update(JSON.stringify(ask)).digest('hex').slice(0, 32)
-  const taken = await takeLease(ledger, { vend, account, ask, askHash, requestedBy: opening.requestedBy, record })
+  const { requestedBy } = opening
+  const state = 'AwaitAccount'
+  const taken = await takeLease(ledger, { vend, account, ask, askHash, requestedBy, record, state })
   // If another execution was faster, the next try sees which execution.
   if (!taken) throw busy
 }

@@ -175,7 +175,8 @@ export const createRequest = async (
     status: needsApproval ? 'awaiting-approval' : 'accepted',
     ...(holder && { holder, renewedAt: Date.parse(at) }),
     ...(before && hasCalledCreateAccount(before) && { createdBefore: true }),
-    steps: {},
+    // An execution that holds its request from the start is in this state.
+    steps: holder ? { AcceptRequest: { state: 'AcceptRequest', at } } : {},
   }
   if (await putItem(ledger, intentKey(body.email), intent, before)) return { isNew: true, requestId, intent }
   const other = await readIntent(ledger, body.email)

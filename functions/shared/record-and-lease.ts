@@ -132,6 +132,8 @@ type LeaseRequest = {
   returned?: boolean
   /** Users whose secrets get a new password. */
   renew?: string[]
+  /** The state of the workflow that takes the lease. */
+  state?: string
 }
 
 // A late try of an execution comes within minutes, so that few other vends can finish before it.
@@ -148,9 +150,9 @@ export const hasVended = (record: Vended | undefined, executionArn: string) =>
   record !== undefined && vendedUntilNow(record).includes(executionArn)
 
 /** What every execution writes that takes the account's lease. */
-export const leaseTaken = ({ vend, account, askHash, requestedBy, record }: Omit<LeaseRequest, 'ask'>) => {
+export const leaseTaken = (request: Omit<LeaseRequest, 'ask'>) => {
+  const { vend, account, askHash, requestedBy, record, state = 'AcceptRequest' } = request
   const at = now()
-  const isOwn = record?.lease?.holder === vend.executionArn
   return {
     accountName: account.name,
     status: 'VENDING' as const,
@@ -158,7 +160,7 @@ export const leaseTaken = ({ vend, account, askHash, requestedBy, record }: Omit
     executionArn: vend.executionArn,
     requestedBy,
     lease: { holder: vend.executionArn, ask: askHash, renewedAt: Date.parse(at) },
-    ...(!isOwn && { steps: { AcceptRequest: { state: 'AcceptRequest', at } } }),
+    ...(record?.lease?.holder !== vend.executionArn && { steps: { [state]: { state, at } } }),
   }
 }
 
@@ -352,9 +354,7 @@ export const recordVend = async (ledger: Ledger, { accountId, vend, groups, admi
   }
 }
 
-/**
- * Gives back a lease under which nothing had to be done, because everything is on record. Another holder's lease stays.
- */
+/** Gives back a lease under which nothing had to be done: everything is on record. Another holder's lease stays. */
 export const giveLeaseBack = async (
   ledger: Ledger,
   { accountId, executionArn }: { accountId: string; executionArn: string },

@@ -3,6 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { AwsError } from '../../local/aws/aws-error.ts'
 import { limitRates } from '../../local/aws/rates.ts'
 import { addAccount, addOrganizationalUnit } from '../../local/aws/world.ts'
+import { getRequest } from '../../functions/get-request/get-request.ts'
+import { readAccount } from '../../functions/shared/record-and-lease.ts'
 import { createRequest, decideApproval, readIntent, readRequest } from '../../functions/shared/opening.ts'
 import { inputOf, openRequest, type OpenRequest, requestTag } from '../../functions/shared/new-account.ts'
 import { anOrganization, ledgerOf, type TestOrganization } from '../support/organization.ts'
@@ -58,6 +60,17 @@ describe('a manual execution opens an account', () => {
     expect(account?.alternateContacts.size).toBe(1)
     expect(intent).toMatchObject({ accountId: account?.id, status: 'placing' })
     expect(intent?.steps).toHaveProperty('PlaceAccount')
+    // The steps are those of this execution, in its order.
+    const opened = { requestId: intent?.requestId ?? '' }
+    const { timeline } = await getRequest({ ledger: ledgerOf(organization) }, opened)
+    expect(timeline.slice(0, 4).map(({ state }) => state)).toEqual([
+      'AcceptRequest',
+      'OpenAccount',
+      'AwaitAccount',
+      'PlaceAccount',
+    ])
+    const record = await readAccount(ledgerOf(organization), account?.id ?? '')
+    expect(record?.steps).not.toHaveProperty('AcceptRequest')
     const request = await readRequest(ledgerOf(organization), intent?.requestId ?? '')
     expect(request).toMatchObject({ body: { name: 'Sandbox one', email }, requestedBy: 'manual execution' })
     // The event about the new account came during the opening, and made nothing.
