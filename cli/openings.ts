@@ -57,6 +57,18 @@ const orRefuse = async <Answer>(check: Promise<Answer>): Promise<Answer> => {
   }
 }
 
+/** A request that was just made, or that was made before. */
+export type Asked = {
+  requestId: string
+  status: RequestStatus
+  /** Whether nobody had made this request before. */
+  isNew: boolean
+  /** Missing as long as the account's id is not known. */
+  accountId?: string
+  /** The execution that continues a request that had failed. */
+  executionArn?: string
+}
+
 /**
  * Asks for an account, as the API does for an operator, and starts the execution that opens the account unless somebody
  * must approve the request first. An open request for the same account is the same request. If its execution has
@@ -66,12 +78,12 @@ const orRefuse = async <Answer>(check: Promise<Answer>): Promise<Answer> => {
 export async function open(
   clients: Clients,
   { body, stage, vending, options }: { body: OpenRequest; stage: string; vending: Vending; options: string },
-): Promise<{ requestId: string; status: RequestStatus; executionArn?: string }> {
+): Promise<Asked> {
   const [service, requestedBy] = await Promise.all([findService(clients, stage), callerArn(clients)])
   const { ledger, partition, stateMachineArn } = service
   const controlTower = controlTowerOf(clients.organizations)
   await orRefuse(checkOpening({ ...clients, controlTower }, body, vending, { partition, limits: false }))
-  const { requestId, intent } = await orRefuse(
+  const { requestId, intent, isNew } = await orRefuse(
     createRequest(ledger, { body, requestedBy, needsApproval: service.needsApproval, at: timeOf(clients) }, () =>
       findByAddress({ ...clients, ledger }, body),
     ),
@@ -87,12 +99,14 @@ export async function open(
   ])
   if (!request) throw new Error(`The request ${requestId} is not on record`)
   const status = statusOfRequest(request, intent, record)
+  const { accountId } = intent
+  const asked = { requestId, status, isNew, ...(accountId !== undefined && { accountId }) }
   if (status === 'failed') {
     const executionArn = await startOpening(clients.sfn, stateMachineArn, request, { again: true })
-    return { requestId, status: 'accepted', ...(executionArn !== undefined && { executionArn }) }
+    return { ...asked, status: 'accepted', ...(executionArn !== undefined && { executionArn }) }
   }
   if (status !== 'awaiting-approval') await startOpening(clients.sfn, stateMachineArn, request)
-  return { requestId, status }
+  return asked
 }
 
 /**
@@ -338,11 +352,22 @@ export const showOpening = (opening: OpeningStatus, { withSteps }: { withSteps: 
   ].join('\n')
 }
 
-/** What a person does next about a request that was just made or decided. */
-export const showAsked = ({ requestId, status }: { requestId: string; status: RequestStatus }, options: string) =>
-  status === 'awaiting-approval'
-    ? wrap(
-        `The request ${requestId} waits for approval. An approver approves or declines it:\n` +
-          `  npx vend approve ${requestId}${options}\n  npx vend decline ${requestId}${options}`,
-      )
-    : `Asked for the account: request ${requestId}\nFollow it: npx vend status ${requestId} --watch${options}`
+/** What became of a request that a person asked for, and what the person does next. */
+export const showAsked = ({ requestId, status, isNew, accountId, executionArn }: Asked, options: string) => {
+  if (status === 'awaiting-approval')
+    return wrap(
+      `The request ${requestId} waits for approval. An approver approves or declines it:\n` +
+        `  npx vend approve ${requestId}${options}\n  npx vend decline ${requestId}${options}`,
+    )
+  if (status === 'vended')
+    return wrap(
+      `The same request was made before, and its account is vended: ${accountId}. Nothing was started. Look at the account:\n` +
+        `  npx vend status ${accountId}${options}`,
+    )
+  const made = isNew
+    ? `Asked for the account: request ${requestId}`
+    : executionArn === undefined
+      ? `The same request was made before, and is under way: request ${requestId}`
+      : `The same request was made before, and had failed. Now the opening continues: request ${requestId}`
+  return `${made}\nFollow it: npx vend status ${requestId} --watch${options}`
+}

@@ -82,6 +82,11 @@ describe('without approval', () => {
 
     expect((await json<Opening>(...sandbox, '--wait')).data).toMatchObject({ requestId, status: 'vended' })
     const { data } = await json<Opening>('status', requestId)
+    expect((await run(...sandbox)).out.replace(/\s+/g, ' ')).toMatch(
+      new RegExp(
+        `^The same request was made before, and its account is vended: ${data.accountId}\\. Nothing was started\\. .* npx vend status ${data.accountId} --local`,
+      ),
+    )
     const account = organization.world.accounts.get(data.accountId ?? '')
     expect(account).toMatchObject({ name: 'Sandbox', email: 'sandbox@example.com', tags: { team: 'a=b' } })
     expect(account?.users.has('administrator')).toBe(true)
@@ -128,6 +133,7 @@ describe('without approval', () => {
     const ended = await run(...taken, '--wait')
     expect(ended.code).toBe(1)
     expect(ended.out).toContain('EmailAlreadyExistsError')
+    expect(ended.out).toContain('\n  Cause: email: an account outside')
     // The line that is shown is the request that failed, so the words beside it say what to change.
     expect(ended.out).toMatch(/replace the value of “email” [^]*Correct this line, and save it as request\.json:/)
     const { code, data } = await json<Opening>('status', 'Taken@example.com')
