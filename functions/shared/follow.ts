@@ -294,13 +294,13 @@ export const hasNotCome = (
     : ''
   // The command is last, so that nobody takes the words after it for a part of it.
   const newPassword = `npx vend link ${accountId} ${userName}`
-  const ask = `${removal} Ask the administrator. This command makes a new password and mails the administrator: ${newPassword}`
+  const ask = `${removal} Ask ${userName} whether the sign-in is still needed. If so, this command makes a new password and mails ${userName}: ${newPassword}`
   const unclaimed = (text: string) => ({ kind: 'link-unclaimed' as const, text })
   const mailed = `mailed to ${email} on ${dateOf(mail.at)}`
   if (link === 'open')
     return followUp.isRenewed
       ? unclaimed(
-          `${userName} did not open the first link in time. The daily round has replaced the link: the new link was ${mailed}.${removal}`,
+          `${userName} did not open the link in time. The daily round made a new link, which was ${mailed}.${removal}`,
         )
       : undefined
   if (link === 'ended') {
@@ -310,7 +310,7 @@ export const hasNotCome = (
       )
     return unclaimed(
       followUp.isRenewed
-        ? `${userName} opened neither the first link nor the new link that was ${mailed}.${ask}`
+        ? `${userName} opened neither the earlier link nor the new link that was ${mailed}.${ask}`
         : `${userName} did not open the link that was ${mailed}.${ask}`,
     )
   }

@@ -871,7 +871,7 @@ describe('days pass, with a daily round on each:', () => {
     const finding = user('Payments').getByText('A link was not opened in time')
     await finding.click()
     await user('Payments')
-      .getByText(/The daily round has replaced the link: the new link was mailed/)
+      .getByText(/The daily round made a new link, which was mailed/)
       .waitFor()
     await inbox().filter({ hasText: 'The daily round' }).first().click()
     await page.locator('.mail pre').filter({ hasText: 'A link was not opened in time' }).waitFor()

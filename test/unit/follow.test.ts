@@ -79,7 +79,13 @@ describe('the platform team is told', () => {
       'link-unclaimed',
       ['did not open the link', 'mailed to ada@example.com on 2026-11-02', 'mails a new link'],
     ],
-    ['the same while the new link is open', { followUp: renewed }, 3, 'link-unclaimed', ['has replaced the link']],
+    [
+      'the same while the new link is open',
+      { followUp: renewed },
+      3,
+      'link-unclaimed',
+      ['did not open the link in time', 'made a new link, which was mailed to'],
+    ],
     ['that nobody opened the new link either', { followUp: renewed }, 7, 'link-unclaimed', ['neither', link]],
     [
       'how to mail a link to a mailbox that took the mail for spam',
@@ -107,7 +113,7 @@ describe('the platform team is told', () => {
   test('when the sign-in will be removed, before the command', () => {
     const followUp = { ...facts().followUp, isRenewed: true }
     const told = hasNotCome(facts({ followUp }), { ...config, unclaimed: { removeAfterDays: 14 } }, on(8))
-    expect(told?.text).toContain('removes the console sign-in of ada on 2026-11-16. Ask the administrator.')
+    expect(told?.text).toContain('removes the console sign-in of ada on 2026-11-16. Ask ada whether')
     expect(told?.text).toMatch(/npx vend link \d{12} ada$/)
   })
 })
