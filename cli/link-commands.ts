@@ -62,8 +62,11 @@ Exit codes: 0 listed, 1 AWS refused, 2 a mistake in the command.`,
     )
     .action(async ({ all = false }: { all?: boolean }, command: Command) => {
       const { make, stage, json } = settingOf(command.optsWithGlobals<Global>())
-      const { links, linksClients, showLinks } = await import('./links.ts')
-      const found = await links(linksClients(make), { stage, all })
-      answer(json, found, () => showLinks(found, { all }, process.stdout.isTTY ? width : Infinity))
+      const { isUnopened, links, linksClients, showLinks } = await import('./links.ts')
+      const onRecord = await links(linksClients(make), { stage })
+      const found = all ? onRecord : onRecord.filter(isUnopened)
+      answer(json, found, () =>
+        showLinks(found, { onRecord: onRecord.length }, process.stdout.isTTY ? width : Infinity),
+      )
     })
 }

@@ -21,13 +21,13 @@ export type ListedLink = ReturnType<typeof handoverState> & {
 }
 
 /**
- * Lists the administrators who have not opened their link, with `all` also those who have. Accounts that left the
- * organization or were closed are left out: nobody can sign in there.
+ * Lists the links of all administrators. Accounts that left the organization or were closed are left out: nobody can
+ * sign in there.
  * Throws `NotDeployedError`.
  */
 export async function links(
   clients: ReturnType<typeof linksClients>,
-  { stage, all }: { stage: string; all: boolean },
+  { stage }: { stage: string },
 ): Promise<ListedLink[]> {
   const { ledger } = await findService(clients, stage)
   const { handovers, accounts } = await scan(ledger, { handovers: allHandovers, accounts: allAccounts(['mails']) })
@@ -36,7 +36,7 @@ export async function links(
       const { accountId, userName } = handover
       const { accountName = '', status = '', mails = {} } = accounts.get(accountId) ?? {}
       const shown = handoverState(handover, clients.now())
-      if (isGone(status) || (shown.state === 'claimed' && !all)) return []
+      if (isGone(status)) return []
       const last = Object.values(handover.links)
         .sort((a, b) => a.madeAt.localeCompare(b.madeAt))
         .at(-1)
@@ -73,9 +73,16 @@ export const showLinkState = (state: LinkState) => styleText(colours[state], sta
 /** When a link expires, or when somebody opened the link. */
 const endOf = (link: ListedLink) => showTime('until' in link ? link.until : link.claimedAt)
 
-/** The links for a person, a line each. `most` is the most columns of a line: a program wants each link whole. */
-export const showLinks = (found: ListedLink[], { all }: { all: boolean }, most = width) => {
-  if (!found.length) return all ? 'No link is on record.' : 'Every link on record was opened.'
+/** Whether an administrator has yet to open a link. */
+export const isUnopened = ({ state }: ListedLink) => state !== 'claimed'
+
+/**
+ * The links for a person, a line each. `onRecord` is how many links there are with those that are not shown. `most` is
+ * the most columns of a line: a program wants each link whole.
+ */
+export const showLinks = (found: ListedLink[], { onRecord }: { onRecord: number }, most = width) => {
+  if (!onRecord) return 'No link is on record. With delivery: secret in vending.yml, the sign-in mails have no links.'
+  if (!found.length) return 'Every link on record was opened.'
   const rows = found.map((link) => [
     link.accountId,
     link.accountName,

@@ -5,8 +5,9 @@ import { accountAskedFor } from '../functions/shared/event.ts'
 import { openedBy } from '../functions/shared/event-shape.ts'
 import { mayChange, readExecution } from '../functions/shared/execution.ts'
 import { hasFailed } from '../functions/shared/failure.ts'
-import type { Ledger } from '../functions/shared/ledger.ts'
+import { type Ledger, scan } from '../functions/shared/ledger.ts'
 import { inputOf } from '../functions/shared/new-account.ts'
+import { toldFailures } from '../functions/shared/notes.ts'
 import { readIntent } from '../functions/shared/opening.ts'
 import { type AccountRecord, leaseRestSeconds, readAccount } from '../functions/shared/record-and-lease.ts'
 import { parseJson } from '../functions/shared/parse.ts'
@@ -42,13 +43,14 @@ const findExecution = async (
   if (target.startsWith('arn:')) return { executionArn: target }
   if (/^\d{12}$/.test(target)) {
     const record = await readAccount(ledger, target)
-    if (!record?.executionArn)
+    // A vend that was refused at once left only the note that its failure was told.
+    const executionArn = record?.executionArn ?? (await scan(ledger, { told: toldFailures })).told.get(target)
+    if (executionArn === undefined)
       throw new RefusedError(
-        `There is no record of account ${target}. A request that failed at once leaves no record. Name the ARN of its ` +
-          `execution, from the failure notice or from the output of start:\n  npx vend redrive ARN${options}\n` +
-          `If nothing was requested yet, start a vend:\n  npx vend start ${target}${options}`,
+        `The ledger knows no vend of account ${target}, so there is nothing to redrive. Start a vend:\n` +
+          `  npx vend start ${target}${options}`,
       )
-    return { executionArn: record.executionArn, accountId: target, record }
+    return { executionArn, accountId: target, record }
   }
   const { findRequest } = await import('./openings.ts')
   const { requestId, body, intent, later } = await findRequest(ledger, { target, options })
@@ -67,7 +69,7 @@ const findExecution = async (
 
 /**
  * Redrives a failed execution, which then continues at the step that failed. `target` is the ARN of an execution, an
- * account id for the execution on the account's record, or the id of a request or the address for the execution that
+ * account id for the last execution of the account, or the id of a request or the address for the execution that
  * opens the account. `onWait` hears why and how long the command waits.
  * Throws `NotDeployedError`, and `RefusedError` where a redrive cannot help, with the command that can.
  */

@@ -295,5 +295,7 @@ describe('with delivery: secret', () => {
       expect(text).not.toContain('/link#')
     }
     expect(JSON.parse((await vend('links', '--all', '--json')).stdout)).toEqual([])
+    // Nobody has opened anything.
+    expect((await vend('links')).stdout).toMatch(/^No link is on record\./)
   })
 })

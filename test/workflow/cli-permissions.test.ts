@@ -153,6 +153,16 @@ test.each([
     atLeast: ['states:RedriveExecution'],
   },
   {
+    // The account's vend failed in the first step, so that only a note says which execution it was.
+    command: 'redrive',
+    args: async () => {
+      account('360000000006').state = 'SUSPENDED'
+      await vend(organization, { door: 'manual', input: '{"accountId":"360000000006"}' })
+      return ['360000000006']
+    },
+    atLeast: ['dynamodb:Scan', 'states:RedriveExecution'],
+  },
+  {
     command: 'replay',
     args: async () => {
       account('360000000001')

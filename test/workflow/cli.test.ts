@@ -665,8 +665,11 @@ describe('a failure', () => {
     expect(code).toBe(1)
     expect(stderr).toContain('A redrive would fail again with RecipientNotAllowedError.')
     expect(stderr).toContain(`  npx vend start ${account.id} --admin eve=eve@elsewhere.org --local`)
-    expect((await vend('redrive', account.id)).stderr).toContain('There is no record of account')
-    // The account id finds the execution too.
+    // The account id finds the execution too, as in status.
+    expect((await vend('redrive', account.id)).stderr).toContain(
+      'A redrive would fail again with RecipientNotAllowedError.',
+    )
+    expect((await vend('redrive', newAccount().id)).stderr).toContain('so there is nothing to redrive')
     expect(await vendJson('status', account.id)).toMatchObject({
       code: 1,
       status: 'FAILED',
