@@ -5,7 +5,6 @@ import { styleText } from 'node:util'
 import { getAccount } from '../functions/get-account/get-account.ts'
 import { isNamed } from '../functions/shared/aws-errors.ts'
 import { mayChange, readExecution } from '../functions/shared/execution.ts'
-import { findingWords } from '../functions/shared/findings.ts'
 import { actWords, followUpState } from '../functions/shared/follow.ts'
 import { followThroughWords } from '../functions/shared/follow-through.ts'
 import { type Failure, hasFailed, sentenceOf } from '../functions/shared/failure.ts'
@@ -16,6 +15,7 @@ import { toldFailures } from '../functions/shared/notes.ts'
 import { keepingToTheRate, type Make } from './clients.ts'
 import { withoutField } from './command-errors.ts'
 import { type NextCommand, nextCommand, showCommand } from '../functions/shared/next-command.ts'
+import { showFoundByRound, showLookedAt } from './found-by-round.ts'
 import { showLinkState } from './links.ts'
 import { sayCredentials } from '../functions/shared/removal.ts'
 import { findService, type Service, serviceClients } from './service.ts'
@@ -309,12 +309,6 @@ const followedThrough = ({ admins }: Pick<Status, 'admins'>) =>
     return words.length ? [`${admin.userName}: ${words.join(', ')}.`] : []
   })
 
-/** What the daily round found when it last looked at the account, a sentence for each finding. A vend may be newer. */
-const foundByRound = ({ lookedAt, findings = [] }: Status) => [
-  ...(lookedAt && findings.length ? [`The daily round found at ${showTime(lookedAt)}:`] : []),
-  ...findings.map(({ kind, since, text }) => `${findingWords[kind]} (found on ${since.slice(0, 10)}). ${text}`),
-]
-
 /** What a person must know besides the status VENDED: nobody may be able to sign in who could not before. */
 export const everybodyKeptWords = 'every user was kept, none was created'
 export const isEverybodyKept = ({ status, admins }: { status: string; admins: { kept: boolean }[] }) =>
@@ -368,7 +362,7 @@ export const showSteps = ({ timeline, failure }: { timeline: Status['timeline'];
 /** The status of an account, for a person. */
 export const showStatus = (account: Status, { withSteps }: { withSteps: boolean }) => {
   const { accountId, accountName, accountState, execution, executionArn, requestedBy, updatedAt } = account
-  const { failure, timeline, lookedAt, findings = [] } = account
+  const { failure, timeline } = account
   const redriven = execution?.redriveCount ? `, redriven ${execution.redriveCount}×` : ''
   const facts = [
     accountState &&
@@ -376,7 +370,7 @@ export const showStatus = (account: Status, { withSteps }: { withSteps: boolean 
       `account       ${styleText('yellow', accountState)}${meaningOf(accountState)}`,
     updatedAt && `last change   ${showTime(updatedAt)}`,
     requestedBy && `requested by  ${requestedBy}`,
-    lookedAt && `looked at     ${showTime(lookedAt)}: ${findings.length ? 'see below' : 'nothing was found'}`,
+    showLookedAt(account),
     executionArn &&
       `execution     ${executionArn.split(':').at(-1)} (${execution?.status ?? 'forgotten by Step Functions'}${redriven})`,
   ].filter((fact) => typeof fact === 'string')
@@ -385,7 +379,7 @@ export const showStatus = (account: Status, { withSteps }: { withSteps: boolean 
     ...facts.map((fact) => `  ${fact}`),
     ...(withSteps && timeline.length ? ['', ...showSteps(account)] : []),
     ...showAdministrators(account),
-    ...foundByRound(account).map((words) => wrap(words, '  ')),
+    ...showFoundByRound(account),
     ...removedWords(account).map((words) => wrap(words, '  ')),
     ...(failure ? ['', showFailure(failure)] : []),
   ].join('\n')

@@ -113,12 +113,18 @@ describe('a mail that bounces', () => {
   test('is followed by a new mail after the request with the correct address', async () => {
     refuse('wrong@example.com')
     const { accountId } = await mailed('wrong@example.com')
+    await organization.round()
+    const found = async () => plain(showStatus(await asked(accountId), { withSteps: false })).replaceAll(/\s+/g, ' ')
+    expect(await found()).toMatch(/looked at .* see below .* Request the administrator with the correct address/)
     const { mail } = await mailed('right@example.com', accountId)
     expect(scalarIn(mail.text ?? '')).toMatch(/^[\w-]{43}$/)
     expect((await byApi(accountId)).admins).toMatchObject([
       { email: 'right@example.com', mail: { status: 'delivered' } },
     ])
     expect(await noticesAbout(accountId)).toHaveLength(1)
+    // Nobody does again what was just done.
+    expect(await found()).toContain('what was found has changed since then')
+    expect(await found()).not.toContain('The daily round found')
   })
 })
 
