@@ -3,7 +3,8 @@ import { followThroughOf, followThroughWords } from '../functions/shared/follow-
 import { ourPath } from '../functions/shared/iam-client.ts'
 import { requestTag } from '../functions/shared/new-account.ts'
 import { nextCommand } from '../functions/shared/next-command.ts'
-import { claimDisowned, isEvent, isOpening, linkClaimed } from '../functions/shared/event-shape.ts'
+import { isEvent, isOpening } from '../functions/shared/event-shape.ts'
+import type { Handover } from '../functions/shared/handover.ts'
 import { hasFailed, sentenceOf } from '../functions/shared/failure.ts'
 import { isTooDeep, parseJson } from '../functions/shared/parse.ts'
 import { entryOf } from '../functions/shared/record-and-lease.ts'
@@ -74,11 +75,7 @@ const foundIn = ({ looks }: OnRecord, accountId: string) => {
   return look ? openFindings(look).map(({ kind, subject, text }) => ({ what: findingWords[kind], subject, text })) : []
 }
 
-const shownAccount = (
-  world: World,
-  account: Account,
-  { claims, onRecord }: { claims: ReturnType<typeof claimsOf>; onRecord: OnRecord },
-) => {
+const shownAccount = (world: World, account: Account, onRecord: OnRecord) => {
   const { id, name, state, parentId, users, deniedActions } = account
   return {
     id,
@@ -91,7 +88,7 @@ const shownAccount = (
       groups: [...groups].map((group) => group.name),
       signsIn: login !== undefined,
       mail: onRecord.mails.get(`${id}#${name.toLowerCase()}`)?.status,
-      claim: claims.get(administratorKey({ accountId: id, userName: name })),
+      claim: claimOf(onRecord.handovers.get(`${id}#${name.toLowerCase()}`)),
       followThrough: followedThrough(onRecord, id, name),
     })),
     findings: foundIn(onRecord, id),
@@ -159,18 +156,9 @@ const shownRound = (execution: Execution, endpointPort: string) => {
   }
 }
 
-/** What became of the link of each administrator, by account and user: the last of this service's events about it. */
-const claimsOf = (events: unknown[]) => {
-  const claims = new Map<string, 'password shown' | 'password shown to somebody else'>()
-  for (const event of events) {
-    const { 'detail-type': type, detail } = event as { 'detail-type': string; detail: Administrator }
-    if (type === linkClaimed) claims.set(administratorKey(detail), 'password shown')
-    if (type === claimDisowned) claims.set(administratorKey(detail), 'password shown to somebody else')
-  }
-  return claims
-}
-type Administrator = { accountId: string; userName: string }
-const administratorKey = ({ accountId, userName }: Administrator) => `${accountId} ${userName.toLowerCase()}`
+/** What became of an administrator's link. A newer link is open again, whatever happened to the link before. */
+const claimOf = (handover: Pick<Handover, 'claim'> | undefined) =>
+  handover?.claim && (handover.claim.disownedAt ? 'password shown to somebody else' : 'password shown')
 
 const shownMail = ({ messageId, from, to, subject, text, html, at, function: by }: Mail, apiUrl: string) => ({
   messageId,
@@ -199,7 +187,6 @@ export const snapshotOf = async (organization: LocalOrganization) => {
     organization.onRecord(),
     organization.requests(),
   ])
-  const claims = claimsOf(organization.events)
   const endpointPort = new URL(endpointUrl).port
   const [operator] = apiRoles
   return {
@@ -217,9 +204,7 @@ export const snapshotOf = async (organization: LocalOrganization) => {
     endpointPort,
     apiUrl,
     apiKey: operator ? `${operator.accessKeyId}:${operator.secretAccessKey}` : '',
-    accounts: [...world.accounts.values()]
-      .toReversed()
-      .map((account) => shownAccount(world, account, { claims, onRecord })),
+    accounts: [...world.accounts.values()].toReversed().map((account) => shownAccount(world, account, onRecord)),
     requests,
     /** The organizational units by path, such as Workloads/Sandbox. */
     units: [...world.organizationalUnits.values()]

@@ -4,6 +4,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { loadVending } from '../infra/build/check-vending.ts'
 import { routeThrottle } from '../infra/build/routes.ts'
 import { allFollowUps } from '../functions/shared/follow.ts'
+import { allHandovers } from '../functions/shared/handover.ts'
 import { type Ledger, scan } from '../functions/shared/ledger.ts'
 import { allLooks } from '../functions/shared/look.ts'
 import { lastMails } from '../functions/shared/mail-events.ts'
@@ -217,7 +218,8 @@ export const clientConfig = ({ endpointUrl, world }: LocalOrganization, accountI
 
 /**
  * What the ledger knows: the record of each account and what the daily round found there, by account id; the last mail
- * to each administrator and what the round did for them, by `accountId#userName` in lower case.
+ * to each administrator, what the round did for them and what became of their link, by `accountId#userName` in lower
+ * case.
  */
 const readRecords = (ledger: Ledger) =>
   scan(ledger, {
@@ -225,6 +227,7 @@ const readRecords = (ledger: Ledger) =>
     mails: lastMails,
     looks: allLooks,
     followUps: allFollowUps,
+    handovers: allHandovers,
   })
 
 /**

@@ -93,6 +93,8 @@ const disownNotice = (told: Told, { notify, stateMachineArn, endpointUrl }: Conf
     subject: `Somebody else may have the password of ${userName} in ${told.account.name} (${accountId})`,
     text: fillText(disownText, {
       ...valuesOf(told),
+      // Only a round looks into the account.
+      round: `npx vend round --wait${options}`,
       status: `npx vend status ${accountId}${options}`,
       link: `npx vend link ${accountId} ${userName}${options}`,
     }),

@@ -2,6 +2,7 @@ import { setTimeout } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { startApi } from '../../local/aws/api-gateway.ts'
 import { addAccount } from '../../local/aws/world.ts'
+import { snapshotOf } from '../../local/snapshot.ts'
 import { vend } from '../../local/vend-input.ts'
 import { openBox } from '../../functions/shared/sealed-box.ts'
 import { type Answer, claimOf, postLink, scalarIn } from '../support/link.ts'
@@ -92,12 +93,24 @@ describe('“That was not me”', () => {
     const [notice] = await noticesTo('platform-team@example.com', accountId)
     expect(notice?.subject).toBe(`Somebody else may have the password of ada in Example (${accountId})`)
     expect(notice?.text).toContain(`npx vend link ${accountId} ada`)
+    // Without the round, nobody knows whether somebody has signed in.
+    expect(notice?.text).toMatch(
+      new RegExp(`npx vend round --wait --local \\d+\n +npx vend status ${accountId} --local`),
+    )
+    const onPage = async () =>
+      (await snapshotOf(organization)).accounts
+        .find(({ id }) => id === accountId)
+        ?.users.map(({ name, claim }) => [name, claim])
+    expect(await onPage()).toEqual([['ada', 'password shown to somebody else']])
 
     // An operator's new link opens the new password, and the old link says that there is a newer one.
     const { mails } = await start(accountId, { renew: 'ada' })
+    // What happened to the earlier password is of no interest any more.
+    expect(await onPage()).toEqual([['ada', undefined]])
     const newer = linkOf(mails, accountId)
     const { body } = await claim(await claimOf(newer, accountId))
     expect((await opened(newer, body))['password']).toBe(passwordOf(accountId))
+    expect(await onPage()).toEqual([['ada', 'password shown']])
     expect((await claim({ ...asked, nonce: 'm'.repeat(22) })).body).toEqual({ state: 'replaced' })
   })
 
