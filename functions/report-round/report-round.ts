@@ -4,7 +4,7 @@ import type { SESClient } from '@aws-sdk/client-ses'
 import { type Kind, type Ledger, scan, updateItem } from '../shared/ledger.ts'
 import { type Finding, type FindingKind, type Look, lookKey } from '../shared/look.ts'
 import { readNote } from '../shared/notes.ts'
-import { isGone } from '../shared/record-and-lease.ts'
+import { type AccountRecord, entryOf, isGone } from '../shared/record-and-lease.ts'
 import { sendEvents } from '../shared/send-event.ts'
 import { inNote, type SenderConfig, tellOnce } from '../shared/send-mail.ts'
 import { together } from '../shared/together.ts'
@@ -40,8 +40,9 @@ const looksAtOnce = 10
  * Throws what `sendMail` throws, and EventBridge's own error for an event that it refused. The other events are sent.
  */
 export async function reportRound({ ses, events, ledger, record }: Clients, config: Config) {
-  const { looks, departed } = await scan(ledger, { looks: seen, departed: departedAccounts }, { consistent: true })
-  const here = looks.filter(({ accountId }) => !departed.has(accountId))
+  const { looks, records } = await scan(ledger, { looks: seen, records: standings }, { consistent: true })
+  // Nobody can do anything about an account that left the organization or was closed.
+  const here = looks.filter(({ accountId }) => !isGone(records.get(accountId)?.status))
   const counts = countOpen(here)
   const telling = here.filter((look) => newsOf(look).length)
 
@@ -52,7 +53,10 @@ export async function reportRound({ ses, events, ledger, record }: Clients, conf
   const toldAt = new Date().toISOString()
   const claims = unmailed.map((look) => changeNews(look, (one) => (isMailed(one) ? one : { ...one, toldAt, report })))
   const claimed = await writeAll(ledger, claims)
-  const mailing = claimed.flatMap(newsOf).filter((one) => one.report === report)
+  const mailing = claimed
+    .flatMap(newsOf)
+    .filter((one) => one.report === report)
+    .map((one) => ({ ...one, signInRemovedAt: signInRemovedAt(records.get(one.accountId), one) }))
   if (mailing.length)
     await tellOnce(ses, roundMail(mailing, counts, config), inNote(ledger, reportNote(report)), config)
 
@@ -69,11 +73,24 @@ const seen: Kind<Seen, Seen[]> = {
   collect: (looks) => [...looks.values()],
 }
 
-/** The accounts on record that left the organization or were closed: nobody can do anything about them. */
-const departedAccounts: Kind<{ status: string }, Set<string>> = {
+type Standing = Pick<AccountRecord, 'status' | 'passwords' | 'removal'>
+
+const standings: Kind<Standing, Map<string, Standing>> = {
   prefix: 'account#',
-  attributes: ['status'],
-  collect: (records) => new Set([...records].flatMap(([id, { status }]) => (isGone(status) ? [id] : []))),
+  attributes: ['status', 'passwords', 'removal'],
+  collect: (records) => records,
+}
+
+/**
+ * When a removal took away the console sign-in of the user whom a finding is about; undefined if no removal did since
+ * the finding.
+ */
+const signInRemovedAt = (record: Standing | undefined, { subject, since }: Pick<Finding, 'subject' | 'since'>) => {
+  const name = subject.toLowerCase()
+  const { passwords, removal } = record ?? {}
+  const isRemoved = removal?.users.some(({ userName }) => userName.toLowerCase() === name)
+  const at = entryOf(passwords, name)?.removedAt ?? (isRemoved ? removal?.at : undefined)
+  return at !== undefined && at >= since ? at : undefined
 }
 
 const countOpen = (looks: Seen[]): Counts => {

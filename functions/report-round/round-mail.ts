@@ -16,6 +16,9 @@ export type News = {
   goneAt?: string
 }
 
+/** `signInRemovedAt`: when a removal took away the console sign-in of the user whom a finding is about that is gone. */
+type Told = News & { signInRemovedAt?: string | undefined }
+
 /** How many findings are open, whether people were told or not. */
 export type Counts = {
   /** Accounts that a round has looked at. */
@@ -38,7 +41,7 @@ const mostOfAKind = 5
 const are = (count: number, what: string) => `${count} ${what}${count === 1 ? '' : 's'}`
 
 /** The mail about everything that is new or gone. A person can read the mail, however many findings there are. */
-export const roundMail = (news: News[], counts: Counts, { notify, runbook = '', command }: Config) => {
+export const roundMail = (news: Told[], counts: Counts, { notify, runbook = '', command }: Config) => {
   const found = news.filter(({ status }) => status === 'new')
   const gone = news.filter(({ status }) => status === 'gone')
   const parts = [
@@ -57,7 +60,9 @@ export const roundMail = (news: News[], counts: Counts, { notify, runbook = '', 
     }),
     gone: sections(gone, {
       head: (_, count) => ` (${count})`,
-      line: ({ subject, since }) => [subject, `found on ${since.slice(0, 10)}`].filter(Boolean).join(', '),
+      line: ({ subject, since, signInRemovedAt }) =>
+        [subject, `found on ${dayOf(since)}`].filter(Boolean).join(', ') +
+        (signInRemovedAt ? `: the console sign-in was removed on ${dayOf(signInRemovedAt)}` : ''),
     }),
     command,
     runbook,
@@ -65,10 +70,12 @@ export const roundMail = (news: News[], counts: Counts, { notify, runbook = '', 
   return { to: notify, subject: title, text: fillText(text, values) }
 }
 
-type Shown = { head: (kind: FindingKind, count: number) => string; line: (one: News) => string }
+const dayOf = (time: string) => time.slice(0, 10)
+
+type Shown = { head: (kind: FindingKind, count: number) => string; line: (one: Told) => string }
 
 /** A paragraph for each kind, the worst first. Names and texts are text of others. They get no line of their own. */
-const sections = (news: News[], { head, line }: Shown) =>
+const sections = (news: Told[], { head, line }: Shown) =>
   [...Map.groupBy([...news].sort(byWorst), ({ kind }) => kind)]
     .map(([kind, all]) =>
       [

@@ -254,12 +254,11 @@ describe('the mail', () => {
     await report()
     expect(textOf()).toBe(`The daily round: 3 new findings
 
-The daily round compares the accounts with vending.yml and with the ledger. The comparison has not repaired any of these
-findings.
+The daily round compares the accounts with vending.yml and with the ledger.
 
 Open findings: 4, in 1 of the 2 accounts that daily rounds have looked at.
 
-New, the most serious first:
+New, the most serious first. The comparison has not repaired any of these findings:
 
   The root user has credentials: 1 new, 1 open
     444455556666 (Payments): has root-credentials. Ask .
@@ -276,6 +275,39 @@ This command lists every open finding, and what to do:
 
 Runbook: https://example.com/runbook
 `)
+  })
+
+  test.each([
+    [
+      'the console sign-in',
+      { passwords: { ada: { vendId: 'v', at: '2026-11-01', removedAt: '2026-11-19T07:00:00.000Z' } } },
+    ],
+    [
+      'the user',
+      {
+        passwords: {},
+        removal: {
+          what: 'everything' as const,
+          at: '2026-11-19T07:00:00.000Z',
+          by: 'arn',
+          users: [{ userName: 'Ada', is: 'deleted' as const }],
+          groups: [],
+          stays: [],
+        },
+      },
+    ],
+  ])('does not sound as if somebody had signed in when a removal took away %s', async (_, more) => {
+    const gone = (since: string) => aGoneFinding({ kind: 'never-signed-in', since })
+    const putGone = (since: string) => putLook(aLook([], { gone: { 'never-signed-in#ada': gone(since) } }))
+    await put(`account#${accountId}`, aVendedRecord(more))
+    await putGone('2026-11-18T06:12:00.000Z')
+    await report()
+    expect(textOf()).toContain('ada, found on 2026-11-18: the console sign-in was removed on 2026-11-19\n')
+    expect(textOf()).not.toContain('has not repaired')
+    // A removal before the finding is not why the finding is gone.
+    await putGone('2026-11-20T06:12:00.000Z')
+    await report()
+    expect(textOf()).toContain('ada, found on 2026-11-20\n')
   })
 
   test('no name of others gets a line of its own', async () => {
