@@ -29,7 +29,8 @@ most 2 vends, so that it uses at most half of the request rate that Organization
 Run the command again to continue after Ctrl-C or a failure: nothing is started twice.
 
 Exit codes: 0 every vend would succeed (with --apply: has succeeded), 1 some vends would not (with
---apply: have not), 2 a mistake in the command, 130 Ctrl-C (the vends that were started go on).`,
+--apply: have not), or the vend of an account on record has failed, 2 a mistake in the command,
+130 Ctrl-C (the vends that were started go on).`,
     )
     .action(async ({ ou, apply = false }: { ou?: string; apply?: boolean }, command: Command) => {
       const { make, stage, json, options, vending } = settingOf(command.optsWithGlobals<Global>())

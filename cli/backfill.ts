@@ -194,7 +194,7 @@ const makesOf = ({ groups, passwordPolicy, users, mails }: Plan) =>
     ...groups.map(({ name, what }) => `group ${name} ${what}`),
     ...passwordPolicy.map(({ name, what }) => `${name} ${what}`),
     ...users.map(({ name, what }) => `user ${name} ${what}`),
-    ...mails.flatMap(({ what, why }) => (what === 'sent' ? [`mail to ${why}`] : [])),
+    ...mails.flatMap(({ what, why }) => (what === 'is sent' ? [`mail to ${why}`] : [])),
   ].join(', ')
 
 /** Starts the one backfill of an account, or finds the execution that was started before. */

@@ -120,7 +120,7 @@ const asking = (command: Command) =>
     .argument('<account>', 'ID of the account: 12 digits', accountId)
     .option('--file <FILE>', 'a request as JSON: admins, groups (docs/requests.md)')
     .option('--admin <NAME=EMAIL>', 'an administrator, with or without an address; can be repeated', more)
-    .option('--again', 'inspect the account even if the ledger says that nothing is missing there')
+    .option('--again', 'the vend creates what is missing in the account even if the ledger says that nothing is')
 
 asking(program.command('plan'))
   .description('show what a vend would create, keep, refuse and mail, and why, without changing anything')

@@ -181,10 +181,10 @@ const groupLines = ({ groups }: Inspected) =>
     const name = there?.GroupName ?? asked.name
     const policies = [...asked.policies.map(shortName), ...Object.keys(asked.inline)].join(', ') || 'no policies'
     if (!there) return { name, what: 'created', why: policies }
-    if (there.isOurs) return { name, what: 'exists already', why: `${policies}; missing policies are added` }
+    if (there.isOurs) return { name, what: 'stays', why: `${policies}; missing policies are added` }
     return {
       name,
-      what: 'kept unchanged',
+      what: 'stays unchanged',
       why: `this group existed before and has exactly the requested policies: ${policies}`,
     }
   })
@@ -275,16 +275,16 @@ const personOf = async (
   if (kept) {
     const why = there?.Path === ourPath ? 'the ledger does not list this user' : 'somebody else created this user'
     return {
-      user: { ...line('kept unchanged', why), groups: [], policies: [] },
-      password: line('none', 'the user is kept'),
-      mail: line('none', 'the user is kept'),
+      user: { ...line('stays unchanged', why), groups: [], policies: [] },
+      password: line('stays', 'the user is kept'),
+      mail: line('no mail', 'the user is kept'),
     }
   }
   if (signsIn)
     return {
-      user: { ...line('has already signed in', `groups, policies and tags are added${moved}`), ...rights },
-      password: line('none', 'the user has chosen a password already'),
-      mail: line('none', 'there is no password to hand over'),
+      user: { ...line('stays', `has already signed in: groups, policies and tags are added${moved}`), ...rights },
+      password: line('stays', 'the user has chosen this password'),
+      mail: line('no mail', 'there is no password to hand over'),
     }
   const secret = await secretOf(secrets, secretName(account.id, userName), keyArn)
   const isUsed =
@@ -296,7 +296,7 @@ const personOf = async (
     user: {
       ...(there
         ? line(
-            'exists already',
+            'stays',
             hasProfile
               ? `created by this service, has never signed in: ${isUsed ? 'the stored password is set again' : 'a new password is set'}`
               : 'created by this service: console sign-in is added',
@@ -308,15 +308,15 @@ const personOf = async (
       ...rights,
     },
     password: isUsed
-      ? line('existing secret', secret.name)
+      ? line('stays', secret.name)
       : secret.state === 'deleted'
-        ? line('restored secret, new password', `${secret.name} is scheduled for deletion`)
-        : line(secret.state === 'there' ? 'existing secret, new password' : 'new secret', secret.name),
+        ? line('new, in the restored secret', `${secret.name} is scheduled for deletion`)
+        : line(secret.state === 'there' ? 'new, in the existing secret' : 'new, in a new secret', secret.name),
     mail: silent
-      ? line('none', `somebody else may read the mails to ${email}`)
+      ? line('no mail', `somebody else may read the mails to ${email}`)
       : isTold
-        ? line('none', `${email} was mailed about this password before`)
-        : line('sent', `${email}${moved}`),
+        ? line('no mail', `${email} was mailed about this password before`)
+        : line('is sent', `${email}${moved}`),
   }
 }
 
@@ -341,7 +341,11 @@ export const showPlan = ({ accountId, accountName, outcome, wouldSucceed, reason
     ...made.users.map(({ name, what, why, groups, policies }) => [
       `user ${name}`,
       what,
-      [why, groups.length && `in ${groups.join(', ')}`, policies.length && `with ${policies.join(', ')}`]
+      [
+        why,
+        groups.length && `is a member of ${groups.join(', ')}`,
+        policies.length && `has the policies ${policies.join(', ')}`,
+      ]
         .filter(Boolean)
         .join('; '),
     ]),
@@ -351,7 +355,7 @@ export const showPlan = ({ accountId, accountName, outcome, wouldSucceed, reason
   return [
     `${styleText('bold', accountId)}${accountName ? ` (${accountName})` : ''}: ${styleText(wouldSucceed ? 'green' : 'red', outcome)}`,
     wrap(reason, '  '),
-    ...(rows.length ? ['', table(['', 'would be', ''], rows)] : []),
+    ...(rows.length ? ['', table(['', 'what happens', ''], rows)] : []),
     ...notes.map((words) => `\n${styleText('yellow', wrap(words))}`),
     '',
     wouldSucceed ? 'Nothing was changed.' : 'A vend of this request would fail. Nothing was changed.',

@@ -116,7 +116,7 @@ test('shows what would be vended where, and changes nothing', async () => {
     expect(lineOf(id)).toEqual([
       `${id}  ${name}  would be vended: group Administrators created, user Administrator created, mail to ${email}`,
     ])
-  expect(lineOf(kept.id)).toEqual([expect.stringContaining('user Administrator kept unchanged')])
+  expect(lineOf(kept.id)).toEqual([expect.stringContaining('user Administrator stays unchanged')])
   expect(lineOf(withoutRole.id)).toEqual([
     expect.stringMatching(/refused: AccessRoleMissingError: The access role of the account cannot be assumed\.$/),
   ])

@@ -469,8 +469,10 @@ describe('tells', () => {
           policies: [],
         },
       ],
-      passwords: [{ name: 'Administrator', what: 'new secret', why: `account-vending/${account.id}/administrator` }],
-      mails: [{ name: 'Administrator', what: 'sent', why: account.email }],
+      passwords: [
+        { name: 'Administrator', what: 'new, in a new secret', why: `account-vending/${account.id}/administrator` },
+      ],
+      mails: [{ name: 'Administrator', what: 'is sent', why: account.email }],
       notes: [],
     })
   })
@@ -518,35 +520,35 @@ describe('tells', () => {
 
   test('which users are kept, sign in already, or have got their mail', async () => {
     expect(await outcomeOf('a user who is kept')).toMatchObject({
-      groups: [{ what: 'kept unchanged' }],
-      users: [{ what: 'kept unchanged' }],
-      passwords: [{ what: 'none' }],
-      mails: [{ what: 'none' }],
+      groups: [{ what: 'stays unchanged' }],
+      users: [{ what: 'stays unchanged' }],
+      passwords: [{ what: 'stays' }],
+      mails: [{ what: 'no mail' }],
     })
     expect(await outcomeOf('a user who signs in already')).toMatchObject({
-      users: [{ what: 'has already signed in' }],
-      passwords: [{ what: 'none' }],
-      mails: [{ what: 'none' }],
+      users: [{ what: 'stays', why: expect.stringMatching(/^has already signed in: /) as string }],
+      passwords: [{ what: 'stays' }],
+      mails: [{ what: 'no mail' }],
     })
     expect(await outcomeOf('a vended account, again')).toMatchObject({
-      groups: [{ what: 'exists already' }],
-      users: [{ what: 'exists already' }],
-      passwords: [{ what: 'existing secret' }],
-      mails: [{ what: 'none' }],
+      groups: [{ what: 'stays' }],
+      users: [{ what: 'stays' }],
+      passwords: [{ what: 'stays' }],
+      mails: [{ what: 'no mail' }],
     })
     expect(await outcomeOf('a partly vended account')).toMatchObject({
-      users: [{ what: 'exists already' }],
-      passwords: [{ what: 'existing secret' }],
-      mails: [{ what: 'sent' }],
+      users: [{ what: 'stays' }],
+      passwords: [{ what: 'stays' }],
+      mails: [{ what: 'is sent' }],
     })
     expect(await outcomeOf('a secret that is scheduled for deletion')).toMatchObject({
-      passwords: [{ what: 'restored secret, new password' }],
-      mails: [{ what: 'sent' }],
+      passwords: [{ what: 'new, in the restored secret' }],
+      mails: [{ what: 'is sent' }],
     })
     expect(await outcomeOf('a vended user who is gone')).toMatchObject({
       users: [{ what: 'created' }],
-      passwords: [{ what: 'existing secret, new password' }],
-      mails: [{ what: 'sent' }],
+      passwords: [{ what: 'new, in the existing secret' }],
+      mails: [{ what: 'is sent' }],
     })
   })
 
@@ -557,17 +559,17 @@ describe('tells', () => {
       users: [
         {
           name: 'ada',
-          what: 'exists already',
+          what: 'stays',
           why: 'created by this service, has never signed in: a new password is set',
         },
       ],
-      passwords: [{ what: 'existing secret, new password' }],
-      mails: [{ what: 'sent' }],
+      passwords: [{ what: 'new, in the existing secret' }],
+      mails: [{ what: 'is sent' }],
     })
     expect(await outcomeOf('a new link for a user who signs in already')).toMatchObject({
-      users: [{ what: 'has already signed in' }],
-      passwords: [{ what: 'none' }],
-      mails: [{ what: 'none' }],
+      users: [{ what: 'stays', why: expect.stringMatching(/^has already signed in: /) as string }],
+      passwords: [{ what: 'stays' }],
+      mails: [{ what: 'no mail' }],
     })
     expect(await outcomeOf('a new link for nobody')).toMatchObject({
       outcome: 'UserNotOnRecordError',
@@ -580,9 +582,9 @@ describe('tells', () => {
     })
     expect(await outcomeOf('a disowned claim')).toMatchObject({
       outcome: 'Accepted',
-      users: [{ what: 'exists already' }],
-      passwords: [{ what: 'existing secret, new password' }],
-      mails: [{ what: 'none' }],
+      users: [{ what: 'stays' }],
+      passwords: [{ what: 'new, in the existing secret' }],
+      mails: [{ what: 'no mail' }],
     })
     // The ledger is believed, and not the event.
     expect(await outcomeOf('a claim that nobody disowned')).toMatchObject({ outcome: 'AlreadyVended', mails: [] })
@@ -599,15 +601,15 @@ describe('tells', () => {
     })
     const names = (lines: { name: string; what: string }[], what: string) =>
       lines.filter((line) => line.what === what).map(({ name }) => name)
-    expect(names(planned.users, 'kept unchanged')).toEqual(
+    expect(names(planned.users, 'stays unchanged')).toEqual(
       done.users.filter(({ kept }) => kept).map(({ name }) => name),
     )
     expect(names(planned.users, 'created')).toEqual(done.users.filter(({ kept }) => !kept).map(({ name }) => name))
     expect(names(planned.groups, 'created')).toEqual(done.groups.map(({ name }) => name))
-    expect(planned.passwords.filter(({ what }) => what === 'new secret').map(({ why }) => why)).toEqual(
+    expect(planned.passwords.filter(({ what }) => what === 'new, in a new secret').map(({ why }) => why)).toEqual(
       done.secrets.map(({ name }) => name),
     )
-    expect(planned.mails.filter(({ what }) => what === 'sent').map(({ why }) => why)).toEqual(
+    expect(planned.mails.filter(({ what }) => what === 'is sent').map(({ why }) => why)).toEqual(
       done.mails.flatMap(({ to }) => to),
     )
   })

@@ -334,6 +334,8 @@ describe('plan', () => {
       'Nothing was changed.',
     ])
       expect(planned.stdout).toContain(words)
+    expect(planned.stdout).toMatch(/^ +what happens/m)
+    expect(planned.stdout.replace(/\s+/g, ' ')).toContain('; is a member of Administrators')
     expect(await vendJson('plan', '222222222222')).toMatchObject({
       code: 1,
       outcome: 'ProtectedAccountError',
