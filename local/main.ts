@@ -3,7 +3,7 @@ import type { Execution } from './aws/step-functions-execution.ts'
 import { breaker } from './break.ts'
 import { accountNamed } from './input.ts'
 import { ensureAccount } from './make-account.ts'
-import { jsonOf, printProblems, printTable, progressLine, type Say } from './print-vends.ts'
+import { announce, jsonOf, printProblems, printTable, progressLine, type Say } from './print-vends.ts'
 import { accountOfExecution, nameOpened, outcomeOf } from './read-execution.ts'
 import { hasFailed, type VendReport } from './report-vend.ts'
 import { defaultSpeed, type LocalOrganization, startOrganization } from './start-organization.ts'
@@ -51,7 +51,7 @@ const vendAll = async (organization: LocalOrganization, { inputs, strict }: Opti
   if (!inputs.length) return vendThroughThreeDoors(organization, say)
   const vends: VendReport[] = []
   for (const { file, input } of inputs) {
-    say(`\n${styleText('bold', `Through the ${input.door} door:`)} ${file}`)
+    say(announce(input.door, file))
     const accountId = accountNamed(input, organization.world.managementAccountId)
     if (accountId && !strict)
       ensureAccount(organization, accountId, undefined, input.door === 'event' ? input.event : undefined)

@@ -3,6 +3,7 @@ import Table from 'cli-table3'
 import type { Progress } from './aws/step-functions-execution.ts'
 import { endOf, type VendReport } from './report-vend.ts'
 import { wayOf } from './page/words.ts'
+import type { Input } from './input.ts'
 import type { LocalOrganization } from './start-organization.ts'
 
 export type Say = (text: string) => void
@@ -14,6 +15,12 @@ export const progressLine = ({ state, index, what, error }: Progress, account = 
   if (what === 'succeeded') return `  ${styleText('green', '✔')} ${name}`
   if (what === 'failed') return `  ${styleText('red', '✘')} ${name}  ${styleText('dim', error ?? '')}`
   return `  ${styleText('yellow', '↻')} ${name}  ${styleText('dim', 'retries')}`
+}
+
+/** Says how the next vend is started, and what happens then. */
+export const announce = (door: Input['door'], what: string) => {
+  const way = wayOf(door)
+  return `\n${styleText('bold', `${way.charAt(0).toUpperCase()}${way.slice(1)}:`)} ${what}`
 }
 
 const row = (vend: VendReport) => {

@@ -10,7 +10,8 @@ import { type Input, readInput } from './input.ts'
 const firstPort = 4680
 export const usage = `Usage: npm start -- [options]
 
-Starts a local AWS organization, vends an account through each door, and shows everything on a page until Ctrl-C.
+Starts a local AWS organization, vends an account in each of the three ways (by an event, manually, through the API),
+and shows everything on a page until Ctrl-C.
 
   --once           end when every vend has ended, and serve no page
   --json           print one JSON document to stdout and everything else to stderr, then end

@@ -1,9 +1,9 @@
-import { styleText } from 'node:util'
 import { addressOf } from './address.ts'
 import { managedAccountEvent } from './aws/control-tower.ts'
 import { accountNamed } from './input.ts'
 import { accountOfExecution } from './read-execution.ts'
 import { createAccount, ensureAccount } from './make-account.ts'
+import { announce } from './print-vends.ts'
 import { report, type VendReport } from './report-vend.ts'
 import type { LocalOrganization } from './start-organization.ts'
 import { vend } from './vend-input.ts'
@@ -15,17 +15,15 @@ export const vendThroughThreeDoors = async (
 ): Promise<VendReport[]> => {
   const { vending } = organization
   const [allowed = ''] = vending.allowedRecipients
-  const announce = (door: string, what: string) => say(`\n${styleText('bold', `Through the ${door} door:`)} ${what}`)
-
   const isByOrganizations = vending.automatic === 'organizations'
-  announce('event', `${isByOrganizations ? 'Organizations creates' : 'Control Tower has created'} an account`)
+  say(announce('event', `${isByOrganizations ? 'Organizations creates' : 'Control Tower has created'} an account`))
   const byEvent = await (isByOrganizations ? vendCreatedAccount(organization) : vendManagedAccount(organization))
 
-  announce('manual', 'somebody starts an execution')
+  say(announce('manual', 'somebody starts an execution'))
   ensureAccount(organization, '777788889999', 'Website')
   const manual = await vend(organization, { door: 'manual', input: '{"accountId":"777788889999"}' })
 
-  announce('API', 'a signed request POST /accounts/888899990000/admins')
+  say(announce('api', 'a signed request POST /accounts/888899990000/admins'))
   ensureAccount(organization, '888899990000', 'Research')
   const admins = ['ada', 'grace'].map((userName) => ({ userName, email: addressOf(allowed, userName) }))
   const byApi = await vend(organization, {

@@ -29,7 +29,7 @@ export const askedBy = (request: unknown, managementAccountId: string): Asked =>
       accountId: disowned.accountId,
       renew: disowned.userName,
     })
-    return { accountId, groups: [], again: true, requestedBy: 'disowned claim', renew, silent: true }
+    return { accountId, groups: [], again: true, requestedBy: 'the report “That was not me”', renew, silent: true }
   }
   if (isEvent(request)) {
     const accountId = accountOfEvent(request, managementAccountId)

@@ -68,7 +68,7 @@ const tellExpired = async (
   { requestId, body: { name, email } }: RequestItem,
 ) => {
   if (!isAllowedRecipient(allowedRecipients, email)) return
-  const subject = `Your request for the AWS account ${name} has ended`
+  const subject = `The request for the AWS account ${name} has ended`
   const values = { title: subject, name, email, days: String(approvalDays), organizationName, contact }
   const mail = { to: [email], subject, text: fillText(text, values) }
   await tellOnce(ses, mail, inNote(ledger, `sweep#expired#${requestId}`), sender)

@@ -69,7 +69,7 @@ test('a request that nobody has decided about ends after 7 days, and its account
   expect(mails()).toEqual([email])
   const sent = ses.commandCalls(SendEmailCommand).at(-1)
   expect(sent?.args[0].input.Message).toMatchObject({
-    Subject: { Data: 'Your request for the AWS account late has ended' },
+    Subject: { Data: 'The request for the AWS account late has ended' },
     Body: { Text: { Data: expect.stringContaining('within 7 days') as string } },
   })
   expect(await readIntent(ledger(), email)).toMatchObject({ status: 'declined' })

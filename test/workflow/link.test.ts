@@ -4,9 +4,10 @@ import { startApi } from '../../local/aws/api-gateway.ts'
 import { addAccount } from '../../local/aws/world.ts'
 import { snapshotOf } from '../../local/snapshot.ts'
 import { vend } from '../../local/vend-input.ts'
+import { readAccount } from '../../functions/shared/record-and-lease.ts'
 import { openBox } from '../../functions/shared/sealed-box.ts'
 import { type Answer, claimOf, postLink, scalarIn } from '../support/link.ts'
-import { anOrganization, type TestOrganization } from '../support/organization.ts'
+import { anOrganization, ledgerOf, type TestOrganization } from '../support/organization.ts'
 
 // The whole way of a link: from the mail to the password, in the local organization.
 
@@ -89,6 +90,8 @@ describe('“That was not me”', () => {
     expect((await postLink(organization.apiUrl, '/link/disown', asked)).status).toBe(200)
     await organization.settled()
     expect(passwordOf(accountId)).not.toBe(stolen)
+    const record = await readAccount(ledgerOf(organization), accountId)
+    expect(record?.requestedBy).toBe('the report “That was not me”')
     expect(await noticesTo('ada@example.com', accountId)).toHaveLength(mailsBefore + 1)
     const [notice] = await noticesTo('platform-team@example.com', accountId)
     expect(notice?.subject).toBe(`Somebody else may have the password of ada in Example (${accountId})`)

@@ -63,6 +63,9 @@ test('each of the three doors vends, and a table shows the vends', async () => {
   for (const said of [
     '✔ RecordVended',
     'Administrators',
+    'By an event: Organizations creates an account',
+    'Manually: somebody starts an execution',
+    'Through the API: a signed request',
     'by an event',
     'manually',
     'through the',
