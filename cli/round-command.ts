@@ -33,7 +33,7 @@ export const addRoundCommand = (program: Command, { answer, note }: Shared) => {
       `
 The round compares the accounts that the key "round" in vending.yml selects. The comparison only
 reads the accounts. Then the round follows up, as the scheduled round does: it reminds
-administrators who have not signed in, and starts the executions that replace a link or remove a
+administrators who have not signed in, and starts the executions that mail a new link or remove a
 console sign-in. Nothing is done twice. If a round is already running, no second round is started.
 
 Exit codes: 0 started (with --wait: finished), 1 not started (with --wait: not started, or failed),

@@ -93,7 +93,7 @@ const LaterTime = ({ snapshot: { linkDays }, act, message }: Props) => {
           void act(
             'time',
             { do: 'pass-days', days },
-            `${days} days have passed, with a daily round on each. A round has replaced links that nobody had opened.`,
+            `${days} days have passed, with a daily round on each. For links that nobody had opened in time, a round has mailed new links.`,
           )
         }
       >
