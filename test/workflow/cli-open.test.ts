@@ -153,6 +153,12 @@ describe('without approval', () => {
     expect(mails.filter((subject) => /could not be created|New one/.test(subject))).toEqual([
       'Opening account New one (taken@example.com) failed: EmailAlreadyExistsError',
     ])
+    // Who corrects only the address in the mail's command for the AWS CLI gets an account.
+    const notice = (await organization.mails()).find(({ subject }) => subject.includes('taken@example.com'))
+    const input = / --input '(\{.*\})'/.exec(notice?.text ?? '')?.[1] ?? ''
+    const corrected = organization.startExecution('corrected', input.replace('taken@example.com', 'free@example.com'))
+    await organization.settled()
+    expect(corrected).toMatchObject({ status: 'SUCCEEDED', output: { outcome: 'Vended' } })
     // The functions of the failed execution may be at work for 90 seconds of AWS's time.
     organization.clock.pass(120_000)
     const again = await json<Opening>(...taken)
