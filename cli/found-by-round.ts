@@ -17,7 +17,7 @@ const changesOf = ({ admins, removal }: Looked, subject: string) => {
  * What the daily round found when it last looked at the account, without what is out of date: findings about a user
  * who was mailed, opened the link or was removed since.
  */
-const stillFound = (account: Looked) => {
+export const stillFound = (account: Looked) => {
   const { lookedAt = '', findings = [] } = account
   return findings.filter(({ subject }) => !changesOf(account, subject).some((at) => at !== undefined && at > lookedAt))
 }

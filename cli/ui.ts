@@ -11,6 +11,7 @@ import { type FollowThrough, followThroughWords } from '../functions/shared/foll
 import type { Vending } from '../functions/shared/vending.ts'
 import type { Make } from './clients.ts'
 import { sayError } from './command-errors.ts'
+import { stillFound } from './found-by-round.ts'
 import { isWanted, list, listClients, type Listed, type Wanted } from './list.ts'
 import { openingClients, openingStatus, requests } from './openings.ts'
 import { type Status, status, statusClients } from './status.ts'
@@ -53,12 +54,17 @@ const signInWords = ({ signIn, signInRemovedAt }: FollowThrough) =>
   followThroughWords({ ...(signIn && { signIn }), ...(signInRemovedAt && { signInRemovedAt }) })
 
 /** What the page of an account shows: its status, with words for what the daily round saw and did. */
-const accountOf = ({ admins, timeline, findings = [], ...account }: Status) => ({
-  ...account,
-  admins: admins.map((admin) => ({ ...admin, words: signInWords(admin) })),
-  timeline: timeline.map(({ state, userName, at, act }) => ({ what: act ? actWords(act) : state, userName, at })),
-  findings: findings.map((finding) => ({ ...finding, what: findingWords[finding.kind] })),
-})
+const accountOf = ({ admins, timeline, findings = [], ...account }: Status) => {
+  const still = stillFound({ ...account, admins, findings })
+  return {
+    ...account,
+    admins: admins.map((admin) => ({ ...admin, words: signInWords(admin) })),
+    timeline: timeline.map(({ state, userName, at, act }) => ({ what: act ? actWords(act) : state, userName, at })),
+    findings: still.map((finding) => ({ ...finding, what: findingWords[finding.kind] })),
+    /** Whether something was found, and has changed since then. */
+    hasChanged: findings.length > still.length,
+  }
+}
 export type Account = ReturnType<typeof accountOf>
 
 /** The accounts as of a time; or how many have been read so far. Times are ISO 8601. */

@@ -33,7 +33,7 @@ const NextStep = ({ account: { accountId, accountName = accountId }, failure, on
       )}
       <p class="raw">
         {error}
-        {cause && `: ${cause}`}
+        {cause && `. Cause: ${cause}`}
       </p>
     </section>
   )
@@ -44,7 +44,7 @@ const linkWords = {
   sealing: 'not sealed yet',
   expired: 'expired',
   claimed: 'opened',
-  disowned: 'disowned',
+  disowned: 'opened, and reported: “That was not me”',
 }
 
 type AdministratorsProps = { account: Account; onDone: () => void }
@@ -124,7 +124,7 @@ const Timeline = ({ timeline }: Pick<Account, 'timeline'>) => (
   </section>
 )
 
-const Findings = ({ findings, lookedAt }: Pick<Account, 'findings' | 'lookedAt'>) => (
+const Findings = ({ findings, lookedAt, hasChanged }: Pick<Account, 'findings' | 'lookedAt' | 'hasChanged'>) => (
   <section aria-labelledby="findings">
     <h2 id="findings">Findings of the daily round</h2>
     {findings.map(({ kind, subject, what, since, text }) => (
@@ -138,7 +138,11 @@ const Findings = ({ findings, lookedAt }: Pick<Account, 'findings' | 'lookedAt'>
     ))}
     {!findings.length && (
       <p class="quiet">
-        {lookedAt ? `Nothing was found at ${timeOf(lookedAt)}.` : 'The daily round has not looked at this account yet.'}
+        {!lookedAt
+          ? 'The daily round has not looked at this account yet.'
+          : hasChanged
+            ? `What was found at ${timeOf(lookedAt)} has changed since then.`
+            : `Nothing was found at ${timeOf(lookedAt)}.`}
       </p>
     )}
   </section>
@@ -215,7 +219,7 @@ export const AccountPage = ({ accountId }: { accountId: string }) => {
           <Administrators account={account} onDone={again} />
           <div class="halves">
             <Timeline timeline={account.timeline} />
-            <Findings findings={account.findings} lookedAt={account.lookedAt} />
+            <Findings findings={account.findings} lookedAt={account.lookedAt} hasChanged={account.hasChanged} />
           </div>
         </>
       )}

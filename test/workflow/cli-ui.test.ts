@@ -6,11 +6,14 @@ import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { clientMaker } from '../../cli/clients.ts'
 import { type Account, type Accounts, serveUi } from '../../cli/ui.ts'
+import { deleteItem } from '../../functions/shared/ledger.ts'
+import { lookKey } from '../../functions/shared/look.ts'
 import { loadVending } from '../../infra/build/check-vending.ts'
 import { addAccount } from '../../local/aws/world.ts'
 import { vend } from '../../local/vend-input.ts'
 import { accountCreated } from '../support/events.ts'
-import { anOrganization, exampleVending, type TestOrganization } from '../support/organization.ts'
+import { aFinding, aLook, putLook } from '../support/looks.ts'
+import { anOrganization, exampleVending, ledgerOf, type TestOrganization } from '../support/organization.ts'
 
 // Runs `vend ui` as a person does: in a process, against a local organization over HTTP.
 
@@ -176,6 +179,19 @@ test('without --operate, the console changes nothing', async () => {
     .flatMap(({ function: by, operation }) => (by ? [] : [operation]))
   expect(operations).toContain('ListAccounts')
   expect(operations.filter((operation) => !/^(Describe|Get|List|Scan)/.test(operation))).toEqual([])
+})
+
+test('an account has no finding about a user who was mailed after the round', async () => {
+  const found = [aFinding('mail-bounced', 'administrator')]
+  const look = aLook(found, { accountId: vended, at: '2020-11-20T06:12:00.000Z' })
+  await putLook(ledgerOf(organization), look)
+  expect(await data<Account>(`accounts/${vended}`)).toMatchObject({ findings: [], hasChanged: true })
+  await putLook(ledgerOf(organization), { ...look, at: '2999-11-20T06:12:00.000Z' })
+  expect(await data<Account>(`accounts/${vended}`)).toMatchObject({
+    findings: [{ what: 'A sign-in mail did not arrive' }],
+    hasChanged: false,
+  })
+  await deleteItem(ledgerOf(organization), lookKey(vended))
 })
 
 describe('with --operate', () => {
