@@ -69,9 +69,7 @@ export type Account = ReturnType<typeof accountOf>
 
 /** The accounts as of a time; or how many have been read so far. Times are ISO 8601. */
 export type Accounts =
-  | { state: 'reading'; count: number }
-  | { state: 'read'; at: string; managementAccountId: string; rows: Row[] }
-  | { state: 'failed'; error: string }
+  { state: 'reading'; count: number } | { state: 'read'; at: string; rows: Row[] } | { state: 'failed'; error: string }
 
 type Context = {
   make: Make
@@ -92,14 +90,17 @@ const accountsOf = ({ make, stage, vending }: Context) => {
   let accounts: Accounts | undefined
   const read = async () => {
     accounts = { state: 'reading', count: 0 }
+    // The list goes on for a while after the names of the units could not be read.
+    const tell = (count: number) => {
+      if (accounts?.state === 'reading') accounts = { state: 'reading', count }
+    }
     try {
       const [listed, names] = await Promise.all([
-        list(clients, { stage, vending }, (count) => (accounts = { state: 'reading', count })),
+        list(clients, { stage, vending }, tell),
         unitNames(clients.organizations),
       ])
       const rows = listed.map((one) => rowOf(one, names))
-      const managementAccountId = listed.find(({ never }) => never === 'management account')?.accountId ?? ''
-      accounts = { state: 'read', at: new Date(make.now()).toISOString(), managementAccountId, rows }
+      accounts = { state: 'read', at: new Date(make.now()).toISOString(), rows }
     } catch (error) {
       accounts = { state: 'failed', error: sayError(error) }
     }

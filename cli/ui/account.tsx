@@ -1,7 +1,8 @@
 import { useEffect, useState } from 'preact/hooks'
 import type { Account } from '../ui.ts'
 import { Act } from './act.tsx'
-import { Badge, Command, timeOf, Waiting, Wrong } from './parts.tsx'
+import { Command } from '../../local/page/command.tsx'
+import { Badge, Heads, Table, timeOf, Waiting, Wrong } from './parts.tsx'
 import { Link, useData } from './route.tsx'
 
 type Failure = NonNullable<Account['failure']>
@@ -22,7 +23,7 @@ const NextStep = ({ account: { accountId, accountName = accountId }, failure, on
           <pre>{JSON.stringify(request)}</pre>
         </>
       )}
-      <Command line={command} />
+      <Command what="Continue" line={command} />
       {goOn === 'redrive' && (
         <Act
           label="Redrive"
@@ -52,54 +53,41 @@ const Administrators = ({ account: { accountId, admins }, onDone }: Administrato
   <section aria-labelledby="administrators">
     <h2 id="administrators">Administrators</h2>
     {admins.length ? (
-      <div class="scrolls" tabIndex={0} role="group" aria-labelledby="administrators">
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">User</th>
-              <th scope="col">Groups</th>
-              <th scope="col">Sign-in mail</th>
-              <th scope="col">Link</th>
-              <th scope="col">Sign-in</th>
-            </tr>
-          </thead>
-          <tbody>
-            {admins.map(({ userName, kept, groups, email, mailedAt, mail, handover, words }) => (
-              <tr key={userName}>
-                <th scope="row">
-                  {userName}
-                  {kept && <small>kept: this service did not create the user</small>}
-                </th>
-                <td data-head="Groups">{groups.join(', ')}</td>
-                <td data-head="Sign-in mail">
-                  {mailedAt && (
-                    <>
-                      {email}
-                      <small>
-                        {timeOf(mailedAt)}
-                        {mail && `, ${mail.status}`}
-                      </small>
-                      {mail?.reason && <small class="wrong">{mail.reason}</small>}
-                    </>
-                  )}
-                </td>
-                <td data-head="Link">
-                  {handover && linkWords[handover.state]}
-                  {!kept && (
-                    <Act
-                      label="Mail a new link"
-                      question={`Mail ${userName} a new link?`}
-                      action={{ do: 'link', accountId, userName }}
-                      onDone={onDone}
-                    />
-                  )}
-                </td>
-                <td data-head="Sign-in">{words.join(', ')}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table label="Administrators" heads={<Heads names={['User', 'Groups', 'Sign-in mail', 'Link', 'Sign-in']} />}>
+        {admins.map(({ userName, kept, groups, email, mailedAt, mail, handover, words }) => (
+          <tr key={userName}>
+            <th scope="row">
+              {userName}
+              {kept && <small>kept: this service did not create the user</small>}
+            </th>
+            <td data-head="Groups">{groups.join(', ')}</td>
+            <td data-head="Sign-in mail">
+              {mailedAt && (
+                <>
+                  {email}
+                  <small>
+                    {timeOf(mailedAt)}
+                    {mail && `, ${mail.status}`}
+                  </small>
+                  {mail?.reason && <small class="wrong">{mail.reason}</small>}
+                </>
+              )}
+            </td>
+            <td data-head="Link">
+              {handover && linkWords[handover.state]}
+              {!kept && (
+                <Act
+                  label="Mail a new link"
+                  question={`Mail ${userName} a new link?`}
+                  action={{ do: 'link', accountId, userName }}
+                  onDone={onDone}
+                />
+              )}
+            </td>
+            <td data-head="Sign-in">{words.join(', ')}</td>
+          </tr>
+        ))}
+      </Table>
     ) : (
       <p class="quiet">This service has created nobody here.</p>
     )}

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks'
 import type { Accounts, Filter, Row } from '../ui.ts'
-import { Badge, counted, timeOf, Waiting, Wrong } from './parts.tsx'
+import { Badge, counted, Table, timeOf, Waiting, Wrong } from './parts.tsx'
 import { go, Link, read, type Route } from './route.tsx'
 
 const perPage = 50
@@ -102,25 +102,21 @@ const Figures = ({ rows, query }: { rows: Row[]; query: URLSearchParams }) => {
   )
 }
 
-const Heads = ({ query }: { query: URLSearchParams }) => {
+const SortingHeads = ({ query }: { query: URLSearchParams }) => {
   const sort = query.get('sort') ?? 'name'
   const isDown = query.has('down')
-  return (
-    <tr>
-      {columns.map(({ key, head }) => (
-        <th key={key} scope="col" aria-sort={sort === key ? (isDown ? 'descending' : 'ascending') : undefined}>
-          <button
-            type="button"
-            class="head"
-            onClick={() => go(change(query, { sort: key, down: sort === key && !isDown ? '' : undefined }))}
-          >
-            {head}
-            <span aria-hidden="true">{sort === key ? (isDown ? ' ↓' : ' ↑') : ''}</span>
-          </button>
-        </th>
-      ))}
-    </tr>
-  )
+  return columns.map(({ key, head }) => (
+    <th key={key} scope="col" aria-sort={sort === key ? (isDown ? 'descending' : 'ascending') : undefined}>
+      <button
+        type="button"
+        class="head"
+        onClick={() => go(change(query, { sort: key, down: sort === key && !isDown ? '' : undefined }))}
+      >
+        {head}
+        <span aria-hidden="true">{sort === key ? (isDown ? ' ↓' : ' ↑') : ''}</span>
+      </button>
+    </th>
+  ))
 }
 
 const troubles = ['bounced', 'complained', 'rejected']
@@ -212,7 +208,18 @@ const Pages = ({ count, query }: { count: number; query: URLSearchParams }) => {
 export const AccountsPage = ({ query }: Route) => {
   const { accounts, readAgain } = useAccounts()
   if (!accounts) return <Waiting text="Reading …" />
-  if (accounts.state === 'failed') return <Wrong text={accounts.error} />
+  const again = (
+    <button type="button" class="secondary" onClick={readAgain}>
+      Read again
+    </button>
+  )
+  if (accounts.state === 'failed')
+    return (
+      <>
+        <Wrong text={accounts.error} />
+        {again}
+      </>
+    )
   if (accounts.state === 'reading') return <Waiting text={`${counted(accounts.count, 'account')} read …`} />
   const rows = wantedRows(accounts.rows, query)
   const page = Math.min(Math.max(1, Math.ceil(rows.length / perPage)), Math.max(1, Number(query.get('page')) || 1))
@@ -236,23 +243,14 @@ export const AccountsPage = ({ query }: Route) => {
             : `${rows.length.toLocaleString('en')} of ${counted(accounts.rows.length, 'account')}`}
           , as of {timeOf(accounts.at)} UTC
         </p>
-        <button type="button" class="secondary" onClick={readAgain}>
-          Read again
-        </button>
+        {again}
       </div>
-      <div class="scrolls" tabIndex={0} role="group" aria-label="Accounts">
-        <table>
-          <thead>
-            <Heads query={query} />
-          </thead>
-          <tbody>
-            {rows.slice((page - 1) * perPage, page * perPage).map((row) => (
-              <Line key={row.accountId === '–' ? row.name : row.accountId} row={row} />
-            ))}
-          </tbody>
-        </table>
-        {!rows.length && <p class="quiet">No account matches.</p>}
-      </div>
+      <Table label="Accounts" heads={<SortingHeads query={query} />}>
+        {rows.slice((page - 1) * perPage, page * perPage).map((row) => (
+          <Line key={row.accountId === '–' ? row.name : row.accountId} row={row} />
+        ))}
+      </Table>
+      {!rows.length && <p class="quiet">No account matches.</p>}
       {rows.length > perPage && <Pages count={rows.length} query={query} />}
     </>
   )

@@ -1,4 +1,4 @@
-import { useState } from 'preact/hooks'
+import type { ComponentChildren } from 'preact'
 
 /** A time of day in UTC, like 2026-11-28 09:05. */
 export const timeOf = (iso: string) => `${iso.slice(0, 10)} ${iso.slice(11, 16)}`
@@ -23,23 +23,26 @@ export const Badge = ({ status }: { status: string }) => (
   </span>
 )
 
-/** A command, and a button that copies it. */
-export const Command = ({ line }: { line: string }) => {
-  const [isCopied, setCopied] = useState(false)
-  const copy = async () => {
-    await navigator.clipboard.writeText(line)
-    setCopied(true)
-    setTimeout(() => setCopied(false), 2000)
-  }
-  return (
-    <div class="command">
-      <code>{line}</code>
-      <button type="button" class="secondary" onClick={() => void copy()}>
-        {isCopied ? 'Copied' : 'Copy'}
-      </button>
-    </div>
-  )
-}
+type TableProps = { label: string; heads: ComponentChildren; children: ComponentChildren }
+
+/** A table, which scrolls in itself where it is wider than the window. On a phone each cell says its `data-head`. */
+export const Table = ({ label, heads, children }: TableProps) => (
+  <div class="scrolls" tabIndex={0} role="group" aria-label={label}>
+    <table>
+      <thead>
+        <tr>{heads}</tr>
+      </thead>
+      <tbody>{children}</tbody>
+    </table>
+  </div>
+)
+
+export const Heads = ({ names }: { names: string[] }) =>
+  names.map((name) => (
+    <th key={name} scope="col">
+      {name}
+    </th>
+  ))
 
 export const Waiting = ({ text }: { text: string }) => (
   <p class="quiet" aria-busy="true" role="status">

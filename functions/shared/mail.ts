@@ -3,8 +3,9 @@ type Values = Record<string, string>
 /**
  * Fills the HTML of a mail. The content of a value is shown as text and never interpreted as markup.
  *
- * `{{name}}` is replaced by a value. `{{#name}}…{{/name}}` is kept only if that value is not empty. `{{wbr:name}}` is a
- * URL whose lines break after dots and slashes. `{{li:name}}` makes a list item of each line of the value.
+ * `{{name}}` is replaced by a value. `{{#name}}…{{/name}}` is kept only if that value is not empty.
+ * `{{wbr:name}}` is a URL whose lines break after dots and slashes. `{{li:name}}` makes a list item of each line of the
+ * value.
  */
 export const fillHtml = (template: string, values: Values) =>
   fill(template, values, (value, { indent, form }) => {

@@ -5,9 +5,12 @@ import { promisify } from 'node:util'
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { clientMaker } from '../../cli/clients.ts'
+import { serveUi } from '../../cli/ui.ts'
 import { openRequest } from '../../functions/shared/new-account.ts'
 import { createRequest } from '../../functions/shared/opening.ts'
 import { parseInput } from '../../functions/shared/parse.ts'
+import { loadVending } from '../../infra/build/check-vending.ts'
 import { addAccount } from '../../local/aws/world.ts'
 import { clientConfig, type LocalOrganization, startOrganization } from '../../local/start-organization.ts'
 import { vend } from '../../local/vend-input.ts'
@@ -180,4 +183,28 @@ test.each([
   const named = permissionsOf(command)
   const unnamed = made.filter((action) => action !== 'cloudformation:DescribeStacks' && !named.has(action))
   expect(unnamed).toEqual([])
+})
+
+test('docs/command.md names every permission that ui needs', async () => {
+  const { world, endpointUrl: endpoint } = organization
+  const credentials = { accessKeyId: managementAccountId, secretAccessKey: 'local' }
+  const make = clientMaker({ region: world.region, endpoint, credentials })
+  const vending = loadVending(exampleVending)
+  const server = await serveUi({ make, stage: 'local', vending, options: '', operates: false })
+  try {
+    calls = new Set()
+    const read = async (path: string) =>
+      (await fetch(`${server.url}data/${path}`)).json() as Promise<{ state?: string }>
+    await expect.poll(async () => (await read('accounts')).state).toBe('read')
+    await read(`accounts/${[...world.accounts.keys()].at(-1)}`)
+    await read('requests')
+  } finally {
+    server.close()
+  }
+  const made = [...calls]
+  expect(made).toEqual(
+    expect.arrayContaining(['organizations:ListAccounts', 'organizations:ListRoots', 'dynamodb:Scan']),
+  )
+  const named = new Set([...permissionsOf('list'), ...permissionsOf('status'), 'cloudformation:DescribeStacks'])
+  expect(made.filter((action) => !named.has(action))).toEqual([])
 })

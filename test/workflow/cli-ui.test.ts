@@ -9,6 +9,7 @@ import { type Account, type Accounts, serveUi } from '../../cli/ui.ts'
 import { deleteItem } from '../../functions/shared/ledger.ts'
 import { lookKey } from '../../functions/shared/look.ts'
 import { loadVending } from '../../infra/build/check-vending.ts'
+import { AwsError } from '../../local/aws/aws-error.ts'
 import { addAccount } from '../../local/aws/world.ts'
 import { vend } from '../../local/vend-input.ts'
 import { accountCreated } from '../support/events.ts'
@@ -22,9 +23,15 @@ let organization: TestOrganization
 let child: ReturnType<typeof spawn>
 let address: URL
 let callsBefore: number
+/** While the test of a refusal runs: an operation that Organizations refuses, and when the list of accounts arrives. */
+let refusal: { operation: string; listArrives: Promise<void> } | undefined
 
 beforeAll(async () => {
-  organization = await anOrganization()
+  organization = await anOrganization({}, async ({ operation }) => {
+    if (operation === refusal?.operation)
+      throw new AwsError('AccessDeniedException', `not authorized: ${operation}`, 403)
+    if (operation === 'ListAccounts') await refusal?.listArrives
+  })
   addAccount(organization.world, { id: vended, name: 'Payments', email: 'payments@example.com' })
   await vend(organization, { door: 'event', event: accountCreated(vended) })
   await organization.settled()
@@ -122,8 +129,7 @@ describe('only this computer’s browser gets an answer, by the printed address'
 })
 
 test('the table has every account, with what the filters of vend list mean', async () => {
-  const { rows, managementAccountId } = await accounts()
-  expect(managementAccountId).toBe(organization.world.managementAccountId)
+  const { rows } = await accounts()
   expect(rows.map(({ accountId }) => accountId).sort()).toEqual([...organization.world.accounts.keys()].sort())
   const row = rows.find(({ accountId }) => accountId === vended)
   expect(row).toMatchObject({ name: 'Payments', status: 'VENDED', unit: '', filters: [], findings: 0 })
@@ -136,6 +142,37 @@ test('the list is kept until it is asked for again', async () => {
   const names = async (path?: string) => (await accounts(path)).rows.map(({ name }) => name)
   expect(await names()).not.toContain('New')
   expect(await names('accounts?fresh')).toContain('New')
+})
+
+test('a list that could not be read says why, and can be read again', async () => {
+  const { world, endpointUrl: endpoint } = organization
+  const credentials = { accessKeyId: world.managementAccountId, secretAccessKey: 'local' }
+  const make = clientMaker({ region: world.region, endpoint, credentials })
+  const server = await serveUi({
+    make,
+    stage: 'local',
+    vending: loadVending(exampleVending),
+    options: '',
+    operates: false,
+  })
+  const get = async (query = '') => (await fetch(`${server.url}data/accounts${query}`)).json() as Promise<Accounts>
+  const list = Promise.withResolvers<void>()
+  try {
+    refusal = { operation: 'ListOrganizationalUnitsForParent', listArrives: list.promise }
+    const failed = { state: 'failed', error: expect.stringContaining(refusal.operation) as string }
+    await expect.poll(() => get()).toMatchObject(failed)
+    // The list arrives later, and does not hide the failure.
+    list.resolve()
+    const listing = organization.world.calls.findLast(({ operation }) => operation === 'ListAccounts')
+    await expect.poll(() => listing?.end).toBeDefined()
+    for (let turn = 0; turn < 20; turn++) expect(await get()).toMatchObject(failed)
+    refusal = undefined
+    await get('?fresh')
+    await expect.poll(() => get()).toMatchObject({ state: 'read' })
+  } finally {
+    refusal = undefined
+    server.close()
+  }
 })
 
 test('an account has its status and its administrators', async () => {
