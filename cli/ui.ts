@@ -38,13 +38,20 @@ export type Row = Omit<Listed, 'followThrough' | 'findings' | 'path'> & {
   findings: number
 }
 
+/** The administrators of an account. Before the first round, only their names are known. */
+const peopleOf = ({ followThrough = [], mails = [] }: Listed) => {
+  const seen = followThrough.map(({ userName, ...known }) => ({ userName, words: signInWords(known) }))
+  const isSeen = (name: string) => seen.some(({ userName }) => userName === name)
+  return [...seen, ...mails.flatMap(({ userName }) => (isSeen(userName) ? [] : [{ userName, words: [] }]))]
+}
+
 const rowOf = (one: Listed, names: Map<string, string>): Row => {
-  const { followThrough = [], findings = [], path = '', ...rest } = one
+  const { followThrough: _, findings = [], path = '', ...rest } = one
   return {
     ...rest,
     unit: names.get(path.split('/').findLast((id) => id.startsWith('ou-')) ?? '') ?? '',
     filters: filterNames.filter((name) => isWanted(one, filters[name], undefined)),
-    people: followThrough.map(({ userName, ...known }) => ({ userName, words: signInWords(known) })),
+    people: peopleOf(one),
     findings: findings.length,
   }
 }

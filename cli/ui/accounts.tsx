@@ -227,6 +227,11 @@ export const AccountsPage = ({ query }: Route) => {
     <>
       <h1>Accounts</h1>
       <Figures rows={accounts.rows} query={query} />
+      {!accounts.rows.some(({ lookedAt }) => lookedAt) && (
+        <p class="quiet">
+          The daily round has not looked at any account yet, so nobody knows who has signed in and who uses MFA.
+        </p>
+      )}
       <div class="bar">
         <input
           type="search"

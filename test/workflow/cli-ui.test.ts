@@ -133,6 +133,8 @@ test('the table has every account, with what the filters of vend list mean', asy
   expect(rows.map(({ accountId }) => accountId).sort()).toEqual([...organization.world.accounts.keys()].sort())
   const row = rows.find(({ accountId }) => accountId === vended)
   expect(row).toMatchObject({ name: 'Payments', status: 'VENDED', unit: '', filters: [], findings: 0 })
+  // No round has looked yet.
+  expect(row?.people).toEqual([{ userName: 'Administrator', words: [] }])
   expect(rows.find(({ name }) => name === 'Audit')?.unit).toBe('Security')
 })
 
